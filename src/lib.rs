@@ -1,1 +1,37 @@
-//! placeholder
+//! llm-router: one proxy-wasm module that turns a stock Envoy into an LLM router.
+//!
+//! # One request
+//!
+//! The module plays two roles, which share a VM per worker and talk through Envoy's filter state.
+//!
+//! 1. **Router role**, a downstream HTTP filter, once per request. [`routing::arrive`] takes the headers,
+//!    [`routing::Pending::route`] the whole body: [`request::scan`] reads it in one pass, [`routing::decide`] finds the
+//!    first route that takes it, and an [`attempt::Plan`] of that route's targets goes into filter state, with the
+//!    cluster of the first attempt beside it, which the route's matcher reads.
+//! 2. **Backend role**, an upstream HTTP filter on each backend's cluster, once per attempt. [`attempt::begin`] adapts
+//!    the request to this target and writes where the next attempt would go; [`attempt::judge`] decides whether an
+//!    answer asks for that next attempt. Envoy does the retrying.
+//! 3. An answer streams through untouched; one that Envoy gives itself is put into the caller's format
+//!    ([`schema::ErrorCode`]).
+//!
+//! # Invariants
+//!
+//! * The core is pure: events in, effects out; randomness is an argument. Only `host` names `proxy_wasm`, which
+//!   is no dependency anywhere but on wasm32.
+//! * No input panics: a panic takes down the VM with every request of its worker. The lints in Cargo.toml deny
+//!   what could.
+//! * Every byte of a body but the model's name stays as it was sent.
+//! * Every attempt is adapted from the request as the client sent it, never from what an earlier attempt made of it,
+//!   and carries no credential that an earlier attempt was given.
+//! * What a client or a backend sent is never logged.
+
+pub mod attempt;
+pub mod config;
+#[cfg(all(feature = "demo", not(target_arch = "wasm32")))]
+pub mod demo;
+#[cfg(target_arch = "wasm32")]
+mod host;
+pub mod request;
+pub mod routing;
+pub mod schema;
+pub mod telemetry;

@@ -1,0 +1,10 @@
+//! One try at one target: the plan that it belongs to, how the request is adapted, and the verdict on its answer.
+
+mod adaptation;
+mod plan;
+mod verdict;
+mod wire;
+
+pub use adaptation::{Adaptation, ChangeKind, HeaderChange, Mismatch, Next, begin};
+pub use plan::Plan;
+pub use verdict::{Verdict, judge};

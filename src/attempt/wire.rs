@@ -1,0 +1,69 @@
+//! Bytes of a plan between the two roles. Both are the same module, so there is no versioning; what does not decode is
+//! no plan.
+
+/// Appends values to bytes.
+#[derive(Debug, Default)]
+pub(super) struct Writer(pub(super) Vec<u8>);
+
+impl Writer {
+    pub(super) fn byte(&mut self, value: u8) {
+        self.0.push(value);
+    }
+
+    /// A length or a position. Envoy's buffers end well below 4 GiB.
+    pub(super) fn length(&mut self, value: usize) {
+        let value = u32::try_from(value).unwrap_or(u32::MAX);
+        self.0.extend_from_slice(&value.to_le_bytes());
+    }
+
+    pub(super) fn bytes(&mut self, value: &[u8]) {
+        self.length(value.len());
+        self.0.extend_from_slice(value);
+    }
+
+    pub(super) fn list<T>(&mut self, items: &[T], write: impl Fn(&mut Self, &T)) {
+        self.length(items.len());
+        for item in items {
+            write(self, item);
+        }
+    }
+}
+
+/// Takes values from bytes; `None` wherever these are not what was written.
+#[derive(Debug)]
+pub(super) struct Reader<'a>(pub(super) &'a [u8]);
+
+impl Reader<'_> {
+    fn take(&mut self, length: usize) -> Option<&[u8]> {
+        let (taken, rest) = self.0.split_at_checked(length)?;
+        self.0 = rest;
+        Some(taken)
+    }
+
+    pub(super) fn byte(&mut self) -> Option<u8> {
+        self.take(1)?.first().copied()
+    }
+
+    pub(super) fn length(&mut self) -> Option<usize> {
+        let bytes = self.take(4)?.try_into().ok()?;
+        usize::try_from(u32::from_le_bytes(bytes)).ok()
+    }
+
+    pub(super) fn bytes(&mut self) -> Option<Vec<u8>> {
+        let length = self.length()?;
+        self.take(length).map(<[u8]>::to_vec)
+    }
+
+    pub(super) fn text(&mut self) -> Option<String> {
+        String::from_utf8(self.bytes()?).ok()
+    }
+
+    pub(super) fn list<T>(&mut self, read: impl Fn(&mut Self) -> Option<T>) -> Option<Vec<T>> {
+        let length = self.length()?;
+        // No item takes less than a byte: what claims more is not believed, and nothing reserved for it.
+        if length > self.0.len() {
+            return None;
+        }
+        (0..length).map(|_| read(self)).collect()
+    }
+}

@@ -1,0 +1,279 @@
+//! Backends and their models.
+
+use std::sync::Arc;
+
+use hashbrown::HashSet;
+
+use super::fields;
+use super::reader::{Fields, Node};
+use crate::routing::Pattern;
+use crate::schema::{PathTemplate, Schema};
+
+/// One LLM API endpoint.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Backend {
+    /// What routes call it.
+    pub name: String,
+    /// The Envoy cluster that reaches it.
+    pub cluster: String,
+    /// The API that it speaks.
+    pub schema: Schema,
+    /// What it receives as `:authority`; `None`: the client's own.
+    pub host: Option<String>,
+    /// How its paths are made.
+    pub path: PathTemplate,
+    /// Headers that every request to it carries; names in lower case.
+    pub set_headers: Vec<(String, String)>,
+    /// Headers that must not reach it; in lower case.
+    pub remove_headers: Vec<String>,
+    /// Whether the caller's own credentials go along.
+    pub forward_client_credentials: bool,
+    /// The models that it serves.
+    pub models: Vec<Model>,
+}
+
+/// A model of one backend.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Model {
+    /// The name that routes and clients use.
+    pub name: Pattern,
+    /// What the backend calls it; `None`: the same.
+    pub upstream_name: Option<String>,
+}
+
+impl Backend {
+    /// What this backend calls a model; `None` if it does not serve it. An exact name comes before a pattern.
+    pub fn upstream_name<'a>(&'a self, model: &'a str) -> Option<&'a str> {
+        let exact = self
+            .models
+            .iter()
+            .find(|known| known.name.as_exact() == Some(model));
+        let known = exact.or_else(|| {
+            let name = model.as_bytes();
+            self.models.iter().find(|known| known.name.matches(name))
+        })?;
+        Some(known.upstream_name.as_deref().unwrap_or(model))
+    }
+
+    /// The models that have a name of their own.
+    pub fn exact_models(&self) -> impl Iterator<Item = &str> {
+        self.models.iter().filter_map(|model| model.name.as_exact())
+    }
+}
+
+/// Headers in which a caller, or a key injected for one backend, identifies itself.
+pub const CREDENTIAL_HEADERS: [&str; 7] = [
+    "authorization",
+    "proxy-authorization",
+    "x-api-key",
+    "api-key",
+    "x-goog-api-key",
+    "x-amz-security-token",
+    "cookie",
+];
+
+/// Headers that Envoy or the router itself sets and reads.
+pub fn is_internal_header(name: &str) -> bool {
+    name.starts_with("x-llm-router-") || name.starts_with("x-envoy-")
+}
+
+pub(super) fn read_all(node: &Node<'_>) -> Vec<Arc<Backend>> {
+    let mut names = HashSet::new();
+    let mut clusters = HashSet::new();
+    let mut backends = Vec::new();
+    for node in node.non_empty_list() {
+        let fields = node.fields(fields::BACKEND);
+        let Some(backend) = read(&node, &fields) else {
+            continue;
+        };
+        if !names.insert(backend.name.clone()) {
+            node.error(format!(
+                "there is another backend \"{}\": give each its own name",
+                backend.name
+            ));
+        }
+        if !clusters.insert(backend.cluster.clone()) {
+            node.error(format!(
+                "another backend has the cluster \"{}\": each needs its own, because the cluster tells which \
+                 backend an attempt goes to",
+                backend.cluster
+            ));
+        }
+        backends.push(Arc::new(backend));
+    }
+    backends
+}
+
+fn read(node: &Node<'_>, fields: &Fields<'_>) -> Option<Backend> {
+    let name = fields.required("name").and_then(Node::name);
+    let schema = fields.required("schema").and_then(read_schema);
+    let models = fields
+        .required("models")
+        .map(read_models)
+        .unwrap_or_default();
+    let host = fields.optional("host").and_then(read_host);
+    let path = read_path(node, fields);
+    let set_headers = fields
+        .optional("set_headers")
+        .map(read_set_headers)
+        .unwrap_or_default();
+    let remove_headers = fields
+        .optional("remove_headers")
+        .map(read_remove_headers)
+        .unwrap_or_default();
+    let forward_client_credentials = fields
+        .optional("forward_client_credentials")
+        .and_then(Node::boolean)
+        .unwrap_or(false);
+    let cluster = fields.optional("cluster").and_then(Node::name);
+    // A backend whose schema is wrong is kept, so that its routes are not reported as naming nothing.
+    Some(Backend {
+        name: name?.to_owned(),
+        cluster: cluster.or(name)?.to_owned(),
+        schema: schema.unwrap_or(Schema::OpenAi),
+        host,
+        path,
+        set_headers,
+        remove_headers,
+        forward_client_credentials,
+        models,
+    })
+}
+
+fn read_schema(node: &Node<'_>) -> Option<Schema> {
+    let written = node.name()?;
+    let schema = Schema::ALL.into_iter().find(|one| one.name() == written);
+    if schema.is_none() {
+        let names = Schema::ALL.map(Schema::name);
+        node.error(format!(
+            "unknown schema \"{written}\"{}; known are {}",
+            super::error::suggestion(written, names),
+            names.join(", ")
+        ));
+    }
+    schema
+}
+
+fn read_models(node: &Node<'_>) -> Vec<Model> {
+    let mut names = HashSet::new();
+    let mut models = Vec::new();
+    for node in node.non_empty_list() {
+        let fields = node.fields(fields::MODEL);
+        let Some(written) = fields.required("name").and_then(Node::name) else {
+            continue;
+        };
+        let Some(name) = super::route::read_pattern(&node, written) else {
+            continue;
+        };
+        let upstream_name = fields
+            .optional("upstream_name")
+            .and_then(Node::name)
+            .map(str::to_owned);
+        if upstream_name.is_some() && name.as_exact().is_none() {
+            node.error(
+                "a pattern has no upstream_name: each model goes by the client's own name for it",
+            );
+        }
+        if !names.insert(written) {
+            node.error(format!("there is another model \"{written}\": remove one"));
+        }
+        models.push(Model {
+            name,
+            upstream_name,
+        });
+    }
+    models
+}
+
+fn read_host(node: &Node<'_>) -> Option<String> {
+    let host = node.name()?;
+    if !host
+        .bytes()
+        .all(|byte| byte.is_ascii_graphic() && !b"/?#@".contains(&byte))
+    {
+        node.error("must be a host name, with a port if need be, and nothing else");
+        return None;
+    }
+    Some(host.to_owned())
+}
+
+fn read_path(node: &Node<'_>, fields: &Fields<'_>) -> PathTemplate {
+    let is_path = |path: &str| {
+        path.starts_with('/')
+            && path
+                .bytes()
+                .all(|byte| byte.is_ascii_graphic() && byte != b'#')
+    };
+    let prefix = fields.optional("path_prefix");
+    let template = fields.optional("path_template");
+    if prefix.is_some() && template.is_some() {
+        node.error("has both path_prefix and path_template: remove one");
+    }
+    if let Some(node) = template
+        && let Some(text) = node.name()
+    {
+        match PathTemplate::parse(text) {
+            Ok(template) if is_path(text) => return template,
+            Ok(_) => {
+                node.error("must begin with \"/\" and have no spaces, no \"#\" and only ASCII")
+            }
+            Err(message) => node.error(message),
+        }
+    }
+    if let Some(node) = prefix
+        && let Some(text) = node.text()
+    {
+        if text.is_empty() || is_path(text) && !text.ends_with('/') && !text.contains('?') {
+            return PathTemplate::with_prefix(text);
+        }
+        node.error("must be empty or begin with \"/\", not end with one, and have no spaces, \"?\" or \"#\"");
+    }
+    PathTemplate::default()
+}
+
+/// A header's name in lower case, if a document may set, remove or match it.
+pub(super) fn read_header_name(node: &Node<'_>, written: &str) -> Option<String> {
+    let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    if written.is_empty() || !written.bytes().all(is_token) {
+        node.error(format!("\"{written}\" is not a header's name"));
+        return None;
+    }
+    Some(written.to_ascii_lowercase())
+}
+
+/// The name of a header that a document may change on its way to a backend.
+fn read_changed_header(node: &Node<'_>, written: &str) -> Option<String> {
+    let name = read_header_name(node, written)?;
+    let why_not = match name.as_str() {
+        "host" => "use the backend's `host`",
+        "content-length" | "transfer-encoding" | "connection" | "te" | "trailer" | "upgrade" => {
+            "Envoy sets it to what the request is"
+        }
+        name if CREDENTIAL_HEADERS.contains(&name) => {
+            "credentials are never in this document and client's are removed by default: let Envoy's \
+             credential_injector add the key from a secret, or see forward_client_credentials"
+        }
+        name if is_internal_header(name) => "the name is Envoy's or the router's own",
+        _ => return Some(name),
+    };
+    node.error(format!("\"{written}\" cannot be changed here: {why_not}"));
+    None
+}
+
+fn read_set_headers(node: &Node<'_>) -> Vec<(String, String)> {
+    let mut headers = Vec::new();
+    for (written, node) in node.entries() {
+        let name = read_changed_header(&node, written);
+        if let (Some(name), Some(value)) = (name, node.text()) {
+            headers.push((name, value.to_owned()));
+        }
+    }
+    headers
+}
+
+fn read_remove_headers(node: &Node<'_>) -> Vec<String> {
+    node.list()
+        .iter()
+        .filter_map(|node| read_changed_header(node, node.name()?))
+        .collect()
+}

@@ -1,0 +1,318 @@
+//! Documents as people write them, wrong in every way that is known.
+
+use super::*;
+
+/// The errors of a document, one a line.
+fn errors(document: &str) -> Vec<String> {
+    let tree: Tree = serde_saphyr::from_str(document).unwrap();
+    match Document::compile(&tree) {
+        Ok(_) => Vec::new(),
+        Err(errors) => errors.iter().map(ToString::to_string).collect(),
+    }
+}
+
+/// The errors of a document with these routes over two backends.
+fn route_errors(routes: &str) -> Vec<String> {
+    errors(&format!(
+        "backends:
+- {{name: openai, schema: openai, models: [{{name: gpt-4o}}, {{name: gpt-4o-mini}}]}}
+- {{name: anthropic, schema: anthropic, models: [{{name: claude}}]}}
+routes:
+{routes}"
+    ))
+}
+
+#[test]
+fn all_errors_at_once_with_their_paths() {
+    assert_eq!(
+        errors(
+            r#"
+backends:
+- {name: openai, schema: opnai, models: [{name: gpt-4o, contxt: 1}], path_prefix: v1}
+- {schema: anthropic, models: []}
+routes:
+- {name: a, match: {}, targets: [{backend: openai}]}
+- {name: b, match: {modl: x}, targets: []}
+- {name: c, match: {model: x}, targets: [{backend: opnai}]}
+default: {}
+"#
+        ),
+        [
+            "default: unknown field, did you mean \"defaults\"?",
+            "backends[0].schema: unknown schema \"opnai\", did you mean \"openai\"?; known are openai, anthropic",
+            "backends[0].models[0].contxt: unknown field; known are name, upstream_name",
+            "backends[0].path_prefix: must be empty or begin with \"/\", not end with one, and have no spaces, \"?\" \
+             or \"#\"",
+            "backends[1]: `name` is missing",
+            "backends[1].models: must not be empty",
+            "routes[0].match: must not be empty: write {model: \"*\"} to match every request",
+            "routes[1].match.modl: unknown field, did you mean \"model\"?",
+            "routes[1].match: must not be empty: write {model: \"*\"} to match every request",
+            "routes[1].targets: must not be empty",
+            "routes[2].targets[0].backend: unknown backend \"opnai\", did you mean \"openai\"?",
+        ]
+    );
+}
+
+#[test]
+fn what_could_never_do_what_it_says() {
+    for (routes, expected) in [
+        (
+            "- {name: all, match: {model: '*'}, targets: [{backend: openai}]}
+- {name: late, match: {model: gpt-4o, stream: true}, targets: [{backend: openai}]}",
+            "routes[1]: can never be reached: routes[0] (\"all\") already takes every request that it matches",
+        ),
+        (
+            "- {name: a, match: {model: x}, strategy: weighted, targets: [{backend: openai, model: gpt-4o, weight: 0}]}",
+            "routes[0].targets: the weights add up to 0: give one target at least a weight",
+        ),
+        (
+            "- {name: a, match: {model: x}, targets: [{backend: openai, model: gpt-4p}]}",
+            "routes[0].targets[0].model: backend \"openai\" has no model \"gpt-4p\", did you mean \"gpt-4o\"?",
+        ),
+        (
+            "- {name: a, match: {model: fast}, targets: [{backend: openai}]}",
+            "routes[0].targets: backend \"openai\" serves no model of a name that this route takes: say which `model` \
+             it is to use",
+        ),
+        (
+            "- {name: a, match: {model: x, path: /v1/messages}, targets: [{backend: openai, model: gpt-4o}]}",
+            "routes[0].targets: no target speaks the API of the path that the route asks for",
+        ),
+        (
+            "- {name: a, match: {model: x, method: GET}, targets: [{backend: openai, model: gpt-4o}]}",
+            "routes[0]: no request can ever match this",
+        ),
+        (
+            "- {name: a, match: {path: /v1/chat}, targets: [{backend: openai}]}",
+            "routes[0]: no request can ever match this",
+        ),
+        (
+            "- {name: a, match: {all: [{model: a}, {model: b}]}, targets: [{backend: openai, model: gpt-4o}]}",
+            "routes[0]: no request can ever match this",
+        ),
+    ] {
+        let errors = route_errors(routes);
+        assert_eq!(errors.len(), 1, "{errors:#?}");
+        assert!(errors[0].starts_with(expected), "{}", errors[0]);
+    }
+}
+
+#[test]
+fn other_errors_of_routes() {
+    for (routes, expected) in [
+        (
+            "- {name: a, match: {model: 4}, targets: [{backend: openai}]}",
+            "routes[0].match.model: must be text (put it in quotes), not a number",
+        ),
+        (
+            "- {name: a, match: {model: 'a*b'}, targets: [{backend: openai}]}",
+            "routes[0].match.model: \"a*b\" is no pattern",
+        ),
+        (
+            "- {name: a, match: {headers: {'x y': '*'}}, targets: [{backend: openai}]}",
+            "routes[0].match.headers.x y: \"x y\" is not a header's name",
+        ),
+        (
+            "- {name: a, match: {model: x}, strategy: weightd, targets: [{backend: openai, model: gpt-4o}]}",
+            "routes[0].strategy: unknown strategy \"weightd\", did you mean \"weighted\"?",
+        ),
+        (
+            "- {name: a, match: {model: x}, targets: [{backend: openai, model: gpt-4o, weight: 2}]}",
+            "routes[0].targets[0].weight: only `strategy: weighted` has weights",
+        ),
+        (
+            "- {name: a, match: {model: x}, strategy: weighted, targets: [{backend: openai, model: gpt-4o, weight: 0.5}]}",
+            "routes[0].targets[0].weight: must be a whole number from 0 to 1000000",
+        ),
+        (
+            "- {name: a, match: {stream: 'yes'}, targets: [{backend: openai}]}",
+            "routes[0].match.stream: must be true or false, not text",
+        ),
+        (
+            "- {name: a, match: {any: []}, targets: [{backend: openai}]}",
+            "routes[0].match.any: must not be empty",
+        ),
+        (
+            "- {name: a, match: {model: gpt-4o}, targets: [{backend: openai}]}
+- {name: a, match: {model: gpt-4o-mini}, targets: [{backend: openai}]}",
+            "routes[1]: there is another route \"a\"",
+        ),
+    ] {
+        let errors = route_errors(routes);
+        assert!(errors[0].starts_with(expected), "{errors:#?}");
+    }
+}
+
+#[test]
+fn errors_of_backends() {
+    let with = |fields: &str| {
+        errors(&format!(
+            "backends: [{{name: a, schema: openai, models: [{{name: m}}], {fields}}}]
+routes: [{{name: r, match: {{model: '*'}}, targets: [{{backend: a}}]}}]"
+        ))
+    };
+    assert_eq!(with("host: a.example:8443, path_prefix: ''"), [""; 0]);
+    for (fields, expected) in [
+        ("host: 'https://a'", "backends[0].host: must be a host name"),
+        (
+            "path_template: '/{modl}'",
+            "backends[0].path_template: knows {model} and {operation}, not {modl}",
+        ),
+        (
+            "path_template: 'x{model}'",
+            "backends[0].path_template: must begin with \"/\"",
+        ),
+        (
+            "path_prefix: /a, path_template: /b",
+            "backends[0]: has both",
+        ),
+        (
+            "set_headers: {Authorization: Bearer x}",
+            "backends[0].set_headers.Authorization: \"Authorization\" cannot be changed here: credentials",
+        ),
+        (
+            "set_headers: {host: x}",
+            "backends[0].set_headers.host: \"host\" cannot be changed here: use",
+        ),
+        (
+            "set_headers: {x-a: \"b\\nc\"}",
+            "backends[0].set_headers.x-a: must not have control characters",
+        ),
+        (
+            "remove_headers: [x-envoy-foo]",
+            "backends[0].remove_headers[0]: \"x-envoy-foo\" cannot be changed here",
+        ),
+        (
+            "forward_client_credentials: 1",
+            "backends[0].forward_client_credentials: must be true or false, not a number",
+        ),
+        (
+            "models: [{name: m}]",
+            "backends[0].models: stands there twice",
+        ),
+    ] {
+        // YAML itself refuses a name that stands twice; JSON does not.
+        if fields.starts_with("models") {
+            let tree = Tree::Map(vec![
+                ("backends".into(), Tree::Null),
+                ("backends".into(), Tree::Null),
+            ]);
+            let errors = Document::compile(&tree).unwrap_err();
+            assert_eq!(
+                errors[0].to_string(),
+                "backends: stands there twice: remove one"
+            );
+            continue;
+        }
+        let errors = with(fields);
+        assert!(
+            errors.iter().any(|error| error.starts_with(expected)),
+            "{errors:#?}"
+        );
+    }
+    let twice = errors(
+        "backends:
+- {name: a, schema: openai, models: [{name: m}, {name: m}]}
+- {name: a, schema: openai, models: [{name: 'm*', upstream_name: x}]}
+routes: [{name: r, match: {model: '*'}, targets: [{backend: a}]}]",
+    );
+    assert_eq!(twice.len(), 4, "{twice:#?}");
+}
+
+#[test]
+fn both_encodings_are_told_apart() {
+    let json = r#"{"backends": [{"name": "a", "schema": "openai", "models": [{"name": "m"}]}],
+        "routes": [{"name": "r", "match": {"model": "*"}, "targets": [{"backend": "a"}]}],
+        "defaults": {"missing_flag_timeout_ms": 500}}"#;
+    for text in [
+        json.to_owned(),
+        format!("\n{json}"),
+        format!("\n\n \t{json}\n"),
+    ] {
+        let document = Document::load(text.as_bytes()).unwrap();
+        assert_eq!(document.missing_flag_timeout, Duration::from_millis(500));
+    }
+    for wrong in [
+        "",
+        " \n",
+        "\n",
+        "\n{",
+        "{\"a\":}",
+        "backends: []",
+        "\n\x7b\n\x20",
+    ] {
+        let errors = Document::load(wrong.as_bytes()).unwrap_err();
+        assert_eq!(errors.len(), 1);
+        assert!(
+            errors[0].to_string().contains("configuration"),
+            "{}",
+            errors[0]
+        );
+    }
+    // An empty Struct is a document without anything.
+    assert!(Document::load(b"{}").unwrap_err().len() == 2);
+}
+
+#[test]
+fn the_catalog_has_what_can_be_asked_for() {
+    let tree: Tree = serde_saphyr::from_str(
+        "backends:
+- {name: b, schema: openai, models: [{name: m1}, {name: m2}, {name: hidden}, {name: 'x-*'}]}
+routes:
+- {name: r1, match: {any: [{model: [fast, quick]}, {all: [{model: m2}]}]}, targets: [{backend: b, model: m1}]}
+- {name: r2, match: {model: 'm*', headers: {x-team: a}, not: {model: mx}}, targets: [{backend: b}]}",
+    )
+    .unwrap();
+    let document = Document::compile(&tree).unwrap();
+    let names: Vec<&str> = document.catalog.names().collect();
+    assert_eq!(names, ["fast", "quick", "m2", "m1"]);
+}
+
+/// docs/configuration.md has a row for every known field, and for none else.
+#[test]
+fn the_tables_in_the_docs_are_the_code() {
+    let docs = include_str!("../../docs/configuration.md");
+    let table = |name: &str| -> Vec<String> {
+        let (_, after) = docs
+            .split_once(&format!("<!-- table: {name} -->\n"))
+            .unwrap();
+        let rows = after
+            .lines()
+            .take_while(|line| line.starts_with('|'))
+            .skip(2);
+        rows.map(|row| row.split('`').nth(1).unwrap().to_owned())
+            .collect()
+    };
+    let mut known = Vec::new();
+    for (prefix, names) in [
+        ("", fields::DOCUMENT),
+        ("backends[].", fields::BACKEND),
+        ("backends[].models[].", fields::MODEL),
+        ("routes[].", fields::ROUTE),
+        ("routes[].targets[].", fields::TARGET),
+        ("defaults.", fields::DEFAULTS),
+    ] {
+        known.extend(names.iter().map(|name| format!("{prefix}{name}")));
+    }
+    let mut documented = table("fields");
+    known.sort();
+    documented.sort();
+    assert_eq!(documented, known);
+    assert_eq!(table("match"), fields::MATCH);
+    assert_eq!(table("backend-role"), fields::BACKEND_ROLE);
+    for pattern in table("patterns") {
+        assert!(
+            crate::routing::Pattern::parse(&pattern).is_some(),
+            "{pattern}"
+        );
+    }
+}
+
+#[test]
+fn every_document_in_the_docs_loads() {
+    let docs = include_str!("../../docs/configuration.md");
+    let (_, after) = docs.split_once("## A whole document\n\n```yaml\n").unwrap();
+    let (document, _) = after.split_once("```").unwrap();
+    assert_eq!(errors(document), [""; 0]);
+}

@@ -1,0 +1,139 @@
+//! The one document: as written → validated and compiled, or all of its errors at once.
+
+mod backend;
+mod error;
+mod protobuf_struct;
+mod reader;
+mod role;
+mod route;
+mod tree;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+pub use backend::{Backend, CREDENTIAL_HEADERS, Model, is_internal_header};
+pub use error::ConfigError;
+pub use role::backend_name;
+pub use route::{Route, Strategy, Target};
+pub use tree::Tree;
+
+use crate::schema::Catalog;
+use reader::{Errors, Node};
+
+/// A valid document, ready to route by.
+#[derive(Clone, Debug)]
+pub struct Document {
+    /// In the order of the document.
+    pub backends: Vec<Arc<Backend>>,
+    /// In the order in which they are tried.
+    pub routes: Vec<Route>,
+    /// What clients can ask for by name.
+    pub catalog: Catalog,
+    /// After how long a body that Envoy holds back is taken for a missing setting.
+    pub missing_flag_timeout: Duration,
+}
+
+/// The known fields of each map of the document. docs/configuration.md has a row for each.
+pub(crate) mod fields {
+    pub(crate) const DOCUMENT: &[&str] = &["backends", "routes", "defaults"];
+    pub(crate) const BACKEND: &[&str] = &[
+        "name",
+        "cluster",
+        "schema",
+        "host",
+        "path_prefix",
+        "path_template",
+        "set_headers",
+        "remove_headers",
+        "forward_client_credentials",
+        "models",
+    ];
+    pub(crate) const MODEL: &[&str] = &["name", "upstream_name"];
+    pub(crate) const ROUTE: &[&str] = &["name", "match", "strategy", "targets"];
+    pub(crate) const MATCH: &[&str] = &[
+        "model", "path", "method", "headers", "stream", "any", "all", "not",
+    ];
+    pub(crate) const TARGET: &[&str] = &["backend", "model", "weight"];
+    pub(crate) const DEFAULTS: &[&str] = &["missing_flag_timeout_ms"];
+    pub(crate) const BACKEND_ROLE: &[&str] = &["backend"];
+}
+
+impl Document {
+    /// Reads a document as Envoy hands it to the filter: JSON text (from a `StringValue`) or the bytes of a
+    /// `google.protobuf.Struct`.
+    ///
+    /// # Errors
+    /// All of them, in the order of the document.
+    pub fn load(configuration: &[u8]) -> Result<Document, Vec<ConfigError>> {
+        Document::compile(&parse(configuration)?)
+    }
+
+    /// Validates and compiles a document.
+    ///
+    /// # Errors
+    /// All of them, in the order of the document.
+    pub fn compile(tree: &Tree) -> Result<Document, Vec<ConfigError>> {
+        let errors = Errors::default();
+        let document = read_document(&Node::root(tree, &errors));
+        if errors.is_empty() {
+            Ok(document)
+        } else {
+            Err(errors.into_vec())
+        }
+    }
+}
+
+/// A configuration as a tree, whichever of the two ways it was written.
+fn parse(configuration: &[u8]) -> Result<Tree, Vec<ConfigError>> {
+    // A Struct that says anything begins with a newline character, which JSON text may do too; but no JSON text is a
+    // whole Struct.
+    if configuration.first() == Some(&b'\n')
+        && let Some(tree) = protobuf_struct::decode(configuration)
+    {
+        return Ok(tree);
+    }
+    if configuration.trim_ascii().is_empty() {
+        return Err(vec![ConfigError::new(
+            "",
+            "there is no configuration: put the document into the plugin's `configuration`, as a \
+             google.protobuf.Struct or as JSON in a google.protobuf.StringValue",
+        )]);
+    }
+    serde_json::from_slice(configuration).map_err(|error| {
+        vec![ConfigError::new(
+            "",
+            format!("the configuration is neither JSON nor a google.protobuf.Struct: {error}"),
+        )]
+    })
+}
+
+fn read_document(node: &Node<'_>) -> Document {
+    let document = node.fields(fields::DOCUMENT);
+    let backends = document
+        .required("backends")
+        .map(backend::read_all)
+        .unwrap_or_default();
+    let routes = document
+        .required("routes")
+        .map(|node| route::read_all(node, &backends))
+        .unwrap_or_default();
+    let missing_flag_timeout = document
+        .optional("defaults")
+        .map(|node| node.fields(fields::DEFAULTS))
+        .and_then(|defaults| {
+            defaults
+                .optional("missing_flag_timeout_ms")?
+                .integer(100, 60_000)
+        })
+        .unwrap_or(2_000);
+    Document {
+        catalog: route::catalog(&routes, &backends),
+        backends,
+        routes,
+        missing_flag_timeout: Duration::from_millis(missing_flag_timeout.into()),
+    }
+}
+
+#[cfg(test)]
+#[path = "document_tests.rs"]
+mod tests;

@@ -1,0 +1,45 @@
+//! The configuration of the backend role: which backend's cluster the filter stands on.
+
+use super::error::ConfigError;
+use super::reader::{Errors, Node};
+use super::{fields, parse};
+
+/// Reads the backend role's configuration; returns the backend's name.
+///
+/// # Errors
+/// All of them.
+pub fn backend_name(configuration: &[u8]) -> Result<String, Vec<ConfigError>> {
+    let tree = parse(configuration).map_err(|_| {
+        vec![ConfigError::new(
+            "",
+            "the configuration must say on which backend's cluster this filter stands, as {backend: NAME} in a \
+             google.protobuf.Struct or in a google.protobuf.StringValue as JSON",
+        )]
+    })?;
+    let errors = Errors::default();
+    let name = Node::root(&tree, &errors)
+        .fields(fields::BACKEND_ROLE)
+        .required("backend")
+        .and_then(Node::name)
+        .map(str::to_owned);
+    name.ok_or_else(|| errors.into_vec())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_its_backend() {
+        assert_eq!(backend_name(br#"{"backend": "openai"}"#).unwrap(), "openai");
+        for (wrong, expected) in [
+            ("", "must say on which backend"),
+            ("{}", "`backend` is missing"),
+            (r#"{"backend": ""}"#, "backend: must not be empty"),
+            (r#"{"backnd": "a"}"#, "backnd: unknown field, did you mean"),
+        ] {
+            let errors = backend_name(wrong.as_bytes()).unwrap_err();
+            assert!(errors[0].to_string().contains(expected), "{}", errors[0]);
+        }
+    }
+}

@@ -1,0 +1,344 @@
+//! Routes: reading them, and refusing those that could never do what they say.
+
+use std::sync::Arc;
+
+use hashbrown::HashSet;
+
+use super::backend::{Backend, read_header_name};
+use super::error::suggestion;
+use super::fields;
+use super::reader::{Fields, Node};
+use crate::routing::{Condition, Pattern, Subject};
+use crate::schema::{Api, Catalog};
+
+/// A rule: which requests it takes and where they may go.
+#[derive(Clone, Debug)]
+pub struct Route {
+    /// What logs and errors call it.
+    pub name: String,
+    /// Which requests it takes.
+    pub condition: Condition,
+    /// How the plan is made of the targets.
+    pub strategy: Strategy,
+    /// Where a request may go.
+    pub targets: Vec<Target>,
+}
+
+/// How a plan is made of a route's targets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Strategy {
+    /// In the order of the document.
+    Ordered,
+    /// Drawn by weight, one after the other.
+    Weighted,
+}
+
+impl Strategy {
+    const ALL: [(&'static str, Strategy); 2] = [
+        ("ordered", Strategy::Ordered),
+        ("weighted", Strategy::Weighted),
+    ];
+}
+
+/// A backend and one of its models.
+#[derive(Clone, Debug)]
+pub struct Target {
+    /// Where.
+    pub backend: Arc<Backend>,
+    /// Which of its models, by the name that routes use; `None`: the one that the client asked for.
+    pub model: Option<String>,
+    /// How often, relative to the other targets.
+    pub weight: u32,
+}
+
+/// How many targets a route may have. Its plan travels with every request, and the attempts are counted in a byte.
+const MAX_TARGETS: usize = 64;
+
+pub(super) fn read_all(node: &Node<'_>, backends: &[Arc<Backend>]) -> Vec<Route> {
+    let mut names = HashSet::new();
+    let mut routes: Vec<Route> = Vec::new();
+    // The place in the document of each route that could be read.
+    let mut places: Vec<String> = Vec::new();
+    for node in node.non_empty_list() {
+        let fields = node.fields(fields::ROUTE);
+        let Some(route) = read(&fields, backends) else {
+            continue;
+        };
+        if !names.insert(route.name.clone()) {
+            node.error(format!(
+                "there is another route \"{}\": give each its own name",
+                route.name
+            ));
+        }
+        check_possible(&node, &fields, &route);
+        let earlier = routes.iter().zip(&places);
+        if let Some((earlier, place)) = earlier
+            .clone()
+            .find(|(earlier, _)| earlier.condition.covers(&route.condition))
+        {
+            node.error(format!(
+                "can never be reached: {place} (\"{}\") already takes every request that it matches",
+                earlier.name
+            ));
+        }
+        places.push(node.path.clone());
+        routes.push(route);
+    }
+    routes
+}
+
+fn read(fields: &Fields<'_>, backends: &[Arc<Backend>]) -> Option<Route> {
+    let name = fields.required("name").and_then(Node::name);
+    let condition = fields.required("match").and_then(read_match);
+    let strategy = fields
+        .optional("strategy")
+        .and_then(read_strategy)
+        .unwrap_or(Strategy::Ordered);
+    let targets = fields
+        .required("targets")
+        .map(|node| read_targets(node, backends, strategy))
+        .unwrap_or_default();
+    Some(Route {
+        name: name?.to_owned(),
+        condition: condition?,
+        strategy,
+        targets,
+    })
+}
+
+fn read_strategy(node: &Node<'_>) -> Option<Strategy> {
+    let written = node.name()?;
+    let names = Strategy::ALL.map(|(name, _)| name);
+    let strategy = Strategy::ALL.into_iter().find(|(name, _)| *name == written);
+    if strategy.is_none() {
+        node.error(format!(
+            "unknown strategy \"{written}\"{}; known are {}",
+            suggestion(written, names),
+            names.join(", ")
+        ));
+    }
+    strategy.map(|(_, strategy)| strategy)
+}
+
+/// The condition of one `match`; `None` if it has errors.
+fn read_match(node: &Node<'_>) -> Option<Condition> {
+    let fields = node.fields(fields::MATCH);
+    if fields.is_empty() {
+        fields.error("must not be empty: write {model: \"*\"} to match every request");
+        return None;
+    }
+    let mut conditions = Vec::new();
+    let mut add = |condition: Option<Condition>| conditions.push(condition);
+    for (name, make) in [
+        ("model", Condition::Model as fn(Vec<Pattern>) -> Condition),
+        ("path", Condition::Path),
+        ("method", Condition::Method),
+    ] {
+        if let Some(node) = fields.optional(name) {
+            add(read_patterns(node).map(make));
+        }
+    }
+    if let Some(node) = fields.optional("headers") {
+        for (written, node) in node.entries() {
+            let name = read_header_name(&node, written);
+            let values = read_patterns(&node);
+            add(name
+                .zip(values)
+                .map(|(name, values)| Condition::Header { name, values }));
+        }
+    }
+    if let Some(node) = fields.optional("stream") {
+        add(node.boolean().map(Condition::Stream));
+    }
+    for (name, make) in [
+        ("any", Condition::Any as fn(Vec<Condition>) -> Condition),
+        ("all", Condition::All),
+    ] {
+        if let Some(node) = fields.optional(name) {
+            let parts: Vec<_> = node.non_empty_list().iter().map(read_match).collect();
+            add(parts.into_iter().collect::<Option<Vec<_>>>().map(make));
+        }
+    }
+    if let Some(node) = fields.optional("not") {
+        add(read_match(node).map(|condition| Condition::Not(Box::new(condition))));
+    }
+    let mut conditions: Vec<Condition> = conditions.into_iter().collect::<Option<_>>()?;
+    if conditions.len() == 1 {
+        return conditions.pop();
+    }
+    Some(Condition::All(conditions))
+}
+
+fn read_patterns(node: &Node<'_>) -> Option<Vec<Pattern>> {
+    node.one_or_many()
+        .iter()
+        .map(|node| read_pattern(node, node.name()?))
+        .collect()
+}
+
+pub(super) fn read_pattern(node: &Node<'_>, written: &str) -> Option<Pattern> {
+    let pattern = Pattern::parse(written);
+    if pattern.is_none() {
+        node.error(format!(
+            "\"{written}\" is no pattern: a \"*\" may only stand at the beginning or at the end"
+        ));
+    }
+    pattern
+}
+
+fn read_targets(node: &Node<'_>, backends: &[Arc<Backend>], strategy: Strategy) -> Vec<Target> {
+    let items = node.non_empty_list();
+    if items.len() > MAX_TARGETS {
+        node.error(format!("has more than {MAX_TARGETS} targets"));
+    }
+    let targets: Vec<Target> = items
+        .iter()
+        .filter_map(|node| read_target(&node.fields(fields::TARGET), backends, strategy))
+        .collect();
+    if strategy == Strategy::Weighted
+        && !targets.is_empty()
+        && targets.iter().all(|target| target.weight == 0)
+    {
+        node.error("the weights add up to 0: give one target at least a weight");
+    }
+    targets
+}
+
+fn read_target(
+    fields: &Fields<'_>,
+    backends: &[Arc<Backend>],
+    strategy: Strategy,
+) -> Option<Target> {
+    let weight = fields.optional("weight").and_then(|node| {
+        if strategy == Strategy::Ordered {
+            node.error("only `strategy: weighted` has weights: remove it, or set the strategy");
+        }
+        node.integer(0, 1_000_000)
+    });
+    let model = fields.optional("model");
+    let node = fields.required("backend")?;
+    let written = node.name()?;
+    let Some(backend) = backends.iter().find(|backend| backend.name == written) else {
+        let names = backends.iter().map(|backend| backend.name.as_str());
+        node.error(format!(
+            "unknown backend \"{written}\"{}",
+            match suggestion(written, names.clone()).as_str() {
+                "" => format!("; there are {}", names.collect::<Vec<_>>().join(", ")),
+                close => close.to_owned(),
+            }
+        ));
+        return None;
+    };
+    let model = match model {
+        None => None,
+        Some(node) => Some(read_target_model(node, backend)?),
+    };
+    Some(Target {
+        backend: Arc::clone(backend),
+        model,
+        weight: weight.unwrap_or(1),
+    })
+}
+
+fn read_target_model(node: &Node<'_>, backend: &Backend) -> Option<String> {
+    let written = node.name()?;
+    if written.contains('*') {
+        node.error("must be one model, not a pattern: leave it out to keep the client's own");
+        return None;
+    }
+    if backend.upstream_name(written).is_none() {
+        let names = backend.exact_models();
+        node.error(format!(
+            "backend \"{}\" has no model \"{written}\"{}",
+            backend.name,
+            match suggestion(written, names).as_str() {
+                "" => "; add it to the backend's models".to_owned(),
+                close => close.to_owned(),
+            }
+        ));
+        return None;
+    }
+    Some(written.to_owned())
+}
+
+/// Refuses a match that no request can satisfy and targets that no request can reach.
+fn check_possible(node: &Node<'_>, fields: &Fields<'_>, route: &Route) {
+    let apis: Vec<Api> = Api::ALL
+        .into_iter()
+        .filter(|api| {
+            let subject = Subject {
+                path: Some(api.path()),
+                method: Some("POST"),
+                ..Subject::default()
+            };
+            route.condition.evaluate(&subject) != Some(false)
+        })
+        .collect();
+    if apis.is_empty() || route.condition.is_impossible() {
+        let paths = Api::ALL.map(Api::path);
+        node.error(format!(
+            "no request can ever match this: routed are POST requests to {}, and all conditions of a match must \
+             hold together",
+            paths.join(" and ")
+        ));
+        return;
+    }
+    let Some(targets) = fields.optional("targets") else {
+        return;
+    };
+    let speaks = |target: &Target| apis.iter().any(|api| api.schema() == target.backend.schema);
+    if !route.targets.is_empty() && !route.targets.iter().any(speaks) {
+        targets.error("no target speaks the API of the path that the route asks for");
+    }
+    for target in route.targets.iter().filter(|target| target.model.is_none()) {
+        let backend = &target.backend;
+        let serves_any = backend
+            .models
+            .iter()
+            .any(|model| match model.name.as_exact() {
+                Some(name) => takes_model(route, name),
+                None => true,
+            });
+        if !serves_any && !backend.models.is_empty() {
+            targets.error(format!(
+                "backend \"{}\" serves no model of a name that this route takes: say which `model` it is to use",
+                backend.name
+            ));
+        }
+    }
+}
+
+/// Whether a request for this model may come to this route.
+fn takes_model(route: &Route, model: &str) -> bool {
+    let subject = Subject {
+        model: Some(model),
+        ..Subject::default()
+    };
+    route.condition.evaluate(&subject) != Some(false)
+}
+
+/// What clients can ask for by name: virtual models in the order of the routes, then the backends' own that some route
+/// takes.
+pub(super) fn catalog(routes: &[Route], backends: &[Arc<Backend>]) -> Catalog {
+    let mut catalog = Catalog::default();
+    let owner = |name: &str| {
+        let mut owners = backends.iter();
+        owners.find(|backend| backend.exact_models().any(|model| model == name))
+    };
+    for route in routes {
+        let mut names = Vec::new();
+        route.condition.exact_models(&mut names);
+        for name in names {
+            let owner = owner(name).map_or("llm-router", |backend| backend.name.as_str());
+            catalog.add(name, owner);
+        }
+    }
+    for backend in backends {
+        for model in backend.exact_models() {
+            if routes.iter().any(|route| takes_model(route, model)) {
+                catalog.add(model, &backend.name);
+            }
+        }
+    }
+    catalog
+}

@@ -1,0 +1,166 @@
+//! The backend role: an upstream HTTP filter on each backend's cluster, one context per attempt.
+
+use std::cell::Cell;
+use std::rc::Rc;
+
+use proxy_wasm::traits::{Context, HttpContext, RootContext};
+use proxy_wasm::types::{Action, BufferType, ContextType, MapType};
+
+use super::calls::{self, Counter};
+use super::{NEXT, PLAN, RETRY};
+use crate::attempt::{ChangeKind, Plan, Verdict, begin, judge};
+use crate::config;
+use crate::request::StreamingEdit;
+use crate::schema::{ErrorCode, Schema};
+use crate::telemetry;
+
+/// What all attempts on one cluster share.
+#[derive(Default)]
+struct Cluster {
+    /// The name of the backend whose cluster it is.
+    backend: String,
+    mismatches: Counter,
+    reported: Cell<bool>,
+}
+
+#[derive(Default)]
+pub(super) struct BackendRoot {
+    cluster: Rc<Cluster>,
+}
+
+impl Context for BackendRoot {}
+
+impl RootContext for BackendRoot {
+    fn get_type(&self) -> Option<ContextType> {
+        Some(ContextType::HttpContext)
+    }
+
+    fn on_configure(&mut self, _size: usize) -> bool {
+        match config::backend_name(&calls::configuration()) {
+            Ok(backend) => {
+                self.cluster = Rc::new(Cluster {
+                    backend,
+                    mismatches: Counter::define(telemetry::BACKEND_MISMATCH),
+                    reported: Cell::new(false),
+                });
+                true
+            }
+            Err(errors) => super::refuse(&errors),
+        }
+    }
+
+    fn create_http_context(&self, _context_id: u32) -> Option<Box<dyn HttpContext>> {
+        Some(Box::new(Attempt {
+            cluster: Rc::clone(&self.cluster),
+            state: State::Beginning,
+        }))
+    }
+}
+
+/// How far an attempt has come.
+enum State {
+    /// Its request has not been seen.
+    Beginning,
+    /// No plan is known for it: it came here by a route that is none of ours, and passes as it is.
+    Unplanned,
+    /// Its request is on its way.
+    Sent {
+        edit: Option<StreamingEdit>,
+        has_next: bool,
+    },
+    /// It was refused here.
+    Refused,
+}
+
+struct Attempt {
+    cluster: Rc<Cluster>,
+    state: State,
+}
+
+impl Context for Attempt {}
+
+impl HttpContext for Attempt {
+    fn on_http_request_headers(&mut self, _count: usize, _end_of_stream: bool) -> Action {
+        let Some(bytes) = calls::property(&[PLAN]) else {
+            self.state = State::Unplanned;
+            return Action::Continue;
+        };
+        let Some(plan) = Plan::decode(&bytes) else {
+            return self.refuse(Schema::OpenAi, "");
+        };
+        let schema = plan.schema();
+        let adaptation = match begin(plan, &self.cluster.backend) {
+            Ok(adaptation) => adaptation,
+            Err(mismatch) => return self.refuse(schema, &mismatch.planned),
+        };
+        let map = MapType::HttpRequestHeaders;
+        for change in &adaptation.headers {
+            match change.kind {
+                ChangeKind::Remove => calls::remove_header(map, &change.name),
+                ChangeKind::Set => calls::set_header(map, &change.name, &change.value),
+                ChangeKind::Add => calls::add_header(map, &change.name, &change.value),
+            }
+        }
+        // Written now, so that it holds however this attempt ends.
+        if let Some(next) = &adaptation.next {
+            calls::set_state(PLAN, &next.plan);
+            calls::set_state(NEXT, next.cluster.as_bytes());
+        }
+        self.state = State::Sent {
+            edit: adaptation.body,
+            has_next: adaptation.next.is_some(),
+        };
+        Action::Continue
+    }
+
+    fn on_http_request_body(&mut self, size: usize, _end_of_stream: bool) -> Action {
+        match &mut self.state {
+            State::Sent {
+                edit: Some(edit), ..
+            } => {
+                if let Some(chunk) = edit.chunk(size) {
+                    let mut beginning = if chunk.keep == 0 {
+                        Vec::new()
+                    } else {
+                        calls::body(chunk.keep)
+                    };
+                    beginning.extend_from_slice(chunk.insert);
+                    let replaced = chunk.keep.saturating_add(chunk.drop);
+                    calls::replace_body(BufferType::HttpRequestBody, replaced, &beginning);
+                }
+                Action::Continue
+            }
+            State::Refused => Action::Pause,
+            _ => Action::Continue,
+        }
+    }
+
+    fn on_http_response_headers(&mut self, _count: usize, _end_of_stream: bool) -> Action {
+        if let State::Sent { has_next: true, .. } = self.state
+            && let Some(status) = calls::response_status()
+            && judge(status, true) == Verdict::NextTarget
+        {
+            calls::set_header(MapType::HttpResponseHeaders, RETRY, b"next-target");
+        }
+        Action::Continue
+    }
+}
+
+impl Attempt {
+    /// Refuses an attempt that was planned for another backend, before any of it or of our key leaves.
+    fn refuse(&mut self, schema: Schema, planned: &str) -> Action {
+        self.state = State::Refused;
+        self.cluster.mismatches.increment();
+        let here = &self.cluster.backend;
+        if !self.cluster.reported.replace(true) {
+            log::error!(
+                "llm-router: attempts planned for backend \"{planned}\" come out at the cluster of \"{here}\", and \
+                 are answered 500: the route's matcher must send each `wasm.llm.next` to the cluster of that name, \
+                 and each cluster's llm_backend filter must name that cluster's backend"
+            );
+        }
+        let message = "The gateway is not set up right: it sent this request to another backend than planned.";
+        calls::send(&ErrorCode::BackendMismatch.answer(schema, message));
+        Action::Pause
+    }
+}

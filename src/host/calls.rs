@@ -1,0 +1,104 @@
+//! Host calls. One that fails is logged and otherwise means that there is nothing: a request must not end because a
+//! header could not be read.
+
+use proxy_wasm::hostcalls;
+use proxy_wasm::types::{BufferType, LogLevel, MapType, MetricType, Status};
+
+use crate::schema::Answer;
+
+fn noted<T: Default>(what: &str, result: Result<T, Status>) -> T {
+    result.unwrap_or_else(|status| {
+        log::warn!("host call failed: {what}: {status:?}");
+        T::default()
+    })
+}
+
+/// Logs at the level that Envoy has for wasm.
+pub(super) fn adopt_log_level() {
+    proxy_wasm::set_log_level(hostcalls::get_log_level().unwrap_or(LogLevel::Info));
+}
+
+pub(super) fn property(path: &[&str]) -> Option<Vec<u8>> {
+    noted("get_property", hostcalls::get_property(path.to_vec()))
+}
+
+/// An integer property; Envoy has them as eight bytes in little-endian order.
+pub(super) fn integer_property(path: &[&str]) -> Option<i64> {
+    Some(i64::from_le_bytes(property(path)?.try_into().ok()?))
+}
+
+/// Writes filter state, which Envoy keeps for the whole request under this name with `wasm.` before it.
+pub(super) fn set_state(name: &str, value: &[u8]) {
+    noted(name, hostcalls::set_property(vec![name], Some(value)));
+}
+
+pub(super) fn configuration() -> Vec<u8> {
+    let buffer = hostcalls::get_buffer(BufferType::PluginConfiguration, 0, usize::MAX);
+    noted("configuration", buffer).unwrap_or_default()
+}
+
+pub(super) fn body(size: usize) -> Vec<u8> {
+    let buffer = hostcalls::get_buffer(BufferType::HttpRequestBody, 0, size);
+    noted("body", buffer).unwrap_or_default()
+}
+
+/// Replaces the first `size` bytes of a body.
+pub(super) fn replace_body(body: BufferType, size: usize, with: &[u8]) {
+    noted("set_buffer", hostcalls::set_buffer(body, 0, size, with));
+}
+
+pub(super) fn request_headers() -> Vec<(String, Vec<u8>)> {
+    noted(
+        "headers",
+        hostcalls::get_map_bytes(MapType::HttpRequestHeaders),
+    )
+}
+
+pub(super) fn remove_header(map: MapType, name: &str) {
+    noted(name, hostcalls::remove_map_value(map, name));
+}
+
+pub(super) fn set_header(map: MapType, name: &str, value: &[u8]) {
+    noted(name, hostcalls::set_map_value_bytes(map, name, Some(value)));
+}
+
+pub(super) fn add_header(map: MapType, name: &str, value: &[u8]) {
+    noted(name, hostcalls::add_map_value_bytes(map, name, value));
+}
+
+/// The status of the response whose headers are here.
+pub(super) fn response_status() -> Option<u32> {
+    let value = hostcalls::get_map_value_bytes(MapType::HttpResponseHeaders, ":status");
+    let value = noted(":status", value)?;
+    std::str::from_utf8(&value).ok()?.parse().ok()
+}
+
+/// Makes Envoy select the route and the cluster again.
+pub(super) fn clear_route_cache() {
+    let result = hostcalls::call_foreign_function("clear_route_cache", None);
+    noted("clear_route_cache", result);
+}
+
+pub(super) fn send(answer: &Answer) {
+    let mut headers = vec![("content-type", Answer::CONTENT_TYPE)];
+    headers.extend_from_slice(&answer.headers);
+    let result = hostcalls::send_http_response(answer.status, headers, Some(&answer.body));
+    noted("send_http_response", result);
+}
+
+/// A counter, defined when the plugin is configured.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Counter(Option<u32>);
+
+impl Counter {
+    pub(super) fn define(name: &str) -> Self {
+        let id = hostcalls::define_metric(MetricType::Counter, name);
+        Counter(noted(name, id.map(Some)))
+    }
+
+    pub(super) fn increment(self) {
+        if let Some(id) = self.0 {
+            noted("increment", hostcalls::increment_metric(id, 1));
+        }
+    }
+}

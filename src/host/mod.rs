@@ -1,0 +1,72 @@
+//! The only code that names `proxy_wasm`: Envoy's callbacks → events of the core, its effects → host calls.
+//!
+//! Two rules keep the VM, which carries all requests of a worker, alive. Whatever a client or a backend sent is read
+//! with the SDK's `_bytes` calls, because its text calls panic on what is not UTF-8. And headers are touched only while
+//! Envoy has them: in their own callback, or later if that has returned `Pause`.
+
+mod backend;
+mod calls;
+mod router;
+mod watch;
+
+use proxy_wasm::traits::{Context, RootContext};
+use proxy_wasm::types::ContextType;
+
+use crate::config::ConfigError;
+
+/// The `root_id` of the downstream filter.
+const ROUTER: &[u8] = b"llm_router";
+
+/// The `root_id` of the upstream filter.
+const BACKEND: &[u8] = b"llm_backend";
+
+/// Filter state: the plan, from the router role to the backend role. Envoy's name for it is `wasm.llm.plan`.
+const PLAN: &str = "llm.plan";
+
+/// Filter state: the cluster of the next attempt, for the route's matcher, as `wasm.llm.next`.
+const NEXT: &str = "llm.next";
+
+/// Response header by which the backend role asks for the next attempt, listed in the route's `retriable_headers`.
+const RETRY: &str = "x-llm-router-retry";
+
+proxy_wasm::main! {{ start(); }}
+
+/// Called once when the VM starts.
+fn start() {
+    proxy_wasm::set_root_context(|_| {
+        // Not earlier: while the VM starts, Envoy allows no host calls.
+        calls::adopt_log_level();
+        match calls::property(&["plugin_root_id"]).as_deref() {
+            Some(ROUTER) => Box::new(router::RouterRoot::default()),
+            Some(BACKEND) => Box::new(backend::BackendRoot::default()),
+            _ => Box::new(UnknownRoot),
+        }
+    });
+}
+
+/// Logs what is wrong with a configuration; Envoy then refuses it.
+fn refuse(errors: &[ConfigError]) -> bool {
+    for error in errors {
+        log::error!("llm-router configuration: {error}");
+    }
+    false
+}
+
+/// A plugin with a `root_id` that means neither role.
+struct UnknownRoot;
+
+impl Context for UnknownRoot {}
+
+impl RootContext for UnknownRoot {
+    fn get_type(&self) -> Option<ContextType> {
+        Some(ContextType::HttpContext)
+    }
+
+    fn on_configure(&mut self, _size: usize) -> bool {
+        log::error!(
+            "llm-router configuration: root_id must be \"llm_router\" (HTTP filter of the listener) or \
+             \"llm_backend\" (upstream HTTP filter of a cluster)"
+        );
+        false
+    }
+}

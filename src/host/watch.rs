@@ -1,0 +1,66 @@
+//! Notices that Envoy holds the bodies back.
+//!
+//! Without `allow_on_headers_stop_iteration` a request whose headers were paused never gets its body callback, and
+//! would hang until some timeout. From a slow client that is told apart by `request.total_size`, which grows with every
+//! byte of the body that Envoy has received.
+
+use std::cell::{Cell, RefCell};
+use std::time::Duration;
+
+use hashbrown::HashMap;
+
+use crate::schema::Schema;
+
+/// Requests whose headers have been paused and of whose bodies nothing has come yet. Time is counted in ticks,
+/// because the clock is a host call.
+#[derive(Debug, Default)]
+pub(super) struct Watch {
+    /// Each with the tick at which it began.
+    requests: RefCell<HashMap<u32, (u64, Watched)>>,
+    now: Cell<u64>,
+    patience: Cell<u64>,
+}
+
+/// A request whose body is awaited.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Watched {
+    /// Envoy's id of its context.
+    pub(super) context_id: u32,
+    /// By how much `request.total_size` exceeds the bytes of the body.
+    pub(super) header_bytes: usize,
+    /// The caller's dialect.
+    pub(super) schema: Schema,
+}
+
+impl Watch {
+    /// How many ticks make one timeout.
+    const TICKS: u32 = 4;
+
+    /// Sets the timeout; returns the period at which [`Watch::tick`] must be called.
+    pub(super) fn set_timeout(&self, timeout: Duration) -> Duration {
+        self.patience.set(u64::from(Self::TICKS));
+        timeout.checked_div(Self::TICKS).unwrap_or(timeout)
+    }
+
+    /// Begins to watch a request.
+    pub(super) fn begin(&self, watched: Watched) {
+        let entry = (self.now.get(), watched);
+        self.requests.borrow_mut().insert(watched.context_id, entry);
+    }
+
+    /// Its body comes, or it is gone.
+    pub(super) fn end(&self, context_id: u32) {
+        self.requests.borrow_mut().remove(&context_id);
+    }
+
+    /// A period has passed: the requests whose time is up.
+    pub(super) fn tick(&self) -> Vec<Watched> {
+        let now = self.now.get().saturating_add(1);
+        self.now.set(now);
+        let requests = self.requests.borrow();
+        let due = requests
+            .values()
+            .filter(|(since, _)| now.saturating_sub(*since) > self.patience.get());
+        due.map(|(_, watched)| *watched).collect()
+    }
+}

@@ -1,0 +1,277 @@
+//! The scan against a list of bodies that people meet, and against `serde_json` on everything else.
+
+use proptest::prelude::*;
+use serde_json::Value;
+
+use super::*;
+
+fn ok(body: &str) -> View {
+    scan(body.as_bytes()).unwrap_or_else(|error| panic!("{body}: {error}"))
+}
+
+fn err(body: impl AsRef<[u8]>) -> ScanError {
+    scan(body.as_ref()).unwrap_err()
+}
+
+#[test]
+fn finds_the_model_wherever_it_stands() {
+    for body in [
+        r#"{"model":"gpt-4o"}"#,
+        r#" { "messages" : [ { "model" : "no" } ] , "model" : "gpt-4o" } "#,
+        r#"{"a":[],"b":{},"c":[[{}],{"x":[1,-0.5e+3,true,false,null]}],"model":"gpt-4o","z":""}"#,
+        r#"{"mod\u0065l":"gpt-4o"}"#,
+        "\n\t\r{\"model\":\"gpt-4o\"\n}",
+        r#"{"messages":"the \"model\": is \\","model":"gpt-4o"}"#,
+    ] {
+        let view = ok(body);
+        assert_eq!(view.model, "gpt-4o", "{body}");
+        assert_eq!(&body[view.model_span], "gpt-4o", "{body}");
+        assert!(!view.stream);
+    }
+    assert_eq!(ok(r#"{"model":"a\/b\u00e9"}"#).model, "a/bé");
+}
+
+#[test]
+fn stream_is_a_boolean() {
+    for (stream, expected) in [("true", true), ("false", false), ("null", false)] {
+        assert_eq!(
+            ok(&format!(r#"{{"model":"a","stream":{stream}}}"#)).stream,
+            expected
+        );
+    }
+    for wrong in ["\"true\"", "1", "[]", "{}"] {
+        let body = format!(r#"{{"model":"a","stream":{wrong}}}"#);
+        assert_eq!(err(body), ScanError::InvalidStream);
+    }
+}
+
+#[test]
+fn what_is_not_an_object_with_a_model() {
+    assert_eq!(err(""), ScanError::Empty);
+    assert_eq!(err(" \n"), ScanError::Empty);
+    for body in ["[]", "null", "\"model\"", "1", "[{\"model\":\"a\"}]"] {
+        assert_eq!(err(body), ScanError::NotAnObject, "{body}");
+    }
+    for body in [
+        "{}",
+        r#"{"Model":"a"}"#,
+        r#"{"models":"a"}"#,
+        r#"{"a":{"model":"a"}}"#,
+    ] {
+        assert_eq!(err(body), ScanError::MissingModel, "{body}");
+    }
+    let long = format!(r#"{{"model":"{}"}}"#, "a".repeat(MAX_MODEL_BYTES + 1));
+    for body in [
+        r#"{"model":1}"#,
+        r#"{"model":null}"#,
+        r#"{"model":["a"]}"#,
+        r#"{"model":""}"#,
+        r#"{"model":"\ud800"}"#,
+        &long,
+    ] {
+        assert_eq!(err(body), ScanError::InvalidModel, "{body}");
+    }
+}
+
+#[test]
+fn a_field_may_stand_there_once() {
+    for body in [
+        r#"{"model":"a","model":"a"}"#,
+        r#"{"model":"a","mod\u0065l":"b"}"#,
+        r#"{"\u006d\u006f\u0064\u0065\u006c":"a","model":"b"}"#,
+        r#"{"model":"a","Model":"b"}"#,
+        r#"{"MODEL":"a","model":"b"}"#,
+        r#"{"MODEL":"a","modeL":"b"}"#,
+        r#"{"model":1,"model":"b"}"#,
+    ] {
+        assert!(
+            matches!(err(body), ScanError::Duplicate("model", _)),
+            "{body}"
+        );
+    }
+    for body in [
+        r#"{"model":"a","stream":true,"stream":false}"#,
+        r#"{"model":"a","stream":true,"ſtream":false}"#,
+        r#"{"model":"a","stream":true,"\u017ftream":false}"#,
+        r#"{"model":"a","stream":true,"STREAM":false}"#,
+    ] {
+        assert!(
+            matches!(err(body), ScanError::Duplicate("stream", _)),
+            "{body}"
+        );
+    }
+    assert_eq!(
+        err(r#"{"model":"a","model":"b"}"#),
+        ScanError::Duplicate("model", 13)
+    );
+    // Inside of other values the names are not ours.
+    ok(r#"{"model":"a","x":{"model":1,"model":2,"stream":"x"}}"#);
+}
+
+#[test]
+fn malformed_json_is_refused_where_it_breaks() {
+    for (body, at) in [
+        ("{", 1),
+        ("{\"model\":\"a\"", 12),
+        ("{\"model\":\"a\",}", 13),
+        ("{\"model\":\"a\"}x", 13),
+        ("{\"model\":\"a\"}{}", 13),
+        ("{\"model\" \"a\"}", 9),
+        ("{model:\"a\"}", 1),
+        ("{'model':\"a\"}", 1),
+        ("{\"a\":01}", 6),
+        ("{\"a\":1.}", 7),
+        ("{\"a\":1e}", 7),
+        ("{\"a\":-}", 6),
+        ("{\"a\":+1}", 5),
+        ("{\"a\":NaN}", 5),
+        ("{\"a\":tru}", 5),
+        ("{\"a\":[1,]}", 8),
+        ("{\"a\":[1 2]}", 8),
+        ("{\"a\":{\"b\"}}", 9),
+        ("{\"a\":{\"b\":1,}}", 12),
+        ("{\"a\":[}", 6),
+        ("{\"a\":\"\\x\"}", 7),
+        ("{\"a\":\"\\u12g4\"}", 10),
+        ("{\"a\":\"\\u12", 10),
+        ("{\"a\":\"b\u{1}\"}", 7),
+        ("{\"a\":\"b\0\"}", 7),
+        ("{\"a\":\"b\n\"}", 7),
+        ("{\"a\":1}\0", 7),
+        ("\u{feff}{}", 0),
+        ("{\"a\":\"abc", 9),
+    ] {
+        assert_eq!(err(body), ScanError::InvalidJson(at), "{body:?}");
+    }
+    assert_eq!(err(b"{\"model\":\"\xff\"}"), ScanError::InvalidUtf8(10));
+}
+
+#[test]
+fn nesting_is_bounded_without_recursion() {
+    let nested = |levels: usize| {
+        format!(
+            r#"{{"model":"a","x":{}{}}}"#,
+            "[".repeat(levels),
+            "]".repeat(levels)
+        )
+    };
+    // The top-level object is the first level.
+    ok(&nested(MAX_DEPTH - 1));
+    assert!(matches!(err(nested(MAX_DEPTH)), ScanError::TooDeep(_)));
+    assert!(matches!(err(nested(10_000)), ScanError::TooDeep(_)));
+    let objects = |levels: usize| {
+        format!(
+            r#"{{"model":"a","x":{}1{}}}"#,
+            "{\"y\":".repeat(levels),
+            "}".repeat(levels)
+        )
+    };
+    ok(&objects(MAX_DEPTH - 1));
+    assert!(matches!(err(objects(MAX_DEPTH)), ScanError::TooDeep(_)));
+}
+
+#[test]
+fn eight_bytes_at_a_time_find_what_one_at_a_time_finds() {
+    for special in [b'"', b'\\', 0, 0x1f, b'\n'] {
+        for at in 0..40 {
+            for filler in [b' ', b'!', b'#', b'[', b']', 0x7f, 0x80, 0xc3, 0xff, b'a'] {
+                let mut bytes = vec![filler; 40];
+                bytes[at] = special;
+                assert_eq!(plain_prefix(&bytes), at, "{special} at {at} in {filler}");
+            }
+        }
+    }
+    assert_eq!(plain_prefix(&[b'a'; 23]), 23);
+}
+
+/// JSON values as text, with odd spacing and number formats.
+fn json() -> impl Strategy<Value = String> {
+    let leaf = prop_oneof![
+        Just("null".to_owned()),
+        Just(" true".to_owned()),
+        "-?(0|[1-9][0-9]{0,3})(\\.[0-9]{1,3})?([eE][+-]?[0-9]{1,2})?",
+        any::<String>().prop_map(|text| serde_json::to_string(&text).unwrap()),
+        "\"(\\\\u[0-9a-fA-F]{4}|\\\\[nrtbf/]|[a-z])*\"",
+    ];
+    leaf.prop_recursive(4, 24, 4, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..4)
+                .prop_map(|items| format!("[{}]", items.join(" , "))),
+            prop::collection::vec(("[a-z]{1,7}", inner), 0..4).prop_map(|fields| {
+                let fields: Vec<_> = fields
+                    .iter()
+                    .map(|(key, value)| format!("\"{key}\" :{value}"))
+                    .collect();
+                format!("{{\n{}}}", fields.join(",\t"))
+            }),
+        ]
+    })
+}
+
+proptest! {
+    #[test]
+    fn arbitrary_bytes_never_panic(body: Vec<u8>) {
+        let _ = scan(&body);
+    }
+
+    #[test]
+    fn what_serde_json_refuses_is_refused_and_the_rest_read_alike(
+        value in json(),
+        cut in prop::option::of(any::<prop::sample::Index>()),
+        junk in prop::option::of((any::<prop::sample::Index>(), any::<u8>())),
+    ) {
+        let mut body = format!("{{\"first\":{value},\"model\":\"m\"}}").into_bytes();
+        if let Some((at, byte)) = junk {
+            let at = at.index(body.len());
+            body[at] = byte;
+        }
+        if let Some(cut) = cut {
+            body.truncate(cut.index(body.len()));
+        }
+        let theirs = serde_json::from_slice::<Value>(&body);
+        match (scan(&body), theirs) {
+            (Ok(view), Ok(theirs)) => {
+                prop_assert_eq!(Some(view.model.as_str()), theirs["model"].as_str());
+            }
+            (Ok(_), Err(error)) => {
+                // The one thing on which we differ: a lone surrogate and a number out of range are theirs to
+                // refuse; they are valid by the grammar, and forwarded as they are.
+                let text = error.to_string();
+                prop_assert!(
+                    text.contains("surrogate") || text.contains("hex escape") || text.contains("out of range"),
+                    "{text}"
+                );
+            }
+            (Err(ScanError::InvalidJson(_) | ScanError::InvalidUtf8(_) | ScanError::Empty), Ok(theirs)) => {
+                prop_assert!(false, "refused what serde_json reads: {theirs}");
+            }
+            _ => {}
+        }
+    }
+
+    #[test]
+    fn the_edit_equals_parse_and_replace(
+        before in json(),
+        after in json(),
+        model in "[^\\x00]{1,20}",
+        new in "\\PC{1,20}",
+    ) {
+        prop_assume!(model.len() * 6 <= MAX_MODEL_BYTES);
+        let written = serde_json::to_string(&model).unwrap();
+        let body = format!("{{\"first\":{before} , \"model\" : {written},\"last\":{after}}}");
+        let view = scan(body.as_bytes()).unwrap();
+        prop_assert_eq!(&view.model, &model);
+        let edit = crate::request::Edit { span: view.model_span.clone(), with: text::encode(&new) };
+        let edited = edit.apply(body.as_bytes());
+
+        // Every other byte as it was.
+        let new_written = serde_json::to_string(&new).unwrap();
+        let expected =
+            format!("{{\"first\":{before} , \"model\" : {new_written},\"last\":{after}}}");
+        prop_assert_eq!(String::from_utf8(edited.clone()).unwrap(), expected);
+        if let Ok(mut value) = serde_json::from_str::<Value>(&body) {
+            value["model"] = Value::String(new);
+            prop_assert_eq!(serde_json::from_slice::<Value>(&edited).unwrap(), value);
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! Which route takes a request, and in which order its targets are tried.
+
+use std::fmt;
+
+use super::condition::Subject;
+use super::strategy;
+use crate::config::{Backend, Document, Route, Target};
+use crate::schema::{Api, ErrorCode};
+
+/// Where a request goes, and why: of the document, and of the request's model.
+#[derive(Clone, Debug)]
+pub struct Decision<'d, 'm> {
+    /// The first route whose match holds.
+    pub route: &'d Route,
+    /// The attempts in order; never empty.
+    pub plan: Vec<Candidate<'m>>,
+    /// The targets that did not enter the plan.
+    pub left_out: Vec<(&'d Target, LeftOut)>,
+}
+
+/// For logs: names of the document only, nothing that a client sent.
+impl fmt::Display for Decision<'_, '_> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "route \"{}\", plan:", self.route.name)?;
+        for candidate in &self.plan {
+            write!(out, " \"{}\"", candidate.backend.name)?;
+        }
+        for (target, reason) in &self.left_out {
+            write!(
+                out,
+                ", without \"{}\" ({})",
+                target.backend.name,
+                reason.name()
+            )?;
+        }
+        Ok(())
+    }
+}
+
+/// A target that can serve this request.
+#[derive(Clone, Copy, Debug)]
+pub struct Candidate<'a> {
+    /// Where.
+    pub backend: &'a Backend,
+    /// What that backend calls the model.
+    pub model: &'a str,
+    /// How often, relative to the others.
+    pub weight: u32,
+}
+
+/// Why a target is not in the plan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LeftOut {
+    /// Its backend speaks another API than the request.
+    SchemaMismatch,
+    /// It keeps the client's model, which its backend does not serve.
+    ModelNotServed,
+}
+
+impl LeftOut {
+    /// The stable name of the reason.
+    pub const fn name(self) -> &'static str {
+        match self {
+            LeftOut::SchemaMismatch => "schema_mismatch",
+            LeftOut::ModelNotServed => "model_not_served",
+        }
+    }
+}
+
+/// Why a request goes nowhere.
+#[derive(Clone, Copy, Debug)]
+pub enum Undecided<'a> {
+    /// No route takes it.
+    NoRoute,
+    /// This route takes it, but has no target that speaks its API.
+    ApiNotSupported(&'a Route),
+    /// This route takes it, but none of its targets serves the model.
+    ModelNotServed(&'a Route),
+}
+
+impl Undecided<'_> {
+    /// The error that the caller gets.
+    pub fn code(&self) -> ErrorCode {
+        match self {
+            Undecided::NoRoute | Undecided::ModelNotServed(_) => ErrorCode::ModelNotFound,
+            Undecided::ApiNotSupported(_) => ErrorCode::ApiNotSupported,
+        }
+    }
+}
+
+/// Decides about one request, of which `subject` must know everything. `random` is 64 random bits.
+///
+/// # Errors
+/// Why it goes nowhere.
+pub fn decide<'d: 'm, 'm>(
+    document: &'d Document,
+    api: Api,
+    model: &'m str,
+    subject: &Subject<'_>,
+    random: u64,
+) -> Result<Decision<'d, 'm>, Undecided<'d>> {
+    let mut routes = document.routes.iter();
+    let route = routes
+        .find(|route| route.condition.evaluate(subject) == Some(true))
+        .ok_or(Undecided::NoRoute)?;
+    let mut candidates = Vec::with_capacity(route.targets.len());
+    let mut left_out = Vec::new();
+    for target in &route.targets {
+        match candidate(target, api, model) {
+            Ok(candidate) => candidates.push(candidate),
+            Err(reason) => left_out.push((target, reason)),
+        }
+    }
+    if candidates.is_empty() {
+        // A target that speaks the API but lacks the model is nearer to what was asked for.
+        let served = left_out
+            .iter()
+            .all(|(_, why)| *why == LeftOut::SchemaMismatch);
+        return Err(if served {
+            Undecided::ApiNotSupported(route)
+        } else {
+            Undecided::ModelNotServed(route)
+        });
+    }
+    Ok(Decision {
+        route,
+        plan: strategy::order(route.strategy, candidates, |one| one.weight, random),
+        left_out,
+    })
+}
+
+fn candidate<'a>(
+    target: &'a Target,
+    api: Api,
+    asked_for: &'a str,
+) -> Result<Candidate<'a>, LeftOut> {
+    let backend = &target.backend;
+    if backend.schema != api.schema() {
+        return Err(LeftOut::SchemaMismatch);
+    }
+    let name = target.model.as_deref().unwrap_or(asked_for);
+    let model = backend.upstream_name(name).ok_or(LeftOut::ModelNotServed)?;
+    Ok(Candidate {
+        backend,
+        model,
+        weight: target.weight,
+    })
+}

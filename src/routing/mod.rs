@@ -1,0 +1,12 @@
+//! Compiled routes → a decision: which route, and the plan of attempts.
+
+mod condition;
+mod decision;
+mod flow;
+mod pattern;
+mod strategy;
+
+pub use condition::{Condition, Subject};
+pub use decision::{Candidate, Decision, LeftOut, Undecided, decide};
+pub use flow::{Arrival, BodyChange, Pending, Routed, arrive};
+pub use pattern::Pattern;

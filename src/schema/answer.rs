@@ -1,0 +1,34 @@
+//! An answer that the filter gives itself.
+
+use serde_json::Value;
+
+/// A whole answer, with a JSON body.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// The HTTP status.
+    pub status: u32,
+    /// Headers beside `content-type`.
+    pub headers: Vec<(&'static str, &'static str)>,
+    /// JSON.
+    pub body: Vec<u8>,
+}
+
+impl Answer {
+    /// The `content-type` of every answer.
+    pub const CONTENT_TYPE: &'static str = "application/json";
+
+    pub(super) fn json(status: u32, body: &Value) -> Self {
+        Answer {
+            status,
+            headers: Vec::new(),
+            body: body.to_string().into_bytes(),
+        }
+    }
+
+    /// The same with one header more.
+    #[must_use]
+    pub fn with_header(mut self, name: &'static str, value: &'static str) -> Self {
+        self.headers.push((name, value));
+        self
+    }
+}

@@ -1,0 +1,274 @@
+//! Errors: one stable code for each, told in the caller's own format.
+
+use serde_json::json;
+
+use super::{Answer, Schema};
+use crate::request::ScanError;
+
+macro_rules! error_codes {
+    ($($(#[$doc:meta])* $variant:ident $code:literal $status:literal,)+) => {
+        /// What went wrong. docs/errors.md says it for users.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum ErrorCode {
+            $($(#[$doc])* $variant,)+
+        }
+
+        impl ErrorCode {
+            /// All of them.
+            pub const ALL: &'static [ErrorCode] = &[$(ErrorCode::$variant,)+];
+
+            /// The stable name.
+            pub const fn name(self) -> &'static str {
+                match self { $(ErrorCode::$variant => $code,)+ }
+            }
+
+            /// The HTTP status. For [`ErrorCode::ProxyError`] Envoy's own one stands.
+            pub const fn status(self) -> u32 {
+                match self { $(ErrorCode::$variant => $status,)+ }
+            }
+        }
+    };
+}
+
+error_codes! {
+    /// No body.
+    EmptyBody "empty_body" 400,
+    /// The body is not UTF-8.
+    InvalidUtf8 "invalid_utf8" 400,
+    /// The body is not JSON.
+    InvalidJson "invalid_json" 400,
+    /// The body nests too deeply.
+    NestingTooDeep "nesting_too_deep" 400,
+    /// The body is no JSON object.
+    NotAnObject "not_an_object" 400,
+    /// No `model`.
+    MissingModel "missing_model" 400,
+    /// A `model` that names none.
+    InvalidModel "invalid_model" 400,
+    /// A `stream` that is no boolean.
+    InvalidStream "invalid_stream" 400,
+    /// A field that routing reads stands there twice.
+    DuplicateField "duplicate_field" 400,
+    /// No target of the route speaks the caller's API.
+    ApiNotSupported "api_not_supported" 400,
+    /// No route, or no target, for this model.
+    ModelNotFound "model_not_found" 404,
+    /// No such path.
+    PathNotFound "path_not_found" 404,
+    /// The path has another method.
+    MethodNotAllowed "method_not_allowed" 405,
+    /// `allow_on_headers_stop_iteration` is missing.
+    MissingEnvoySetting "missing_envoy_setting" 500,
+    /// An attempt came out at another backend's cluster.
+    BackendMismatch "backend_mismatch" 500,
+    /// Envoy: the request did not arrive in time.
+    RequestTimeout "request_timeout" 408,
+    /// Envoy: the body is over the buffer limit.
+    RequestTooLarge "request_too_large" 413,
+    /// Envoy: no healthy host.
+    NoHealthyUpstream "no_healthy_upstream" 503,
+    /// Envoy: no such cluster.
+    ClusterNotFound "cluster_not_found" 503,
+    /// Envoy: a circuit breaker is open.
+    UpstreamOverflow "upstream_overflow" 503,
+    /// Envoy: no connection.
+    UpstreamUnreachable "upstream_unreachable" 503,
+    /// Envoy: the connection broke before an answer.
+    UpstreamReset "upstream_reset" 503,
+    /// Envoy: no answer in time.
+    UpstreamTimeout "upstream_timeout" 504,
+    /// Envoy: anything else.
+    ProxyError "proxy_error" 500,
+}
+
+impl From<ScanError> for ErrorCode {
+    fn from(error: ScanError) -> Self {
+        match error {
+            ScanError::Empty => ErrorCode::EmptyBody,
+            ScanError::InvalidUtf8(_) => ErrorCode::InvalidUtf8,
+            ScanError::InvalidJson(_) => ErrorCode::InvalidJson,
+            ScanError::TooDeep(_) => ErrorCode::NestingTooDeep,
+            ScanError::NotAnObject => ErrorCode::NotAnObject,
+            ScanError::Duplicate(..) => ErrorCode::DuplicateField,
+            ScanError::MissingModel => ErrorCode::MissingModel,
+            ScanError::InvalidModel => ErrorCode::InvalidModel,
+            ScanError::InvalidStream => ErrorCode::InvalidStream,
+        }
+    }
+}
+
+impl ErrorCode {
+    /// What an answer of Envoy's own stands for, by its status and by `response.code_details`.
+    ///
+    /// Source: Envoy's `StreamInfo::ResponseCodeDetails`; those of a reset are
+    /// `upstream_reset_before_response_started{reason|transport failure}`.
+    pub fn of_envoy(status: u32, details: &str) -> ErrorCode {
+        let cause = details.split_once('{').map(|(_, cause)| cause);
+        match (details, cause) {
+            ("no_healthy_upstream", _) => ErrorCode::NoHealthyUpstream,
+            ("cluster_not_found", _) => ErrorCode::ClusterNotFound,
+            ("request_payload_too_large", _) => ErrorCode::RequestTooLarge,
+            (_, Some(cause)) if cause.starts_with("overflow") => ErrorCode::UpstreamOverflow,
+            (_, Some(cause))
+                if cause.starts_with("remote_connection_failure")
+                    || cause.starts_with("local_connection_failure")
+                    || cause.starts_with("connection_timeout") =>
+            {
+                ErrorCode::UpstreamUnreachable
+            }
+            _ if details.starts_with("upstream_reset") => ErrorCode::UpstreamReset,
+            _ => match status {
+                408 => ErrorCode::RequestTimeout,
+                413 => ErrorCode::RequestTooLarge,
+                504 => ErrorCode::UpstreamTimeout,
+                _ => ErrorCode::ProxyError,
+            },
+        }
+    }
+
+    /// The message for an answer of Envoy's own.
+    pub fn envoy_message(self) -> &'static str {
+        match self {
+            ErrorCode::RequestTimeout => "The request did not arrive in time.",
+            ErrorCode::RequestTooLarge => {
+                "The body is larger than this gateway takes (request_body_buffer_limit)."
+            }
+            ErrorCode::NoHealthyUpstream => "No backend for this request is healthy right now.",
+            ErrorCode::ClusterNotFound => {
+                "The gateway has no cluster for the backend of this request."
+            }
+            ErrorCode::UpstreamOverflow => "The backend has too many requests under way.",
+            ErrorCode::UpstreamUnreachable => "No backend for this request could be reached.",
+            ErrorCode::UpstreamReset => "The backend broke the connection off before it answered.",
+            ErrorCode::UpstreamTimeout => "The backend did not answer in time.",
+            _ => "The gateway could not complete this request.",
+        }
+    }
+
+    /// The field of the request that is at fault, in OpenAI's `param`.
+    fn param(self) -> Option<&'static str> {
+        match self {
+            ErrorCode::MissingModel | ErrorCode::InvalidModel | ErrorCode::ModelNotFound => {
+                Some("model")
+            }
+            ErrorCode::InvalidStream => Some("stream"),
+            _ => None,
+        }
+    }
+
+    /// The answer in a caller's format.
+    ///
+    /// Sources: OpenAI's `ErrorResponse` and Anthropic's `ErrorResponse`, whose error types are a closed set; the
+    /// `code` is an addition to the latter.
+    pub fn answer(self, schema: Schema, message: &str) -> Answer {
+        self.answer_with_status(schema, self.status(), message)
+    }
+
+    /// The same with another status than the code's own.
+    pub fn answer_with_status(self, schema: Schema, status: u32, message: &str) -> Answer {
+        let body = match schema {
+            Schema::OpenAi => json!({"error": {
+                "message": message,
+                "type": if status < 500 { "invalid_request_error" } else { "server_error" },
+                "param": self.param(),
+                "code": self.name(),
+            }}),
+            Schema::Anthropic => json!({
+                "type": "error",
+                "error": {
+                    "type": match status {
+                        404 => "not_found_error",
+                        413 => "request_too_large",
+                        504 => "timeout_error",
+                        503 => "overloaded_error",
+                        400..500 => "invalid_request_error",
+                        _ => "api_error",
+                    },
+                    "message": message,
+                    "code": self.name(),
+                },
+            }),
+        };
+        Answer::json(status, &body)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_formats() {
+        let answer = ErrorCode::ModelNotFound.answer(Schema::OpenAi, "No \"x\".");
+        assert_eq!(answer.status, 404);
+        assert_eq!(
+            String::from_utf8(answer.body).unwrap(),
+            r#"{"error":{"code":"model_not_found","message":"No \"x\".","param":"model","type":"invalid_request_error"}}"#
+        );
+        let answer = ErrorCode::UpstreamTimeout.answer(Schema::Anthropic, "Late.");
+        assert_eq!(answer.status, 504);
+        assert_eq!(
+            String::from_utf8(answer.body).unwrap(),
+            r#"{"error":{"code":"upstream_timeout","message":"Late.","type":"timeout_error"},"type":"error"}"#
+        );
+    }
+
+    #[test]
+    fn what_envoy_says() {
+        for (status, details, code) in [
+            (503, "no_healthy_upstream", ErrorCode::NoHealthyUpstream),
+            (503, "cluster_not_found", ErrorCode::ClusterNotFound),
+            (413, "request_payload_too_large", ErrorCode::RequestTooLarge),
+            (
+                503,
+                "upstream_reset_before_response_started{remote_connection_failure|delayed_connect_error:_Connection_refused}",
+                ErrorCode::UpstreamUnreachable,
+            ),
+            (
+                503,
+                "upstream_reset_before_response_started{connection_timeout}",
+                ErrorCode::UpstreamUnreachable,
+            ),
+            (
+                503,
+                "upstream_reset_before_response_started{connection_termination}",
+                ErrorCode::UpstreamReset,
+            ),
+            (
+                503,
+                "upstream_reset_before_response_started{overflow}",
+                ErrorCode::UpstreamOverflow,
+            ),
+            (504, "response_timeout", ErrorCode::UpstreamTimeout),
+            (504, "upstream_per_try_timeout", ErrorCode::UpstreamTimeout),
+            (408, "request_overall_timeout", ErrorCode::RequestTimeout),
+            (400, "", ErrorCode::ProxyError),
+        ] {
+            assert_eq!(ErrorCode::of_envoy(status, details), code, "{details}");
+        }
+    }
+
+    /// docs/errors.md has every code and status, and none that does not exist.
+    #[test]
+    fn the_table_in_the_docs_is_the_code() {
+        let docs = include_str!("../../docs/errors.md");
+        let rows: Vec<(&str, &str)> = docs
+            .lines()
+            .filter_map(|line| {
+                let mut cells = line.split('|').map(str::trim).skip(1);
+                Some((
+                    cells.next()?,
+                    cells.next()?.strip_prefix('`')?.strip_suffix('`')?,
+                ))
+            })
+            .collect();
+        let names: Vec<&str> = rows.iter().map(|(_, name)| *name).collect();
+        let known: Vec<&str> = ErrorCode::ALL.iter().map(|code| code.name()).collect();
+        assert_eq!(names, known);
+        for (code, (status, _)) in ErrorCode::ALL.iter().zip(rows) {
+            if *code != ErrorCode::ProxyError {
+                assert_eq!(code.status().to_string(), status, "{}", code.name());
+            }
+        }
+    }
+}

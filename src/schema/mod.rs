@@ -1,0 +1,35 @@
+//! What differs from API to API: paths, errors, and the list of models.
+
+mod answer;
+mod catalog;
+mod endpoint;
+mod error;
+mod path;
+
+pub use answer::Answer;
+pub use catalog::Catalog;
+pub use endpoint::{Api, Endpoint, split_query};
+pub use error::ErrorCode;
+pub use path::PathTemplate;
+
+/// An API dialect: what a caller speaks, what a backend speaks, and in which format an error is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Schema {
+    /// OpenAI's, and what is compatible with it.
+    OpenAi,
+    /// Anthropic's.
+    Anthropic,
+}
+
+impl Schema {
+    /// All of them.
+    pub const ALL: [Schema; 2] = [Schema::OpenAi, Schema::Anthropic];
+
+    /// Its name in the document.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Schema::OpenAi => "openai",
+            Schema::Anthropic => "anthropic",
+        }
+    }
+}
