@@ -4,11 +4,7 @@
 //! does between the two roles is played here as it was seen to do it: changes of headers persist from attempt to
 //! attempt, an injected key too, and each attempt begins with the body that the router role left.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "a test fails by panicking"
-)]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -8,3 +8,6 @@ mod wire;
 pub use adaptation::{Adaptation, ChangeKind, HeaderChange, Mismatch, Next, begin};
 pub use plan::Plan;
 pub use verdict::{Verdict, judge};
+
+#[cfg(test)]
+mod tests;

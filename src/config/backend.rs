@@ -6,6 +6,7 @@ use hashbrown::HashSet;
 
 use super::fields;
 use super::reader::{Fields, Node};
+use crate::request::MAX_MODEL_BYTES;
 use crate::routing::Pattern;
 use crate::schema::{PathTemplate, Schema};
 
@@ -169,6 +170,11 @@ fn read_models(node: &Node<'_>) -> Vec<Model> {
             .optional("upstream_name")
             .and_then(Node::name)
             .map(str::to_owned);
+        if written.len() > MAX_MODEL_BYTES {
+            node.error(format!(
+                "a model's name has at most {MAX_MODEL_BYTES} bytes"
+            ));
+        }
         if upstream_name.is_some() && name.as_exact().is_none() {
             node.error(
                 "a pattern has no upstream_name: each model goes by the client's own name for it",

@@ -309,6 +309,32 @@ fn the_tables_in_the_docs_are_the_code() {
     }
 }
 
+/// The overview in README.md names every field too.
+#[test]
+fn the_overview_in_the_readme_is_the_code() {
+    let readme = include_str!("../../README.md");
+    let (_, table) = readme.split_once("<!-- table: overview -->\n").unwrap();
+    let rows = table
+        .lines()
+        .take_while(|line| line.starts_with('|'))
+        .skip(2);
+    let rows: Vec<Vec<&str>> = rows
+        .map(|row| row.split('`').skip(1).step_by(2).collect())
+        .collect();
+    for (row, (name, known)) in rows.iter().zip([
+        ("backends[]", fields::BACKEND),
+        ("backends[].models[]", fields::MODEL),
+        ("routes[]", fields::ROUTE),
+        ("routes[].match", fields::MATCH),
+        ("routes[].targets[]", fields::TARGET),
+        ("defaults", fields::DEFAULTS),
+    ]) {
+        assert_eq!(row[0], name);
+        assert_eq!(row[1..], *known, "{name}");
+    }
+    assert_eq!(rows.len(), 6);
+}
+
 #[test]
 fn every_document_in_the_docs_loads() {
     let docs = include_str!("../../docs/configuration.md");

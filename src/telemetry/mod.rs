@@ -5,3 +5,20 @@ pub const MISSING_ENVOY_SETTING: &str = "llm_router.missing_envoy_setting";
 
 /// Counter: attempts refused because they came out at another backend's cluster than the plan says.
 pub const BACKEND_MISMATCH: &str = "llm_router.backend_mismatch";
+
+/// All of them.
+pub const METRICS: [&str; 2] = [MISSING_ENVOY_SETTING, BACKEND_MISMATCH];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_in_the_docs_is_the_code() {
+        let docs = include_str!("../../docs/envoy.md");
+        let (_, table) = docs.split_once("<!-- table: metrics -->\n").unwrap();
+        let rows = table.lines().take_while(|line| line.starts_with('|'));
+        let documented: Vec<&str> = rows.filter_map(|row| row.split('`').nth(1)).collect();
+        assert_eq!(documented, METRICS);
+    }
+}

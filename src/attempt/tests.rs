@@ -1,0 +1,123 @@
+//! Plans on their way from one role to the other. What an attempt sends is in tests/golden.
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::config::Document;
+use crate::request::Headers;
+use crate::routing::{Arrival, arrive};
+
+fn document() -> Document {
+    let json = br#"{
+        "backends": [
+            {"name": "a", "cluster": "cluster-a", "schema": "openai", "models": [{"name": "m"}],
+             "set_headers": {"x-a": "1"}, "remove_headers": ["x-b"]},
+            {"name": "b", "schema": "openai", "models": [{"name": "n"}, {"name": "o"}]}
+        ],
+        "routes": [
+            {"name": "r", "match": {"model": "*"}, "targets": [
+                {"backend": "a", "model": "m"}, {"backend": "b", "model": "n"}, {"backend": "b", "model": "o"}
+            ]}
+        ]
+    }"#;
+    Document::load(json).unwrap()
+}
+
+fn headers() -> Headers {
+    let pairs = [
+        (":path", "/v1/chat/completions"),
+        (":method", "POST"),
+        (":authority", "gateway"),
+        ("content-length", "13"),
+        ("x-b", "\u{e9}"),
+    ];
+    Headers::new(
+        pairs
+            .map(|(name, value)| (name.to_owned(), value.into()))
+            .into(),
+    )
+}
+
+/// The bytes that the router role leaves in filter state.
+fn plan() -> Vec<u8> {
+    let document = document();
+    let Arrival::AwaitBody(pending) = arrive(&document, headers()) else {
+        panic!("the request is a chat completion");
+    };
+    let routed = pending.route(&document, br#"{"model":"x"}"#, 0).unwrap();
+    assert_eq!(routed.cluster, "cluster-a");
+    routed.plan
+}
+
+#[test]
+fn each_attempt_leaves_word_of_the_next() {
+    let first = begin(Plan::decode(&plan()).unwrap(), "a").unwrap();
+    let second = first.next.unwrap();
+    assert_eq!(second.cluster, "b");
+    let second = begin(Plan::decode(&second.plan).unwrap(), "b").unwrap();
+    let third = second.next.unwrap();
+    assert_eq!(third.cluster, "b");
+    let third = begin(Plan::decode(&third.plan).unwrap(), "b").unwrap();
+    assert_eq!(third.next, None);
+}
+
+#[test]
+fn an_attempt_at_the_wrong_backend_is_refused() {
+    let mismatch = begin(Plan::decode(&plan()).unwrap(), "b").unwrap_err();
+    assert_eq!(mismatch.planned, "a");
+    // One attempt more than the plan has.
+    let mut rest = plan();
+    for backend in ["a", "b"] {
+        let adaptation = begin(Plan::decode(&rest).unwrap(), backend).unwrap();
+        rest = adaptation.next.unwrap().plan;
+    }
+    let mut exhausted = Plan::decode(&rest).unwrap();
+    exhausted.next = 3;
+    assert_eq!(begin(exhausted, "b").unwrap_err().planned, "");
+}
+
+#[test]
+fn what_is_no_plan_is_not_read_as_one() {
+    let bytes = plan();
+    for end in 0..bytes.len() {
+        assert_eq!(Plan::decode(&bytes[..end]), None, "cut at {end}");
+    }
+    let longer = [bytes.as_slice(), b"\0"].concat();
+    assert_eq!(Plan::decode(&longer), None);
+    assert_eq!(Plan::decode(&bytes).unwrap().encode(), bytes);
+}
+
+proptest! {
+    #[test]
+    fn arbitrary_bytes_never_panic(bytes: Vec<u8>, changed in any::<prop::sample::Index>(), to: u8) {
+        let _ = Plan::decode(&bytes).map(|plan| begin(plan, "a"));
+        let mut bytes = plan();
+        let at = changed.index(bytes.len());
+        bytes[at] = to;
+        let _ = Plan::decode(&bytes).map(|plan| begin(plan, "a"));
+    }
+
+    #[test]
+    fn arbitrary_requests_never_panic(
+        pairs in prop::collection::vec((
+            prop_oneof![":path", ":method", ":authority", "authorization", "x-[ab]", "content-length"],
+            prop::collection::vec(any::<u8>(), 0..20),
+        ), 0..8),
+        path in prop_oneof!["/v1/chat/completions(\\?\\PC{0,20})?", "/v1/models/\\PC{0,20}", "\\PC{0,30}"],
+        body in prop_oneof![
+            prop::collection::vec(any::<u8>(), 0..60),
+            "\\{\"model\":\"\\PC{0,20}\",\"stream\":(true|false|1)\\}".prop_map(String::into_bytes),
+        ],
+        random: u64,
+    ) {
+        let document = document();
+        let mut all = vec![(":path".to_owned(), path.into_bytes()), (":method".to_owned(), b"POST".to_vec())];
+        all.extend(pairs);
+        if let Arrival::AwaitBody(pending) = arrive(&document, Headers::new(all))
+            && let Ok(routed) = pending.route(&document, &body, random)
+        {
+            let plan = Plan::decode(&routed.plan).unwrap();
+            prop_assert!(begin(plan, "a").is_ok());
+        }
+    }
+}
