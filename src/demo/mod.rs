@@ -1,0 +1,26 @@
+//! What `make run` shows: LLM backends that only pretend, and a real Envoy in front of them.
+//!
+//! Native only, behind the feature `demo`; nothing in here is part of the filter.
+//!
+//! - [`backend`]: a small server that answers like OpenAI or Anthropic and tells in its answer what reached
+//!   it. The end-to-end tests run against it too.
+//! - [`cli`]: the program `llm-router-demo`, which starts the backends and Envoy, prints what to try, and stops
+//!   everything again.
+
+pub mod backend;
+pub mod cli;
+
+mod anthropic;
+mod call;
+mod connection;
+mod envoy;
+mod fault;
+mod openai;
+mod ports;
+mod record;
+mod reply;
+mod run;
+mod screen;
+
+#[cfg(test)]
+mod backend_tests;

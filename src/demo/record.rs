@@ -1,0 +1,116 @@
+//! What reached a backend, kept so that a test can look at it afterwards.
+
+use std::collections::VecDeque;
+use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
+
+/// The oldest requests go when there are more than this.
+const KEPT: usize = 10_000;
+
+/// The header by which a test finds its own requests again.
+const TEST_ID: &str = "x-test-id";
+
+/// One whole request as a backend received it.
+///
+/// Header names are in lower case, as HTTP/2 sends them and as the HTTP/1.1 parser hands them over. Headers come in
+/// the order of the wire, except that further values of one name follow directly on its first.
+#[derive(Clone, Debug)]
+pub struct Recorded {
+    /// `HTTP/1.1` or `HTTP/2.0`.
+    pub version: String,
+    /// The method.
+    pub method: String,
+    /// The path, with the query.
+    pub path: String,
+    /// `host`, or `:authority` with HTTP/2.
+    pub authority: String,
+    /// The headers; values are bytes because they need not be UTF-8.
+    pub headers: Vec<(String, Vec<u8>)>,
+    /// The trailers.
+    pub trailers: Vec<(String, Vec<u8>)>,
+    /// The body.
+    pub body: Vec<u8>,
+    /// When the request's headers were there.
+    pub at: Instant,
+}
+
+impl Recorded {
+    /// The first value of a header, whose name is given in lower case.
+    pub(crate) fn header(&self, name: &str) -> Option<&[u8]> {
+        self.headers
+            .iter()
+            .find(|(other, _)| other == name)
+            .map(|(_, value)| value.as_slice())
+    }
+}
+
+/// The latest requests of one backend, the last 10,000. A request counts once its body has ended: one that breaks off
+/// before leaves no trace.
+#[derive(Debug, Default)]
+pub struct Recorder {
+    requests: Mutex<VecDeque<Recorded>>,
+}
+
+impl Recorder {
+    /// The requests whose header `x-test-id` is `test_id`, oldest first.
+    #[must_use]
+    pub fn requests(&self, test_id: &str) -> Vec<Recorded> {
+        self.locked()
+            .iter()
+            .filter(|request| request.header(TEST_ID) == Some(test_id.as_bytes()))
+            .cloned()
+            .collect()
+    }
+
+    pub(crate) fn record(&self, request: Recorded) {
+        let mut requests = self.locked();
+        if requests.len() >= KEPT {
+            requests.pop_front();
+        }
+        requests.push_back(request);
+    }
+
+    /// A panic while the lock was held leaves a whole queue behind, so a poisoned lock is as good as any.
+    fn locked(&self) -> std::sync::MutexGuard<'_, VecDeque<Recorded>> {
+        self.requests.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(test_id: &str) -> Recorded {
+        Recorded {
+            version: "HTTP/1.1".to_owned(),
+            method: "POST".to_owned(),
+            path: "/".to_owned(),
+            authority: String::new(),
+            headers: vec![(TEST_ID.to_owned(), test_id.as_bytes().to_vec())],
+            trailers: Vec::new(),
+            body: Vec::new(),
+            at: Instant::now(),
+        }
+    }
+
+    #[test]
+    fn requests_are_found_by_their_test_id() {
+        let recorder = Recorder::default();
+        recorder.record(request("a"));
+        recorder.record(request("b"));
+        recorder.record(request("a"));
+        assert_eq!(recorder.requests("a").len(), 2);
+        assert!(recorder.requests("c").is_empty());
+    }
+
+    #[test]
+    fn the_oldest_go_first() {
+        let recorder = Recorder::default();
+        recorder.record(request("first"));
+        for _ in 0..KEPT {
+            recorder.record(request("later"));
+        }
+        assert!(recorder.requests("first").is_empty());
+        assert_eq!(recorder.requests("later").len(), KEPT);
+    }
+}

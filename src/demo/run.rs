@@ -1,0 +1,275 @@
+//! What the program does, from the first port to the last.
+
+use std::fmt;
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
+use std::process::ExitStatus;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+
+use super::backend::Backend;
+use super::cli::RunArgs;
+use super::envoy::{self, Envoy};
+use super::ports::{self, Ports};
+use super::screen;
+
+/// The demo backends: their names, and the ports that `envoy/demo.yaml` expects them on.
+const BACKENDS: [(&str, u16); 3] = [("openai", 9101), ("anthropic", 9102), ("local", 9103)];
+
+/// The module, as Envoy's file names it: relative to where Envoy is started.
+const MODULE: &str = "llm_router.wasm";
+
+/// Logs and moved configurations go here, below the current folder.
+const FILES: &str = "target/demo";
+
+/// So long may Envoy take to be ready. Compiling the module is the most of it.
+const START_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// So many of Envoy's last words are shown when it fails.
+const LINES_SHOWN: usize = 12;
+
+/// Why a run ended other than by the person's will. Says what to do about it.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    PortTaken(u16),
+    PortTooHigh(u16),
+    Bind(u16, io::Error),
+    Read(PathBuf, io::Error),
+    Write(PathBuf, io::Error),
+    NoAdmin(PathBuf),
+    NoModule,
+    Start(PathBuf, io::Error),
+    Exited(Result<ExitStatus, io::Error>, LastWords),
+    NotReady(LastWords),
+    Stop(io::Error),
+    Signals(io::Error),
+    BackendFailed,
+}
+
+/// The end of Envoy's log.
+#[derive(Debug)]
+pub(crate) struct LastWords {
+    log: PathBuf,
+    lines: Vec<String>,
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Failure::PortTaken(port) => write!(
+                f,
+                "port {port} is taken by another program. Stop that one (`lsof -i :{port}` names it), or move \
+                 all ports: `make run PORT_OFFSET=1000`."
+            ),
+            Failure::PortTooHigh(offset) => write!(
+                f,
+                "--port-offset {offset} moves a port above 65535. Choose a smaller one."
+            ),
+            Failure::Bind(port, error) => write!(f, "cannot listen on port {port}: {error}"),
+            Failure::Read(path, error) => write!(f, "cannot read {}: {error}", path.display()),
+            Failure::Write(path, error) => write!(f, "cannot write {}: {error}", path.display()),
+            Failure::NoAdmin(path) => write!(
+                f,
+                "{} has no `admin` with a port, which is how this program learns that Envoy is ready.",
+                path.display()
+            ),
+            Failure::NoModule => write!(
+                f,
+                "{MODULE} is not in this folder. Run `make build`, and start this at the top of the project."
+            ),
+            Failure::Start(path, error) => write!(
+                f,
+                "cannot start Envoy, {}: {error}. `make tools` installs it.",
+                path.display()
+            ),
+            Failure::Exited(Ok(status), last_words) => {
+                write!(f, "Envoy ended unasked ({status}). {last_words}")
+            }
+            Failure::Exited(Err(error), last_words) => {
+                write!(f, "Envoy was lost: {error}. {last_words}")
+            }
+            Failure::NotReady(last_words) => write!(
+                f,
+                "Envoy was not ready after {} seconds. {last_words}",
+                START_TIMEOUT.as_secs()
+            ),
+            Failure::Stop(error) => write!(f, "cannot stop Envoy: {error}"),
+            Failure::Signals(error) => write!(f, "cannot listen for Ctrl-C: {error}"),
+            Failure::BackendFailed => write!(f, "a demo backend failed"),
+        }
+    }
+}
+
+impl fmt::Display for LastWords {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Its log is {}", self.log.display())?;
+        if !self.lines.is_empty() {
+            write!(f, " and ends:")?;
+        }
+        for line in &self.lines {
+            write!(f, "\n  {line}")?;
+        }
+        Ok(())
+    }
+}
+
+impl LastWords {
+    fn of(envoy: &Envoy, log: &Path) -> LastWords {
+        LastWords {
+            log: log.to_owned(),
+            lines: envoy.last_lines(LINES_SHOWN),
+        }
+    }
+}
+
+/// Runs the backends and Envoy until the person has had enough.
+pub(crate) async fn run(args: &RunArgs) -> Result<(), Failure> {
+    // First of all, so that Ctrl-C works at any time.
+    let mut stop = StopSignals::listen().map_err(Failure::Signals)?;
+
+    let (config, ports) = configuration(args)?;
+    let Some(admin) = ports.admin else {
+        return Err(Failure::NoAdmin(args.config.clone()));
+    };
+    for port in ports.listeners.iter().copied().chain([admin]) {
+        check_free(port).await?;
+    }
+    let mut backends = start_backends(args.port_offset).await?;
+
+    let log = Path::new(FILES).join(format!("envoy-{}.log", args.port_offset));
+    let mut envoy = Envoy::start(&args.envoy, &config, args.concurrency, &log)
+        .map_err(|error| Failure::Start(args.envoy.clone(), error))?;
+
+    tokio::select! {
+        () = stop.received() => return envoy.stop().await.map_err(Failure::Stop),
+        status = envoy.exited() => return Err(Failure::Exited(status, LastWords::of(&envoy, &log))),
+        ready = timeout(START_TIMEOUT, envoy::ready(admin)) => if ready.is_err() {
+            let last_words = LastWords::of(&envoy, &log);
+            envoy.stop().await.map_err(Failure::Stop)?;
+            return Err(Failure::NotReady(last_words));
+        },
+    }
+    if let Some(port) = ports.listeners.first() {
+        print!("{}", screen::ready(*port, admin, &log));
+    }
+    tokio::select! {
+        () = stop.received() => {}
+        status = envoy.exited() => return Err(Failure::Exited(status, LastWords::of(&envoy, &log))),
+        _ = backends.join_next() => {
+            envoy.stop().await.map_err(Failure::Stop)?;
+            return Err(Failure::BackendFailed);
+        }
+    }
+    println!("\nStopping.");
+    envoy.stop().await.map_err(Failure::Stop)
+}
+
+/// Runs the backends alone.
+pub(crate) async fn backends(port_offset: u16) -> Result<(), Failure> {
+    let mut stop = StopSignals::listen().map_err(Failure::Signals)?;
+    let mut backends = start_backends(port_offset).await?;
+    for (name, port) in BACKENDS {
+        println!(
+            "{name}: http://127.0.0.1:{}",
+            port.saturating_add(port_offset)
+        );
+    }
+    println!("Ctrl-C stops them.");
+    tokio::select! {
+        () = stop.received() => Ok(()),
+        _ = backends.join_next() => Err(Failure::BackendFailed),
+    }
+}
+
+/// The file to start Envoy with, and its ports: the person's own, or a moved copy of it.
+fn configuration(args: &RunArgs) -> Result<(PathBuf, Ports), Failure> {
+    let text = std::fs::read_to_string(&args.config)
+        .map_err(|error| Failure::Read(args.config.clone(), error))?;
+    // Envoy would say so too, but not what to do.
+    if text.contains(MODULE) && !Path::new(MODULE).exists() {
+        return Err(Failure::NoModule);
+    }
+    let files = Path::new(FILES);
+    std::fs::create_dir_all(files).map_err(|error| Failure::Write(files.to_owned(), error))?;
+    if args.port_offset == 0 {
+        return Ok((args.config.clone(), Ports::of(&text)));
+    }
+    let moved =
+        ports::moved(&text, args.port_offset).ok_or(Failure::PortTooHigh(args.port_offset))?;
+    let path = files.join(format!("envoy-{}.yaml", args.port_offset));
+    std::fs::write(&path, &moved).map_err(|error| Failure::Write(path.clone(), error))?;
+    Ok((path, Ports::of(&moved)))
+}
+
+/// Envoy listens with `SO_REUSEPORT`: started on the ports of an Envoy that runs already, it would quietly take half
+/// of that one's connections.
+async fn check_free(port: u16) -> Result<(), Failure> {
+    bind(port).await.map(drop)
+}
+
+async fn bind(port: u16) -> Result<TcpListener, Failure> {
+    TcpListener::bind(("127.0.0.1", port))
+        .await
+        .map_err(|error| match error.kind() {
+            ErrorKind::AddrInUse => Failure::PortTaken(port),
+            _ => Failure::Bind(port, error),
+        })
+}
+
+/// Starts all backends. They end when the set is dropped.
+async fn start_backends(port_offset: u16) -> Result<JoinSet<io::Result<()>>, Failure> {
+    let mut backends = JoinSet::new();
+    for (name, port) in BACKENDS {
+        let port = port
+            .checked_add(port_offset)
+            .ok_or(Failure::PortTooHigh(port_offset))?;
+        let listener = bind(port).await?;
+        backends.spawn(Backend::new(name).serve(listener));
+    }
+    Ok(backends)
+}
+
+/// Ctrl-C, and what ends a program when its terminal or its parent wants so.
+struct StopSignals([Signal; 3]);
+
+impl StopSignals {
+    fn listen() -> io::Result<StopSignals> {
+        Ok(StopSignals([
+            signal(SignalKind::interrupt())?,
+            signal(SignalKind::terminate())?,
+            signal(SignalKind::hangup())?,
+        ]))
+    }
+
+    async fn received(&mut self) {
+        let StopSignals([interrupt, terminate, hangup]) = self;
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+            _ = hangup.recv() => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_demo_file_has_the_backends_ports() {
+        let file = include_str!("../../envoy/demo.yaml");
+        let expected = Ports {
+            admin: Some(9901),
+            listeners: vec![10000],
+        };
+        assert_eq!(Ports::of(file), expected);
+        for (name, port) in BACKENDS {
+            let endpoint = format!("port_value: {port}}}");
+            assert_eq!(file.matches(&endpoint).count(), 1, "{name}");
+        }
+    }
+}

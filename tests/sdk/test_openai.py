@@ -1,0 +1,172 @@
+"""The official openai client."""
+
+import asyncio
+import json
+
+import openai
+import pytest
+
+from conftest import CLIENT_KEY
+from reached import assert_reached_local, assert_reached_openai
+
+HELLO = [{"role": "user", "content": "Hello"}]
+
+WEATHER = {
+    "type": "function",
+    "function": {
+        "name": "weather",
+        "description": "The weather in a city",
+        "parameters": {
+            "type": "object",
+            "properties": {"city": {"type": "string"}},
+            "required": ["city"],
+        },
+    },
+}
+
+
+def chat(client, model, **options):
+    return client.chat.completions.create(model=model, messages=HELLO, **options)
+
+
+def test_a_model_by_its_own_name(openai_client):
+    answer = chat(openai_client, "gpt-5.4-mini")
+    assert answer.choices[0].message.content.startswith('Hello from demo backend "openai".')
+    assert answer.choices[0].finish_reason == "stop"
+    assert answer.usage.total_tokens == answer.usage.prompt_tokens + answer.usage.completion_tokens
+    assert_reached_openai(answer, "gpt-5.4-mini")
+
+
+def test_a_model_that_its_backend_calls_otherwise(openai_client):
+    assert_reached_local(chat(openai_client, "llama-3.1-8b"))
+
+
+def test_fast_is_shared_out(openai_client):
+    reached = set()
+    # The smaller share is a quarter: to miss it 80 times in a row has a chance of one in ten thousand millions.
+    for _ in range(80):
+        answer = chat(openai_client, "fast")
+        reached.add(answer.model_extra["demo"]["backend"])
+        if answer.model_extra["demo"]["backend"] == "local":
+            assert_reached_local(answer)
+        else:
+            assert_reached_openai(answer, "gpt-5.4-mini")
+        if len(reached) == 2:
+            break
+    assert reached == {"local", "openai"}
+
+
+def test_smart_falls_past_a_dead_backend(openai_client):
+    # Often enough that the dead host is ejected meanwhile, which must make no difference.
+    for _ in range(10):
+        assert_reached_openai(chat(openai_client, "smart"), "gpt-5.5")
+
+
+@pytest.mark.parametrize("model", ["gpt-5.4-mini", "smart"])
+def test_streaming(openai_client, model):
+    stream = chat(openai_client, model, stream=True, stream_options={"include_usage": True})
+    chunks = list(stream)
+    text = "".join(chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices)
+    assert text.startswith('Hello from demo backend "openai".')
+    assert CLIENT_KEY not in text
+    assert [chunk.choices[0].finish_reason for chunk in chunks if chunk.choices][-1] == "stop"
+    assert chunks[-1].usage.completion_tokens > 0
+
+
+def test_tools_there_and_back(openai_client):
+    messages = list(HELLO)
+    asked = openai_client.chat.completions.create(model="smart", messages=messages, tools=[WEATHER])
+    assert asked.choices[0].finish_reason == "tool_calls"
+    (call,) = asked.choices[0].message.tool_calls
+    assert call.function.name == "weather"
+    assert json.loads(call.function.arguments) == {"city": "demo"}
+
+    messages.append(asked.choices[0].message.model_dump(exclude_none=True))
+    messages.append({"role": "tool", "tool_call_id": call.id, "content": "sunny"})
+    told = openai_client.chat.completions.create(model="smart", messages=messages, tools=[WEATHER])
+    assert told.choices[0].finish_reason == "stop"
+    assert_reached_openai(told, "gpt-5.5")
+
+
+def test_tools_streamed(openai_client):
+    arguments = ""
+    for chunk in chat(openai_client, "gpt-5.5", stream=True, tools=[WEATHER]):
+        for call in chunk.choices[0].delta.tool_calls or []:
+            arguments += call.function.arguments
+    assert json.loads(arguments) == {"city": "demo"}
+
+
+def test_models(openai_client):
+    models = {model.id for model in openai_client.models.list()}
+    assert {"fast", "smart", "gpt-5.5", "gpt-5.4-mini", "llama-3.1-8b"} <= models
+    # Patterns are no names.
+    assert not [model for model in models if "*" in model]
+    assert openai_client.models.retrieve("fast").id == "fast"
+    assert openai_client.models.retrieve("gpt-5.5").object == "model"
+
+
+def test_no_such_model_to_retrieve(openai_client):
+    with pytest.raises(openai.NotFoundError) as error:
+        openai_client.models.retrieve("no-such-model")
+    assert error.value.code == "model_not_found"
+
+
+def test_no_such_model(openai_client):
+    with pytest.raises(openai.NotFoundError) as error:
+        chat(openai_client, "no-such-model")
+    assert error.value.code == "model_not_found"
+    assert error.value.param == "model"
+    assert error.value.type == "invalid_request_error"
+    assert "no-such-model" in error.value.message
+
+
+def test_no_such_model_streamed(openai_client):
+    with pytest.raises(openai.NotFoundError):
+        chat(openai_client, "no-such-model", stream=True)
+
+
+def test_a_model_of_another_api(openai_client):
+    with pytest.raises(openai.BadRequestError) as error:
+        chat(openai_client, "claude-sonnet-5-5")
+    assert error.value.code == "api_not_supported"
+
+
+def test_a_model_that_is_no_string(openai_client):
+    with pytest.raises(openai.BadRequestError) as error:
+        chat(openai_client, "gpt-5.5", extra_body={"model": 5})
+    assert error.value.code == "invalid_model"
+
+
+def test_no_such_path(openai_client):
+    with pytest.raises(openai.NotFoundError) as error:
+        openai_client.moderations.create(input="Hello")
+    assert error.value.code == "path_not_found"
+
+
+def test_a_backends_own_error_comes_as_it_is(openai_client):
+    with pytest.raises(openai.RateLimitError) as error:
+        chat(openai_client, "status-429")
+    assert error.value.code == "rate_limit_exceeded"
+    with pytest.raises(openai.InternalServerError) as error:
+        chat(openai_client, "status-503")
+    assert error.value.status_code == 503
+    assert error.value.type == "server_error"
+
+
+def test_a_backend_that_breaks_off(openai_client):
+    with pytest.raises(openai.InternalServerError) as error:
+        chat(openai_client, "reset")
+    assert error.value.status_code == 503
+    assert error.value.code == "upstream_reset"
+
+
+def test_async(router):
+    async def ask():
+        async with openai.AsyncOpenAI(
+            base_url=f"{router}/v1", api_key=CLIENT_KEY, max_retries=0, timeout=30
+        ) as client:
+            # At once, on as many connections.
+            return await asyncio.gather(*(chat(client, "smart") for _ in range(8)))
+
+    for answer in asyncio.run(ask()):
+        assert_reached_openai(answer, "gpt-5.5")
