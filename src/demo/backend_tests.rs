@@ -76,7 +76,7 @@ async fn answers_tell_what_came() {
         let demo = &answer["demo"];
         assert_eq!(demo["backend"], "tested");
         assert_eq!(demo["host"], address);
-        assert_eq!(demo["body_bytes"], 18);
+        assert_eq!(demo["body_bytes"], 19);
         let headers = demo["headers"].as_array().unwrap();
         assert!(headers.contains(&json!(["authorization", "Bearer demo-key-123456789"])));
     }

@@ -1,1 +1,84 @@
-fn main() {}
+//! The filter in a real Envoy, between real clients and recorded backends.
+//!
+//! `make test` runs it. By itself it needs two absolute paths in the environment, `ENVOY` (Envoy 1.40) and
+//! `LLM_ROUTER_WASM`; names of trials can be given as with any Rust test, and everything an Envoy was told and has
+//! logged stays below `target/tmp/`.
+//!
+//! A trial asserts on what a backend *recorded*, not on what the client got alone. The matcher's `on_no_match` leads to
+//! a backend of its own that no request may ever reach, so that no trial passes because Envoy happened to choose
+//! right without the filter.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "a test fails by panicking"
+)]
+
+mod configuration;
+mod errors;
+mod examples;
+mod fallback;
+mod flag;
+mod fleet;
+mod harness;
+mod health;
+mod input;
+mod rewriting;
+mod routing;
+mod tls;
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use libtest_mimic::Arguments;
+
+use harness::Suite;
+use harness::envoy::Programs;
+use harness::world::World;
+
+/// Most trials wait most of the time: for limits to pass, for each other's Envoy to start.
+const TRIALS_AT_ONCE: usize = 8;
+
+fn main() -> ExitCode {
+    let mut arguments = Arguments::from_args();
+    arguments.test_threads.get_or_insert(TRIALS_AT_ONCE);
+    let world = match Programs::from_environment().and_then(World::start) {
+        Ok(world) => Arc::new(world),
+        Err(reason) => {
+            eprintln!("{reason}");
+            return ExitCode::FAILURE;
+        }
+    };
+    harness::suite::install_panic_hook();
+    let conclusion = libtest_mimic::run(&arguments, trials(&world));
+    if arguments.list {
+        return ExitCode::SUCCESS;
+    }
+    let complaints = health::complaints(&world);
+    for complaint in &complaints {
+        eprintln!("after all trials: {complaint}");
+    }
+    // Stops the Envoys, whatever has happened.
+    drop(world);
+    if complaints.is_empty() {
+        conclusion.exit_code()
+    } else {
+        ExitCode::FAILURE
+    }
+}
+
+fn trials(world: &Arc<World>) -> Vec<libtest_mimic::Trial> {
+    let mut suite = Suite::new(Arc::clone(world));
+    routing::add(&mut suite);
+    configuration::add(&mut suite, &world.programs);
+    rewriting::add(&mut suite);
+    fallback::add(&mut suite);
+    errors::add(&mut suite);
+    flag::add(&mut suite);
+    input::add(&mut suite);
+    tls::add(&mut suite);
+    examples::add(&mut suite, &world.programs);
+    suite.into_trials()
+}

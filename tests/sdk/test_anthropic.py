@@ -8,8 +8,6 @@ import pytest
 from conftest import CLIENT_KEY
 from reached import assert_reached_anthropic
 
-# The client knows which models are about to go. The demo backends have them for ever.
-
 HELLO = [{"role": "user", "content": "Hello"}]
 
 WEATHER = {
