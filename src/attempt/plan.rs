@@ -11,7 +11,7 @@ use super::wire::{Reader, Writer};
 use crate::config::{Backend, CREDENTIAL_HEADERS};
 use crate::request::{Edit, Headers, View, text};
 use crate::routing::Decision;
-use crate::schema::{Api, Schema};
+use crate::schema::{Api, Schema, without_credentials};
 
 const PATH: &str = ":path";
 const AUTHORITY: &str = ":authority";
@@ -71,12 +71,18 @@ impl Plan {
             edit.span.start.saturating_add(edit.with.len())
         });
         let backends: Vec<&Backend> = decision.plan.iter().map(|one| one.backend).collect();
+        let clean_query = without_credentials(query);
         let targets = decision
             .plan
             .iter()
             .enumerate()
             .map(|(index, candidate)| {
                 let backend = candidate.backend;
+                let query = if backend.forward_client_credentials {
+                    query
+                } else {
+                    &clean_query
+                };
                 let path = backend.path.fill(api, candidate.model, query);
                 PlannedTarget {
                     backend: backend.name.clone(),

@@ -22,7 +22,8 @@ pub fn backend_name(configuration: &[u8]) -> Result<String, Vec<ConfigError>> {
         .required("backend")
         .and_then(Node::name)
         .map(str::to_owned);
-    name.ok_or_else(|| errors.into_vec())
+    name.filter(|_| errors.is_empty())
+        .ok_or_else(|| errors.into_vec())
 }
 
 #[cfg(test)]
@@ -36,6 +37,7 @@ mod tests {
             ("", "must say on which backend"),
             ("{}", "`backend` is missing"),
             (r#"{"backend": ""}"#, "backend: must not be empty"),
+            (r#"{"backend": "a", "x": 1}"#, "x: unknown field"),
             (r#"{"backnd": "a"}"#, "backnd: unknown field, did you mean"),
         ] {
             let errors = backend_name(wrong.as_bytes()).unwrap_err();

@@ -136,11 +136,20 @@ impl HttpContext for Attempt {
     }
 
     fn on_http_response_headers(&mut self, _count: usize, _end_of_stream: bool) -> Action {
-        if let State::Sent { has_next: true, .. } = self.state
-            && let Some(status) = calls::response_status()
-            && judge(status, true) == Verdict::NextTarget
-        {
-            calls::set_header(MapType::HttpResponseHeaders, RETRY, b"next-target");
+        let State::Sent { has_next, .. } = self.state else {
+            return Action::Continue;
+        };
+        // Without another target nothing depends on the verdict, and the status is not asked for.
+        let status = if has_next {
+            calls::response_status()
+        } else {
+            None
+        };
+        let map = MapType::HttpResponseHeaders;
+        match status.map(|status| judge(status, has_next)) {
+            Some(Verdict::NextTarget) => calls::set_header(map, RETRY, b"next-target"),
+            // The mark is ours alone: a backend that sends it must not cause attempts at others.
+            _ => calls::remove_header(map, RETRY),
         }
         Action::Continue
     }

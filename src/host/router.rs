@@ -206,8 +206,8 @@ impl HttpContext for RouterStream {
         calls::remove_header(MapType::HttpResponseHeaders, RETRY);
         let details = calls::property(&["response", "code_details"]).unwrap_or_default();
         let is_envoys = !details.is_empty() && details != b"via_upstream";
-        if is_envoys && !end_of_stream {
-            self.rewrite(schema, status, &String::from_utf8_lossy(&details));
+        if is_envoys {
+            return self.rewrite(schema, status, &details, end_of_stream);
         }
         Action::Continue
     }
@@ -249,9 +249,19 @@ impl RouterStream {
     }
 
     /// Puts an answer of Envoy's own into the caller's format.
-    fn rewrite(&mut self, schema: Schema, status: u32, details: &str) {
-        let code = ErrorCode::of_envoy(status, details);
+    fn rewrite(
+        &mut self,
+        schema: Schema,
+        status: u32,
+        details: &[u8],
+        has_no_body: bool,
+    ) -> Action {
+        let code = ErrorCode::of_envoy(status, &String::from_utf8_lossy(details));
         let answer = code.answer_with_status(schema, status, code.envoy_message());
+        if has_no_body {
+            // There is no body to replace, but the answer as a whole can be.
+            return self.answer(&answer);
+        }
         let map = MapType::HttpResponseHeaders;
         calls::set_header(map, "content-type", Answer::CONTENT_TYPE.as_bytes());
         calls::set_header(
@@ -260,6 +270,7 @@ impl RouterStream {
             answer.body.len().to_string().as_bytes(),
         );
         self.state = State::Rewriting(answer.body);
+        Action::Continue
     }
 }
 

@@ -10,7 +10,7 @@ pub use answer::Answer;
 pub use catalog::Catalog;
 pub use endpoint::{Api, Endpoint, split_query};
 pub use error::ErrorCode;
-pub use path::PathTemplate;
+pub use path::{PathTemplate, without_credentials};
 
 /// An API dialect: what a caller speaks, what a backend speaks, and in which format an error is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -64,7 +64,7 @@ impl PathTemplate {
     }
 
     /// The path for one operation on one model (its upstream name), with the client's query after whatever query
-    /// the template has itself. A `key` parameter of the client's is a credential and does not go along.
+    /// the template has itself.
     pub fn fill(&self, api: Api, model: &str, client_query: &str) -> String {
         let mut path = String::new();
         for part in &self.parts {
@@ -75,17 +75,22 @@ impl PathTemplate {
             }
         }
         for parameter in client_query.split('&').filter(|one| !one.is_empty()) {
-            let name = parameter
-                .split_once('=')
-                .map_or(parameter, |(name, _)| name);
-            if percent_decode(name).as_deref() == Some("key") {
-                continue;
-            }
             path.push(if path.contains('?') { '&' } else { '?' });
             path.push_str(parameter);
         }
         path
     }
+}
+
+/// A query without the parameter in which some APIs take their key.
+pub fn without_credentials(query: &str) -> String {
+    let parameters = query.split('&').filter(|parameter| {
+        let name = parameter
+            .split_once('=')
+            .map_or(*parameter, |(name, _)| name);
+        percent_decode(name).as_deref() != Some("key")
+    });
+    parameters.collect::<Vec<_>>().join("&")
 }
 
 /// All but RFC 3986's unreserved characters as `%XX`, so that a model's name is always one segment.
@@ -157,18 +162,20 @@ mod tests {
     }
 
     #[test]
-    fn a_key_in_the_query_stays_behind() {
+    fn a_key_in_the_query_is_a_credential() {
         for query in [
             "key=secret",
             "key",
             "k%65y=secret",
             "%6B%65%79=secret&key=x",
+            "",
         ] {
-            let path = PathTemplate::default().fill(Api::Messages, "m", query);
-            assert_eq!(path, "/v1/messages", "{query}");
+            assert_eq!(without_credentials(query), "", "{query}");
         }
-        let path = PathTemplate::default().fill(Api::Messages, "m", "keys=1&key=2&monkey=3");
-        assert_eq!(path, "/v1/messages?keys=1&monkey=3");
+        assert_eq!(
+            without_credentials("keys=1&key=2&monkey=3"),
+            "keys=1&monkey=3"
+        );
     }
 
     #[test]
