@@ -1,8 +1,8 @@
 //! The filter in a real Envoy, between real clients and recorded backends.
 //!
 //! `make test` runs it. By itself it needs two absolute paths in the environment, `ENVOY` (Envoy 1.40) and
-//! `LLM_ROUTER_WASM`; names of trials can be given as with any Rust test, and everything an Envoy was told and has
-//! logged stays below `target/tmp/`.
+//! `LLM_ROUTER_WASM`; names of trials can be given as with any Rust test. After a failure, everything an Envoy was told
+//! and has logged stays below `target/tmp/`.
 //!
 //! A trial asserts on what a backend *recorded*, not on what the client got alone. The matcher's `on_no_match` leads to
 //! a backend of its own that no request may ever reach, so that no trial passes because Envoy happened to choose
@@ -60,13 +60,19 @@ fn main() -> ExitCode {
     for complaint in &complaints {
         eprintln!("after all trials: {complaint}");
     }
+    let directory = world.programs.directory.clone();
     // Stops the Envoys, whatever has happened.
     drop(world);
-    if complaints.is_empty() {
-        conclusion.exit_code()
-    } else {
-        ExitCode::FAILURE
+    if conclusion.has_failed() || !complaints.is_empty() {
+        eprintln!(
+            "What the Envoys were told and have logged is in {}",
+            directory.display()
+        );
+        return ExitCode::FAILURE;
     }
+    // Leftovers that nobody needs; that they cannot be removed is no failure.
+    let _ = std::fs::remove_dir_all(directory);
+    ExitCode::SUCCESS
 }
 
 fn trials(world: &Arc<World>) -> Vec<libtest_mimic::Trial> {
@@ -79,6 +85,6 @@ fn trials(world: &Arc<World>) -> Vec<libtest_mimic::Trial> {
     flag::add(&mut suite);
     input::add(&mut suite);
     tls::add(&mut suite);
-    examples::add(&mut suite, &world.programs);
+    examples::add(&mut suite, &world.programs, &world.backends.trusted_ca);
     suite.into_trials()
 }

@@ -1,0 +1,185 @@
+//! The files and snippets that people copy.
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use crate::fleet::around;
+use crate::harness::config::Wrapping;
+use crate::harness::envoy::Programs;
+use crate::harness::{Suite, files, tls};
+
+/// How the examples name the module, relative to where Envoy is started.
+const MODULE: &str = "filename: llm_router.wasm";
+
+/// Where the examples find the CAs to trust: Debian's place, which not every machine has.
+const TRUSTED_CA: &str = "/etc/ssl/certs/ca-certificates.crt";
+
+pub(crate) fn add(suite: &mut Suite, programs: &Programs, trusted_ca: &Path) {
+    let examples = files::in_folder("envoy", "yaml");
+    for file in examples.clone() {
+        let name = files::name(&file);
+        let (programs, ca, of) = (programs.clone(), trusted_ca.to_owned(), file.clone());
+        suite.plain(&format!("examples::loads [{name}]"), move || {
+            loads(&programs, &ca, &of);
+        });
+        suite.plain(
+            &format!("examples::guards_its_clusters [{name}]"),
+            move || {
+                guards_its_clusters(&file);
+            },
+        );
+    }
+    suite.plain("examples::there_are_some", move || {
+        assert!(!examples.is_empty(), "envoy/ has no *.yaml");
+    });
+    let mut pages = files::in_folder("docs", "md");
+    pages.push(files::root().join("README.md"));
+    for page in pages {
+        suite.plain(
+            &format!("examples::blocks_parse [{}]", files::name(&page)),
+            move || {
+                blocks_parse(&page);
+            },
+        );
+    }
+    let of = programs.clone();
+    suite.plain("examples::the_whole_document_is_accepted", move || {
+        the_whole_document_is_accepted(&of);
+    });
+}
+
+/// In the real Envoy, from the repository's root, as the README has it.
+fn loads(programs: &Programs, trusted_ca: &Path, file: &Path) {
+    let text = files::read(file);
+    assert!(
+        text.contains(MODULE),
+        "{} does not say `{MODULE}`",
+        files::name(file)
+    );
+    let copy = programs.directory.join(files::name(file).replace('/', "-"));
+    let built = format!("filename: {}", programs.wasm.display());
+    let text = text.replace(MODULE, &built);
+    let text = text.replace(TRUSTED_CA, &trusted_ca.display().to_string());
+    std::fs::write(&copy, text).expect("a copy is written");
+    let (accepted, printed) = programs.validate(&copy, files::root());
+    assert!(accepted, "{} is refused\n{printed}", files::name(file));
+}
+
+/// Every cluster ejects hosts that fail, and what is not on this machine has to prove its name: Envoy asks for
+/// neither by default.
+fn guards_its_clusters(file: &Path) {
+    let mut with_hosts = 0;
+    for cluster in files::clusters(file) {
+        let name = cluster["name"].as_str().unwrap_or_default();
+        let address =
+            "/load_assignment/endpoints/0/lb_endpoints/0/endpoint/address/socket_address/address";
+        let Some(address) = cluster.pointer(address).and_then(Value::as_str) else {
+            // Without a host there is nothing to eject and nobody to trust.
+            continue;
+        };
+        with_hosts += 1;
+        assert!(
+            cluster.get("outlier_detection").is_some(),
+            "{name} has no outlier_detection"
+        );
+        match cluster.get("transport_socket") {
+            None => assert_eq!(
+                address, "127.0.0.1",
+                "{name} is not on this machine and has no TLS"
+            ),
+            Some(socket) => {
+                let sni = socket.pointer("/typed_config/sni").and_then(Value::as_str);
+                assert_eq!(
+                    sni,
+                    Some(address),
+                    "{name} asks for another server than it connects to"
+                );
+                // But for the names, it is what `crate::tls` tries out.
+                let neutral = |socket| tls::adapted(socket, "neutral.test", Path::new("ca.pem"));
+                assert_eq!(
+                    neutral(socket.clone()),
+                    neutral(tls::verifying()),
+                    "{name} verifies otherwise"
+                );
+            }
+        }
+    }
+    assert!(
+        with_hosts > 0,
+        "{} has no cluster with a host",
+        files::name(file)
+    );
+}
+
+/// The fenced blocks: the line that each begins at, its language, its text.
+fn blocks(text: &str) -> Vec<(usize, String, String)> {
+    let mut blocks = vec![];
+    let mut open: Option<(usize, String, String)> = None;
+    for (index, line) in text.lines().enumerate() {
+        match (&mut open, line.trim_start().strip_prefix("```")) {
+            (None, Some(language)) => {
+                open = Some((index + 1, language.trim().to_owned(), String::new()));
+            }
+            (Some(_), Some(_)) => blocks.extend(open.take()),
+            (Some((_, _, block)), None) => {
+                block.push_str(line);
+                block.push('\n');
+            }
+            (None, None) => {}
+        }
+    }
+    assert!(open.is_none(), "a block is never closed");
+    blocks
+}
+
+fn blocks_parse(page: &Path) {
+    for (line, language, block) in blocks(&files::read(page)) {
+        let result = match language.as_str() {
+            "yaml" => files::yaml(&block).map(drop),
+            "json" => serde_json::from_str::<Value>(&block)
+                .map(drop)
+                .map_err(|error| error.to_string()),
+            _ => continue,
+        };
+        assert!(result.is_ok(), "{}:{line}: {result:?}", files::name(page));
+    }
+}
+
+fn the_whole_document_is_accepted(programs: &Programs) {
+    let text = files::read(&files::root().join("docs/configuration.md"));
+    let (_, section) = text
+        .split_once("\n## A whole document\n")
+        .expect("the section is there");
+    let (_, language, block) = blocks(section)
+        .into_iter()
+        .next()
+        .expect("the section has a block");
+    assert_eq!(language, "yaml");
+    let mut document = files::yaml(&block).expect("the block is YAML");
+    for wrapping in Wrapping::ALL {
+        let clusters = [
+            ("openai", "openai"),
+            ("azure-east", "azure"),
+            ("anthropic", "anthropic"),
+        ];
+        let config = around(document.clone(), &clusters).wrapping(wrapping);
+        let file = programs.write(
+            &format!("whole-document-{}", wrapping.name()),
+            &config.render(&programs.wasm),
+        );
+        let (accepted, printed) = programs.validate(&file, &programs.directory);
+        assert!(accepted, "the document is refused\n{printed}");
+    }
+    // And it is the document that is checked: with one word changed it is refused.
+    document["routes"][0]["targets"][0]["backend"] = json!("nobody");
+    let file = programs.write(
+        "whole-document-changed",
+        &around(document, &[]).render(&programs.wasm),
+    );
+    let (accepted, printed) = programs.validate(&file, &programs.directory);
+    assert!(
+        !accepted && printed.contains("routes[0].targets[0].backend"),
+        "{printed}"
+    );
+}

@@ -1,0 +1,124 @@
+//! The Envoys that the trials share.
+//!
+//! Few, because each costs a second to start and memory for V8; each is started when the first trial asks for it.
+
+pub(crate) mod document;
+
+use std::fmt;
+
+use serde_json::{Value, json};
+
+use crate::harness::backends::Backends;
+use crate::harness::cluster::Cluster;
+use crate::harness::config::{Config, NO_MATCH, Wrapping};
+use crate::harness::tls;
+
+/// The main Envoy's `request_body_buffer_limit`.
+pub(crate) const BUFFER_LIMIT: usize = 2 * 1024 * 1024;
+
+/// `missing_flag_timeout_ms` everywhere: with the flag set it must not matter, however short it is.
+pub(crate) const MISSING_FLAG_TIMEOUT_MS: u64 = 500;
+
+/// The keys that Envoy's credential injector adds, by cluster: header and value.
+pub(crate) const INJECTED: [(&str, &str, &str); 2] = [
+    ("keyed", "authorization", "Bearer key-of-keyed"),
+    ("keyed-other", "x-api-key", "key-of-keyed-other"),
+];
+
+/// One of the shared Envoys.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Which {
+    /// Everything that a complete setup has.
+    Main { workers: usize },
+    /// A small document that arrives as a JSON string.
+    Text,
+    /// The same without `allow_on_headers_stop_iteration`.
+    WithoutFlag { workers: usize },
+}
+
+impl Which {
+    pub(crate) fn workers(self) -> usize {
+        match self {
+            Self::Main { workers } | Self::WithoutFlag { workers } => workers,
+            Self::Text => 1,
+        }
+    }
+
+    pub(crate) fn config(self, backends: &Backends) -> Config {
+        match self {
+            Self::Main { .. } => main(backends),
+            Self::Text => small(backends).wrapping(Wrapping::Text),
+            Self::WithoutFlag { .. } => small(backends).flag(false),
+        }
+    }
+}
+
+/// As it stands in trial names and file names.
+impl fmt::Display for Which {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Main { .. } => {}
+            Self::Text => formatter.write_str("text ")?,
+            Self::WithoutFlag { .. } => formatter.write_str("without-flag ")?,
+        }
+        write!(formatter, "workers={}", self.workers())
+    }
+}
+
+fn main(backends: &Backends) -> Config {
+    let to = |cluster: &str, backend: &str| Cluster::new(cluster).to(backends.address(backend));
+    let tls = |cluster: &str| {
+        let verifying = tls::adapted(tls::verifying(), "backend.test", &backends.trusted_ca);
+        to(cluster, cluster).transport_socket(verifying)
+    };
+    let mut config = Config::new(document::main())
+        .buffer_limit(BUFFER_LIMIT as u64)
+        .cluster(to("openai", "openai"))
+        .cluster(to("azure-east", "azure-east").backend("azure"))
+        .cluster(to("second", "second").http2())
+        .cluster(to("bare", "bare"))
+        .cluster(to("anthropic", "anthropic"))
+        .cluster(to("claude-two", "claude-two"))
+        .cluster(to("byok", "byok"))
+        .cluster(to("paced", "paced"))
+        .cluster(to("halfway-h1", "openai"))
+        .cluster(to("halfway-h2", "openai"))
+        .cluster(tls("tls-right"))
+        .cluster(tls("tls-other-name"))
+        .cluster(tls("tls-other-ca"))
+        .unmatched_cluster(to(NO_MATCH, NO_MATCH).plain());
+    for (cluster, header, value) in INJECTED {
+        config = config.cluster(to(cluster, cluster).injects(header, value));
+    }
+    for api in ["openai", "anthropic"] {
+        config = config
+            .cluster(to(&format!("dead-{api}"), "dead"))
+            .cluster(to(&format!("dead-{api}-too"), "dead"))
+            .cluster(to(&format!("full-{api}"), api).full())
+            .cluster(Cluster::new(&format!("empty-{api}")))
+            .hop(&format!("missing-{api}"), "no-such-cluster")
+            .hop(&format!("misrouted-{api}"), api);
+    }
+    config
+}
+
+/// Two backends and an unreachable one: the first hop and the next one both differ from `on_no_match`.
+fn small(backends: &Backends) -> Config {
+    let to = |cluster: &str| Cluster::new(cluster).to(backends.address(cluster));
+    Config::new(document::small())
+        .cluster(to("openai"))
+        .cluster(to("anthropic"))
+        .cluster(to("dead"))
+        .unmatched_cluster(to(NO_MATCH).plain())
+}
+
+/// A minimal setup around a document that is only to be checked: a cluster for each of these backends.
+pub(crate) fn around(document: Value, clusters: &[(&str, &str)]) -> Config {
+    // Envoy wants at least one pair in the matcher's map, also where a document has no cluster at all.
+    let config = Config::new(document)
+        .unmatched_cluster(Cluster::new(NO_MATCH).plain())
+        .hop(NO_MATCH, NO_MATCH);
+    clusters.iter().fold(config, |config, (cluster, backend)| {
+        config.cluster(Cluster::new(cluster).backend_role(json!({"backend": backend})))
+    })
+}

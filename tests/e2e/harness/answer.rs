@@ -1,0 +1,234 @@
+//! What a client got, and what the backends saw of its request.
+
+use llm_router::demo::backend::Recorded;
+use serde_json::Value;
+
+use super::case::{Api, Case};
+
+/// A whole answer.
+pub(crate) struct Answer {
+    case: Case,
+    id: String,
+    pub(crate) status: u16,
+    pub(crate) headers: Vec<(String, Vec<u8>)>,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Answer {
+    #[track_caller]
+    pub(crate) fn new(
+        case: Case,
+        id: String,
+        status: u16,
+        headers: Vec<(String, Vec<u8>)>,
+        body: Vec<u8>,
+    ) -> Self {
+        let answer = Self {
+            case,
+            id,
+            status,
+            headers,
+            body,
+        };
+        let internal = answer
+            .headers
+            .iter()
+            .find(|(name, _)| name.starts_with("x-llm-router-"));
+        assert!(
+            internal.is_none(),
+            "an internal header reached the client{}",
+            answer.describe()
+        );
+        answer
+    }
+
+    /// For failure messages.
+    pub(crate) fn describe(&self) -> String {
+        let headers: Vec<String> = self
+            .headers
+            .iter()
+            .map(|(name, value)| format!("{name}: {}", String::from_utf8_lossy(value)))
+            .collect();
+        let body = String::from_utf8_lossy(
+            self.body
+                .get(..self.body.len().min(1000))
+                .unwrap_or_default(),
+        );
+        format!(
+            "\n--- {} was answered {}\n{}\n\n{body}\n{}",
+            self.id,
+            self.status,
+            headers.join("\n"),
+            self.case.envoy.log_tail()
+        )
+    }
+
+    #[track_caller]
+    pub(crate) fn is(&self, status: u16) -> &Self {
+        assert_eq!(self.status, status, "the status{}", self.describe());
+        self
+    }
+
+    pub(crate) fn header(&self, name: &str) -> Option<String> {
+        let (_, value) = self.headers.iter().find(|(header, _)| header == name)?;
+        Some(String::from_utf8_lossy(value).into_owned())
+    }
+
+    #[track_caller]
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_slice(&self.body)
+            .unwrap_or_else(|error| panic!("no JSON: {error}{}", self.describe()))
+    }
+
+    /// An error of ours or of Envoy's, in the API's own format, with nothing about it that a client trips over.
+    #[track_caller]
+    pub(crate) fn is_error(&self, api: Api, status: u16, code: &str) -> &Self {
+        self.is(status);
+        let body = self.json();
+        assert_eq!(
+            body.pointer("/error/code"),
+            Some(&Value::from(code)),
+            "the code{}",
+            self.describe()
+        );
+        for field in ["/error/message", "/error/type"] {
+            let text = body
+                .pointer(field)
+                .and_then(Value::as_str)
+                .unwrap_or_default();
+            assert!(!text.is_empty(), "{field}{}", self.describe());
+        }
+        match api {
+            Api::OpenAi => assert!(
+                body.get("type").is_none(),
+                "not OpenAI's format{}",
+                self.describe()
+            ),
+            Api::Anthropic => assert_eq!(
+                body["type"],
+                "error",
+                "not Anthropic's format{}",
+                self.describe()
+            ),
+        }
+        let content_type = self.header("content-type").unwrap_or_default();
+        assert!(
+            content_type.starts_with("application/json"),
+            "content-type{}",
+            self.describe()
+        );
+        let length = self.header("content-length").unwrap_or_default();
+        assert_eq!(
+            length,
+            self.body.len().to_string(),
+            "content-length{}",
+            self.describe()
+        );
+        self
+    }
+
+    /// The attempts that reached a backend, in their order: which one, and what it saw.
+    pub(crate) fn attempts(&self) -> Vec<(&'static str, Seen)> {
+        let requests = self.case.world.backends.requests(&self.id);
+        requests
+            .into_iter()
+            .map(|(backend, request)| (backend, Seen(request)))
+            .collect()
+    }
+
+    /// The attempts went to exactly these backends in this order. What each of them saw.
+    #[track_caller]
+    pub(crate) fn went_to(&self, backends: &[&str]) -> Vec<Seen> {
+        let (names, seen): (Vec<_>, Vec<_>) = self.attempts().into_iter().unzip();
+        assert_eq!(
+            names,
+            backends,
+            "the backends that saw the request{}",
+            self.describe()
+        );
+        seen
+    }
+
+    /// One attempt, answered with 200, at this backend. What it saw.
+    #[track_caller]
+    pub(crate) fn only_at(&self, backend: &str) -> Seen {
+        self.is(200);
+        self.went_to(&[backend]).remove(0)
+    }
+
+    /// No backend saw anything of it.
+    #[track_caller]
+    pub(crate) fn went_nowhere(&self) -> &Self {
+        self.went_to(&[]);
+        self
+    }
+}
+
+/// What a backend saw.
+pub(crate) struct Seen(pub(crate) Recorded);
+
+impl Seen {
+    /// All values of a header.
+    pub(crate) fn values(&self, name: &str) -> Vec<&[u8]> {
+        let headers = self
+            .0
+            .headers
+            .iter()
+            .filter(|(header, _)| header.eq_ignore_ascii_case(name));
+        headers.map(|(_, value)| value.as_slice()).collect()
+    }
+
+    /// A header's only value.
+    #[track_caller]
+    pub(crate) fn header(&self, name: &str) -> Option<String> {
+        let values = self.values(name);
+        assert!(
+            values.len() <= 1,
+            "{name} stands there {} times",
+            values.len()
+        );
+        values
+            .first()
+            .map(|value| String::from_utf8_lossy(value).into_owned())
+    }
+
+    /// Whether any header has these bytes in its value.
+    pub(crate) fn has_anywhere(&self, text: &str) -> bool {
+        self.0.path.contains(text)
+            || self
+                .0
+                .headers
+                .iter()
+                .any(|(_, value)| String::from_utf8_lossy(value).contains(text))
+    }
+
+    #[track_caller]
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_slice(&self.0.body).expect("the backend got JSON")
+    }
+
+    #[track_caller]
+    pub(crate) fn model(&self) -> String {
+        self.json()["model"]
+            .as_str()
+            .expect("the backend got a model")
+            .to_owned()
+    }
+
+    /// Its body came with a length, the right one, and in no other framing.
+    #[track_caller]
+    pub(crate) fn has_its_length(&self) -> &Self {
+        let length = self.0.body.len().to_string();
+        assert_eq!(
+            self.header("content-length"),
+            Some(length),
+            "content-length at the backend"
+        );
+        assert_eq!(
+            self.header("transfer-encoding"),
+            None,
+            "transfer-encoding at the backend"
+        );
+        self
+    }
+}

@@ -1,0 +1,163 @@
+//! The backends, all in this process: recorded demo backends, the same behind TLS, one that paces its answer, and
+//! addresses where nothing answers.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+use llm_router::demo::backend::{Backend, Recorded, Recorder};
+use tokio::net::{TcpListener, TcpSocket};
+
+use super::paced;
+use super::tls::Authority;
+
+/// The demo backends, by the names of their clusters.
+const DEMO: [&str; 9] = [
+    "openai",
+    "azure-east",
+    "second",
+    "bare",
+    "anthropic",
+    "claude-two",
+    "keyed",
+    "keyed-other",
+    "byok",
+];
+
+/// The demo backends behind TLS: cluster, the name in the certificate, whether Envoy knows the CA.
+const TLS: [(&str, &str, bool); 3] = [
+    ("tls-right", "backend.test", true),
+    ("tls-other-name", "other.test", true),
+    ("tls-other-ca", "backend.test", false),
+];
+
+/// The backends and where they listen.
+pub(crate) struct Backends {
+    addresses: BTreeMap<&'static str, SocketAddr>,
+    recorders: BTreeMap<&'static str, Arc<Recorder>>,
+    /// The file with the CA that Envoy trusts.
+    pub(crate) trusted_ca: PathBuf,
+    /// The first bytes of whatever connected to the matcher's `on_no_match`.
+    strays: Arc<Mutex<Vec<String>>>,
+    tls_connections: BTreeMap<&'static str, Arc<AtomicUsize>>,
+    /// Bound and never listening: a connection to it is refused, and nobody else can get the port.
+    _dead: TcpSocket,
+}
+
+impl Backends {
+    pub(crate) async fn start(directory: &Path) -> Self {
+        let dead = TcpSocket::new_v4().expect("a socket");
+        dead.bind(loopback()).expect("a port");
+        let trusted_ca = directory.join("ca.pem");
+        let mut backends = Self {
+            addresses: BTreeMap::from([("dead", dead.local_addr().expect("an address"))]),
+            recorders: BTreeMap::new(),
+            trusted_ca,
+            strays: Arc::default(),
+            tls_connections: BTreeMap::new(),
+            _dead: dead,
+        };
+        for name in DEMO {
+            let (backend, listener) = backends.add(name).await;
+            tokio::spawn(backend.serve(listener));
+        }
+        backends.start_tls().await;
+        let listener = backends.listen("paced").await;
+        tokio::spawn(paced::serve(listener));
+        let listener = backends.listen(super::config::NO_MATCH).await;
+        tokio::spawn(collect_strays(listener, Arc::clone(&backends.strays)));
+        backends
+    }
+
+    async fn start_tls(&mut self) {
+        let (trusted, unknown) = (Authority::new(), Authority::new());
+        std::fs::write(&self.trusted_ca, trusted.pem()).expect("the CA is written");
+        for (name, in_certificate, known) in TLS {
+            let acceptor = if known { &trusted } else { &unknown }.acceptor(in_certificate);
+            let (backend, listener) = self.add(name).await;
+            let backend = Arc::new(backend);
+            let connections = Arc::clone(self.tls_connections.entry(name).or_default());
+            tokio::spawn(async move {
+                while let Ok((stream, _)) = listener.accept().await {
+                    connections.fetch_add(1, Ordering::Relaxed);
+                    let (acceptor, backend) = (acceptor.clone(), Arc::clone(&backend));
+                    tokio::spawn(async move {
+                        if let Ok(stream) = acceptor.accept(stream).await {
+                            let _ = backend.serve_connection(stream).await;
+                        }
+                    });
+                }
+            });
+        }
+    }
+
+    async fn add(&mut self, name: &'static str) -> (Backend, TcpListener) {
+        let backend = Backend::recording(name);
+        self.recorders.insert(name, backend.recorder());
+        (backend, self.listen(name).await)
+    }
+
+    async fn listen(&mut self, name: &'static str) -> TcpListener {
+        let listener = TcpListener::bind(loopback()).await.expect("a port");
+        self.addresses
+            .insert(name, listener.local_addr().expect("an address"));
+        listener
+    }
+
+    /// Where the backend of this name listens.
+    pub(crate) fn address(&self, name: &str) -> SocketAddr {
+        *self
+            .addresses
+            .get(name)
+            .unwrap_or_else(|| panic!("no backend is called {name}"))
+    }
+
+    /// What reached any backend for the request with this `x-test-id`, in the order of arrival.
+    pub(crate) fn requests(&self, test_id: &str) -> Vec<(&'static str, Recorded)> {
+        let mut all: Vec<_> = self
+            .recorders
+            .iter()
+            .flat_map(|(name, recorder)| {
+                recorder
+                    .requests(test_id)
+                    .into_iter()
+                    .map(move |request| (*name, request))
+            })
+            .collect();
+        all.sort_by_key(|(_, request)| request.at);
+        all
+    }
+
+    /// What arrived where the matcher sends what it does not know.
+    pub(crate) fn strays(&self) -> Vec<String> {
+        self.strays
+            .lock()
+            .expect("no thread panics with it")
+            .clone()
+    }
+
+    /// How many connections this backend behind TLS has seen begin.
+    pub(crate) fn tls_connections(&self, name: &str) -> usize {
+        self.tls_connections
+            .get(name)
+            .map_or(0, |connections| connections.load(Ordering::Relaxed))
+    }
+}
+
+fn loopback() -> SocketAddr {
+    SocketAddr::from(([127, 0, 0, 1], 0))
+}
+
+async fn collect_strays(listener: TcpListener, strays: Arc<Mutex<Vec<String>>>) {
+    while let Ok((stream, _)) = listener.accept().await {
+        let mut head = [0; 512];
+        let read = match stream.readable().await {
+            Ok(()) => stream.try_read(&mut head).unwrap_or(0),
+            Err(_) => 0,
+        };
+        let head = String::from_utf8_lossy(head.get(..read).unwrap_or_default()).into_owned();
+        strays.lock().expect("no thread panics with it").push(head);
+    }
+}

@@ -1,0 +1,171 @@
+//! A cluster of Envoy's configuration, with the backend role on it.
+
+use std::net::SocketAddr;
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use super::config::{Wrapping, module, set};
+
+const HTTP_OPTIONS: &str = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
+
+/// One upstream cluster.
+#[derive(Clone)]
+pub(crate) struct Cluster {
+    name: String,
+    address: Option<SocketAddr>,
+    backend_role: Option<Value>,
+    injects: Option<(String, String)>,
+    transport_socket: Option<Value>,
+    http2: bool,
+    full: bool,
+}
+
+impl Cluster {
+    /// The cluster of the backend of the same name, without a host.
+    pub(crate) fn new(name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            address: None,
+            backend_role: Some(json!({"backend": name})),
+            injects: None,
+            transport_socket: None,
+            http2: false,
+            full: false,
+        }
+    }
+
+    /// Its one host.
+    pub(crate) fn to(mut self, address: SocketAddr) -> Self {
+        self.address = Some(address);
+        self
+    }
+
+    /// The backend that the document calls otherwise than the cluster.
+    pub(crate) fn backend(self, name: &str) -> Self {
+        self.backend_role(json!({"backend": name}))
+    }
+
+    /// The whole configuration of the backend role.
+    pub(crate) fn backend_role(mut self, configuration: Value) -> Self {
+        self.backend_role = Some(configuration);
+        self
+    }
+
+    /// No filter of ours on this cluster.
+    pub(crate) fn plain(mut self) -> Self {
+        self.backend_role = None;
+        self
+    }
+
+    /// Envoy's credential injector behind our filter.
+    pub(crate) fn injects(mut self, header: &str, value: &str) -> Self {
+        self.injects = Some((header.to_owned(), value.to_owned()));
+        self
+    }
+
+    pub(crate) fn transport_socket(mut self, transport_socket: Value) -> Self {
+        self.transport_socket = Some(transport_socket);
+        self
+    }
+
+    /// HTTP/2 to the backend.
+    pub(crate) fn http2(mut self) -> Self {
+        self.http2 = true;
+        self
+    }
+
+    /// No room for a single request that has to wait for its connection.
+    pub(crate) fn full(mut self) -> Self {
+        self.full = true;
+        self
+    }
+
+    fn secret_name(&self) -> String {
+        format!("key-of-{}", self.name)
+    }
+
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub(super) fn secret(&self) -> Option<Value> {
+        let (_, value) = self.injects.as_ref()?;
+        Some(
+            json!({"name": self.secret_name(), "generic_secret": {"secret": {"inline_string": value}}}),
+        )
+    }
+
+    fn injector(&self) -> Option<Value> {
+        let (header, _) = self.injects.as_ref()?;
+        Some(json!({
+            "name": "envoy.filters.http.credential_injector",
+            "typed_config": {
+                "@type": "type.googleapis.com/envoy.extensions.filters.http.credential_injector.v3.CredentialInjector",
+                "overwrite": true,
+                "credential": {
+                    "name": "envoy.http.injected_credentials.generic",
+                    "typed_config": {
+                        "@type": "type.googleapis.com/envoy.extensions.http.injected_credentials.generic.v3.Generic",
+                        "credential": {"name": self.secret_name()},
+                        "header": header,
+                    },
+                },
+            },
+        }))
+    }
+
+    /// Without outlier detection, unlike the examples: the tests fail one backend over and over, and a host that
+    /// is ejected for that would change what the next test sees.
+    pub(super) fn render(&self, wasm: &Path) -> Value {
+        let endpoints: Vec<Value> = self
+            .address
+            .iter()
+            .map(|address| {
+                json!({"lb_endpoints": [{"endpoint": {"address": {"socket_address": {
+                    "address": address.ip().to_string(), "port_value": address.port(),
+                }}}}]})
+            })
+            .collect();
+        let mut filters = Vec::new();
+        if let Some(role) = &self.backend_role {
+            filters.push(module(
+                "llm_backend",
+                &Wrapping::Struct.wrap(role),
+                true,
+                wasm,
+            ));
+        }
+        filters.extend(self.injector());
+        filters.push(json!({
+            "name": "envoy.filters.http.upstream_codec",
+            "typed_config": {"@type": "type.googleapis.com/envoy.extensions.filters.http.upstream_codec.v3.UpstreamCodec"},
+        }));
+        let protocol = if self.http2 {
+            json!({"http2_protocol_options": {}})
+        } else {
+            json!({"http_protocol_options": {"enable_trailers": true}})
+        };
+        // The default of 3 concurrent retries per cluster is less than the trials do at once.
+        let mut limits = json!({"max_retries": 1000});
+        if self.full {
+            set(&mut limits, "max_pending_requests", json!(0));
+        }
+        let mut cluster = json!({
+            "name": self.name,
+            "type": "STATIC",
+            "connect_timeout": "2s",
+            "load_assignment": {"cluster_name": self.name, "endpoints": endpoints},
+            "circuit_breakers": {"thresholds": [limits]},
+            "typed_extension_protocol_options": {HTTP_OPTIONS: {
+                "@type": format!("type.googleapis.com/{HTTP_OPTIONS}"),
+                "explicit_http_config": protocol,
+                "http_filters": filters,
+            }},
+        });
+        if let Some(transport_socket) = &self.transport_socket {
+            set(&mut cluster, "transport_socket", transport_socket.clone());
+        }
+        cluster
+    }
+}

@@ -1,0 +1,209 @@
+//! A running Envoy, stopped when it is dropped.
+
+use std::fs::File;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use super::config::Config;
+
+const START_LIMIT: Duration = Duration::from_secs(30);
+
+/// The two files that every test needs, from the environment.
+#[derive(Clone)]
+pub(crate) struct Programs {
+    pub(crate) envoy: PathBuf,
+    pub(crate) wasm: PathBuf,
+    /// Where configurations and logs of this run go.
+    pub(crate) directory: PathBuf,
+}
+
+impl Programs {
+    pub(crate) fn from_environment() -> Result<Self, String> {
+        let file = |variable: &str, what: &str| {
+            let value = std::env::var_os(variable).ok_or_else(|| {
+                format!("{variable} is not set. It names {what}: `make test` sets it.")
+            })?;
+            let path = PathBuf::from(value);
+            if path.is_absolute() && path.is_file() {
+                Ok(path)
+            } else {
+                Err(format!(
+                    "{variable} has to be the absolute path of {what}, and {} is not: use `make test`.",
+                    path.display()
+                ))
+            }
+        };
+        let envoy = file("ENVOY", "the envoy program")?;
+        let wasm = file("LLM_ROUTER_WASM", "the llm_router.wasm to test")?;
+        let directory =
+            Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("e2e-{}", std::process::id()));
+        std::fs::create_dir_all(&directory)
+            .map_err(|error| format!("{}: {error}", directory.display()))?;
+        Ok(Self {
+            envoy,
+            wasm,
+            directory,
+        })
+    }
+
+    /// Lets Envoy check a configuration file, `on_configure` of the filter included. Whether it is accepted, and
+    /// what Envoy printed.
+    pub(crate) fn validate(&self, file: &Path, directory: &Path) -> (bool, String) {
+        let output = Command::new(&self.envoy)
+            .current_dir(directory)
+            // An example takes its key from here.
+            .env("OPENAI_API_KEY", "not-a-key")
+            .args(["--mode", "validate", "--disable-hot-restart", "-c"])
+            .arg(file)
+            .stdin(Stdio::null())
+            .output()
+            .expect("envoy --mode validate starts");
+        let printed = [output.stdout, output.stderr].concat();
+        (
+            output.status.success(),
+            String::from_utf8_lossy(&printed).into_owned(),
+        )
+    }
+
+    pub(crate) fn write(&self, name: &str, config: &Value) -> PathBuf {
+        let file = self.directory.join(format!("{name}.json"));
+        std::fs::write(&file, format!("{config:#}")).expect("a configuration is written");
+        file
+    }
+}
+
+/// A running Envoy.
+pub(crate) struct Envoy {
+    child: Child,
+    pub(crate) name: String,
+    pub(crate) workers: usize,
+    /// Where clients connect.
+    pub(crate) address: SocketAddr,
+    admin: SocketAddr,
+    pub(crate) log: PathBuf,
+}
+
+impl Envoy {
+    /// Starts it and waits until it serves.
+    pub(crate) async fn start(
+        programs: &Programs,
+        name: &str,
+        workers: usize,
+        config: &Config,
+    ) -> Result<Self, String> {
+        let file = programs.write(name, &config.render(&programs.wasm));
+        let log = programs.directory.join(format!("{name}.log"));
+        let admin_file = programs.directory.join(format!("{name}.admin"));
+        let stderr = File::create(&log).map_err(|error| format!("{}: {error}", log.display()))?;
+        let child = Command::new(&programs.envoy)
+            .arg("-c")
+            .arg(&file)
+            .args([
+                "--concurrency",
+                &workers.to_string(),
+                "--disable-hot-restart",
+                "--admin-address-path",
+            ])
+            .arg(&admin_file)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(stderr)
+            .spawn()
+            .map_err(|error| format!("{}: {error}", programs.envoy.display()))?;
+        // The guard exists before the first wait: a start that fails stops the process too.
+        let nowhere = SocketAddr::from(([127, 0, 0, 1], 0));
+        let mut envoy = Self {
+            child,
+            name: name.to_owned(),
+            workers,
+            address: nowhere,
+            admin: nowhere,
+            log,
+        };
+        let deadline = Instant::now() + START_LIMIT;
+        while let Err(reason) = envoy.find_out_addresses(&admin_file).await {
+            if let Ok(Some(status)) = envoy.child.try_wait() {
+                return Err(format!(
+                    "Envoy {name:?} ended with {status}\n{}",
+                    envoy.log_tail()
+                ));
+            }
+            if Instant::now() > deadline {
+                return Err(format!(
+                    "Envoy {name:?} is not ready: {reason}\n{}",
+                    envoy.log_tail()
+                ));
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        Ok(envoy)
+    }
+
+    async fn find_out_addresses(&mut self, admin_file: &Path) -> Result<(), String> {
+        let text = std::fs::read_to_string(admin_file).map_err(|error| error.to_string())?;
+        self.admin = text
+            .trim()
+            .parse()
+            .map_err(|_| format!("admin address {text:?}"))?;
+        let ready = self.admin("/ready").await?;
+        if ready.trim() != "LIVE" {
+            return Err(ready);
+        }
+        let listeners: Value = serde_json::from_str(&self.admin("/listeners?format=json").await?)
+            .map_err(|error| error.to_string())?;
+        let port = listeners
+            .pointer("/listener_statuses/0/local_address/socket_address/port_value")
+            .and_then(Value::as_u64)
+            .and_then(|port| u16::try_from(port).ok())
+            .ok_or_else(|| listeners.to_string())?;
+        self.address.set_port(port);
+        Ok(())
+    }
+
+    /// What the admin interface answers.
+    pub(crate) async fn admin(&self, path: &str) -> Result<String, String> {
+        let answer = reqwest::get(format!("http://{}{path}", self.admin))
+            .await
+            .map_err(|error| error.to_string())?;
+        answer.text().await.map_err(|error| error.to_string())
+    }
+
+    /// The value of a counter or gauge: `None` while it has none.
+    pub(crate) async fn stat(&self, name: &str) -> Option<u64> {
+        let stats = self
+            .admin("/stats")
+            .await
+            .expect("the admin interface answers");
+        stats
+            .lines()
+            .find_map(|line| line.strip_prefix(name)?.strip_prefix(": ")?.parse().ok())
+    }
+
+    /// Everything logged so far.
+    pub(crate) fn log(&self) -> String {
+        String::from_utf8_lossy(&std::fs::read(&self.log).unwrap_or_default()).into_owned()
+    }
+
+    /// The log's last lines and where the rest is.
+    pub(crate) fn log_tail(&self) -> String {
+        let log = self.log();
+        let lines: Vec<&str> = log.lines().collect();
+        let tail = lines
+            .get(lines.len().saturating_sub(12)..)
+            .unwrap_or_default()
+            .join("\n");
+        format!("--- the end of {}\n{tail}", self.log.display())
+    }
+}
+
+impl Drop for Envoy {
+    fn drop(&mut self) {
+        // Both fail only where the process is gone already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

@@ -1,0 +1,19 @@
+//! What the scenarios stand on: backends in this process, Envoys beside it, clients, and what both ends saw.
+
+pub(crate) mod answer;
+pub(crate) mod backends;
+pub(crate) mod case;
+pub(crate) mod cluster;
+pub(crate) mod config;
+pub(crate) mod envoy;
+pub(crate) mod files;
+pub(crate) mod http1;
+pub(crate) mod paced;
+pub(crate) mod suite;
+pub(crate) mod tls;
+pub(crate) mod wire;
+pub(crate) mod world;
+
+pub(crate) use answer::{Answer, Seen};
+pub(crate) use case::{Api, Call, Case, Protocol};
+pub(crate) use suite::Suite;

@@ -1,0 +1,116 @@
+//! Turns scenarios into trials.
+
+use std::cell::RefCell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use libtest_mimic::{Failed, Trial};
+
+use super::case::{Case, Protocol};
+use super::world::World;
+use crate::fleet::Which;
+
+/// The trials so far.
+pub(crate) struct Suite {
+    world: Arc<World>,
+    trials: Vec<Trial>,
+    names: Vec<String>,
+}
+
+impl Suite {
+    pub(crate) fn new(world: Arc<World>) -> Self {
+        Self {
+            world,
+            trials: vec![],
+            names: vec![],
+        }
+    }
+
+    /// A scenario on the main Envoy: with 1 and with 2 workers, for HTTP/1.1 and for HTTP/2 clients.
+    pub(crate) fn matrix<Run>(
+        &mut self,
+        name: &str,
+        scenario: impl Fn(Case) -> Run + Copy + Send + 'static,
+    ) where
+        Run: Future<Output = ()>,
+    {
+        for workers in [1, 2] {
+            for protocol in Protocol::ALL {
+                self.on(name, Which::Main { workers }, protocol, scenario);
+            }
+        }
+    }
+
+    /// A scenario on one Envoy with one kind of client.
+    pub(crate) fn on<Run>(
+        &mut self,
+        name: &str,
+        which: Which,
+        protocol: Protocol,
+        scenario: impl Fn(Case) -> Run + Send + 'static,
+    ) where
+        Run: Future<Output = ()>,
+    {
+        let full = format!("{name} [{which} {protocol}]");
+        let world = Arc::clone(&self.world);
+        self.plain(&full, move || {
+            let envoy = world
+                .envoy(which)
+                .unwrap_or_else(|reason| panic!("{reason}"));
+            world.runtime.block_on(scenario(Case {
+                world: Arc::clone(&world),
+                envoy,
+                protocol,
+            }));
+        });
+    }
+
+    /// A trial that needs no Envoy of the fleet.
+    pub(crate) fn plain(&mut self, name: &str, trial: impl FnOnce() + Send + 'static) {
+        self.names.push(name.to_owned());
+        self.trials.push(Trial::test(name, move || run(trial)));
+    }
+
+    /// The names of the trials so far.
+    pub(crate) fn names(&self) -> Vec<String> {
+        self.names.clone()
+    }
+
+    pub(crate) fn into_trials(self) -> Vec<Trial> {
+        self.trials
+    }
+}
+
+thread_local! {
+    /// Where the trial that this thread runs has panicked; `None` outside trials.
+    static PLACE: RefCell<Option<String>> = const { RefCell::new(None) };
+}
+
+/// Lets a failed trial say where it failed, in its own report instead of in the middle of others' output.
+pub(crate) fn install_panic_hook() {
+    let default = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |info| {
+        let in_trial = PLACE.with_borrow_mut(|place| {
+            let Some(place) = place else { return false };
+            *place = info.location().map(ToString::to_string).unwrap_or_default();
+            true
+        });
+        if !in_trial {
+            default(info);
+        }
+    }));
+}
+
+fn run(trial: impl FnOnce()) -> Result<(), Failed> {
+    PLACE.set(Some(String::new()));
+    let result = catch_unwind(AssertUnwindSafe(trial));
+    let place = PLACE.take().unwrap_or_default();
+    result.map_err(|payload| {
+        let message = payload
+            .downcast_ref::<String>()
+            .map(String::as_str)
+            .or_else(|| payload.downcast_ref::<&str>().copied())
+            .unwrap_or("panicked");
+        Failed::from(format!("{place}: {message}"))
+    })
+}

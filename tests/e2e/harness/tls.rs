@@ -1,0 +1,74 @@
+//! Certificates made for one run, and what Envoy is told about them.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
+use serde_json::{Value, json};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
+use tokio_rustls::rustls::crypto::ring;
+use tokio_rustls::rustls::pki_types::PrivateKeyDer;
+
+use super::files;
+
+/// A CA of one run.
+pub(crate) struct Authority(CertifiedIssuer<'static, KeyPair>);
+
+impl Authority {
+    pub(crate) fn new() -> Self {
+        let mut params = CertificateParams::default();
+        // Both CAs bear the same name: only the key tells them apart.
+        params
+            .distinguished_name
+            .push(DnType::CommonName, "llm-router tests");
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let key = KeyPair::generate().expect("a key");
+        Self(CertifiedIssuer::self_signed(params, key).expect("a CA"))
+    }
+
+    pub(crate) fn pem(&self) -> String {
+        self.0.pem()
+    }
+
+    /// A server with a certificate for `name`.
+    pub(crate) fn acceptor(&self, name: &str) -> TlsAcceptor {
+        let key = KeyPair::generate().expect("a key");
+        let params = CertificateParams::new([name.to_owned()]).expect("a DNS name");
+        let certificate = params.signed_by(&key, &self.0).expect("a certificate");
+        let key = PrivateKeyDer::Pkcs8(key.serialize_der().into());
+        let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .expect("TLS versions")
+            .with_no_client_auth()
+            .with_single_cert(vec![certificate.der().clone()], key)
+            .expect("key and certificate belong together");
+        TlsAcceptor::from(Arc::new(config))
+    }
+}
+
+/// The `transport_socket` of an external cluster, as the example for real providers has it.
+pub(crate) fn verifying() -> Value {
+    let clusters = files::clusters(&files::root().join("envoy/providers.yaml"));
+    let openai = clusters.iter().find(|cluster| cluster["name"] == "openai");
+    openai.expect("the example has a cluster openai")["transport_socket"].clone()
+}
+
+/// The same `transport_socket` for a server of ours. Only values that stand there are replaced and none is added,
+/// so that one which does not verify still does not.
+pub(crate) fn adapted(mut transport_socket: Value, name: &str, ca: &Path) -> Value {
+    let validation = "/typed_config/common_tls_context/validation_context";
+    for (pointer, value) in [
+        ("/typed_config/sni".to_owned(), json!(name)),
+        (format!("{validation}/trusted_ca"), json!({"filename": ca})),
+        (
+            format!("{validation}/match_typed_subject_alt_names/0/matcher"),
+            json!({"exact": name}),
+        ),
+    ] {
+        if let Some(place) = transport_socket.pointer_mut(&pointer) {
+            *place = value;
+        }
+    }
+    transport_socket
+}

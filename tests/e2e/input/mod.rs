@@ -1,0 +1,80 @@
+//! Input that cannot be trusted: every row of the table in `docs/input.md` is a trial here of the same name.
+
+mod bodies;
+mod transport;
+
+use crate::harness::wire::Wire;
+use crate::harness::{Answer, Api, Call, Case, Protocol, Suite};
+
+const TABLE: &str = include_str!("../../../docs/input.md");
+
+pub(crate) fn add(suite: &mut Suite) {
+    bodies::add(suite);
+    transport::add(suite);
+    let names = suite.names();
+    suite.plain("input::every_row_of_the_table_has_its_trial", move || {
+        every_row_has_its_trial(&names)
+    });
+}
+
+/// The names in the table's last column.
+fn rows() -> Vec<&'static str> {
+    let cells = TABLE
+        .lines()
+        .filter(|line| line.starts_with('|'))
+        .filter_map(|line| line.split('|').nth_back(1));
+    cells
+        .filter_map(|cell| cell.trim().strip_prefix('`')?.strip_suffix('`'))
+        .collect()
+}
+
+fn every_row_has_its_trial(names: &[String]) {
+    let rows = rows();
+    assert!(rows.len() >= 19, "the table has lost rows: {rows:?}");
+    for row in rows {
+        assert!(
+            names
+                .iter()
+                .any(|name| name.starts_with(&format!("{row} ["))),
+            "no trial is called {row}"
+        );
+    }
+}
+
+/// Sends a request that is refused, in full, and one that works after it: on the same connection, but for HTTP/1.1
+/// after a 400. Envoy takes its own 400 for a sign that the two ends disagree on where a message ends, and closes.
+async fn refused(case: &Case, api: Api, call: Call, status: u16, code: &str) -> Answer {
+    let mut wire = case.connect().await;
+    let answer = call.send_on(&mut wire).await;
+    answer.is_error(api, status, code).went_nowhere();
+    let closes = case.protocol == Protocol::Http1 && status == 400;
+    let announced = answer
+        .header("connection")
+        .is_some_and(|value| value == "close");
+    assert_eq!(
+        announced,
+        closes,
+        "whether the connection closes{}",
+        answer.describe()
+    );
+    if closes {
+        wire = case.connect().await;
+    }
+    works(case, &mut wire).await;
+    answer
+}
+
+/// Both APIs refuse this body for the same reason.
+async fn refused_body(case: &Case, body: impl Into<Vec<u8>>, code: &str) {
+    let body = body.into();
+    let chat = case.post("/v1/chat/completions", body.clone());
+    refused(case, Api::OpenAi, chat, 400, code).await;
+    let messages = case.post("/v1/messages", body);
+    refused(case, Api::Anthropic, messages, 400, code).await;
+}
+
+/// The next request on this connection.
+async fn works(case: &Case, wire: &mut Wire) {
+    let answer = case.chat("fast").send_on(wire).await;
+    assert_eq!(answer.only_at("openai").model(), "gpt-4o-mini-2024-07-18");
+}
