@@ -164,7 +164,10 @@ fn run(document: &Document, request: &Request) -> Expected {
 
 fn answered(answer: &Answer) -> Expected {
     let body: serde_json::Value = serde_json::from_slice(&answer.body).unwrap();
-    let code = body.pointer("/error/code").and_then(|code| code.as_str());
+    let code = body
+        .pointer("/error/code")
+        .or(body.pointer("/error/details/error_code"))
+        .and_then(|code| code.as_str());
     Expected {
         answer: Some(format!("{} {}", answer.status, code.unwrap_or("-"))),
         ..Expected::default()

@@ -158,8 +158,8 @@ impl ErrorCode {
 
     /// The answer in a caller's format.
     ///
-    /// Sources: OpenAI's `ErrorResponse` and Anthropic's `ErrorResponse`, whose error types are a closed set; the
-    /// `code` is an addition to the latter.
+    /// Sources: OpenAI's `ErrorResponse`; Anthropic's `ErrorResponse`, whose error types are a closed set and whose
+    /// clients read the cause from `error.details.error_code`.
     pub fn answer(self, schema: Schema, message: &str) -> Answer {
         self.answer_with_status(schema, self.status(), message)
     }
@@ -185,7 +185,7 @@ impl ErrorCode {
                         _ => "api_error",
                     },
                     "message": message,
-                    "code": self.name(),
+                    "details": {"error_code": self.name()},
                 },
             }),
         };
@@ -209,7 +209,7 @@ mod tests {
         assert_eq!(answer.status, 504);
         assert_eq!(
             String::from_utf8(answer.body).unwrap(),
-            r#"{"error":{"code":"upstream_timeout","message":"Late.","type":"timeout_error"},"type":"error"}"#
+            r#"{"error":{"details":{"error_code":"upstream_timeout"},"message":"Late.","type":"timeout_error"},"type":"error"}"#
         );
     }
 

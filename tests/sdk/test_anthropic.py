@@ -79,20 +79,20 @@ def test_no_such_model(anthropic_client):
         ask(anthropic_client, "no-such-model")
     assert error.value.body["type"] == "error"
     assert error.value.body["error"]["type"] == "not_found_error"
-    assert error.value.body["error"]["code"] == "model_not_found"
+    assert error.value.error_code == "model_not_found"
 
 
 def test_a_model_that_its_backend_does_not_serve(anthropic_client):
     with pytest.raises(anthropic.NotFoundError) as error:
         ask(anthropic_client, "claude-of-another-age")
-    assert error.value.body["error"]["code"] == "model_not_found"
+    assert error.value.error_code == "model_not_found"
 
 
 def test_a_model_of_another_api(anthropic_client):
     with pytest.raises(anthropic.BadRequestError) as error:
         ask(anthropic_client, "fast")
     assert error.value.body["error"]["type"] == "invalid_request_error"
-    assert error.value.body["error"]["code"] == "api_not_supported"
+    assert error.value.error_code == "api_not_supported"
 
 
 def test_a_backends_own_error_comes_as_it_is(anthropic_client):

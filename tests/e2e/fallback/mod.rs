@@ -29,6 +29,10 @@ pub(crate) fn add(suite: &mut Suite) {
         "fallback::the_last_answer_reaches_the_client",
         the_last_answer_reaches_the_client,
     );
+    suite.matrix(
+        "fallback::not_where_envoy_has_none_left",
+        not_where_envoy_has_none_left,
+    );
     suite.matrix("fallback::past_two_of_three", past_two_of_three);
     suite.matrix(
         "fallback::to_another_model_of_the_same_backend",
@@ -148,6 +152,14 @@ async fn the_last_answer_reaches_the_client(case: Case) {
             assert_is_the_backends_own(&answer.json(), api, first_target(api));
         }
     }
+}
+
+/// The filter asks for the next attempt and Envoy refuses: the answer goes to the client, without the mark by which
+/// the filter asked. That no answer has it is a part of every trial.
+async fn not_where_envoy_has_none_left(case: Case) {
+    let answer = case.chat("last-word-fails").send().await;
+    answer.is(500).went_to(&["openai"]);
+    assert_is_the_backends_own(&answer.json(), Api::OpenAi, "openai");
 }
 
 async fn past_two_of_three(case: Case) {

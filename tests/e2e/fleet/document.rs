@@ -91,6 +91,7 @@ fn backends() -> Vec<Value> {
         "keyed",
         "keyed-other",
         "paced",
+        "last-word",
         "halfway-h1",
         "halfway-h2",
         "tls-right",
@@ -232,6 +233,10 @@ fn chains() -> Vec<Value> {
         chain(
             "either-api",
             &[gpt("openai"), to("anthropic", "claude-sonnet-4-5")],
+        ),
+        chain(
+            "last-word-fails",
+            &[to("last-word", "status-500"), gpt("azure")],
         ),
         chain(
             "two-models",

@@ -81,6 +81,7 @@ fn main(backends: &Backends) -> Config {
         .cluster(to("claude-two", "claude-two"))
         .cluster(to("byok", "byok"))
         .cluster(to("paced", "paced"))
+        .cluster(to("last-word", "openai").without_retries())
         .cluster(to("halfway-h1", "openai"))
         .cluster(to("halfway-h2", "openai"))
         .cluster(tls("tls-right"))

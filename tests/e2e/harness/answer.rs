@@ -85,8 +85,12 @@ impl Answer {
     pub(crate) fn is_error(&self, api: Api, status: u16, code: &str) -> &Self {
         self.is(status);
         let body = self.json();
+        let place = match api {
+            Api::OpenAi => "/error/code",
+            Api::Anthropic => "/error/details/error_code",
+        };
         assert_eq!(
-            body.pointer("/error/code"),
+            body.pointer(place),
             Some(&Value::from(code)),
             "the code{}",
             self.describe()

@@ -19,6 +19,7 @@ pub(crate) struct Cluster {
     transport_socket: Option<Value>,
     http2: bool,
     full: bool,
+    max_retries: u32,
 }
 
 impl Cluster {
@@ -32,6 +33,8 @@ impl Cluster {
             transport_socket: None,
             http2: false,
             full: false,
+            // The default of 3 at a time is less than the trials do at once.
+            max_retries: 1000,
         }
     }
 
@@ -83,6 +86,12 @@ impl Cluster {
 
     fn secret_name(&self) -> String {
         format!("key-of-{}", self.name)
+    }
+
+    /// Envoy's circuit breaker lets no attempt follow on one here.
+    pub(crate) fn without_retries(mut self) -> Self {
+        self.max_retries = 0;
+        self
     }
 
     pub(super) fn name(&self) -> &str {
@@ -146,8 +155,7 @@ impl Cluster {
         } else {
             json!({"http_protocol_options": {"enable_trailers": true}})
         };
-        // The default of 3 concurrent retries per cluster is less than the trials do at once.
-        let mut limits = json!({"max_retries": 1000});
+        let mut limits = json!({"max_retries": self.max_retries});
         if self.full {
             set(&mut limits, "max_pending_requests", json!(0));
         }
