@@ -65,15 +65,32 @@ impl HeaderChange {
     }
 }
 
+/// The request's headers as Envoy has them when an attempt begins.
+pub trait CurrentHeaders {
+    /// All of them.
+    fn all(&self) -> Vec<(String, Vec<u8>)>;
+    /// One of them.
+    fn value(&self, name: &str) -> Option<Vec<u8>>;
+}
+
 /// What the host has to do to an attempt's request.
 #[derive(Debug)]
 pub struct Adaptation {
-    /// In this order; pseudo-headers among them.
-    pub headers: Vec<HeaderChange>,
+    /// To its headers; pseudo-headers are among them.
+    pub headers: HeaderWrite,
     /// The edit of the body as it passes, if this target needs another than the router role left.
     pub body: Option<StreamingEdit>,
     /// What to write where the next attempt will look, in case this one fails.
     pub next: Option<Next>,
+}
+
+/// How the headers become this attempt's.
+#[derive(Debug, PartialEq, Eq)]
+pub enum HeaderWrite {
+    /// By these changes, in this order: no attempt came before.
+    Change(Vec<HeaderChange>),
+    /// By being replaced as a whole: earlier attempts have left theirs behind.
+    Replace(Vec<(String, Vec<u8>)>),
 }
 
 /// Where the next attempt goes.
@@ -83,6 +100,8 @@ pub struct Next {
     pub cluster: String,
     /// The plan, for the backend role there.
     pub plan: Vec<u8>,
+    /// Whether an answer of this attempt may be followed by the next one, or only the lack of any.
+    pub after_answer: bool,
 }
 
 /// The attempt came out at another backend than the plan says.
@@ -92,51 +111,94 @@ pub struct Mismatch {
     pub planned: String,
 }
 
+/// What Envoy itself writes anew for each attempt, and should stay as it is then.
+const PER_ATTEMPT: [&str; 6] = [
+    "traceparent",
+    "b3",
+    "x-b3-spanid",
+    "x-b3-parentspanid",
+    "x-envoy-attempt-count",
+    "x-envoy-expected-rq-timeout-ms",
+];
+
+const CONTENT_LENGTH: &str = "content-length";
+
 /// Begins the plan's next attempt, on the cluster of this backend.
 ///
 /// # Errors
 /// If the plan's next attempt is not for this backend: then nothing must be sent, because the request would carry
 /// another backend's model, path and headers, and this one's key.
-pub fn begin(mut plan: Plan, backend: &str) -> Result<Adaptation, Mismatch> {
-    let target = plan
-        .target()
-        .filter(|target| target.backend == backend)
-        .cloned()
-        .ok_or_else(|| Mismatch {
-            planned: plan
-                .target()
-                .map(|target| target.backend.clone())
-                .unwrap_or_default(),
-        })?;
-    let is_first = plan.begun == 0;
-    let mut headers = if is_first {
-        target.first_changes
-    } else {
-        target.later_changes
+pub fn begin(
+    mut plan: Plan,
+    backend: &str,
+    current: &impl CurrentHeaders,
+) -> Result<Adaptation, Mismatch> {
+    let Some(attempt) = plan.attempt().filter(|attempt| attempt.backend == backend) else {
+        let planned = plan.attempt().map(|attempt| attempt.backend.clone());
+        return Err(Mismatch {
+            planned: planned.unwrap_or_default(),
+        });
     };
-    let edit = (target.model != plan.body.model).then(|| Edit {
+    let edit = (attempt.model != plan.body.model).then(|| Edit {
         span: plan.body.model_span.clone(),
-        with: text::encode(&target.model),
+        with: text::encode(&attempt.model),
     });
-    // The first attempt finds it right; a later one finds that of the attempt before.
-    if plan.body.has_content_length && !is_first {
+    let changes = attempt.changes.clone();
+    let is_first = plan.next == 0;
+    plan.next = plan.next.saturating_add(1);
+    let has_next = plan.attempt().is_some();
+    let headers = if is_first {
+        if has_next {
+            plan.headers = current.all();
+        }
+        HeaderWrite::Change(changes)
+    } else {
+        let length = plan.body.length;
         let length = edit
             .as_ref()
-            .map_or(plan.body.length, |edit| edit.length_after(plan.body.length));
-        headers.push(HeaderChange::set(
-            "content-length",
-            length.to_string().as_bytes(),
-        ));
-    }
-    plan.begun = plan.begun.saturating_add(1);
-    plan.next = plan.next.saturating_add(1);
-    let next = plan.target().map(|next| Next {
+            .map_or(length, |edit| edit.length_after(length));
+        HeaderWrite::Replace(rebuilt(&plan.headers, &changes, length, current))
+    };
+    let next = plan.attempt().map(|next| Next {
         cluster: next.cluster.clone(),
         plan: plan.encode(),
+        after_answer: !next.is_repeat,
     });
     Ok(Adaptation {
         headers,
         body: edit.map(StreamingEdit::new),
         next,
     })
+}
+
+/// The headers that the first attempt found, with this attempt's changes. Of what Envoy has now nothing is taken over
+/// but what it has written for this attempt itself.
+fn rebuilt(
+    found: &[(String, Vec<u8>)],
+    changes: &[HeaderChange],
+    body_length: usize,
+    current: &impl CurrentHeaders,
+) -> Vec<(String, Vec<u8>)> {
+    let mut headers = found.to_vec();
+    for change in changes {
+        let known = |(name, _): &(String, Vec<u8>)| *name == change.name;
+        match change.kind {
+            ChangeKind::Remove => headers.retain(|header| !known(header)),
+            ChangeKind::Add => headers.push((change.name.clone(), change.value.clone())),
+            ChangeKind::Set => match headers.iter_mut().find(|header| known(header)) {
+                Some((_, value)) => value.clone_from(&change.value),
+                None => headers.push((change.name.clone(), change.value.clone())),
+            },
+        }
+    }
+    for (name, value) in &mut headers {
+        if name == CONTENT_LENGTH {
+            *value = body_length.to_string().into_bytes();
+        } else if PER_ATTEMPT.contains(&name.as_str())
+            && let Some(now) = current.value(name)
+        {
+            *value = now;
+        }
+    }
+    headers
 }

@@ -5,7 +5,9 @@ mod plan;
 mod verdict;
 mod wire;
 
-pub use adaptation::{Adaptation, ChangeKind, HeaderChange, Mismatch, Next, begin};
+pub use adaptation::{
+    Adaptation, ChangeKind, CurrentHeaders, HeaderChange, HeaderWrite, Mismatch, Next, begin,
+};
 pub use plan::Plan;
 pub use verdict::{Verdict, judge};
 

@@ -1,8 +1,12 @@
 //! The plan of a request's attempts, as the router role leaves it for the backend role in filter state.
 //!
 //! It holds everything that any attempt needs, because an attempt must be adapted from the request as the client sent
-//! it, and what Envoy has by then carries the changes of every earlier attempt. It does not refer to the document: a
-//! request that is under way while a new document is loaded ends by the one it began with.
+//! it, and what Envoy has by then carries the changes of every earlier attempt: ours, and what filters after ours
+//! added, a key of that backend's among it. So the first attempt of several writes the headers that it finds into the
+//! plan, and every later one begins with these, whatever has been added since.
+//!
+//! The plan does not refer to the document: a request that is under way while a new document is loaded ends by the one
+//! it began with.
 
 use std::ops::Range;
 
@@ -10,22 +14,22 @@ use super::adaptation::HeaderChange;
 use super::wire::{Reader, Writer};
 use crate::config::{Backend, CREDENTIAL_HEADERS};
 use crate::request::{Edit, Headers, View, text};
-use crate::routing::Decision;
+use crate::routing::{Candidate, Decision};
 use crate::schema::{Api, Schema, without_credentials};
 
-const PATH: &str = ":path";
-const AUTHORITY: &str = ":authority";
+pub(super) const PATH: &str = ":path";
+pub(super) const AUTHORITY: &str = ":authority";
 
 /// The attempts of one request, and how far it has come.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Plan {
-    /// How many attempts have begun.
-    pub(super) begun: u8,
-    /// Which target is next.
+    /// Which attempt is next, from 0 on.
     pub(super) next: u8,
     pub(super) api: Api,
     pub(super) body: Body,
-    pub(super) targets: Vec<PlannedTarget>,
+    pub(super) attempts: Vec<PlannedAttempt>,
+    /// The headers that the first attempt found; empty before, and where there is no later attempt.
+    pub(super) headers: Vec<(String, Vec<u8>)>,
 }
 
 /// The body as the router role leaves it, which is where every attempt begins.
@@ -36,20 +40,20 @@ pub(super) struct Body {
     /// Where the inside of that name's string stands.
     pub(super) model_span: Range<usize>,
     pub(super) length: usize,
-    /// Whether the client gave a `content-length`, which then has to be kept right.
-    pub(super) has_content_length: bool,
 }
 
-/// One target and all that an attempt at it changes.
+/// One attempt and all that it changes.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct PlannedTarget {
+pub(super) struct PlannedAttempt {
+    /// The target's backend.
     pub(super) backend: String,
     pub(super) cluster: String,
     pub(super) model: String,
-    /// The changes of an attempt that no other came before.
-    pub(super) first_changes: Vec<HeaderChange>,
-    /// The changes of an attempt after others, whatever these have left behind.
-    pub(super) later_changes: Vec<HeaderChange>,
+    /// What distinguishes its headers from those that the router role left.
+    pub(super) changes: Vec<HeaderChange>,
+    /// Whether it is at the same target as the one before, for when that one could not be reached: what has answered
+    /// is not asked again.
+    pub(super) is_repeat: bool,
 }
 
 impl Plan {
@@ -70,40 +74,33 @@ impl Plan {
         let model_end = edit.as_ref().map_or(view.model_span.end, |edit| {
             edit.span.start.saturating_add(edit.with.len())
         });
-        let backends: Vec<&Backend> = decision.plan.iter().map(|one| one.backend).collect();
         let clean_query = without_credentials(query);
-        let targets = decision
-            .plan
-            .iter()
-            .enumerate()
-            .map(|(index, candidate)| {
-                let backend = candidate.backend;
-                let query = if backend.forward_client_credentials {
-                    query
-                } else {
-                    &clean_query
-                };
-                let path = backend.path.fill(api, candidate.model, query);
-                PlannedTarget {
-                    backend: backend.name.clone(),
-                    cluster: backend.cluster.clone(),
-                    model: candidate.model.to_owned(),
-                    // Only the first target can come first, and where there is only one it cannot come later.
-                    first_changes: if index == 0 {
-                        first_changes(backend, &path, headers)
-                    } else {
-                        Vec::new()
-                    },
-                    later_changes: if backends.len() > 1 {
-                        later_changes(backend, &backends, &path, headers)
-                    } else {
-                        Vec::new()
-                    },
-                }
-            })
-            .collect();
+        let attempt = |candidate: &Candidate<'_>| {
+            let backend = candidate.backend;
+            let query = if backend.forward_client_credentials {
+                query
+            } else {
+                &clean_query
+            };
+            let path = backend.path.fill(api, candidate.model, query);
+            PlannedAttempt {
+                backend: backend.name.clone(),
+                cluster: backend.cluster.clone(),
+                model: candidate.model.to_owned(),
+                changes: changes(backend, &path, headers),
+                is_repeat: false,
+            }
+        };
+        let mut attempts: Vec<PlannedAttempt> = decision.plan.iter().map(attempt).collect();
+        // A connection that the backend closes just as it is used is no reason to fail where nobody else can answer.
+        if let [only] = attempts.as_slice() {
+            let repeat = PlannedAttempt {
+                is_repeat: true,
+                ..only.clone()
+            };
+            attempts.push(repeat);
+        }
         let plan = Plan {
-            begun: 0,
             next: 0,
             api,
             body: Body {
@@ -112,26 +109,32 @@ impl Plan {
                 length: edit
                     .as_ref()
                     .map_or(body_length, |edit| edit.length_after(body_length)),
-                has_content_length: headers.contains("content-length"),
             },
-            targets,
+            attempts,
+            headers: Vec::new(),
         };
         (plan, edit)
     }
 
-    /// The `content-length` of the body as the router role leaves it, if the client gave one.
-    pub(crate) fn content_length(&self) -> Option<usize> {
-        self.body.has_content_length.then_some(self.body.length)
+    /// The length of the body as the router role leaves it.
+    pub(crate) fn body_length(&self) -> usize {
+        self.body.length
+    }
+
+    /// How often Envoy may try again.
+    pub(crate) fn max_retries(&self) -> usize {
+        self.attempts.len().saturating_sub(1)
     }
 
     /// The cluster of the next attempt.
     pub(crate) fn cluster(&self) -> &str {
-        self.target().map_or("", |target| target.cluster.as_str())
+        self.attempt()
+            .map_or("", |attempt| attempt.cluster.as_str())
     }
 
-    /// The target of the next attempt.
-    pub(super) fn target(&self) -> Option<&PlannedTarget> {
-        self.targets.get(usize::from(self.next))
+    /// The next attempt.
+    pub(super) fn attempt(&self) -> Option<&PlannedAttempt> {
+        self.attempts.get(usize::from(self.next))
     }
 
     /// The dialect of the caller.
@@ -142,25 +145,23 @@ impl Plan {
     /// As bytes for filter state.
     pub fn encode(&self) -> Vec<u8> {
         let mut out = Writer::default();
-        out.byte(self.begun);
         out.byte(self.next);
-        out.byte(
-            Api::ALL
-                .iter()
-                .position(|api| *api == self.api)
-                .map_or(0, |index| u8::try_from(index).unwrap_or(0)),
-        );
+        let api = Api::ALL.iter().position(|api| *api == self.api);
+        out.length(api.unwrap_or(0));
         out.bytes(self.body.model.as_bytes());
         out.length(self.body.model_span.start);
         out.length(self.body.model_span.end);
         out.length(self.body.length);
-        out.byte(self.body.has_content_length.into());
-        out.list(&self.targets, |out, target| {
-            out.bytes(target.backend.as_bytes());
-            out.bytes(target.cluster.as_bytes());
-            out.bytes(target.model.as_bytes());
-            out.list(&target.first_changes, |out, change| change.write(out));
-            out.list(&target.later_changes, |out, change| change.write(out));
+        out.list(&self.attempts, |out, attempt| {
+            out.bytes(attempt.backend.as_bytes());
+            out.bytes(attempt.cluster.as_bytes());
+            out.bytes(attempt.model.as_bytes());
+            out.list(&attempt.changes, |out, change| change.write(out));
+            out.byte(attempt.is_repeat.into());
+        });
+        out.list(&self.headers, |out, (name, value)| {
+            out.bytes(name.as_bytes());
+            out.bytes(value);
         });
         out.0
     }
@@ -169,32 +170,31 @@ impl Plan {
     pub fn decode(bytes: &[u8]) -> Option<Plan> {
         let mut from = Reader(bytes);
         let plan = Plan {
-            begun: from.byte()?,
             next: from.byte()?,
-            api: *Api::ALL.get(usize::from(from.byte()?))?,
+            api: *Api::ALL.get(from.length()?)?,
             body: Body {
                 model: from.text()?,
                 model_span: from.length()?..from.length()?,
                 length: from.length()?,
-                has_content_length: from.byte()? != 0,
             },
-            targets: from.list(|from| {
-                Some(PlannedTarget {
+            attempts: from.list(|from| {
+                Some(PlannedAttempt {
                     backend: from.text()?,
                     cluster: from.text()?,
                     model: from.text()?,
-                    first_changes: from.list(HeaderChange::read)?,
-                    later_changes: from.list(HeaderChange::read)?,
+                    changes: from.list(HeaderChange::read)?,
+                    is_repeat: from.byte()? != 0,
                 })
             })?,
+            headers: from.list(|from| Some((from.text()?, from.bytes()?)))?,
         };
         from.0.is_empty().then_some(plan)
     }
 }
 
-/// What distinguishes the first attempt's headers from the client's, of which the router role has removed the
+/// What distinguishes the headers for this backend from the client's, of which the router role has removed the
 /// credentials. What is right already is not written again.
-fn first_changes(backend: &Backend, path: &str, headers: &Headers) -> Vec<HeaderChange> {
+fn changes(backend: &Backend, path: &str, headers: &Headers) -> Vec<HeaderChange> {
     let mut changes = Vec::new();
     if headers.text(PATH) != Some(path) {
         changes.push(HeaderChange::set(PATH, path.as_bytes()));
@@ -216,63 +216,11 @@ fn first_changes(backend: &Backend, path: &str, headers: &Headers) -> Vec<Header
         }
         changes.push(HeaderChange::set(name, value.as_bytes()));
     }
-    changes.extend(credentials(backend, headers));
-    changes
-}
-
-/// What makes a later attempt's headers right, whatever the attempts at the other backends have made of them: every
-/// header that any of them touches goes back to the client's values, unless this backend touches it itself, and every
-/// credential goes.
-fn later_changes(
-    backend: &Backend,
-    all: &[&Backend],
-    path: &str,
-    headers: &Headers,
-) -> Vec<HeaderChange> {
-    let mut touched: Vec<&str> = Vec::new();
-    for backend in all {
-        let set = backend.set_headers.iter().map(|(name, _)| name.as_str());
-        for name in set.chain(backend.remove_headers.iter().map(String::as_str)) {
-            if !touched.contains(&name) {
-                touched.push(name);
-            }
-        }
+    if backend.forward_client_credentials {
+        let credentials = headers
+            .iter()
+            .filter(|(name, _)| CREDENTIAL_HEADERS.contains(name));
+        changes.extend(credentials.map(|(name, value)| HeaderChange::add(name, value)));
     }
-    let mut changes: Vec<HeaderChange> = CREDENTIAL_HEADERS
-        .map(HeaderChange::remove)
-        .into_iter()
-        .collect();
-    let client_authority = || headers.values(AUTHORITY).next().unwrap_or_default();
-    let authority = backend
-        .host
-        .as_ref()
-        .map_or_else(client_authority, |host| host.as_bytes());
-    changes.push(HeaderChange::set(PATH, path.as_bytes()));
-    changes.push(HeaderChange::set(AUTHORITY, authority));
-    for name in touched {
-        changes.push(HeaderChange::remove(name));
-        let own = backend.set_headers.iter().find(|(known, _)| known == name);
-        if let Some((_, value)) = own {
-            changes.push(HeaderChange::set(name, value.as_bytes()));
-        } else if !backend.remove_headers.iter().any(|known| known == name) {
-            changes.extend(
-                headers
-                    .values(name)
-                    .map(|value| HeaderChange::add(name, value)),
-            );
-        }
-    }
-    changes.extend(credentials(backend, headers));
     changes
-}
-
-/// The caller's own credentials, if this backend is to have them.
-fn credentials<'a>(
-    backend: &'a Backend,
-    headers: &'a Headers,
-) -> impl Iterator<Item = HeaderChange> {
-    headers
-        .iter()
-        .filter(|(name, _)| backend.forward_client_credentials && CREDENTIAL_HEADERS.contains(name))
-        .map(|(name, value)| HeaderChange::add(name, value))
 }

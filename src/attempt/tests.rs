@@ -7,6 +7,18 @@ use crate::config::Document;
 use crate::request::Headers;
 use crate::routing::{Arrival, arrive};
 
+struct NoHeaders;
+
+impl CurrentHeaders for NoHeaders {
+    fn all(&self) -> Vec<(String, Vec<u8>)> {
+        Vec::new()
+    }
+
+    fn value(&self, _: &str) -> Option<Vec<u8>> {
+        None
+    }
+}
+
 fn document() -> Document {
     let json = br#"{
         "backends": [
@@ -51,29 +63,29 @@ fn plan() -> Vec<u8> {
 
 #[test]
 fn each_attempt_leaves_word_of_the_next() {
-    let first = begin(Plan::decode(&plan()).unwrap(), "a").unwrap();
+    let first = begin(Plan::decode(&plan()).unwrap(), "a", &NoHeaders).unwrap();
     let second = first.next.unwrap();
     assert_eq!(second.cluster, "b");
-    let second = begin(Plan::decode(&second.plan).unwrap(), "b").unwrap();
+    let second = begin(Plan::decode(&second.plan).unwrap(), "b", &NoHeaders).unwrap();
     let third = second.next.unwrap();
     assert_eq!(third.cluster, "b");
-    let third = begin(Plan::decode(&third.plan).unwrap(), "b").unwrap();
+    let third = begin(Plan::decode(&third.plan).unwrap(), "b", &NoHeaders).unwrap();
     assert_eq!(third.next, None);
 }
 
 #[test]
 fn an_attempt_at_the_wrong_backend_is_refused() {
-    let mismatch = begin(Plan::decode(&plan()).unwrap(), "b").unwrap_err();
+    let mismatch = begin(Plan::decode(&plan()).unwrap(), "b", &NoHeaders).unwrap_err();
     assert_eq!(mismatch.planned, "a");
     // One attempt more than the plan has.
     let mut rest = plan();
     for backend in ["a", "b"] {
-        let adaptation = begin(Plan::decode(&rest).unwrap(), backend).unwrap();
+        let adaptation = begin(Plan::decode(&rest).unwrap(), backend, &NoHeaders).unwrap();
         rest = adaptation.next.unwrap().plan;
     }
     let mut exhausted = Plan::decode(&rest).unwrap();
     exhausted.next = 3;
-    assert_eq!(begin(exhausted, "b").unwrap_err().planned, "");
+    assert_eq!(begin(exhausted, "b", &NoHeaders).unwrap_err().planned, "");
 }
 
 #[test]
@@ -90,11 +102,11 @@ fn what_is_no_plan_is_not_read_as_one() {
 proptest! {
     #[test]
     fn arbitrary_bytes_never_panic(bytes: Vec<u8>, changed in any::<prop::sample::Index>(), to: u8) {
-        let _ = Plan::decode(&bytes).map(|plan| begin(plan, "a"));
+        let _ = Plan::decode(&bytes).map(|plan| begin(plan, "a", &NoHeaders));
         let mut bytes = plan();
         let at = changed.index(bytes.len());
         bytes[at] = to;
-        let _ = Plan::decode(&bytes).map(|plan| begin(plan, "a"));
+        let _ = Plan::decode(&bytes).map(|plan| begin(plan, "a", &NoHeaders));
     }
 
     #[test]
@@ -117,7 +129,7 @@ proptest! {
             && let Ok(routed) = pending.route(&document, &body, random)
         {
             let plan = Plan::decode(&routed.plan).unwrap();
-            prop_assert!(begin(plan, "a").is_ok());
+            prop_assert!(begin(plan, "a", &NoHeaders).is_ok());
         }
     }
 }

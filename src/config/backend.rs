@@ -62,14 +62,24 @@ impl Backend {
     }
 }
 
-/// Headers in which a caller, or a key injected for one backend, identifies itself.
-pub const CREDENTIAL_HEADERS: [&str; 7] = [
+/// Headers in which a caller identifies itself: to a provider, to a cloud's gateway, or to the proxy before this one.
+pub const CREDENTIAL_HEADERS: [&str; 17] = [
     "authorization",
     "proxy-authorization",
     "x-api-key",
     "api-key",
     "x-goog-api-key",
+    "x-auth-token",
+    "ocp-apim-subscription-key",
+    "openai-organization",
+    "openai-project",
     "x-amz-security-token",
+    "x-amzn-oidc-accesstoken",
+    "x-amzn-oidc-data",
+    "x-amzn-oidc-identity",
+    "x-goog-iap-jwt-assertion",
+    "cf-access-jwt-assertion",
+    "x-forwarded-access-token",
     "cookie",
 ];
 
@@ -120,7 +130,7 @@ fn read(node: &Node<'_>, fields: &Fields<'_>) -> Option<Backend> {
         .unwrap_or_default();
     let remove_headers = fields
         .optional("remove_headers")
-        .map(read_remove_headers)
+        .map(|node| read_remove_headers(node, &set_headers))
         .unwrap_or_default();
     let forward_client_credentials = fields
         .optional("forward_client_credentials")
@@ -195,13 +205,16 @@ fn read_host(node: &Node<'_>) -> Option<String> {
     let host = node.name()?;
     if !host
         .bytes()
-        .all(|byte| byte.is_ascii_graphic() && !b"/?#@".contains(&byte))
+        .all(|byte| byte.is_ascii_alphanumeric() || b"-._:[]".contains(&byte))
     {
         node.error("must be a host name, with a port if need be, and nothing else");
         return None;
     }
     Some(host.to_owned())
 }
+
+const PREFIX: &str = "must be empty or begin with \"/\", not end with one, and have no spaces, \"?\" or \"#\"; for \
+                      {model} there is path_template";
 
 fn read_path(node: &Node<'_>, fields: &Fields<'_>) -> PathTemplate {
     let is_path = |path: &str| {
@@ -229,10 +242,12 @@ fn read_path(node: &Node<'_>, fields: &Fields<'_>) -> PathTemplate {
     if let Some(node) = prefix
         && let Some(text) = node.text()
     {
-        if text.is_empty() || is_path(text) && !text.ends_with('/') && !text.contains('?') {
+        if text.is_empty()
+            || is_path(text) && !text.ends_with('/') && !text.contains(['?', '{', '}'])
+        {
             return PathTemplate::with_prefix(text);
         }
-        node.error("must be empty or begin with \"/\", not end with one, and have no spaces, \"?\" or \"#\"");
+        node.error(PREFIX);
     }
     PathTemplate::default()
 }
@@ -267,19 +282,35 @@ fn read_changed_header(node: &Node<'_>, written: &str) -> Option<String> {
 }
 
 fn read_set_headers(node: &Node<'_>) -> Vec<(String, String)> {
-    let mut headers = Vec::new();
+    let mut headers: Vec<(String, String)> = Vec::new();
     for (written, node) in node.entries() {
         let name = read_changed_header(&node, written);
         if let (Some(name), Some(value)) = (name, node.text()) {
+            if headers.iter().any(|(known, _)| *known == name) {
+                node.error("stands there twice, in other letter case: remove one");
+            }
             headers.push((name, value.to_owned()));
         }
     }
     headers
 }
 
-fn read_remove_headers(node: &Node<'_>) -> Vec<String> {
-    node.list()
-        .iter()
-        .filter_map(|node| read_changed_header(node, node.name()?))
-        .collect()
+fn read_remove_headers(node: &Node<'_>, set: &[(String, String)]) -> Vec<String> {
+    let mut names: Vec<String> = Vec::new();
+    for node in node.list() {
+        let Some(name) = node
+            .name()
+            .and_then(|written| read_changed_header(&node, written))
+        else {
+            continue;
+        };
+        if names.contains(&name) {
+            node.error("stands there twice: remove one");
+        }
+        if set.iter().any(|(known, _)| *known == name) {
+            node.error("is set by set_headers: remove one of the two");
+        }
+        names.push(name);
+    }
+    names
 }

@@ -42,7 +42,7 @@ default: {}
             "backends[0].schema: unknown schema \"opnai\", did you mean \"openai\"?; known are openai, anthropic",
             "backends[0].models[0].contxt: unknown field; known are name, upstream_name",
             "backends[0].path_prefix: must be empty or begin with \"/\", not end with one, and have no spaces, \"?\" \
-             or \"#\"",
+             or \"#\"; for {model} there is path_template",
             "backends[1]: `name` is missing",
             "backends[1].models: must not be empty",
             "routes[0].match: must not be empty: write {model: \"*\"} to match every request",
@@ -72,12 +72,20 @@ fn what_could_never_do_what_it_says() {
         ),
         (
             "- {name: a, match: {model: fast}, targets: [{backend: openai}]}",
-            "routes[0].targets: backend \"openai\" serves no model of a name that this route takes: say which `model` \
+            "routes[0].targets[0]: backend \"openai\" serves no model of a name that this route takes: say which `model` \
              it is to use",
         ),
         (
             "- {name: a, match: {model: x, path: /v1/messages}, targets: [{backend: openai, model: gpt-4o}]}",
-            "routes[0].targets: no target speaks the API of the path that the route asks for",
+            "routes[0].targets[0]: backend \"openai\" does not speak the API of the path that the route asks for",
+        ),
+        (
+            "- {name: a, match: {model: [gpt-4o, gpt-9]}, targets: [{backend: openai}]}",
+            "routes[0].targets: no target serves the model \"gpt-9\", which the route matches",
+        ),
+        (
+            "- {name: a, match: {any: [{any: [{any: [{any: [{any: [{any: [{model: a}]}]}]}]}]}]}, targets: [{backend: openai}]}",
+            "routes[0].match.any[0].any[0].any[0].any[0].any[0].any[0]: matches stand more than 6 levels deep",
         ),
         (
             "- {name: a, match: {model: x, method: GET}, targets: [{backend: openai, model: gpt-4o}]}",
@@ -259,6 +267,7 @@ fn the_catalog_has_what_can_be_asked_for() {
     let tree: Tree = serde_saphyr::from_str(
         "backends:
 - {name: b, schema: openai, models: [{name: m1}, {name: m2}, {name: hidden}, {name: 'x-*'}]}
+- {name: c, schema: openai, models: [{name: m9}]}
 routes:
 - {name: r1, match: {any: [{model: [fast, quick]}, {all: [{model: m2}]}]}, targets: [{backend: b, model: m1}]}
 - {name: r2, match: {model: 'm*', headers: {x-team: a}, not: {model: mx}}, targets: [{backend: b}]}",
@@ -301,6 +310,15 @@ fn the_tables_in_the_docs_are_the_code() {
     assert_eq!(documented, known);
     assert_eq!(table("match"), fields::MATCH);
     assert_eq!(table("backend-role"), fields::BACKEND_ROLE);
+    let (_, credentials) = docs.split_once("<!-- table: credentials -->\n").unwrap();
+    let headers = credentials
+        .lines()
+        .nth(2)
+        .unwrap()
+        .split('`')
+        .skip(1)
+        .step_by(2);
+    assert_eq!(headers.collect::<Vec<_>>(), CREDENTIAL_HEADERS);
     for pattern in table("patterns") {
         assert!(
             crate::routing::Pattern::parse(&pattern).is_some(),

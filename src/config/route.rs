@@ -89,7 +89,9 @@ pub(super) fn read_all(node: &Node<'_>, backends: &[Arc<Backend>]) -> Vec<Route>
 
 fn read(fields: &Fields<'_>, backends: &[Arc<Backend>]) -> Option<Route> {
     let name = fields.required("name").and_then(Node::name);
-    let condition = fields.required("match").and_then(read_match);
+    let condition = fields
+        .required("match")
+        .and_then(|node| read_match(node, MAX_MATCH_DEPTH));
     let strategy = fields
         .optional("strategy")
         .and_then(read_strategy)
@@ -120,8 +122,18 @@ fn read_strategy(node: &Node<'_>) -> Option<Strategy> {
     strategy.map(|(_, strategy)| strategy)
 }
 
+/// How deeply matches may stand inside each other. People need three levels; the time that relations between two
+/// matches take doubles with each.
+const MAX_MATCH_DEPTH: usize = 6;
+
 /// The condition of one `match`; `None` if it has errors.
-fn read_match(node: &Node<'_>) -> Option<Condition> {
+fn read_match(node: &Node<'_>, depth: usize) -> Option<Condition> {
+    let Some(depth) = depth.checked_sub(1) else {
+        node.error(format!(
+            "matches stand more than {MAX_MATCH_DEPTH} levels deep inside each other"
+        ));
+        return None;
+    };
     let fields = node.fields(fields::MATCH);
     if fields.is_empty() {
         fields.error("must not be empty: write {model: \"*\"} to match every request");
@@ -140,7 +152,11 @@ fn read_match(node: &Node<'_>) -> Option<Condition> {
     }
     if let Some(node) = fields.optional("headers") {
         for (written, node) in node.entries() {
-            let name = read_header_name(&node, written);
+            let name = read_header_name(&node, written).map(|name| match name.as_str() {
+                // As Envoy has it.
+                "host" => ":authority".to_owned(),
+                _ => name,
+            });
             let values = read_patterns(&node);
             add(name
                 .zip(values)
@@ -155,12 +171,16 @@ fn read_match(node: &Node<'_>) -> Option<Condition> {
         ("all", Condition::All),
     ] {
         if let Some(node) = fields.optional(name) {
-            let parts: Vec<_> = node.non_empty_list().iter().map(read_match).collect();
+            let parts: Vec<_> = node
+                .non_empty_list()
+                .iter()
+                .map(|node| read_match(node, depth))
+                .collect();
             add(parts.into_iter().collect::<Option<Vec<_>>>().map(make));
         }
     }
     if let Some(node) = fields.optional("not") {
-        add(read_match(node).map(|condition| Condition::Not(Box::new(condition))));
+        add(read_match(node, depth).map(|condition| Condition::Not(Box::new(condition))));
     }
     let mut conditions: Vec<Condition> = conditions.into_iter().collect::<Option<_>>()?;
     if conditions.len() == 1 {
@@ -223,6 +243,7 @@ fn read_target(
         node.error(format!(
             "unknown backend \"{written}\"{}",
             match suggestion(written, names.clone()).as_str() {
+                "" if backends.is_empty() => String::new(),
                 "" => format!("; there are {}", names.collect::<Vec<_>>().join(", ")),
                 close => close.to_owned(),
             }
@@ -283,29 +304,58 @@ fn check_possible(node: &Node<'_>, fields: &Fields<'_>, route: &Route) {
         ));
         return;
     }
-    let Some(targets) = fields.optional("targets") else {
+    let Some(node) = fields.optional("targets") else {
         return;
     };
-    let speaks = |target: &Target| apis.iter().any(|api| api.schema() == target.backend.schema);
-    if !route.targets.is_empty() && !route.targets.iter().any(speaks) {
-        targets.error("no target speaks the API of the path that the route asks for");
+    let nodes = node.list();
+    if nodes.len() != route.targets.len() {
+        // Those that could not be read have had their errors.
+        return;
     }
-    for target in route.targets.iter().filter(|target| target.model.is_none()) {
-        let backend = &target.backend;
-        let serves_any = backend
-            .models
-            .iter()
-            .any(|model| match model.name.as_exact() {
-                Some(name) => takes_model(route, name),
-                None => true,
-            });
-        if !serves_any && !backend.models.is_empty() {
-            targets.error(format!(
-                "backend \"{}\" serves no model of a name that this route takes: say which `model` it is to use",
-                backend.name
-            ));
+    let mut all_can = true;
+    for (target, node) in route.targets.iter().zip(nodes) {
+        if let Some(why_not) = why_never(route, target, &apis) {
+            node.error(why_not);
+            all_can = false;
         }
     }
+    let mut names = Vec::new();
+    route.condition.exact_models(&mut names);
+    let unserved = |name: &&str| takes_model(route, name) && !serves(route, name);
+    for name in names.into_iter().filter(unserved).filter(|_| all_can) {
+        node.error(format!(
+            "no target serves the model \"{name}\", which the route matches"
+        ));
+    }
+}
+
+/// Why no request of this route can ever go to one of its targets.
+fn why_never(route: &Route, target: &Target, apis: &[Api]) -> Option<String> {
+    let backend = &target.backend;
+    if !apis.iter().any(|api| api.schema() == backend.schema) {
+        return Some(format!(
+            "backend \"{}\" does not speak the API of the path that the route asks for",
+            backend.name
+        ));
+    }
+    let mut models = backend.models.iter();
+    let may_serve = models.any(|model| {
+        let name = model.name.as_exact();
+        name.is_none_or(|name| takes_model(route, name))
+    });
+    if target.model.is_none() && !may_serve && !backend.models.is_empty() {
+        return Some(format!(
+            "backend \"{}\" serves no model of a name that this route takes: say which `model` it is to use",
+            backend.name
+        ));
+    }
+    None
+}
+
+/// Whether some target of the route serves a request for this model.
+fn serves(route: &Route, model: &str) -> bool {
+    let mut targets = route.targets.iter();
+    targets.any(|target| target.model.is_some() || target.backend.upstream_name(model).is_some())
 }
 
 /// Whether a request for this model may come to this route.
@@ -317,28 +367,42 @@ fn takes_model(route: &Route, model: &str) -> bool {
     route.condition.evaluate(&subject) != Some(false)
 }
 
-/// What clients can ask for by name: virtual models in the order of the routes, then the backends' own that some route
-/// takes.
+/// What clients can ask for by name: virtual models in the order of the routes, then the backends' own.
 pub(super) fn catalog(routes: &[Route], backends: &[Arc<Backend>]) -> Catalog {
     let mut catalog = Catalog::default();
-    let owner = |name: &str| {
-        let mut owners = backends.iter();
-        owners.find(|backend| backend.exact_models().any(|model| model == name))
+    let mut add = |name: &str| {
+        if can_be_asked_for(routes, name) {
+            let mut owners = backends.iter();
+            let owner = owners.find(|backend| backend.exact_models().any(|model| model == name));
+            catalog.add(name, owner.map_or("llm-router", |backend| &backend.name));
+        }
     };
     for route in routes {
         let mut names = Vec::new();
         route.condition.exact_models(&mut names);
-        for name in names {
-            let owner = owner(name).map_or("llm-router", |backend| backend.name.as_str());
-            catalog.add(name, owner);
-        }
+        names.into_iter().for_each(&mut add);
     }
     for backend in backends {
-        for model in backend.exact_models() {
-            if routes.iter().any(|route| takes_model(route, model)) {
-                catalog.add(model, &backend.name);
-            }
-        }
+        backend.exact_models().for_each(&mut add);
     }
     catalog
+}
+
+/// Whether some request for this model gets an answer: by one of the routes that may take it, up to the first that
+/// takes all such requests.
+fn can_be_asked_for(routes: &[Route], model: &str) -> bool {
+    let subject = Subject {
+        model: Some(model),
+        ..Subject::default()
+    };
+    for route in routes {
+        let takes = route.condition.evaluate(&subject);
+        if takes != Some(false) && serves(route, model) {
+            return true;
+        }
+        if takes == Some(true) {
+            return false;
+        }
+    }
+    false
 }

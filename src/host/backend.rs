@@ -8,7 +8,7 @@ use proxy_wasm::types::{Action, BufferType, ContextType, MapType};
 
 use super::calls::{self, Counter};
 use super::{NEXT, PLAN, RETRY};
-use crate::attempt::{ChangeKind, Plan, Verdict, begin, judge};
+use crate::attempt::{ChangeKind, CurrentHeaders, HeaderWrite, Plan, Verdict, begin, judge};
 use crate::config;
 use crate::request::StreamingEdit;
 use crate::schema::{ErrorCode, Schema};
@@ -66,7 +66,8 @@ enum State {
     /// Its request is on its way.
     Sent {
         edit: Option<StreamingEdit>,
-        has_next: bool,
+        /// Whether an answer may be followed by another attempt.
+        may_go_on: bool,
     },
     /// It was refused here.
     Refused,
@@ -89,18 +90,11 @@ impl HttpContext for Attempt {
             return self.refuse(Schema::OpenAi, "");
         };
         let schema = plan.schema();
-        let adaptation = match begin(plan, &self.cluster.backend) {
+        let adaptation = match begin(plan, &self.cluster.backend, &EnvoyHeaders) {
             Ok(adaptation) => adaptation,
             Err(mismatch) => return self.refuse(schema, &mismatch.planned),
         };
-        let map = MapType::HttpRequestHeaders;
-        for change in &adaptation.headers {
-            match change.kind {
-                ChangeKind::Remove => calls::remove_header(map, &change.name),
-                ChangeKind::Set => calls::set_header(map, &change.name, &change.value),
-                ChangeKind::Add => calls::add_header(map, &change.name, &change.value),
-            }
-        }
+        write_headers(&adaptation.headers);
         // Written now, so that it holds however this attempt ends.
         if let Some(next) = &adaptation.next {
             calls::set_state(PLAN, &next.plan);
@@ -108,7 +102,7 @@ impl HttpContext for Attempt {
         }
         self.state = State::Sent {
             edit: adaptation.body,
-            has_next: adaptation.next.is_some(),
+            may_go_on: adaptation.next.is_some_and(|next| next.after_answer),
         };
         Action::Continue
     }
@@ -136,22 +130,51 @@ impl HttpContext for Attempt {
     }
 
     fn on_http_response_headers(&mut self, _count: usize, _end_of_stream: bool) -> Action {
-        let State::Sent { has_next, .. } = self.state else {
+        let State::Sent { may_go_on, .. } = self.state else {
             return Action::Continue;
         };
         // Without another target nothing depends on the verdict, and the status is not asked for.
-        let status = if has_next {
+        let status = if may_go_on {
             calls::response_status()
         } else {
             None
         };
         let map = MapType::HttpResponseHeaders;
-        match status.map(|status| judge(status, has_next)) {
+        match status.map(judge) {
             Some(Verdict::NextTarget) => calls::set_header(map, RETRY, b"next-target"),
             // The mark is ours alone: a backend that sends it must not cause attempts at others.
             _ => calls::remove_header(map, RETRY),
         }
         Action::Continue
+    }
+}
+
+/// The headers of the attempt whose callback this is.
+struct EnvoyHeaders;
+
+impl CurrentHeaders for EnvoyHeaders {
+    fn all(&self) -> Vec<(String, Vec<u8>)> {
+        calls::request_headers()
+    }
+
+    fn value(&self, name: &str) -> Option<Vec<u8>> {
+        calls::request_header(name)
+    }
+}
+
+fn write_headers(write: &HeaderWrite) {
+    let map = MapType::HttpRequestHeaders;
+    match write {
+        HeaderWrite::Change(changes) => {
+            for change in changes {
+                match change.kind {
+                    ChangeKind::Remove => calls::remove_header(map, &change.name),
+                    ChangeKind::Set => calls::set_header(map, &change.name, &change.value),
+                    ChangeKind::Add => calls::add_header(map, &change.name, &change.value),
+                }
+            }
+        }
+        HeaderWrite::Replace(headers) => calls::replace_request_headers(headers),
     }
 }
 

@@ -1,5 +1,9 @@
-//! Host calls. One that fails is logged and otherwise means that there is nothing: a request must not end because a
-//! header could not be read.
+//! Host calls.
+//!
+//! What the SDK reports as failed is logged and otherwise means that there is nothing: a request must not end because a
+//! header could not be read. Most of its calls panic instead on a status that they do not expect, which Envoy
+//! gives where a map or a buffer does not exist at that moment: whoever calls has to know that it does. It also
+//! takes header names for UTF-8, which Envoy's codecs see to.
 
 use proxy_wasm::hostcalls;
 use proxy_wasm::types::{BufferType, LogLevel, MapType, MetricType, Status};
@@ -52,6 +56,21 @@ pub(super) fn request_headers() -> Vec<(String, Vec<u8>)> {
         "headers",
         hostcalls::get_map_bytes(MapType::HttpRequestHeaders),
     )
+}
+
+pub(super) fn request_header(name: &str) -> Option<Vec<u8>> {
+    noted(
+        name,
+        hostcalls::get_map_value_bytes(MapType::HttpRequestHeaders, name),
+    )
+}
+
+/// Writes all headers anew: none that is not among these stays.
+pub(super) fn replace_request_headers(headers: &[(String, Vec<u8>)]) {
+    let pairs = headers.iter();
+    let pairs = pairs.map(|(name, value)| (name.as_str(), value.as_slice()));
+    let result = hostcalls::set_map_bytes(MapType::HttpRequestHeaders, pairs.collect());
+    noted("set_map", result);
 }
 
 pub(super) fn remove_header(map: MapType, name: &str) {

@@ -123,8 +123,6 @@ enum State {
     Routed(Schema),
     /// It has been answered here.
     Answered,
-    /// It has been answered by Envoy, whose body is to be replaced by this.
-    Rewriting(Vec<u8>),
 }
 
 struct RouterStream {
@@ -169,7 +167,7 @@ impl HttpContext for RouterStream {
     fn on_http_request_body(&mut self, size: usize, end_of_stream: bool) -> Action {
         match self.state {
             State::AwaitingBody(_) => {
-                self.worker.watch.end(self.context_id);
+                self.worker.watch.prove();
                 if end_of_stream {
                     self.decide(size)
                 } else {
@@ -185,7 +183,7 @@ impl HttpContext for RouterStream {
         match self.state {
             // The body has ended, and its callback was never told so.
             State::AwaitingBody(_) => {
-                self.worker.watch.end(self.context_id);
+                self.worker.watch.prove();
                 self.decide(usize::MAX)
             }
             State::Answered => Action::Pause,
@@ -193,7 +191,7 @@ impl HttpContext for RouterStream {
         }
     }
 
-    fn on_http_response_headers(&mut self, _count: usize, end_of_stream: bool) -> Action {
+    fn on_http_response_headers(&mut self, _count: usize, _end_of_stream: bool) -> Action {
         let schema = match &self.state {
             State::AwaitingBody(pending) => pending.schema(),
             State::Routed(schema) => *schema,
@@ -205,19 +203,11 @@ impl HttpContext for RouterStream {
         // It is still there when the retry that it asked for was not to be had.
         calls::remove_header(MapType::HttpResponseHeaders, RETRY);
         let details = calls::property(&["response", "code_details"]).unwrap_or_default();
-        let is_envoys = !details.is_empty() && details != b"via_upstream";
-        if is_envoys {
-            return self.rewrite(schema, status, &details, end_of_stream);
+        let code = ErrorCode::of_envoy(status, &String::from_utf8_lossy(&details));
+        match code {
+            Some(code) => self.answer(&code.answer(schema, code.envoy_message())),
+            None => Action::Continue,
         }
-        Action::Continue
-    }
-
-    fn on_http_response_body(&mut self, size: usize, _end_of_stream: bool) -> Action {
-        if let State::Rewriting(body) = &mut self.state {
-            let body = std::mem::take(body);
-            calls::replace_body(BufferType::HttpResponseBody, size, &body);
-        }
-        Action::Continue
     }
 }
 
@@ -246,31 +236,6 @@ impl RouterStream {
             }
             Err(answer) => self.answer(&answer),
         }
-    }
-
-    /// Puts an answer of Envoy's own into the caller's format.
-    fn rewrite(
-        &mut self,
-        schema: Schema,
-        status: u32,
-        details: &[u8],
-        has_no_body: bool,
-    ) -> Action {
-        let code = ErrorCode::of_envoy(status, &String::from_utf8_lossy(details));
-        let answer = code.answer_with_status(schema, status, code.envoy_message());
-        if has_no_body {
-            // There is no body to replace, but the answer as a whole can be.
-            return self.answer(&answer);
-        }
-        let map = MapType::HttpResponseHeaders;
-        calls::set_header(map, "content-type", Answer::CONTENT_TYPE.as_bytes());
-        calls::set_header(
-            map,
-            "content-length",
-            answer.body.len().to_string().as_bytes(),
-        );
-        self.state = State::Rewriting(answer.body);
-        Action::Continue
     }
 }
 

@@ -2,7 +2,8 @@
 //!
 //! Without `allow_on_headers_stop_iteration` a request whose headers were paused never gets its body callback, and
 //! would hang until some timeout. From a slow client that is told apart by `request.total_size`, which grows with every
-//! byte of the body that Envoy has received.
+//! byte of the body that Envoy has received. Another filter that holds a body back in front of ours looks the same, so
+//! the first body callback of all ends the watch for good: the setting is there.
 
 use std::cell::{Cell, RefCell};
 use std::time::Duration;
@@ -18,6 +19,7 @@ pub(super) struct Watch {
     /// Each with the tick at which it began.
     requests: RefCell<HashMap<u32, (u64, Watched)>>,
     now: Cell<u64>,
+    proven: Cell<bool>,
     patience: Cell<u64>,
 }
 
@@ -44,11 +46,21 @@ impl Watch {
 
     /// Begins to watch a request.
     pub(super) fn begin(&self, watched: Watched) {
+        if self.proven.get() {
+            return;
+        }
         let entry = (self.now.get(), watched);
         self.requests.borrow_mut().insert(watched.context_id, entry);
     }
 
-    /// Its body comes, or it is gone.
+    /// A body has come: the setting is there.
+    pub(super) fn prove(&self) {
+        if !self.proven.replace(true) {
+            self.requests.borrow_mut().clear();
+        }
+    }
+
+    /// A request is gone.
     pub(super) fn end(&self, context_id: u32) {
         self.requests.borrow_mut().remove(&context_id);
     }

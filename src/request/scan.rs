@@ -68,11 +68,11 @@ impl fmt::Display for ScanError {
             ScanError::MissingModel => out.write_str("The field \"model\" is missing."),
             ScanError::InvalidModel => write!(
                 out,
-                "The field \"model\" must be a string of 1 to {MAX_MODEL_BYTES} bytes of valid text."
+                "The field \"model\" must be a model's name: a string of 1 to {MAX_MODEL_BYTES} bytes of valid text."
             ),
-            ScanError::InvalidStream => {
-                out.write_str("The field \"stream\" must be true, false or null.")
-            }
+            ScanError::InvalidStream => out.write_str(
+                "The field \"stream\" must be true, false or null, and its name in lower case.",
+            ),
         }
     }
 }
@@ -133,7 +133,13 @@ impl TopLevel {
             .filter(|inside| (1..=MAX_MODEL_BYTES).contains(&inside.len()));
         let name = inside
             .and_then(text::decode)
+            // In a path these two are not names, however they are encoded.
+            .filter(|name| name != "." && name != "..")
             .ok_or(ScanError::InvalidModel)?;
+        if self.stream.times > 0 && self.stream.value.is_none() {
+            // Under another name than its own, which some readers take for it.
+            return Err(ScanError::InvalidStream);
+        }
         let stream = self.stream.value.and_then(|span| body.get(span));
         Ok(View {
             model: name,

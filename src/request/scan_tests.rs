@@ -46,6 +46,14 @@ fn stream_is_a_boolean() {
 }
 
 #[test]
+fn stream_by_another_name_is_no_way_around_a_route() {
+    for name in ["Stream", "STREAM", "ſtream", r"\u0053tream"] {
+        let body = format!(r#"{{"model":"a","{name}":true}}"#);
+        assert_eq!(err(body), ScanError::InvalidStream, "{name}");
+    }
+}
+
+#[test]
 fn what_is_not_an_object_with_a_model() {
     assert_eq!(err(""), ScanError::Empty);
     assert_eq!(err(" \n"), ScanError::Empty);
@@ -66,6 +74,8 @@ fn what_is_not_an_object_with_a_model() {
         r#"{"model":null}"#,
         r#"{"model":["a"]}"#,
         r#"{"model":""}"#,
+        r#"{"model":"."}"#,
+        r#"{"model":"\u002e."}"#,
         r#"{"model":"\ud800"}"#,
         &long,
     ] {
@@ -256,6 +266,7 @@ proptest! {
         model in "[^\\x00]{1,20}",
         new in "\\PC{1,20}",
     ) {
+        prop_assume!(model != "." && model != "..");
         prop_assume!(model.len() * 6 <= MAX_MODEL_BYTES);
         let written = serde_json::to_string(&model).unwrap();
         let body = format!("{{\"first\":{before} , \"model\" : {written},\"last\":{after}}}");

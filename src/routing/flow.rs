@@ -113,18 +113,20 @@ impl Pending {
         };
         let decision = decide(document, self.api, &view.model, &subject, random)
             .map_err(|undecided| explain(undecided, schema, &view.model))?;
-        let max_retries = decision.plan.len().saturating_sub(1);
         log::debug!("{decision}");
         let (plan, edit) = Plan::make(self.api, &self.headers, query, &view, &decision, body.len());
         Ok(Routed {
             route: decision.route,
             left_out: decision.left_out,
             remove_headers: self.headers_to_remove(),
-            max_retries,
+            max_retries: plan.max_retries(),
             body: edit.map(|edit| BodyChange {
                 replaced: edit.span.end,
                 beginning: edit.beginning(body),
-                content_length: plan.content_length(),
+                content_length: self
+                    .headers
+                    .contains("content-length")
+                    .then(|| plan.body_length()),
             }),
             cluster: plan.cluster().to_owned(),
             plan: plan.encode(),

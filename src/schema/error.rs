@@ -22,7 +22,7 @@ macro_rules! error_codes {
                 match self { $(ErrorCode::$variant => $code,)+ }
             }
 
-            /// The HTTP status. For [`ErrorCode::ProxyError`] Envoy's own one stands.
+            /// The HTTP status.
             pub const fn status(self) -> u32 {
                 match self { $(ErrorCode::$variant => $status,)+ }
             }
@@ -77,6 +77,8 @@ error_codes! {
     UpstreamReset "upstream_reset" 503,
     /// Envoy: no answer in time.
     UpstreamTimeout "upstream_timeout" 504,
+    /// Envoy: the backend's key is not there.
+    BackendKeyMissing "backend_key_missing" 500,
     /// Envoy: anything else.
     ProxyError "proxy_error" 500,
 }
@@ -98,32 +100,36 @@ impl From<ScanError> for ErrorCode {
 }
 
 impl ErrorCode {
-    /// What an answer of Envoy's own stands for, by its status and by `response.code_details`.
+    /// What an answer stands for that the router role sees, by its status and by `response.code_details`. `None`: it
+    /// is not for us to rewrite, being a backend's, or another filter's, which had its reasons.
     ///
     /// Source: Envoy's `StreamInfo::ResponseCodeDetails`; those of a reset are
-    /// `upstream_reset_before_response_started{reason|transport failure}`.
-    pub fn of_envoy(status: u32, details: &str) -> ErrorCode {
-        let cause = details.split_once('{').map(|(_, cause)| cause);
-        match (details, cause) {
-            ("no_healthy_upstream", _) => ErrorCode::NoHealthyUpstream,
-            ("cluster_not_found", _) => ErrorCode::ClusterNotFound,
-            ("request_payload_too_large", _) => ErrorCode::RequestTooLarge,
-            (_, Some(cause)) if cause.starts_with("overflow") => ErrorCode::UpstreamOverflow,
-            (_, Some(cause))
-                if cause.starts_with("remote_connection_failure")
-                    || cause.starts_with("local_connection_failure")
-                    || cause.starts_with("connection_timeout") =>
-            {
-                ErrorCode::UpstreamUnreachable
-            }
+    /// `upstream_reset_before_response_started{reason|transport failure}`. What our own filter answers has none.
+    pub fn of_envoy(status: u32, details: &str) -> Option<ErrorCode> {
+        let (details, cause) = details.split_once('{').unwrap_or((details, ""));
+        let is_connection = [
+            "remote_connection_failure",
+            "local_connection_failure",
+            "connection_timeout",
+        ]
+        .iter()
+        .any(|failure| cause.starts_with(failure));
+        Some(match details {
+            "" | "via_upstream" => return None,
+            "no_healthy_upstream" => ErrorCode::NoHealthyUpstream,
+            "cluster_not_found" => ErrorCode::ClusterNotFound,
+            "request_payload_too_large" => ErrorCode::RequestTooLarge,
+            "failed_to_inject_credential" => ErrorCode::BackendKeyMissing,
+            _ if cause.starts_with("overflow") => ErrorCode::UpstreamOverflow,
+            _ if is_connection => ErrorCode::UpstreamUnreachable,
             _ if details.starts_with("upstream_reset") => ErrorCode::UpstreamReset,
             _ => match status {
                 408 => ErrorCode::RequestTimeout,
-                413 => ErrorCode::RequestTooLarge,
                 504 => ErrorCode::UpstreamTimeout,
-                _ => ErrorCode::ProxyError,
+                500.. => ErrorCode::ProxyError,
+                _ => return None,
             },
-        }
+        })
     }
 
     /// The message for an answer of Envoy's own.
@@ -141,6 +147,9 @@ impl ErrorCode {
             ErrorCode::UpstreamUnreachable => "No backend for this request could be reached.",
             ErrorCode::UpstreamReset => "The backend broke the connection off before it answered.",
             ErrorCode::UpstreamTimeout => "The backend did not answer in time.",
+            ErrorCode::BackendKeyMissing => {
+                "The gateway has no key for the backend of this request."
+            }
             _ => "The gateway could not complete this request.",
         }
     }
@@ -161,11 +170,7 @@ impl ErrorCode {
     /// Sources: OpenAI's `ErrorResponse`; Anthropic's `ErrorResponse`, whose error types are a closed set and whose
     /// clients read the cause from `error.details.error_code`.
     pub fn answer(self, schema: Schema, message: &str) -> Answer {
-        self.answer_with_status(schema, self.status(), message)
-    }
-
-    /// The same with another status than the code's own.
-    pub fn answer_with_status(self, schema: Schema, status: u32, message: &str) -> Answer {
+        let status = self.status();
         let body = match schema {
             Schema::OpenAi => json!({"error": {
                 "message": message,
@@ -242,9 +247,31 @@ mod tests {
             (504, "response_timeout", ErrorCode::UpstreamTimeout),
             (504, "upstream_per_try_timeout", ErrorCode::UpstreamTimeout),
             (408, "request_overall_timeout", ErrorCode::RequestTimeout),
-            (400, "", ErrorCode::ProxyError),
+            (
+                401,
+                "failed_to_inject_credential",
+                ErrorCode::BackendKeyMissing,
+            ),
+            (500, "ext_proc_error", ErrorCode::ProxyError),
         ] {
-            assert_eq!(ErrorCode::of_envoy(status, details), code, "{details}");
+            assert_eq!(
+                ErrorCode::of_envoy(status, details),
+                Some(code),
+                "{details}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_others_answer_is_left_alone() {
+        for (status, details) in [
+            (503, "via_upstream"),
+            (500, ""),
+            (429, "local_rate_limited"),
+            (403, "ext_authz_denied"),
+            (401, "jwt_authn_access_denied{Jwt_is_missing}"),
+        ] {
+            assert_eq!(ErrorCode::of_envoy(status, details), None, "{details}");
         }
     }
 
@@ -266,9 +293,7 @@ mod tests {
         let known: Vec<&str> = ErrorCode::ALL.iter().map(|code| code.name()).collect();
         assert_eq!(names, known);
         for (code, (status, _)) in ErrorCode::ALL.iter().zip(rows) {
-            if *code != ErrorCode::ProxyError {
-                assert_eq!(code.status().to_string(), status, "{}", code.name());
-            }
+            assert_eq!(code.status().to_string(), status, "{}", code.name());
         }
     }
 }

@@ -64,7 +64,7 @@ impl PathTemplate {
     }
 
     /// The path for one operation on one model (its upstream name), with the client's query after whatever query
-    /// the template has itself.
+    /// the template has itself, but for parameters that the template sets: those are not the client's to choose.
     pub fn fill(&self, api: Api, model: &str, client_query: &str) -> String {
         let mut path = String::new();
         for part in &self.parts {
@@ -74,23 +74,38 @@ impl PathTemplate {
                 Part::Operation => path.push_str(api.operation()),
             }
         }
-        for parameter in client_query.split('&').filter(|one| !one.is_empty()) {
-            path.push(if path.contains('?') { '&' } else { '?' });
-            path.push_str(parameter);
+        let own_query = path.split_once('?').map_or("", |(_, query)| query);
+        let own_names: Vec<String> = parameters(own_query).map(|(name, _)| name).collect();
+        for (name, parameter) in parameters(client_query) {
+            if !own_names.contains(&name) {
+                path.push(if path.contains('?') { '&' } else { '?' });
+                path.push_str(parameter);
+            }
         }
         path
     }
 }
 
-/// A query without the parameter in which some APIs take their key.
+/// Query parameters in which some APIs take their key.
+const CREDENTIAL_PARAMETERS: [&str; 5] = ["key", "api-key", "api_key", "access_token", "token"];
+
+/// A query without credentials.
 pub fn without_credentials(query: &str) -> String {
-    let parameters = query.split('&').filter(|parameter| {
+    let kept = parameters(query)
+        .filter(|(name, _)| !CREDENTIAL_PARAMETERS.contains(&name.to_ascii_lowercase().as_str()));
+    let kept: Vec<&str> = kept.map(|(_, parameter)| parameter).collect();
+    kept.join("&")
+}
+
+/// The parameters of a query: each name as it is meant, and the whole as it is written.
+fn parameters(query: &str) -> impl Iterator<Item = (String, &str)> {
+    let written = query.split('&').filter(|parameter| !parameter.is_empty());
+    written.map(|parameter| {
         let name = parameter
             .split_once('=')
-            .map_or(*parameter, |(name, _)| name);
-        percent_decode(name).as_deref() != Some("key")
-    });
-    parameters.collect::<Vec<_>>().join("&")
+            .map_or(parameter, |(name, _)| name);
+        (percent_decode(name).unwrap_or_default(), parameter)
+    })
 }
 
 /// All but RFC 3986's unreserved characters as `%XX`, so that a model's name is always one segment.
@@ -167,6 +182,7 @@ mod tests {
             "key=secret",
             "key",
             "k%65y=secret",
+            "KEY=secret&api-key=secret&access_token=secret",
             "%6B%65%79=secret&key=x",
             "",
         ] {

@@ -14,6 +14,7 @@ pub(crate) fn add(suite: &mut Suite) {
         ("missing", 503, "cluster_not_found"),
         ("full", 503, "upstream_overflow"),
         ("misrouted", 500, "backend_mismatch"),
+        ("keyless", 500, "backend_key_missing"),
     ] {
         let name = format!("errors::{code}_of_{}", what.replace('-', "_"));
         suite.matrix(&name, move |case| {
@@ -43,25 +44,28 @@ async fn upstream_reset(case: Case) {
             answer.is_error(api, 503, "upstream_reset");
             assert_eq!(
                 answer.attempts().len(),
-                1,
-                "one target is one attempt{}",
+                2,
+                "the only target is tried again where there was no answer{}",
                 answer.describe()
             );
         }
+        // An answer is an answer, though.
+        let answer = case.ask(api, &api.model("status-500")).send().await;
+        assert_eq!(answer.is(500).attempts().len(), 1);
     }
 }
 
 async fn upstream_timeout(case: Case) {
     for api in Api::ALL {
         // The limit of an attempt, and of all of them together.
-        for route in ["impatient", "deadline"] {
+        for (route, attempts) in [("impatient", 2), ("deadline", 1)] {
             let start = Instant::now();
             let answer = case.ask(api, &api.model("hang")).route(route).send().await;
             answer.is_error(api, 504, "upstream_timeout");
             assert_eq!(
                 answer.attempts().len(),
-                1,
-                "one target is one attempt{}",
+                attempts,
+                "{route}{}",
                 answer.describe()
             );
             assert!(

@@ -90,6 +90,7 @@ fn backends() -> Vec<Value> {
     for name in [
         "keyed",
         "keyed-other",
+        "keyed-oddly",
         "paced",
         "last-word",
         "halfway-h1",
@@ -110,7 +111,15 @@ fn backends() -> Vec<Value> {
 }
 
 /// Backends that cannot be reached at all. `dead-too` is one more cluster with the dead port.
-const UNUSABLE: [&str; 6] = ["dead", "dead-too", "empty", "full", "missing", "misrouted"];
+const UNUSABLE: [&str; 7] = [
+    "dead",
+    "dead-too",
+    "empty",
+    "full",
+    "missing",
+    "misrouted",
+    "keyless",
+];
 
 fn unusable(kind: &str, api: &str) -> String {
     match kind.strip_suffix("-too") {
@@ -268,6 +277,14 @@ fn chains() -> Vec<Value> {
             &[to("keyed-other", "status-500"), gpt("keyed")],
         ),
         chain(
+            "keyed-oddly-fails",
+            &[
+                to("keyed-oddly", "status-500"),
+                gpt("second"),
+                gpt("openai"),
+            ],
+        ),
+        chain(
             "keyed-fails-byok",
             &[to("keyed", "status-500"), gpt("byok")],
         ),
@@ -287,6 +304,7 @@ fn chains() -> Vec<Value> {
         "bare",
         "keyed",
         "keyed-other",
+        "keyed-oddly",
         "byok",
         "halfway-h1",
         "halfway-h2",

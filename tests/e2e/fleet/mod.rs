@@ -20,9 +20,11 @@ pub(crate) const BUFFER_LIMIT: usize = 2 * 1024 * 1024;
 pub(crate) const MISSING_FLAG_TIMEOUT_MS: u64 = 500;
 
 /// The keys that Envoy's credential injector adds, by cluster: header and value.
-pub(crate) const INJECTED: [(&str, &str, &str); 2] = [
+pub(crate) const INJECTED: [(&str, &str, &str); 3] = [
     ("keyed", "authorization", "Bearer key-of-keyed"),
     ("keyed-other", "x-api-key", "key-of-keyed-other"),
+    // Under a name that nobody takes for a credential.
+    ("keyed-oddly", "x-odd", "key-of-keyed-oddly"),
 ];
 
 /// One of the shared Envoys.
@@ -96,6 +98,8 @@ fn main(backends: &Backends) -> Config {
             .cluster(to(&format!("dead-{api}"), "dead"))
             .cluster(to(&format!("dead-{api}-too"), "dead"))
             .cluster(to(&format!("full-{api}"), api).full())
+            // An empty secret is what a missing one looks like to the injector.
+            .cluster(to(&format!("keyless-{api}"), api).injects("x-api-key", ""))
             .cluster(Cluster::new(&format!("empty-{api}")))
             .hop(&format!("missing-{api}"), "no-such-cluster")
             .hop(&format!("misrouted-{api}"), api);

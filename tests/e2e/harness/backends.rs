@@ -14,7 +14,7 @@ use super::paced;
 use super::tls::Authority;
 
 /// The demo backends, by the names of their clusters.
-const DEMO: [&str; 9] = [
+const DEMO: [&str; 10] = [
     "openai",
     "azure-east",
     "second",
@@ -23,6 +23,7 @@ const DEMO: [&str; 9] = [
     "claude-two",
     "keyed",
     "keyed-other",
+    "keyed-oddly",
     "byok",
 ];
 

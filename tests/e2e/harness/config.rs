@@ -144,6 +144,7 @@ impl Config {
                 "@type": "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
                 "stat_prefix": "client",
                 "http_protocol_options": {"enable_trailers": true},
+                "stream_error_on_invalid_http_message": true,
                 // With HTTP/2 Envoy holds back as much as fits into this window (16 MiB by default) where that is
                 // more than the buffer limit.
                 "http2_protocol_options": {"initial_stream_window_size": 65_536},

@@ -1,18 +1,12 @@
 //! Whose key reaches whom.
 
+use llm_router::config::CREDENTIAL_HEADERS;
+
 use crate::fleet::INJECTED;
 use crate::harness::{Call, Case, Seen, Suite};
 
 /// What a client may identify itself with.
-const HEADERS: [&str; 7] = [
-    "authorization",
-    "proxy-authorization",
-    "x-api-key",
-    "api-key",
-    "x-goog-api-key",
-    "x-amz-security-token",
-    "cookie",
-];
+const HEADERS: [&str; CREDENTIAL_HEADERS.len()] = CREDENTIAL_HEADERS;
 const SECRET: &str = "client-secret";
 
 pub(crate) fn add(suite: &mut Suite) {
@@ -154,6 +148,7 @@ async fn injected_ones_end_with_their_attempt(case: Case) {
     let [
         (first, first_header, first_key),
         (second, second_header, second_key),
+        (third, third_header, third_key),
     ] = INJECTED;
     let answer = with_credentials(&case, "keyed-fails").send().await;
     let seen = answer.is(200).went_to(&[first, second]);
@@ -182,4 +177,18 @@ async fn injected_ones_end_with_their_attempt(case: Case) {
         seen[1].0
     );
     assert_none_of_the_clients(&seen[1]);
+
+    // The name of the header is nothing to go by, nor is it known to the filter.
+    let mut call = with_credentials(&case, "keyed-oddly-fails");
+    call = call.header(third_header, "the client's own".to_owned());
+    let answer = call.send().await;
+    let seen = answer.is(200).went_to(&[third, "second"]);
+    assert_eq!(seen[0].header(third_header).as_deref(), Some(third_key));
+    assert_eq!(
+        seen[1].header(third_header).as_deref(),
+        Some("the client's own")
+    );
+    let answer = case.chat("keyed-oddly-fails").send().await;
+    let seen = answer.is(200).went_to(&[third, "second"]);
+    assert_eq!(seen[1].header(third_header), None);
 }
