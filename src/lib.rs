@@ -9,8 +9,8 @@
 //!    first route that takes it, and an [`attempt::Plan`] of that route's targets goes into filter state, with the
 //!    cluster of the first attempt beside it, which the route's matcher reads.
 //! 2. **Backend role**, an upstream HTTP filter on each backend's cluster, once per attempt. [`attempt::begin`] adapts
-//!    the request to this target and writes where the next attempt would go; [`attempt::judge`] decides whether an
-//!    answer asks for that next attempt. Envoy does the retrying.
+//!    the request to this target; if it fails, by [`attempt::judge`]'s verdict on the answer or without any, where the
+//!    next attempt goes is written into filter state. Envoy does the retrying.
 //! 3. An answer streams through untouched; one that Envoy gives itself is put into the caller's format
 //!    ([`schema::ErrorCode`]).
 //!

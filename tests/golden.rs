@@ -147,10 +147,10 @@ fn run(document: &Document, request: &Request) -> Expected {
             "x-api-key".to_owned(),
             b"a key that must not travel on".to_vec(),
         ));
-        // A repeat of the same target is for what never answered.
-        let next_target = adaptation.next.filter(|next| next.after_answer);
-        next = next_target.map(|next| (next.cluster, next.plan));
+        let next_plan = adaptation.next.as_ref();
+        next = next_plan.map(|plan| (plan.cluster().to_owned(), plan.encode()));
     }
+    // An only target is tried again where it did not answer.
     let retries = attempts.len().saturating_sub(1).max(1);
     assert_eq!(routed.max_retries, retries);
     Expected {

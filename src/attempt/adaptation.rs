@@ -80,8 +80,8 @@ pub struct Adaptation {
     pub headers: HeaderWrite,
     /// The edit of the body as it passes, if this target needs another than the router role left.
     pub body: Option<StreamingEdit>,
-    /// What to write where the next attempt will look, in case this one fails.
-    pub next: Option<Next>,
+    /// The plan with the next attempt, if there is one: to be written where that will look, should this one fail.
+    pub next: Option<Plan>,
 }
 
 /// How the headers become this attempt's.
@@ -91,17 +91,6 @@ pub enum HeaderWrite {
     Change(Vec<HeaderChange>),
     /// By being replaced as a whole: earlier attempts have left theirs behind.
     Replace(Vec<(String, Vec<u8>)>),
-}
-
-/// Where the next attempt goes.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Next {
-    /// The cluster, for the route's matcher.
-    pub cluster: String,
-    /// The plan, for the backend role there.
-    pub plan: Vec<u8>,
-    /// Whether an answer of this attempt may be followed by the next one, or only the lack of any.
-    pub after_answer: bool,
 }
 
 /// The attempt came out at another backend than the plan says.
@@ -159,15 +148,10 @@ pub fn begin(
             .map_or(length, |edit| edit.length_after(length));
         HeaderWrite::Replace(rebuilt(&plan.headers, &changes, length, current))
     };
-    let next = plan.attempt().map(|next| Next {
-        cluster: next.cluster.clone(),
-        plan: plan.encode(),
-        after_answer: !next.is_repeat,
-    });
     Ok(Adaptation {
         headers,
         body: edit.map(StreamingEdit::new),
-        next,
+        next: has_next.then_some(plan),
     })
 }
 

@@ -6,7 +6,7 @@ mod verdict;
 mod wire;
 
 pub use adaptation::{
-    Adaptation, ChangeKind, CurrentHeaders, HeaderChange, HeaderWrite, Mismatch, Next, begin,
+    Adaptation, ChangeKind, CurrentHeaders, HeaderChange, HeaderWrite, Mismatch, begin,
 };
 pub use plan::Plan;
 pub use verdict::{Verdict, judge};

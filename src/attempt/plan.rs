@@ -51,9 +51,6 @@ pub(super) struct PlannedAttempt {
     pub(super) model: String,
     /// What distinguishes its headers from those that the router role left.
     pub(super) changes: Vec<HeaderChange>,
-    /// Whether it is at the same target as the one before, for when that one could not be reached: what has answered
-    /// is not asked again.
-    pub(super) is_repeat: bool,
 }
 
 impl Plan {
@@ -88,18 +85,9 @@ impl Plan {
                 cluster: backend.cluster.clone(),
                 model: candidate.model.to_owned(),
                 changes: changes(backend, &path, headers),
-                is_repeat: false,
             }
         };
-        let mut attempts: Vec<PlannedAttempt> = decision.plan.iter().map(attempt).collect();
-        // A connection that the backend closes just as it is used is no reason to fail where nobody else can answer.
-        if let [only] = attempts.as_slice() {
-            let repeat = PlannedAttempt {
-                is_repeat: true,
-                ..only.clone()
-            };
-            attempts.push(repeat);
-        }
+        let attempts: Vec<PlannedAttempt> = decision.plan.iter().map(attempt).collect();
         let plan = Plan {
             next: 0,
             api,
@@ -121,13 +109,15 @@ impl Plan {
         self.body.length
     }
 
-    /// How often Envoy may try again.
+    /// How often Envoy may try again. An only target is tried a second time where it did not answer (its answers are
+    /// never marked for retry): a connection that a backend closes just as it is used is no reason to fail where nobody
+    /// else can answer.
     pub(crate) fn max_retries(&self) -> usize {
-        self.attempts.len().saturating_sub(1)
+        self.attempts.len().saturating_sub(1).max(1)
     }
 
     /// The cluster of the next attempt.
-    pub(crate) fn cluster(&self) -> &str {
+    pub fn cluster(&self) -> &str {
         self.attempt()
             .map_or("", |attempt| attempt.cluster.as_str())
     }
@@ -157,7 +147,6 @@ impl Plan {
             out.bytes(attempt.cluster.as_bytes());
             out.bytes(attempt.model.as_bytes());
             out.list(&attempt.changes, |out, change| change.write(out));
-            out.byte(attempt.is_repeat.into());
         });
         out.list(&self.headers, |out, (name, value)| {
             out.bytes(name.as_bytes());
@@ -183,7 +172,6 @@ impl Plan {
                     cluster: from.text()?,
                     model: from.text()?,
                     changes: from.list(HeaderChange::read)?,
-                    is_repeat: from.byte()? != 0,
                 })
             })?,
             headers: from.list(|from| Some((from.text()?, from.bytes()?)))?,
@@ -193,7 +181,7 @@ impl Plan {
 }
 
 /// What distinguishes the headers for this backend from the client's, of which the router role has removed the
-/// credentials. What is right already is not written again.
+/// credentials. What is right already is not written again, and doing it twice is as good as once.
 fn changes(backend: &Backend, path: &str, headers: &Headers) -> Vec<HeaderChange> {
     let mut changes = Vec::new();
     if headers.text(PATH) != Some(path) {
@@ -217,10 +205,14 @@ fn changes(backend: &Backend, path: &str, headers: &Headers) -> Vec<HeaderChange
         changes.push(HeaderChange::set(name, value.as_bytes()));
     }
     if backend.forward_client_credentials {
-        let credentials = headers
+        for name in CREDENTIAL_HEADERS
             .iter()
-            .filter(|(name, _)| CREDENTIAL_HEADERS.contains(name));
-        changes.extend(credentials.map(|(name, value)| HeaderChange::add(name, value)));
+            .filter(|name| headers.contains(name))
+        {
+            changes.push(HeaderChange::remove(name));
+            let values = headers.values(name);
+            changes.extend(values.map(|value| HeaderChange::add(name, value)));
+        }
     }
     changes
 }

@@ -65,11 +65,11 @@ fn plan() -> Vec<u8> {
 fn each_attempt_leaves_word_of_the_next() {
     let first = begin(Plan::decode(&plan()).unwrap(), "a", &NoHeaders).unwrap();
     let second = first.next.unwrap();
-    assert_eq!(second.cluster, "b");
-    let second = begin(Plan::decode(&second.plan).unwrap(), "b", &NoHeaders).unwrap();
+    assert_eq!(second.cluster(), "b");
+    let second = begin(Plan::decode(&second.encode()).unwrap(), "b", &NoHeaders).unwrap();
     let third = second.next.unwrap();
-    assert_eq!(third.cluster, "b");
-    let third = begin(Plan::decode(&third.plan).unwrap(), "b", &NoHeaders).unwrap();
+    assert_eq!(third.cluster(), "b");
+    let third = begin(Plan::decode(&third.encode()).unwrap(), "b", &NoHeaders).unwrap();
     assert_eq!(third.next, None);
 }
 
@@ -81,7 +81,7 @@ fn an_attempt_at_the_wrong_backend_is_refused() {
     let mut rest = plan();
     for backend in ["a", "b"] {
         let adaptation = begin(Plan::decode(&rest).unwrap(), backend, &NoHeaders).unwrap();
-        rest = adaptation.next.unwrap().plan;
+        rest = adaptation.next.unwrap().encode();
     }
     let mut exhausted = Plan::decode(&rest).unwrap();
     exhausted.next = 3;

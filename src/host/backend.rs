@@ -66,8 +66,8 @@ enum State {
     /// Its request is on its way.
     Sent {
         edit: Option<StreamingEdit>,
-        /// Whether an answer may be followed by another attempt.
-        may_go_on: bool,
+        /// The plan with the attempt that follows if this one fails; `None` too as soon as that is decided.
+        next: Option<Plan>,
     },
     /// It was refused here.
     Refused,
@@ -78,7 +78,18 @@ struct Attempt {
     state: State,
 }
 
-impl Context for Attempt {}
+impl Context for Attempt {
+    fn on_done(&mut self) -> bool {
+        // It ends without an answer (no connection, reset, time is up): Envoy asks the matcher again after this.
+        if let State::Sent {
+            next: Some(next), ..
+        } = &self.state
+        {
+            leave(next);
+        }
+        true
+    }
+}
 
 impl HttpContext for Attempt {
     fn on_http_request_headers(&mut self, _count: usize, _end_of_stream: bool) -> Action {
@@ -95,14 +106,9 @@ impl HttpContext for Attempt {
             Err(mismatch) => return self.refuse(schema, &mismatch.planned),
         };
         write_headers(&adaptation.headers);
-        // Written now, so that it holds however this attempt ends.
-        if let Some(next) = &adaptation.next {
-            calls::set_state(PLAN, &next.plan);
-            calls::set_state(NEXT, next.cluster.as_bytes());
-        }
         self.state = State::Sent {
             edit: adaptation.body,
-            may_go_on: adaptation.next.is_some_and(|next| next.after_answer),
+            next: adaptation.next,
         };
         Action::Continue
     }
@@ -130,23 +136,30 @@ impl HttpContext for Attempt {
     }
 
     fn on_http_response_headers(&mut self, _count: usize, _end_of_stream: bool) -> Action {
-        let State::Sent { may_go_on, .. } = self.state else {
+        // Not the state as a whole: the rest of the body may still be passing.
+        let State::Sent { next, .. } = &mut self.state else {
             return Action::Continue;
         };
-        // Without another target nothing depends on the verdict, and the status is not asked for.
-        let status = if may_go_on {
-            calls::response_status()
-        } else {
-            None
-        };
+        let next = next.take();
         let map = MapType::HttpResponseHeaders;
-        match status.map(judge) {
-            Some(Verdict::NextTarget) => calls::set_header(map, RETRY, b"next-target"),
+        // Without another target nothing depends on the verdict, and the status is not asked for.
+        if let Some(next) = next
+            && calls::response_status().map(judge) == Some(Verdict::NextTarget)
+        {
+            leave(&next);
+            calls::set_header(map, RETRY, b"next-target");
+        } else {
             // The mark is ours alone: a backend that sends it must not cause attempts at others.
-            _ => calls::remove_header(map, RETRY),
+            calls::remove_header(map, RETRY);
         }
         Action::Continue
     }
+}
+
+/// Leaves word of the next attempt where the route's matcher and the backend role will look.
+fn leave(next: &Plan) {
+    calls::set_state(PLAN, &next.encode());
+    calls::set_state(NEXT, next.cluster().as_bytes());
 }
 
 /// The headers of the attempt whose callback this is.

@@ -5,6 +5,8 @@
 //! Envoy has them: in their own callback, or later if that has returned `Pause`.
 
 mod backend;
+#[cfg(feature = "bench")]
+mod bench;
 mod calls;
 mod router;
 mod watch;
@@ -19,6 +21,10 @@ const ROUTER: &[u8] = b"llm_router";
 
 /// The `root_id` of the upstream filter.
 const BACKEND: &[u8] = b"llm_backend";
+
+/// The `root_id` of a benchmark.
+#[cfg(feature = "bench")]
+const BENCH: &[u8] = b"llm_bench";
 
 /// Filter state: the plan, from the router role to the backend role. Envoy's name for it is `wasm.llm.plan`.
 const PLAN: &str = "llm.plan";
@@ -39,6 +45,8 @@ fn start() {
         match calls::property(&["plugin_root_id"]).as_deref() {
             Some(ROUTER) => Box::new(router::RouterRoot::default()),
             Some(BACKEND) => Box::new(backend::BackendRoot::default()),
+            #[cfg(feature = "bench")]
+            Some(BENCH) => Box::new(bench::BenchRoot),
             _ => Box::new(UnknownRoot),
         }
     });
