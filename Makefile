@@ -19,6 +19,8 @@ export ENVOY LLM_ROUTER_WASM
 CARGO_FLAGS ?=
 PORT_OFFSET ?= 0
 CONCURRENCY ?= 2
+# Built with the feature `bench`, apart from the one that is shipped.
+BENCH_CORE_DIR := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)/bench-core
 BUILT := $(or $(CARGO_TARGET_DIR),target)/$(WASM_TARGET)/release/llm_router.wasm
 
 # A folder of our own is no business of a virtualenv that the environment asks for, of --user, of root's
@@ -29,7 +31,7 @@ PIP_INSTALL := PIP_REQUIRE_VIRTUALENV=0 PIP_USER=0 PIP_ROOT_USER_ACTION=ignore p
 .DEFAULT_GOAL := help
 # The stages share cargo's lock anyway, and their output is read by people.
 .NOTPARALLEL:
-.PHONY: help run test lint build native sdk tools rust lint-tools clean
+.PHONY: help run test lint build native sdk bench-core tools rust lint-tools clean bench bench-peers bench-readme bench-tools
 
 help:
 	@echo 'make run     start demo backends and Envoy with envoy/demo.yaml, and say what to try'
@@ -37,6 +39,9 @@ help:
 	@echo 'make test    everything: lint, native tests, end-to-end tests on Envoy, official SDK clients'
 	@echo 'make lint    rustfmt, clippy (native and wasm), rustdoc'
 	@echo 'make build   llm_router.wasm, checked against benches/wasm-size-budget'
+	@echo 'make bench   the benchmark beside bare Envoy, into benches/record; half an hour on a quiet machine'
+	@echo '             (QUICK=1: a smoke test of two minutes; bench-peers adds other gateways to its record)'
+	@echo 'make bench-core   measure the pure parts, natively and in Envoy; recorded in benches/record/'
 	@echo 'make tools   install what the others need (they do it themselves)'
 	@echo 'make clean   remove what was built, but not the tools'
 
@@ -57,6 +62,7 @@ lint: lint-tools
 	@cargo clippy $(CARGO_FLAGS) --features demo --all-targets -- -D warnings
 	@echo '==> clippy, $(WASM_TARGET)'
 	@cargo clippy $(CARGO_FLAGS) --lib --target $(WASM_TARGET) -- -D warnings
+	@cargo clippy $(CARGO_FLAGS) --lib --target $(WASM_TARGET) --features bench -- -D warnings
 	@echo '==> rustdoc'
 	@RUSTDOCFLAGS='-D warnings' cargo doc $(CARGO_FLAGS) --no-deps --features demo
 
@@ -80,6 +86,14 @@ build: rust
 	if [ "$$size" -gt "$$budget" ]; then \
 		echo 'llm_router.wasm is over the budget in benches/wasm-size-budget' >&2; exit 1; \
 	fi
+
+# CORE_ARGS go to criterion, and then nothing is recorded: CORE_ARGS=--quick, or the name of a benchmark.
+bench-core: rust $(NEEDED_ENVOY)
+	@echo '==> llm_router.wasm with the feature `bench`'
+	@cargo build $(CARGO_FLAGS) --release --target $(WASM_TARGET) --lib --features bench --target-dir "$(BENCH_CORE_DIR)"
+	@echo '==> bench-core'
+	@LLM_BENCH_WASM="$(abspath $(BENCH_CORE_DIR))/$(WASM_TARGET)/release/llm_router.wasm" \
+		cargo bench $(CARGO_FLAGS) --bench core -- $(CORE_ARGS)
 
 tools: rust lint-tools $(NEEDED_ENVOY) $(PYTHON_STAMP)
 
@@ -138,6 +152,30 @@ $(PYTHON_STAMP): tests/sdk/requirements.txt
 	@$(PIP_INSTALL) --target $(PYTHON_DIR).new --requirement tests/sdk/requirements.txt
 	@touch $(PYTHON_DIR).new/.installed
 	@rm -rf $(PYTHON_DIR) && mv $(PYTHON_DIR).new $(PYTHON_DIR)
+
+# wrk has to be there; the numbers are worth something only where nothing else runs.
+NOOP_WASM := $(or $(CARGO_TARGET_DIR),target)/$(WASM_TARGET)/release/llm_router_noop.wasm
+BENCH := cargo bench $(CARGO_FLAGS) --bench load --
+BENCH_ARGS := --envoy "$(ENVOY)" --module "$(LLM_ROUTER_WASM)" --noop "$(NOOP_WASM)" $(if $(QUICK),--quick)
+
+bench: bench-tools
+	@echo '==> benchmark'
+	@$(BENCH) run $(BENCH_ARGS)
+
+bench-peers: bench-tools
+	@echo '==> benchmark of other gateways'
+	@$(BENCH) peers $(BENCH_ARGS)
+
+# The newest record into README.md.
+bench-readme: rust
+	@$(BENCH) readme
+
+bench-tools: build $(NEEDED_ENVOY)
+	@command -v wrk >/dev/null || { \
+		echo 'wrk, the load generator, is missing: apt-get install wrk, or brew install wrk' >&2; exit 1; }
+	@echo '==> a filter that does nothing'
+	@cargo build $(CARGO_FLAGS) --quiet --release --target $(WASM_TARGET) --manifest-path benches/noop/Cargo.toml \
+		--target-dir "$(or $(CARGO_TARGET_DIR),target)"
 
 clean:
 	@cargo clean

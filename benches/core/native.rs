@@ -1,0 +1,214 @@
+//! The criterion benchmarks. Their names are what record.rs looks for.
+
+use std::fmt::Write;
+use std::hint::black_box;
+
+use criterion::{BatchSize, Criterion, Throughput};
+use llm_router::attempt::{CurrentHeaders, Plan, begin};
+use llm_router::config::Document;
+use llm_router::request::{Edit, Headers, scan};
+use llm_router::routing::{Arrival, Subject, arrive, decide};
+use llm_router::schema::Api;
+use serde_json::Value;
+
+use crate::bodies;
+
+pub(crate) const ROUTES: [usize; 3] = [3, 100, 1000];
+const MODEL: &str = "gpt-5.5";
+const RENAMED: &str = "a-name-of-the-provider's-own";
+
+pub(crate) fn run(criterion: &mut Criterion) {
+    scanning(criterion);
+    splicing(criterion);
+    deciding(criterion);
+    planning(criterion);
+}
+
+fn scanning(criterion: &mut Criterion) {
+    for (name, body) in bodies::all(MODEL) {
+        let mut group = criterion.benchmark_group(name);
+        group.throughput(Throughput::Bytes(body.len() as u64));
+        group.bench_function("scan", |bencher| {
+            bencher.iter(|| scan(black_box(&body)).unwrap());
+        });
+        group.bench_function("value", |bencher| {
+            bencher.iter(|| serde_json::from_slice::<Value>(black_box(&body)).unwrap());
+        });
+        group.finish();
+    }
+}
+
+/// Another model's name in the body: with the name at its beginning, at its end, and by way of a `Value`.
+fn splicing(criterion: &mut Criterion) {
+    for (name, body) in bodies::all(MODEL) {
+        let mut group = criterion.benchmark_group(name);
+        group.throughput(Throughput::Bytes(body.len() as u64));
+        for (which, body) in [("splice", &body), ("splice-last", &model_last(&body))] {
+            let view = scan(body).unwrap();
+            group.bench_function(which, |bencher| {
+                bencher.iter(|| {
+                    let edit = Edit {
+                        span: view.model_span.clone(),
+                        with: RENAMED.as_bytes().to_vec(),
+                    };
+                    edit.beginning(black_box(body))
+                });
+            });
+        }
+        group.bench_function("splice-value", |bencher| {
+            bencher.iter(|| {
+                let mut value: Value = serde_json::from_slice(black_box(&body)).unwrap();
+                value["model"] = RENAMED.into();
+                serde_json::to_vec(&value).unwrap()
+            });
+        });
+        group.finish();
+    }
+}
+
+/// As clients write it that sort their fields.
+fn model_last(body: &[u8]) -> Vec<u8> {
+    let model = format!(r#"{{"model":"{MODEL}","#);
+    let others = body
+        .strip_prefix(model.as_bytes())
+        .expect("the model stands first");
+    let others = others.strip_suffix(b"}").expect("an object");
+    let last = format!(r#","model":"{MODEL}"}}"#);
+    [b"{", others, last.as_bytes()].concat()
+}
+
+fn deciding(criterion: &mut Criterion) {
+    for (name, condition) in [
+        ("exact", exact as fn(usize) -> String),
+        ("headers", by_headers),
+    ] {
+        let mut group = criterion.benchmark_group(format!("decide-{name}"));
+        for routes in ROUTES {
+            let document = document(routes, condition);
+            let headers = headers(30);
+            let model = format!("model-{}", routes - 1);
+            let subject = Subject {
+                model: Some(&model),
+                path: Some("/v1/chat/completions"),
+                method: Some("POST"),
+                headers: Some(&headers),
+                stream: Some(false),
+            };
+            let api = Api::ALL[0];
+            group.bench_function(routes.to_string(), |bencher| {
+                bencher.iter(|| {
+                    let decision = decide(&document, api, &model, black_box(&subject), 0);
+                    decision.unwrap().plan.len()
+                });
+            });
+        }
+        group.finish();
+    }
+}
+
+/// All of the router role on a small body, and both ends of a plan with one target and with two.
+fn planning(criterion: &mut Criterion) {
+    let document = document(3, exact);
+    let (_, body) = bodies::all("model-2").into_iter().next().unwrap();
+    for (name, model) in [("one-target", "model-2"), ("two-targets", "two")] {
+        let mut group = criterion.benchmark_group(format!("plan-{name}"));
+        let body = String::from_utf8(body.clone())
+            .unwrap()
+            .replacen("model-2", model, 1);
+        let route = |headers| {
+            let Arrival::AwaitBody(pending) = arrive(&document, headers) else {
+                panic!("it is a chat completion");
+            };
+            let routed = pending.route(&document, black_box(body.as_bytes()), 0);
+            routed.unwrap_or_else(|_| panic!("it is routed")).plan
+        };
+        group.bench_function("route", |bencher| {
+            bencher.iter_batched(|| headers(20), route, BatchSize::SmallInput);
+        });
+        let bytes = route(headers(20));
+        let plan = Plan::decode(&bytes).unwrap();
+        group.bench_function("encode", |bencher| {
+            bencher.iter(|| black_box(&plan).encode())
+        });
+        group.bench_function("decode", |bencher| {
+            bencher.iter(|| Plan::decode(black_box(&bytes)).unwrap());
+        });
+        let current = Envoy(headers(20));
+        group.bench_function("begin", |bencher| {
+            bencher.iter_batched(
+                || plan.clone(),
+                |plan| begin(plan, "one", &current).unwrap(),
+                BatchSize::SmallInput,
+            );
+        });
+        group.finish();
+    }
+}
+
+/// Instead of the host call.
+struct Envoy(Headers);
+
+impl CurrentHeaders for Envoy {
+    fn all(&self) -> Vec<(String, Vec<u8>)> {
+        let headers = self.0.iter();
+        headers
+            .map(|(name, value)| (name.to_owned(), value.to_vec()))
+            .collect()
+    }
+
+    fn value(&self, name: &str) -> Option<Vec<u8>> {
+        self.0.values(name).next().map(<[u8]>::to_vec)
+    }
+}
+
+fn exact(number: usize) -> String {
+    format!(r#"{{"model": "model-{number}"}}"#)
+}
+
+/// Three headers, of which the last one decides.
+fn by_headers(number: usize) -> String {
+    format!(
+        r#"{{"model": "model-*", "headers": {{"x-header-8": "*", "x-header-28": "a*", "x-header-29": "*-{number}"}}}}"#
+    )
+}
+
+/// The last route but one takes the request; before it, all others are looked at.
+fn document(routes: usize, condition: fn(usize) -> String) -> Document {
+    let mut text = String::from(
+        r#"{"backends": [
+            {"name": "one", "schema": "openai", "host": "one.example", "models": [{"name": "m"}, {"name": "model-*"}]},
+            {"name": "two", "schema": "openai", "host": "two.example", "models": [{"name": "n"}]}
+        ], "routes": ["#,
+    );
+    for number in 0..routes {
+        let condition = if number + 1 == routes {
+            r#"{"model": "model-*"}"#.to_owned()
+        } else {
+            condition(number)
+        };
+        let _ = write!(
+            text,
+            r#"{{"name": "route-{number}", "match": {condition}, "targets": [{{"backend": "one"}}]}},"#
+        );
+    }
+    text += r#"{"name": "two", "match": {"model": "two"}, "targets": [
+        {"backend": "one", "model": "m"}, {"backend": "two", "model": "n"}]}]}"#;
+    Document::load(text.as_bytes()).unwrap_or_else(|errors| panic!("{errors:?}"))
+}
+
+fn headers(more: usize) -> Headers {
+    let mut headers = vec![
+        (":authority".to_owned(), b"gateway.example".to_vec()),
+        (":path".to_owned(), b"/v1/chat/completions".to_vec()),
+        (":method".to_owned(), b"POST".to_vec()),
+        ("content-length".to_owned(), b"1024".to_vec()),
+        (
+            "authorization".to_owned(),
+            b"Bearer sk-a-client-key".to_vec(),
+        ),
+    ];
+    for number in 0..more {
+        headers.push((format!("x-header-{number}"), b"a value".to_vec()));
+    }
+    Headers::new(headers)
+}

@@ -1,0 +1,252 @@
+//! The mock backend: answers made in advance, chosen by the header `x-bench-answer`, after the request's whole body.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::io::Write as _;
+use std::net::Ipv4Addr;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use http_body_util::BodyExt as _;
+use hyper::body::{Body, Bytes, Frame, Incoming};
+use hyper::service::service_fn;
+use hyper::{Request, Response};
+use hyper_util::rt::TokioIo;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::{Instant, Sleep, sleep_until};
+
+use crate::Outcome;
+
+/// What the backend has counted so far, as JSON.
+pub(crate) const COUNTS: &str = "/bench/counts";
+
+/// A streamed answer has so many events.
+pub(crate) const EVENTS: usize = 64;
+
+const PACE: Duration = Duration::from_millis(20);
+const FIRST_PAUSE: Duration = Duration::from_millis(2);
+
+static REQUESTS: AtomicU64 = AtomicU64::new(0);
+static EVENTS_SENT: AtomicU64 = AtomicU64::new(0);
+
+/// All that is ever sent.
+struct Answers {
+    whole: Bytes,
+    events: Vec<Bytes>,
+    first: Vec<Bytes>,
+}
+
+/// Serves until it is killed. Its first line of output is its port.
+pub(crate) fn run() -> Outcome<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    tokio::task::LocalSet::new().block_on(&runtime, serve())
+}
+
+async fn serve() -> Outcome<()> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+    println!("{}", listener.local_addr()?.port());
+    std::io::stdout().flush()?;
+    let answers = Rc::new(Answers::new());
+    loop {
+        // The least that can be done about too many open files: whoever waits for us will say so.
+        let Ok((stream, _)) = listener.accept().await else {
+            tokio::time::sleep(PACE).await;
+            continue;
+        };
+        tokio::task::spawn_local(connection(stream, Rc::clone(&answers)));
+    }
+}
+
+async fn connection(stream: TcpStream, answers: Rc<Answers>) {
+    if stream.set_nodelay(true).is_err() {
+        return;
+    }
+    let service = service_fn(|request| answer(request, Rc::clone(&answers)));
+    // A load generator that stops breaks connections off.
+    let _ = hyper::server::conn::http1::Builder::new()
+        .serve_connection(TokioIo::new(stream), service)
+        .await;
+}
+
+async fn answer(
+    request: Request<Incoming>,
+    answers: Rc<Answers>,
+) -> Result<Response<Reply>, hyper::Error> {
+    let (head, mut body) = request.into_parts();
+    while let Some(frame) = body.frame().await {
+        frame?;
+    }
+    if head.uri.path() == COUNTS {
+        return Ok(whole(counts()));
+    }
+    REQUESTS.fetch_add(1, Ordering::Relaxed);
+    let kind = head.headers.get("x-bench-answer");
+    Ok(match kind.map_or(&b"whole"[..], |kind| kind.as_bytes()) {
+        b"fast" => streamed(&answers, None, false),
+        b"paced" => streamed(&answers, Some(PACE), false),
+        b"first" => streamed(&answers, Some(FIRST_PAUSE), true),
+        _ => whole(answers.whole.clone()),
+    })
+}
+
+fn counts() -> Bytes {
+    let requests = REQUESTS.load(Ordering::Relaxed);
+    let events = EVENTS_SENT.load(Ordering::Relaxed);
+    Bytes::from(format!(r#"{{"requests":{requests},"events":{events}}}"#))
+}
+
+fn whole(text: Bytes) -> Response<Reply> {
+    with_headers("application/json", Reply::Whole(Some(text)))
+}
+
+fn streamed(answers: &Rc<Answers>, pace: Option<Duration>, first_only: bool) -> Response<Reply> {
+    let reply = Reply::Streamed(Events {
+        answers: Rc::clone(answers),
+        first_only,
+        pace,
+        begun: Instant::now(),
+        sent: 0,
+        has_yielded: false,
+        waiting: None,
+    });
+    with_headers("text/event-stream; charset=utf-8", reply)
+}
+
+/// Such headers as a provider sends.
+fn with_headers(content_type: &'static str, reply: Reply) -> Response<Reply> {
+    let mut response = Response::new(reply);
+    let headers = response.headers_mut();
+    for (name, value) in [
+        ("content-type", content_type),
+        ("x-request-id", "req_6f1f2a0be36b4f0d9d3c0c2f7f9b1c55"),
+        ("openai-processing-ms", "412"),
+        ("x-ratelimit-limit-requests", "10000"),
+        ("x-ratelimit-remaining-requests", "9999"),
+        ("x-ratelimit-reset-requests", "6ms"),
+        ("cache-control", "no-cache"),
+    ] {
+        headers.insert(name, hyper::header::HeaderValue::from_static(value));
+    }
+    response
+}
+
+impl Answers {
+    fn new() -> Answers {
+        let text = "The router reads the model's name out of the body, and no more. ".repeat(9);
+        let whole = format!(
+            r#"{{"id":"chatcmpl-bench","object":"chat.completion","created":1790000000,"model":"gpt-5.5-2026-04-23","choices":[{{"index":0,"message":{{"role":"assistant","content":"{text}","refusal":null,"annotations":[]}},"logprobs":null,"finish_reason":"stop"}}],"usage":{{"prompt_tokens":212,"completion_tokens":128,"total_tokens":340,"prompt_tokens_details":{{"cached_tokens":0,"audio_tokens":0}}}},"service_tier":"default","system_fingerprint":"fp_bench"}}"#
+        );
+        let event = |delta: &str, end: &str| {
+            Bytes::from(format!(
+                "data: {{\"id\":\"chatcmpl-bench\",\"object\":\"chat.completion.chunk\",\"created\":1790000000,\
+                 \"model\":\"gpt-5.5-2026-04-23\",\"choices\":[{{\"index\":0,\"delta\":{delta},\
+                 \"finish_reason\":{end}}}]}}\n\n"
+            ))
+        };
+        let done = Bytes::from_static(b"data: [DONE]\n\n");
+        let begin = event(r#"{"role":"assistant","content":""}"#, "null");
+        let mut events = vec![begin.clone()];
+        for index in 0..EVENTS - 3 {
+            events.push(event(&format!(r#"{{"content":" token {index}"}}"#), "null"));
+        }
+        events.push(event("{}", r#""stop""#));
+        events.push(done.clone());
+        Answers {
+            whole: Bytes::from(whole),
+            events,
+            first: vec![begin, done],
+        }
+    }
+}
+
+enum Reply {
+    Whole(Option<Bytes>),
+    Streamed(Events),
+}
+
+struct Events {
+    answers: Rc<Answers>,
+    first_only: bool,
+    /// Nothing: as fast as they go.
+    pace: Option<Duration>,
+    begun: Instant,
+    sent: u32,
+    has_yielded: bool,
+    waiting: Option<Pin<Box<Sleep>>>,
+}
+
+impl Body for Reply {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        match self.get_mut() {
+            Reply::Whole(text) => Poll::Ready(text.take().map(|text| Ok(Frame::data(text)))),
+            Reply::Streamed(events) => events
+                .poll(cx)
+                .map(|event| event.map(|event| Ok(Frame::data(event)))),
+        }
+    }
+
+    fn size_hint(&self) -> hyper::body::SizeHint {
+        match self {
+            Reply::Whole(Some(text)) => {
+                hyper::body::SizeHint::with_exact(u64::try_from(text.len()).unwrap_or_default())
+            }
+            Reply::Whole(None) => hyper::body::SizeHint::with_exact(0),
+            Reply::Streamed(_) => hyper::body::SizeHint::default(),
+        }
+    }
+}
+
+impl Events {
+    /// Between two events there is always a wait, if only for one turn of the runtime: that makes hyper write each by
+    /// itself, as a provider does.
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        if self.sent > 0 && self.wait(cx).is_pending() {
+            return Poll::Pending;
+        }
+        let events = if self.first_only {
+            &self.answers.first
+        } else {
+            &self.answers.events
+        };
+        let next = usize::try_from(self.sent)
+            .ok()
+            .and_then(|index| events.get(index));
+        if next.is_some() {
+            self.sent += 1;
+            EVENTS_SENT.fetch_add(1, Ordering::Relaxed);
+        }
+        Poll::Ready(next.cloned())
+    }
+
+    fn wait(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let Some(pace) = self.pace else {
+            self.has_yielded = !self.has_yielded;
+            if self.has_yielded {
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+            return Poll::Ready(());
+        };
+        // From the beginning, so that a late event does not make all the others late.
+        let due = self.begun + pace * self.sent;
+        let waiting = self
+            .waiting
+            .get_or_insert_with(|| Box::pin(sleep_until(due)));
+        let outcome = waiting.as_mut().poll(cx);
+        if outcome.is_ready() {
+            self.waiting = None;
+        }
+        outcome
+    }
+}

@@ -1,0 +1,243 @@
+//! The variants' configurations, made of envoy/demo.yaml: what is not the point of a variant is the same in all.
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use crate::Outcome;
+use crate::record::{BARE, BUFFER, NO_WASM, NOOP_1, NOOP_2, ROUTER, ROUTER_100};
+
+/// How many routes there are in all where there are many.
+const ROUTES: usize = 100;
+
+/// The cluster of the route that all requests take.
+const CLUSTER: &str = "openai";
+
+/// Its only route in envoy/demo.yaml.
+const ROUTE: &str = "gpt";
+
+const HTTP_OPTIONS: &str = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
+
+/// What a configuration is made for.
+pub(crate) struct Place<'a> {
+    pub(crate) admin: u16,
+    pub(crate) listener: u16,
+    pub(crate) backend: u16,
+    /// Whole paths, because Envoy is started elsewhere.
+    pub(crate) module: &'a Path,
+    pub(crate) noop: &'a Path,
+}
+
+/// This variant of the demo's configuration.
+pub(crate) fn variant(demo: &Value, name: &str, place: &Place<'_>) -> Outcome<Value> {
+    let mut config = demo.clone();
+    set(
+        &mut config,
+        "/admin/address/socket_address/port_value",
+        place.admin.into(),
+    )?;
+    let listener = "/static_resources/listeners/0";
+    let port = format!("{listener}/address/socket_address/port_value");
+    set(&mut config, &port, place.listener.into())?;
+    for cluster in list(&mut config, "/static_resources/clusters")? {
+        let endpoint = "/load_assignment/endpoints/0/lb_endpoints/0/endpoint";
+        let port = format!("{endpoint}/address/socket_address/port_value");
+        if let Some(port) = cluster.pointer_mut(&port) {
+            *port = place.backend.into();
+        }
+    }
+    let module = place.module.display().to_string();
+    replace_file(&mut config, &module);
+    let manager = at(&mut config, MANAGER)?;
+    manager
+        .as_object_mut()
+        .and_then(|manager| manager.remove("access_log"))
+        .ok_or("envoy/demo.yaml has no access log any more: look at benches/load/patch.rs")?;
+
+    match name {
+        ROUTER => {}
+        ROUTER_100 => many_routes(&mut config)?,
+        NO_WASM => without_wasm(&mut config)?,
+        BARE => bare(&mut config)?,
+        BUFFER => {
+            without_wasm(&mut config)?;
+            list(&mut config, FILTERS)?.insert(0, buffer());
+        }
+        NOOP_1 | NOOP_2 => {
+            let filter = noop(&mut config, place.noop)?;
+            bare(&mut config)?;
+            list(&mut config, FILTERS)?.insert(0, filter.clone());
+            if name == NOOP_2 {
+                for cluster in list(&mut config, "/static_resources/clusters")? {
+                    set_new(cluster, "http_filters", json!([filter, codec()]))?;
+                }
+            }
+        }
+        other => return Err(format!("there is no variant {other}").into()),
+    }
+    Ok(config)
+}
+
+const MANAGER: &str = "/static_resources/listeners/0/filter_chains/0/filters/0/typed_config";
+const FILTERS: &str =
+    "/static_resources/listeners/0/filter_chains/0/filters/0/typed_config/http_filters";
+const ACTION: &str = "/static_resources/listeners/0/filter_chains/0/filters/0/typed_config/route_config/virtual_hosts/0/routes/0/route";
+const MATCHER: &str = "/inline_cluster_specifier_plugin/extension/typed_config/cluster_matcher";
+
+/// One static route to one cluster, and nothing that a router needs.
+fn bare(config: &mut Value) -> Outcome<()> {
+    let action = at(config, ACTION)?;
+    let timeout = at(action, "/timeout")?.clone();
+    *action = json!({"cluster": CLUSTER, "timeout": timeout});
+    list(config, FILTERS)?.retain(|filter| !is_wasm(filter));
+    let clusters = list(config, "/static_resources/clusters")?;
+    clusters.retain(|cluster| cluster.pointer("/name") == Some(&json!(CLUSTER)));
+    for cluster in clusters {
+        options(cluster)?
+            .as_object_mut()
+            .map(|options| options.remove("http_filters"));
+    }
+    Ok(())
+}
+
+/// The matcher then finds nothing in filter state, and takes its default.
+fn without_wasm(config: &mut Value) -> Outcome<()> {
+    let to = format!("{ACTION}{MATCHER}/on_no_match/action/typed_config/cluster");
+    set(config, &to, json!(CLUSTER))?;
+    list(config, FILTERS)?.retain(|filter| !is_wasm(filter));
+    for cluster in list(config, "/static_resources/clusters")? {
+        if let Ok(options) = options(cluster) {
+            list(options, "/http_filters")?.retain(|filter| !is_wasm(filter));
+        }
+    }
+    Ok(())
+}
+
+/// The listener's wasm filter with another module, and without a document.
+fn noop(config: &mut Value, module: &Path) -> Outcome<Value> {
+    let filters = list(config, FILTERS)?;
+    let filter = filters.iter().find(|filter| is_wasm(filter));
+    let mut filter = filter
+        .cloned()
+        .ok_or("envoy/demo.yaml has no wasm filter")?;
+    replace_file(&mut filter, &module.display().to_string());
+    let plugin = at(&mut filter, "/typed_config/config")?;
+    set(plugin, "/name", json!("noop"))?;
+    set(plugin, "/root_id", json!("noop"))?;
+    set(plugin, "/vm_config/vm_id", json!("noop"))?;
+    plugin
+        .as_object_mut()
+        .map(|plugin| plugin.remove("configuration"));
+    Ok(filter)
+}
+
+fn many_routes(config: &mut Value) -> Outcome<()> {
+    let filters = list(config, FILTERS)?;
+    let filter = filters.iter_mut().find(|filter| is_wasm(filter));
+    let filter = filter.ok_or("envoy/demo.yaml has no wasm filter")?;
+    let routes = list(filter, "/typed_config/config/configuration/value/routes")?;
+    let used = routes
+        .iter()
+        .position(|route| route.pointer("/name") == Some(&json!(ROUTE)))
+        .map(|index| routes.remove(index))
+        .ok_or("envoy/demo.yaml has no route `gpt` any more: look at benches/load/patch.rs")?;
+    for index in 0..ROUTES.saturating_sub(routes.len() + 1) {
+        routes.insert(index, other_route(index));
+    }
+    routes.push(used);
+    Ok(())
+}
+
+/// A route for others: mostly model names, some patterns, some that look at a header too.
+fn other_route(index: usize) -> Value {
+    let condition = match index % 4 {
+        0 | 1 => json!({"model": format!("team-{index}-smart")}),
+        2 => json!({"model": format!("family-{index}-*")}),
+        _ => json!({"model": "gpt-*", "headers": {"x-tenant": format!("tenant-{index}")}}),
+    };
+    json!({
+        "name": format!("route-{index}"),
+        "match": condition,
+        "targets": [{"backend": CLUSTER, "model": "gpt-5.5"}],
+    })
+}
+
+fn is_wasm(filter: &Value) -> bool {
+    let kind = filter
+        .pointer("/typed_config/@type")
+        .and_then(Value::as_str);
+    kind.is_some_and(|kind| kind.ends_with(".wasm.v3.Wasm"))
+}
+
+/// Waits for the whole body, up to the limit of the others.
+fn buffer() -> Value {
+    json!({
+        "name": "envoy.filters.http.buffer",
+        "typed_config": {
+            "@type": "type.googleapis.com/envoy.extensions.filters.http.buffer.v3.Buffer",
+            "max_request_bytes": 16_777_216,
+        },
+    })
+}
+
+fn codec() -> Value {
+    json!({
+        "name": "envoy.filters.http.upstream_codec",
+        "typed_config": {
+            "@type": "type.googleapis.com/envoy.extensions.filters.http.upstream_codec.v3.UpstreamCodec",
+        },
+    })
+}
+
+fn options(cluster: &mut Value) -> Outcome<&mut Value> {
+    let pointer = format!("/typed_extension_protocol_options/{HTTP_OPTIONS}");
+    at(cluster, &pointer)
+}
+
+fn set_new(cluster: &mut Value, key: &str, value: Value) -> Outcome<()> {
+    options(cluster)?
+        .as_object_mut()
+        .ok_or("a cluster has no HTTP options")?
+        .insert(key.to_owned(), value);
+    Ok(())
+}
+
+/// Every `filename` that names a module.
+fn replace_file(value: &mut Value, with: &str) {
+    match value {
+        Value::Object(fields) => {
+            for (key, value) in fields {
+                let is_module =
+                    key == "filename" && value.as_str().is_some_and(|file| file.ends_with(".wasm"));
+                if is_module {
+                    *value = json!(with);
+                } else {
+                    replace_file(value, with);
+                }
+            }
+        }
+        Value::Array(items) => {
+            for item in items {
+                replace_file(item, with);
+            }
+        }
+        _ => {}
+    }
+}
+
+fn at<'a>(value: &'a mut Value, pointer: &str) -> Outcome<&'a mut Value> {
+    value.pointer_mut(pointer).ok_or_else(|| {
+        format!("envoy/demo.yaml has no {pointer} any more: look at benches/load/patch.rs").into()
+    })
+}
+
+fn set(value: &mut Value, pointer: &str, to: Value) -> Outcome<()> {
+    *at(value, pointer)? = to;
+    Ok(())
+}
+
+fn list<'a>(value: &'a mut Value, pointer: &str) -> Outcome<&'a mut Vec<Value>> {
+    at(value, pointer)?
+        .as_array_mut()
+        .ok_or_else(|| format!("{pointer} in envoy/demo.yaml is no list").into())
+}

@@ -1,0 +1,109 @@
+//! Which cells there are.
+
+use crate::record::{
+    Answer, BARE, Cell, DIRECT, NO_WASM, NOOP_1, NOOP_2, ROUTER, ROUTER_100, tables,
+};
+use crate::{Outcome, requests};
+
+/// So many streams at once make a few thousand events per second, which leaves a CPU idle most of the time.
+const STREAMS: u32 = 128;
+
+const ALL: [&str; 6] = [DIRECT, BARE, NO_WASM, NOOP_1, NOOP_2, ROUTER];
+const SOME: [&str; 4] = [BARE, NOOP_1, NOOP_2, ROUTER];
+const TWO: [&str; 2] = [BARE, ROUTER];
+
+/// The bodies that are sent to all variants, and whether to the one with many routes too: what routes cost does not
+/// depend on the body.
+const BODIES: [(&str, &str, bool); 6] = [
+    ("chat-1k", "1 KB chat", true),
+    ("agent-30k", "30 KB agent turn", true),
+    ("escapes-100k", "100 KB of JSON in JSON", false),
+    ("conversation-1m", "1 MB conversation", false),
+    (
+        "conversation-1m-model-last",
+        "1 MB conversation, model last",
+        false,
+    ),
+    ("image-1m", "1 MB image", false),
+];
+
+/// In the order in which they are measured. A smoke test leaves most out that differ in the number of connections only.
+pub(crate) fn cells(quick: bool) -> Outcome<Vec<Cell>> {
+    let mut cells = Vec::new();
+    for (body, title, many_routes) in BODIES {
+        for connections in [1, 32] {
+            if quick && connections == 1 && body != "chat-1k" {
+                continue;
+            }
+            let mut variants = ALL.to_vec();
+            if many_routes {
+                variants.push(ROUTER_100);
+            }
+            cells.push(cell(body, title, Answer::Whole, connections, &variants)?);
+        }
+    }
+    cells.push(cell("chat-1k", "1 KB chat", Answer::Fast, 32, &ALL)?);
+    cells.push(cell("chat-1k", "1 KB chat", Answer::Paced, STREAMS, &SOME)?);
+    for (body, title) in [
+        ("chat-1k-renamed", "1 KB chat, model renamed"),
+        (
+            "conversation-1m-model-last-renamed",
+            "1 MB conversation, model last and renamed",
+        ),
+    ] {
+        cells.push(cell(body, title, Answer::Whole, 32, &TWO)?);
+    }
+    Ok(cells)
+}
+
+/// The cells in which other gateways stand beside ours.
+pub(crate) fn peer_cells(peers: &[String]) -> Outcome<Vec<Cell>> {
+    let mut variants = TWO.to_vec();
+    variants.extend(peers.iter().map(String::as_str));
+    let mut cells = Vec::new();
+    for (id, connections) in [(tables::PEERS_1, 1), (tables::PEERS_32, 32)] {
+        let cell = cell(
+            "chat-1k",
+            "1 KB chat",
+            Answer::Whole,
+            connections,
+            &variants,
+        )?;
+        cells.push(Cell {
+            id: id.to_owned(),
+            ..cell
+        });
+    }
+    Ok(cells)
+}
+
+fn cell(
+    body: &str,
+    title: &str,
+    answer: Answer,
+    connections: u32,
+    variants: &[&str],
+) -> Outcome<Cell> {
+    let id = match answer {
+        Answer::Whole => format!("{body}-{connections}"),
+        _ => format!("{body}-{}-{connections}", requests::name(answer)),
+    };
+    Ok(Cell {
+        id,
+        body: body.to_owned(),
+        title: title.to_owned(),
+        bytes: requests::body(body, answer)?.len(),
+        answer,
+        connections,
+        variants: variants.iter().map(|&variant| variant.to_owned()).collect(),
+    })
+}
+
+/// For so long is each variant asked in this cell.
+pub(crate) fn seconds(cell: &Cell, seconds: u64) -> u64 {
+    match cell.answer {
+        // One such answer takes 1.3 s.
+        Answer::Paced => seconds.saturating_mul(2).max(3),
+        _ => seconds,
+    }
+}

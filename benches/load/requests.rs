@@ -1,0 +1,96 @@
+//! What is sent: the shared bodies, what is changed about them for some cells, and headers as SDKs send them.
+
+use crate::record::Answer;
+use crate::{Outcome, bodies};
+
+/// Served under its own name, by the prefix route `gpt-*` of envoy/demo.yaml.
+const MODEL: &str = "gpt-5.5";
+
+/// One that envoy/demo.yaml sends to its backend under another name.
+const RENAMED: &str = "llama-3.1-8b";
+
+const MODEL_LAST: &str = "-model-last";
+const RENAMED_END: &str = "-renamed";
+
+/// Its path in either API.
+pub(crate) const PATH: &str = "/v1/chat/completions";
+
+/// One of the shared bodies by its name, or changed as the end of the name tells.
+pub(crate) fn body(name: &str, answer: Answer) -> Outcome<Vec<u8>> {
+    match name.strip_suffix(RENAMED_END) {
+        Some(name) => body_for(name, answer, RENAMED),
+        None => body_for(name, answer, MODEL),
+    }
+}
+
+/// For this model.
+pub(crate) fn body_for(name: &str, answer: Answer, model: &str) -> Outcome<Vec<u8>> {
+    let (name, is_last) = match name.strip_suffix(MODEL_LAST) {
+        Some(name) => (name, true),
+        None => (name, false),
+    };
+    let body = bodies::all(model)
+        .into_iter()
+        .find(|(known, _)| *known == name)
+        .map(|(_, body)| body)
+        .ok_or_else(|| format!("there is no body {name}"))?;
+    let body = with_stream(String::from_utf8(body)?, answer.is_streamed());
+    let body = if is_last { model_last(&body)? } else { body };
+    Ok(body.into_bytes())
+}
+
+/// A client that asks for a stream gets one, and one that does not gets none.
+fn with_stream(mut body: String, wanted: bool) -> String {
+    let (from, to) = if wanted {
+        (r#""stream":false"#, r#""stream":true"#)
+    } else {
+        (r#""stream":true"#, r#""stream":false"#)
+    };
+    if let Some(at) = body.rfind(from) {
+        body.replace_range(at..at + from.len(), to);
+    }
+    body
+}
+
+/// As clients write it that sort their fields.
+fn model_last(body: &str) -> Outcome<String> {
+    let rest = body
+        .strip_prefix('{')
+        .and_then(|rest| rest.strip_suffix('}'));
+    let moved = rest
+        .and_then(|rest| rest.split_once(','))
+        .filter(|(first, _)| first.starts_with(r#""model":"#))
+        .map(|(first, others)| format!("{{{others},{first}}}"));
+    moved.ok_or_else(|| "a body does not begin with its model".into())
+}
+
+/// Those of OpenAI's Python SDK, and what the mock backend is to answer.
+pub(crate) fn headers(answer: Answer) -> Vec<(String, String)> {
+    [
+        ("accept", "application/json"),
+        ("content-type", "application/json"),
+        ("user-agent", "OpenAI/Python 2.8.1"),
+        ("x-stainless-lang", "python"),
+        ("x-stainless-package-version", "2.8.1"),
+        ("x-stainless-os", "Linux"),
+        ("x-stainless-arch", "x64"),
+        ("x-stainless-runtime", "CPython"),
+        ("x-stainless-runtime-version", "3.13.9"),
+        ("x-stainless-async", "false"),
+        ("x-stainless-retry-count", "0"),
+        ("authorization", "Bearer a-client-s-key-not-a-secret"),
+        ("x-bench-answer", name(answer)),
+    ]
+    .map(|(name, value)| (name.to_owned(), value.to_owned()))
+    .into()
+}
+
+/// What tells the mock backend which answer is wanted.
+pub(crate) fn name(answer: Answer) -> &'static str {
+    match answer {
+        Answer::Whole => "whole",
+        Answer::Fast => "fast",
+        Answer::Paced => "paced",
+        Answer::First => "first",
+    }
+}

@@ -1,0 +1,67 @@
+//! The allocations of the core, from a request's headers to its first attempt. What the SDK allocates around each
+//! host call is not among them, and neither is what the host allocates.
+
+use allocation_counter::{AllocationInfo, measure, opt_out};
+use llm_router::attempt::{CurrentHeaders, Plan, begin};
+use llm_router::config::Document;
+use llm_router::request::Headers;
+use llm_router::routing::{Arrival, arrive};
+
+use super::exchange::{Scenario, body, document, request_headers};
+
+/// Those of the router role, and those of the first attempt.
+pub(crate) fn allocations(scenario: &Scenario) -> (AllocationInfo, AllocationInfo) {
+    allocations_with(scenario, 0)
+}
+
+/// With some headers more.
+pub(crate) fn allocations_with(
+    scenario: &Scenario,
+    more_headers: usize,
+) -> (AllocationInfo, AllocationInfo) {
+    let document = Document::load(document(scenario.routes).as_bytes()).unwrap();
+    let body = body(scenario.body, scenario.model);
+    let mut headers = request_headers(body.len());
+    for number in 0..more_headers {
+        headers.push((format!("x-more-{number}"), b"a value".to_vec()));
+    }
+    let current = Envoy(headers.clone());
+    let headers = Headers::new(headers);
+    let mut left = None;
+    let router = measure(|| {
+        let Arrival::AwaitBody(pending) = arrive(&document, headers) else {
+            return;
+        };
+        left = pending
+            .route(&document, &body, 0)
+            .ok()
+            .map(|routed| (routed.plan, routed.cluster));
+    });
+    let (plan, cluster) = left.unwrap();
+    let mut begun = false;
+    let attempt = measure(|| {
+        begun = Plan::decode(&plan).is_some_and(|plan| begin(plan, &cluster, &current).is_ok());
+    });
+    assert!(begun);
+    (router, attempt)
+}
+
+/// What the SDK allocates for them is not the core's.
+struct Envoy(Vec<(String, Vec<u8>)>);
+
+impl CurrentHeaders for Envoy {
+    fn all(&self) -> Vec<(String, Vec<u8>)> {
+        let mut all = Vec::new();
+        opt_out(|| all.clone_from(&self.0));
+        all
+    }
+
+    fn value(&self, name: &str) -> Option<Vec<u8>> {
+        let mut value = None;
+        opt_out(|| {
+            let header = self.0.iter().find(|(known, _)| known == name);
+            value = header.map(|(_, value)| value.clone());
+        });
+        value
+    }
+}

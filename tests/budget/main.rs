@@ -1,0 +1,196 @@
+//! What a request costs, in numbers that are the same on every machine: host calls, allocations, instructions, copies.
+//!
+//! The real module runs in an interpreter behind a host that plays one exchange as Envoy does, and checks what comes of
+//! it. `make test` runs this; by itself it needs `LLM_ROUTER_WASM`. The budgets, and how to change them, are in
+//! benches/budgets.yaml.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "a test fails by panicking"
+)]
+
+#[path = "../../benches/bodies/mod.rs"]
+mod bodies;
+mod budgets;
+mod core;
+mod exchange;
+mod host;
+mod module;
+
+use std::collections::BTreeMap;
+
+use budgets::Budgets;
+use exchange::{Scenario, play};
+use module::Callback;
+
+/// The plain path: one target, which gets the model that the client asked for.
+const PLAIN: Scenario = Scenario {
+    name: "plain",
+    routes: 3,
+    body: "chat-1k",
+    model: "gpt-5.5",
+    attempts: &[("openai", "gpt-5.5", 200)],
+};
+
+/// Two targets and a name of the gateway's own; the first target answers.
+const RENAMED: Scenario = Scenario {
+    name: "renamed",
+    model: "smart",
+    ..PLAIN
+};
+
+/// The same, but the first target fails.
+const FALLBACK: Scenario = Scenario {
+    name: "fallback",
+    attempts: &[
+        ("openai", "gpt-5.5", 503),
+        ("local", "meta-llama/Llama-3.1-8B-Instruct", 200),
+    ],
+    ..RENAMED
+};
+
+const SCENARIOS: [Scenario; 3] = [PLAIN, RENAMED, FALLBACK];
+
+#[test]
+fn host_calls() {
+    let budgets = Budgets::load();
+    let known: Vec<&str> = budgets.host_calls.keys().map(String::as_str).collect();
+    let mut played: Vec<&str> = SCENARIOS.iter().map(|scenario| scenario.name).collect();
+    played.sort_unstable();
+    assert_eq!(known, played, "scenarios in benches/budgets.yaml");
+    for scenario in &SCENARIOS {
+        let (callbacks, list) = play(scenario);
+        budgets.check_host_calls(scenario.name, &budgets::count(&callbacks), &list);
+    }
+}
+
+/// Holds for every document and body, so it is no number in a file.
+#[test]
+fn bodies_are_read_once_and_nothing_is_shared() {
+    for scenario in &SCENARIOS {
+        for body in ["chat-1k", "agent-30k", "escapes-100k"] {
+            let (callbacks, list) = play(&Scenario { body, ..*scenario });
+            let reads = |role: &str| {
+                let calls = callbacks.iter().filter(|callback| callback.role == role);
+                calls
+                    .flat_map(|callback| &callback.calls)
+                    .filter(|call| host::reads_request_body(call))
+                    .count()
+            };
+            assert!(
+                reads("router") <= 1,
+                "more than one copy of the body: {list}"
+            );
+            assert_eq!(reads("attempt_1"), 0, "a copy of the body: {list}");
+            let mut calls = callbacks.iter().flat_map(|callback| &callback.calls);
+            assert!(
+                !calls.any(|call| call.name.contains("_shared_")),
+                "shared data: {list}"
+            );
+        }
+    }
+}
+
+/// What a streamed answer costs per event, beside what Envoy itself does.
+#[test]
+fn events_of_an_answer_cause_no_host_call() {
+    for scenario in &SCENARIOS {
+        let (callbacks, list) = play(scenario);
+        let mut chunks = callbacks
+            .iter()
+            .filter(|callback| callback.name == "proxy_on_response_body");
+        assert!(chunks.all(|callback| callback.calls.is_empty()), "{list}");
+    }
+}
+
+#[test]
+fn headers_cause_no_allocation_each() {
+    for scenario in &SCENARIOS {
+        let count = |more_headers| {
+            let (router, attempt) = core::allocations_with(scenario, more_headers);
+            router.count_total + attempt.count_total
+        };
+        // A buffer may have to grow a few times more.
+        let (few, many) = (count(0), count(100));
+        assert!(
+            many <= few + 5,
+            "{}: {few}, and {many} with 100 headers more",
+            scenario.name
+        );
+    }
+}
+
+#[test]
+fn limits() {
+    let mut measured = BTreeMap::new();
+    let mut lists = Vec::new();
+    for scenario in &SCENARIOS {
+        let (callbacks, list) = play(scenario);
+        let name = scenario.name;
+        let calls = || callbacks.iter().flat_map(|callback| &callback.calls);
+        let sum = |count: fn(&host::Call) -> usize| calls().map(count).sum::<usize>() as u64;
+        let (router, attempt) = core::allocations(scenario);
+        measured.extend([
+            (
+                format!("{name}/host_allocations"),
+                sum(|call| call.allocates.into()),
+            ),
+            (
+                format!("{name}/bytes_into_module"),
+                sum(|call| call.bytes_in),
+            ),
+            (
+                format!("{name}/bytes_out_of_module"),
+                sum(|call| call.bytes_out),
+            ),
+            (
+                format!("{name}/fuel_of_exchange"),
+                fuel(&callbacks, |_| true),
+            ),
+            (
+                format!("{name}/core_allocations_router"),
+                router.count_total,
+            ),
+            (
+                format!("{name}/core_allocations_attempt_1"),
+                attempt.count_total,
+            ),
+        ]);
+        lists.push(list);
+    }
+    for (name, routes, body) in [
+        ("fuel_of_decision/chat-1k/3_routes", 3, "chat-1k"),
+        ("fuel_of_decision/chat-1k/100_routes", 100, "chat-1k"),
+        ("fuel_of_decision/agent-30k/3_routes", 3, "agent-30k"),
+    ] {
+        let (callbacks, list) = play(&Scenario {
+            name,
+            routes,
+            body,
+            ..PLAIN
+        });
+        // The request headers are read in a callback of their own; this one scans, decides and writes the effects.
+        let decides = |callback: &Callback| {
+            callback.role == "router" && callback.name == "proxy_on_request_body"
+        };
+        measured.insert(name.to_owned(), fuel(&callbacks, decides));
+        lists.push(list);
+    }
+    let (callbacks, _) = play(&PLAIN);
+    let first = |callback: &&Callback| callback.name == "proxy_on_response_body";
+    let both_roles: u64 = callbacks
+        .iter()
+        .filter(first)
+        .take(2)
+        .map(|callback| callback.fuel)
+        .sum();
+    measured.insert("fuel_of_event".to_owned(), both_roles);
+    Budgets::load().check_limits(&measured, &lists.join("\n\n"));
+}
+
+fn fuel(callbacks: &[Callback], which: impl Fn(&Callback) -> bool) -> u64 {
+    let those = callbacks.iter().filter(|callback| which(callback));
+    those.map(|callback| callback.fuel).sum()
+}
