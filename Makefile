@@ -153,10 +153,10 @@ $(PYTHON_STAMP): tests/sdk/requirements.txt
 	@touch $(PYTHON_DIR).new/.installed
 	@rm -rf $(PYTHON_DIR) && mv $(PYTHON_DIR).new $(PYTHON_DIR)
 
-# wrk has to be there; the numbers are worth something only where nothing else runs.
+# wrk has to be there; the numbers are worth something only where nothing else runs. LOAD_ARGS: see its --help.
 NOOP_WASM := $(or $(CARGO_TARGET_DIR),target)/$(WASM_TARGET)/release/llm_router_noop.wasm
 BENCH := cargo bench $(CARGO_FLAGS) --bench load --
-BENCH_ARGS := --envoy "$(ENVOY)" --module "$(LLM_ROUTER_WASM)" --noop "$(NOOP_WASM)" $(if $(QUICK),--quick)
+BENCH_ARGS := --envoy "$(ENVOY)" --module "$(LLM_ROUTER_WASM)" --noop "$(NOOP_WASM)" $(if $(QUICK),--quick) $(LOAD_ARGS)
 
 bench: bench-tools
 	@echo '==> benchmark'
