@@ -179,6 +179,10 @@ impl CurrentHeaders for Envoy<'_> {
             .find(|(known, _)| known == name)
             .map(|(_, value)| value.clone())
     }
+
+    fn is_retry(&self) -> bool {
+        false
+    }
 }
 
 fn answered(answer: &Answer) -> Expected {

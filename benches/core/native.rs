@@ -159,6 +159,10 @@ impl CurrentHeaders for Envoy {
     fn value(&self, name: &str) -> Option<Vec<u8>> {
         self.0.values(name).next().map(<[u8]>::to_vec)
     }
+
+    fn is_retry(&self) -> bool {
+        false
+    }
 }
 
 fn exact(number: usize) -> String {

@@ -71,6 +71,8 @@ pub trait CurrentHeaders {
     fn all(&self) -> Vec<(String, Vec<u8>)>;
     /// One of them.
     fn value(&self, name: &str) -> Option<Vec<u8>>;
+    /// Whether Envoy has made an attempt at this request before.
+    fn is_retry(&self) -> bool;
 }
 
 /// What the host has to do to an attempt's request.
@@ -135,9 +137,12 @@ pub fn begin(
     let changes = attempt.changes.clone();
     let is_first = plan.next == 0;
     plan.next = plan.next.saturating_add(1);
-    let has_next = plan.attempt().is_some();
+    let mut has_next = plan.attempt().is_some();
     let headers = if is_first {
         if has_next {
+            // Beside an earlier attempt that has not ended (hedging), these headers may hold its key already. This
+            // backend may see it, being the same; no other may, so that nothing follows.
+            has_next = !current.is_retry();
             plan.headers = current.all();
         }
         HeaderWrite::Change(changes)

@@ -17,6 +17,33 @@ impl CurrentHeaders for NoHeaders {
     fn value(&self, _: &str) -> Option<Vec<u8>> {
         None
     }
+
+    fn is_retry(&self) -> bool {
+        false
+    }
+}
+
+/// Those of an attempt beside another, which was given a key.
+struct Hedged;
+
+impl CurrentHeaders for Hedged {
+    fn all(&self) -> Vec<(String, Vec<u8>)> {
+        vec![("x-odd".to_owned(), b"the key of a".to_vec())]
+    }
+
+    fn value(&self, _: &str) -> Option<Vec<u8>> {
+        None
+    }
+
+    fn is_retry(&self) -> bool {
+        true
+    }
+}
+
+#[test]
+fn headers_that_may_hold_a_key_go_no_further() {
+    let attempt = begin(Plan::decode(&plan()).unwrap(), "a", &Hedged).unwrap();
+    assert_eq!(attempt.next, None);
 }
 
 fn document() -> Document {

@@ -173,6 +173,11 @@ impl CurrentHeaders for EnvoyHeaders {
     fn value(&self, name: &str) -> Option<Vec<u8>> {
         calls::request_header(name)
     }
+
+    fn is_retry(&self) -> bool {
+        // Not known is not trusted.
+        calls::integer_property(&["upstream", "request_attempt_count"]) != Some(1)
+    }
 }
 
 fn write_headers(write: &HeaderWrite) {

@@ -64,4 +64,8 @@ impl CurrentHeaders for Envoy {
         });
         value
     }
+
+    fn is_retry(&self) -> bool {
+        false
+    }
 }

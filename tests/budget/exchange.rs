@@ -79,6 +79,9 @@ fn exchange(module: &mut Module, scenario: &Scenario, router: u32, roots: &[(&st
         );
         let (_, root) = roots.iter().find(|(name, _)| *name == backend).unwrap();
         let context = module.create_for(role, *root);
+        let count = i64::try_from(index + 1).unwrap().to_le_bytes().to_vec();
+        let count = ("upstream.request_attempt_count".to_owned(), count);
+        module.host().properties.extend([count]);
         let action = headers(module, role, "proxy_on_request_headers", context);
         assert_eq!(action, CONTINUE, "{role}");
         module.host().request_body.clone_from(&left_by_router);
