@@ -1,0 +1,48 @@
+//! What can go wrong with an attempt.
+
+macro_rules! failures {
+    ($($(#[$doc:meta])* $variant:ident $name:literal,)+) => {
+        /// Why an attempt failed. docs/fallback.md says it for users.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Failure {
+            $($(#[$doc])* $variant,)+
+        }
+
+        impl Failure {
+            /// All of them.
+            pub const ALL: &'static [Failure] = &[$(Failure::$variant,)+];
+
+            /// The stable name.
+            pub const fn name(self) -> &'static str {
+                match self { $(Failure::$variant => $name,)+ }
+            }
+        }
+    };
+}
+
+failures! {
+    /// 429, or an error that says so: too many requests or tokens, or no quota left.
+    RateLimited "rate_limited",
+    /// 500, 502 and other 5xx: something broke on the way or behind it.
+    ServerError "server_error",
+    /// 503, 504, 529: too busy, or down.
+    Unavailable "unavailable",
+    /// 401, 403: the backend does not take the gateway's key.
+    Unauthorized "unauthorized",
+    /// The prompt, or prompt and answer, do not fit the model's window.
+    ContextLength "context_length",
+    /// The backend's rules for content refuse the prompt.
+    ContentPolicy "content_policy",
+    /// Any other 4xx: the request is at fault.
+    Rejected "rejected",
+    /// No connection.
+    ConnectFailure "connect_failure",
+    /// The connection broke before an answer.
+    Reset "reset",
+    /// No answer in time.
+    NoAnswer "no_answer",
+    /// The first token did not come in time.
+    LateFirstToken "late_first_token",
+    /// The answer broke off, or fell silent, while it was held.
+    Incomplete "incomplete",
+}
