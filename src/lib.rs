@@ -29,6 +29,7 @@ pub mod attempt;
 pub mod config;
 #[cfg(all(feature = "demo", not(target_arch = "wasm32")))]
 pub mod demo;
+pub mod health;
 #[cfg(target_arch = "wasm32")]
 mod host;
 pub mod request;

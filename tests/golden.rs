@@ -4,13 +4,20 @@
 //! does between the two roles is played here as it was seen to do it: changes of headers persist from attempt to
 //! attempt, an injected key too, and each attempt begins with the body that the router role left.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use llm_router::attempt::{Adaptation, ChangeKind, CurrentHeaders, HeaderWrite, Plan, begin};
+use llm_router::attempt::{
+    Adaptation, ChangeKind, CurrentHeaders, Head, HeaderWrite, Moment, Plan, Step, begin,
+};
 use llm_router::config::{Document, Tree};
+use llm_router::health::NoMemory;
 use llm_router::request::Headers;
 use llm_router::routing::{Arrival, Routed, arrive};
 use llm_router::schema::Answer;
@@ -129,7 +136,12 @@ fn run(document: &Document, request: &Request) -> Expected {
         Arrival::Answer(answer) => return answered(&answer),
         Arrival::AwaitBody(pending) => pending,
     };
-    let routed = match pending.route(document, request.body.as_bytes(), request.random) {
+    let moment = Moment {
+        now: 0,
+        random: request.random,
+        health: &NoMemory,
+    };
+    let routed = match pending.route(document, request.body.as_bytes(), moment) {
         Ok(routed) => routed,
         Err(answer) => return answered(&answer),
     };
@@ -140,19 +152,28 @@ fn run(document: &Document, request: &Request) -> Expected {
         let mut backends = document.backends.iter();
         let backend = backends.find(|backend| backend.cluster == cluster).unwrap();
         let plan = Plan::decode(&plan).unwrap();
-        let mut adaptation = begin(plan, &backend.name, &Envoy(&headers)).unwrap();
+        let mut adaptation = begin(plan, &backend.name, &Envoy(&headers), || moment).unwrap();
         attempts.push(send(&backend.name, &mut adaptation, &mut headers, &body));
         // The cluster's credential_injector comes after our filter, and Envoy keeps what it wrote.
         headers.push((
             "x-api-key".to_owned(),
             b"a key that must not travel on".to_vec(),
         ));
-        let next_plan = adaptation.next.as_ref();
-        next = next_plan.map(|plan| (plan.cluster().to_owned(), plan.encode()));
+        // A failure after which the next target comes.
+        let head = Head {
+            status: 503,
+            end_of_stream: true,
+            header: &|_| None,
+        };
+        next = match adaptation.running.on_headers(&head, || moment) {
+            Step::Retry(Some(left)) => Some((left.cluster, left.plan)),
+            Step::Pass => None,
+            step => panic!("{step:?}"),
+        };
     }
-    // An only target is tried again where it did not answer.
-    let retries = attempts.len().saturating_sub(1).max(1);
-    assert_eq!(routed.max_retries, retries);
+    // Each target once, and two more attempts.
+    let retries = attempts.len().saturating_add(1);
+    assert_eq!(usize::try_from(routed.max_retries).unwrap(), retries);
     Expected {
         answer: None,
         route: Some(routed.route.name.clone()),

@@ -4,8 +4,9 @@ use std::fmt::Write;
 use std::hint::black_box;
 
 use criterion::{BatchSize, Criterion, Throughput};
-use llm_router::attempt::{CurrentHeaders, Plan, begin};
+use llm_router::attempt::{CurrentHeaders, Moment, Plan, begin};
 use llm_router::config::Document;
+use llm_router::health::NoMemory;
 use llm_router::request::{Edit, Headers, scan};
 use llm_router::routing::{Arrival, Subject, arrive, decide};
 use llm_router::schema::Api;
@@ -37,6 +38,12 @@ fn scanning(criterion: &mut Criterion) {
         group.finish();
     }
 }
+
+const MOMENT: Moment<'_> = Moment {
+    now: 0,
+    random: 0,
+    health: &NoMemory,
+};
 
 /// Another model's name in the body: with the name at its beginning, at its end, and by way of a `Value`.
 fn splicing(criterion: &mut Criterion) {
@@ -119,7 +126,7 @@ fn planning(criterion: &mut Criterion) {
             let Arrival::AwaitBody(pending) = arrive(&document, headers) else {
                 panic!("it is a chat completion");
             };
-            let routed = pending.route(&document, black_box(body.as_bytes()), 0);
+            let routed = pending.route(&document, black_box(body.as_bytes()), MOMENT);
             routed.unwrap_or_else(|_| panic!("it is routed")).plan
         };
         group.bench_function("route", |bencher| {
@@ -137,7 +144,7 @@ fn planning(criterion: &mut Criterion) {
         group.bench_function("begin", |bencher| {
             bencher.iter_batched(
                 || plan.clone(),
-                |plan| begin(plan, "one", &current).unwrap(),
+                |plan| begin(plan, "one", &current, || MOMENT).is_ok(),
                 BatchSize::SmallInput,
             );
         });

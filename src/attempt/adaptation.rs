@@ -1,8 +1,12 @@
 //! How an attempt's request is made of what Envoy has at that moment.
 
+use super::failure::Failure;
 use super::plan::Plan;
+use super::running::Running;
+use super::verdict::Moment;
 use super::wire::{Reader, Writer};
 use crate::request::{Edit, StreamingEdit, text};
+use crate::schema::ErrorCode;
 
 /// One change of the request's headers.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -76,14 +80,13 @@ pub trait CurrentHeaders {
 }
 
 /// What the host has to do to an attempt's request.
-#[derive(Debug)]
 pub struct Adaptation {
     /// To its headers; pseudo-headers are among them.
     pub headers: HeaderWrite,
     /// The edit of the body as it passes, if this target needs another than the router role left.
     pub body: Option<StreamingEdit>,
-    /// The plan with the next attempt, if there is one: to be written where that will look, should this one fail.
-    pub next: Option<Plan>,
+    /// What follows it to its end.
+    pub running: Running,
 }
 
 /// How the headers become this attempt's.
@@ -95,11 +98,31 @@ pub enum HeaderWrite {
     Replace(Vec<(String, Vec<u8>)>),
 }
 
-/// The attempt came out at another backend than the plan says.
+/// Why an attempt must not be made.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Mismatch {
-    /// The backend of the plan.
-    pub planned: String,
+pub enum Refusal {
+    /// It came out at another backend than this one, which the plan says.
+    Mismatch(String),
+    /// Envoy makes it although none was to follow this failure.
+    GaveUp(Failure),
+    /// The request's deadline is over.
+    DeadlineExceeded,
+}
+
+impl Refusal {
+    /// The error that the caller gets.
+    pub fn code(&self) -> ErrorCode {
+        match self {
+            Refusal::Mismatch(_) => ErrorCode::BackendMismatch,
+            Refusal::DeadlineExceeded => ErrorCode::DeadlineExceeded,
+            Refusal::GaveUp(failure) => match failure {
+                Failure::ConnectFailure => ErrorCode::UpstreamUnreachable,
+                Failure::NoAnswer | Failure::LateFirstToken => ErrorCode::UpstreamTimeout,
+                Failure::Incomplete => ErrorCode::UpstreamIncomplete,
+                _ => ErrorCode::UpstreamReset,
+            },
+        }
+    }
 }
 
 /// What Envoy itself writes anew for each attempt, and should stay as it is then.
@@ -117,32 +140,46 @@ const CONTENT_LENGTH: &str = "content-length";
 /// Begins the plan's next attempt, on the cluster of this backend.
 ///
 /// # Errors
-/// If the plan's next attempt is not for this backend: then nothing must be sent, because the request would carry
-/// another backend's model, path and headers, and this one's key.
-pub fn begin(
+/// If nothing must be sent. At another backend than the plan's, because the request would carry that one's model, path
+/// and headers, and this one's key.
+pub fn begin<'m>(
     mut plan: Plan,
     backend: &str,
     current: &impl CurrentHeaders,
-) -> Result<Adaptation, Mismatch> {
-    let Some(attempt) = plan.attempt().filter(|attempt| attempt.backend == backend) else {
-        let planned = plan.attempt().map(|attempt| attempt.backend.clone());
-        return Err(Mismatch {
-            planned: planned.unwrap_or_default(),
-        });
+    moment: impl FnOnce() -> Moment<'m>,
+) -> Result<Adaptation, Refusal> {
+    let mut now = plan.made_at();
+    // The first attempt begins when the plan is made, and what time it is is a host call.
+    if !plan.failed.is_empty() {
+        let moment = moment();
+        now = moment.now;
+        plan.tell_last(moment);
+    }
+    if plan.gave_up {
+        let last = plan.failed.last();
+        return Err(Refusal::GaveUp(
+            last.map_or(Failure::Reset, |last| last.failure),
+        ));
+    }
+    let Some(target) = plan.target().filter(|target| target.backend == backend) else {
+        let planned = plan.target().map(|target| target.backend.clone());
+        return Err(Refusal::Mismatch(planned.unwrap_or_default()));
     };
-    let edit = (attempt.model != plan.body.model).then(|| Edit {
+    if now >= plan.deadline_at {
+        return Err(Refusal::DeadlineExceeded);
+    }
+    let edit = (target.model != plan.body.model).then(|| Edit {
         span: plan.body.model_span.clone(),
-        with: text::encode(&attempt.model),
+        with: text::encode(&target.model),
     });
-    let changes = attempt.changes.clone();
-    let is_first = plan.next == 0;
-    plan.next = plan.next.saturating_add(1);
-    let mut has_next = plan.attempt().is_some();
-    let headers = if is_first {
-        if has_next {
-            // Beside an earlier attempt that has not ended (hedging), these headers may hold its key already. This
-            // backend may see it, being the same; no other may, so that nothing follows.
-            has_next = !current.is_retry();
+    let headers = if plan.failed.is_empty() || plan.targets.len() < 2 {
+        let changes = target.changes.clone();
+        if plan.targets.len() > 1 && plan.has_budget() {
+            if current.is_retry() {
+                // Beside an earlier attempt that has not ended (hedging), these headers may hold its key already. This
+                // backend may see it, being the same; no other may, so that nothing follows.
+                plan.policy.max_attempts = 1;
+            }
             plan.headers = current.all();
         }
         HeaderWrite::Change(changes)
@@ -151,12 +188,12 @@ pub fn begin(
         let length = edit
             .as_ref()
             .map_or(length, |edit| edit.length_after(length));
-        HeaderWrite::Replace(rebuilt(&plan.headers, &changes, length, current))
+        HeaderWrite::Replace(rebuilt(&plan.headers, &target.changes, length, current))
     };
     Ok(Adaptation {
         headers,
         body: edit.map(StreamingEdit::new),
-        next: has_next.then_some(plan),
+        running: Running::new(plan, now),
     })
 }
 

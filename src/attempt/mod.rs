@@ -1,17 +1,23 @@
-//! One try at one target: the plan that it belongs to, how the request is adapted, and the verdict on its answer.
+//! One try at one target: the plan that it belongs to, how the request is adapted, what is done with its answer, and what
+//! follows from its failure.
 
 mod adaptation;
 mod failure;
 mod plan;
+mod policy;
+mod running;
 mod verdict;
 mod wire;
 
 pub use adaptation::{
-    Adaptation, ChangeKind, CurrentHeaders, HeaderChange, HeaderWrite, Mismatch, begin,
+    Adaptation, ChangeKind, CurrentHeaders, HeaderChange, HeaderWrite, Refusal, begin,
 };
 pub use failure::Failure;
 pub use plan::Plan;
-pub use verdict::{Verdict, judge};
+pub(crate) use plan::Terms;
+pub use policy::{Action, Cooldown, Hold, Policy, Row};
+pub use running::{Body, Head, Left, Running, Step};
+pub use verdict::{Moment, Verdict};
 
 #[cfg(test)]
 mod tests;

@@ -11,24 +11,40 @@
 use std::ops::Range;
 
 use super::adaptation::HeaderChange;
+use super::failure::Failure;
+use super::policy::{Hold, Policy, read_cooldown, write_cooldown};
 use super::wire::{Reader, Writer};
 use crate::config::{Backend, CREDENTIAL_HEADERS};
+use crate::health::{CooldownPolicy, TargetKey};
 use crate::request::{Edit, Headers, View, text};
-use crate::routing::{Candidate, Decision};
+use crate::routing::Candidate;
 use crate::schema::{Api, Schema, without_credentials};
 
 pub(super) const PATH: &str = ":path";
 pub(super) const AUTHORITY: &str = ":authority";
+const ACCEPT_ENCODING: &str = "accept-encoding";
 
-/// The attempts of one request, and how far it has come.
+/// The targets of one request, what has been tried, and what is next.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Plan {
-    /// Which attempt is next, from 0 on.
+    /// The target of the attempt that is next, or under way.
     pub(super) next: u8,
+    /// Whether there is none: what Envoy begins nevertheless is refused.
+    pub(super) gave_up: bool,
     pub(super) api: Api,
+    /// Whether a streamed answer was asked for.
+    pub(super) stream: bool,
     pub(super) body: Body,
-    pub(super) attempts: Vec<PlannedAttempt>,
-    /// The headers that the first attempt found; empty before, and where there is no later attempt.
+    /// Unix time in milliseconds by which the first byte of an answer has to go to the client.
+    pub(super) deadline_at: u64,
+    /// Its `hold` and `max_attempts` are settled.
+    pub(super) policy: Policy,
+    /// `None`: cooldowns are off.
+    pub(super) cooldown: Option<CooldownPolicy>,
+    pub(super) targets: Vec<PlannedTarget>,
+    /// The attempts that failed, in order.
+    pub(super) failed: Vec<FailedAttempt>,
+    /// The headers that the first attempt found; empty before, and where there is only one target.
     pub(super) headers: Vec<(String, Vec<u8>)>,
 }
 
@@ -42,28 +58,60 @@ pub(super) struct Body {
     pub(super) length: usize,
 }
 
-/// One attempt and all that it changes.
+/// One target and all that an attempt at it changes.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct PlannedAttempt {
+pub(super) struct PlannedTarget {
     /// The target's backend.
     pub(super) backend: String,
     pub(super) cluster: String,
     pub(super) model: String,
+    pub(super) key: TargetKey,
+    /// Whether something is known against it, which a success takes back.
+    pub(super) ailing: bool,
+    /// Tokens; 0: not known.
+    pub(super) context_window: u32,
     /// What distinguishes its headers from those that the router role left.
     pub(super) changes: Vec<HeaderChange>,
 }
 
+/// An attempt that failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct FailedAttempt {
+    pub(super) target: u8,
+    pub(super) failure: Failure,
+    /// When it was begun, in Unix milliseconds.
+    pub(super) sent_ms: u64,
+    /// Whether the target's health has been told. One that ended without an answer may have been ended by the client:
+    /// only what follows shows that it was not.
+    pub(super) told: bool,
+}
+
+/// What a plan is made of, beside the request.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Terms<'a> {
+    pub(crate) policy: &'a Policy,
+    pub(crate) cooldown: Option<&'a CooldownPolicy>,
+    /// Unix time in milliseconds.
+    pub(crate) now: u64,
+    /// A deadline of the caller's, which can only be shorter than the route's.
+    pub(crate) deadline_ms: Option<u32>,
+    /// Whether there is one attempt and no more.
+    pub(crate) no_fallback: bool,
+}
+
 impl Plan {
-    /// Makes the plan of a decision, and the edit that makes the body what the first target needs.
+    /// Makes the plan of some candidates in the order in which they are tried, and the edit that makes the body what
+    /// the first of them needs. The flag of a candidate says that something is known against it.
     pub(crate) fn make(
         api: Api,
         headers: &Headers,
         query: &str,
         view: &View,
-        decision: &Decision<'_, '_>,
+        candidates: &[(Candidate<'_>, bool)],
         body_length: usize,
+        terms: Terms<'_>,
     ) -> (Plan, Option<Edit>) {
-        let first = decision.plan.first().map_or("", |first| first.model);
+        let first = candidates.first().map_or("", |(first, _)| first.model);
         let edit = (first != view.model).then(|| Edit {
             span: view.model_span.clone(),
             with: text::encode(first),
@@ -71,8 +119,12 @@ impl Plan {
         let model_end = edit.as_ref().map_or(view.model_span.end, |edit| {
             edit.span.start.saturating_add(edit.with.len())
         });
+        let policy = settle(terms, candidates.len());
+        // What cannot be read cannot be judged, and clients ask for gzip without being asked.
+        let plain =
+            (policy.hold != Some(Hold::None) || view.stream) && headers.contains(ACCEPT_ENCODING);
         let clean_query = without_credentials(query);
-        let attempt = |candidate: &Candidate<'_>| {
+        let target = |(candidate, ailing): &(Candidate<'_>, bool)| {
             let backend = candidate.backend;
             let query = if backend.forward_client_credentials {
                 query
@@ -80,17 +132,25 @@ impl Plan {
                 &clean_query
             };
             let path = backend.path.fill(api, candidate.model, query);
-            PlannedAttempt {
+            let mut changes = changes(backend, &path, headers);
+            if plain {
+                changes.push(HeaderChange::set(ACCEPT_ENCODING, b"identity"));
+            }
+            PlannedTarget {
                 backend: backend.name.clone(),
                 cluster: backend.cluster.clone(),
                 model: candidate.model.to_owned(),
-                changes: changes(backend, &path, headers),
+                key: candidate.key,
+                ailing: *ailing,
+                context_window: candidate.context_window,
+                changes,
             }
         };
-        let attempts: Vec<PlannedAttempt> = decision.plan.iter().map(attempt).collect();
         let plan = Plan {
             next: 0,
+            gave_up: false,
             api,
+            stream: view.stream,
             body: Body {
                 model: first.to_owned(),
                 model_span: view.model_span.start..model_end,
@@ -98,10 +158,20 @@ impl Plan {
                     .as_ref()
                     .map_or(body_length, |edit| edit.length_after(body_length)),
             },
-            attempts,
+            deadline_at: terms.now.saturating_add(policy.deadline_ms.into()),
+            policy,
+            cooldown: terms.cooldown.cloned(),
+            targets: candidates.iter().map(target).collect(),
+            failed: Vec::new(),
             headers: Vec::new(),
         };
         (plan, edit)
+    }
+
+    /// When it was made, in Unix milliseconds.
+    pub(super) fn made_at(&self) -> u64 {
+        let deadline_ms = u64::from(self.policy.deadline_ms);
+        self.deadline_at.saturating_sub(deadline_ms)
     }
 
     /// The length of the body as the router role leaves it.
@@ -109,22 +179,42 @@ impl Plan {
         self.body.length
     }
 
-    /// How often Envoy may try again. An only target is tried a second time where it did not answer (its answers are
-    /// never marked for retry): a connection that a backend closes just as it is used is no reason to fail where nobody
-    /// else can answer.
-    pub(crate) fn max_retries(&self) -> usize {
-        self.attempts.len().saturating_sub(1).max(1)
+    /// When the first byte of an answer has to go to the client, in Unix milliseconds.
+    pub(crate) fn deadline_at(&self) -> u64 {
+        self.deadline_at
+    }
+
+    /// How often Envoy may try again.
+    pub(crate) fn max_retries(&self) -> u32 {
+        self.policy.max_attempts.saturating_sub(1)
+    }
+
+    /// How long Envoy may wait for what an attempt passes on, in milliseconds.
+    pub(crate) fn attempt_timeout_ms(&self) -> u32 {
+        let first_token = self.policy.first_token_timeout_ms;
+        let limit = self.policy.attempt_timeout_ms;
+        // Until the first token nothing is passed on, so that the two are one.
+        if self.stream && first_token > 0 && self.policy.hold == Some(Hold::FirstToken) {
+            limit.min(first_token)
+        } else {
+            limit
+        }
     }
 
     /// The cluster of the next attempt.
     pub fn cluster(&self) -> &str {
-        self.attempt()
-            .map_or("", |attempt| attempt.cluster.as_str())
+        self.target().map_or("", |target| target.cluster.as_str())
     }
 
-    /// The next attempt.
-    pub(super) fn attempt(&self) -> Option<&PlannedAttempt> {
-        self.attempts.get(usize::from(self.next))
+    /// The target of the next attempt.
+    pub(super) fn target(&self) -> Option<&PlannedTarget> {
+        self.targets.get(usize::from(self.next))
+    }
+
+    /// Whether one more attempt after the next one is within the budget.
+    pub(super) fn has_budget(&self) -> bool {
+        let made = u32::try_from(self.failed.len()).unwrap_or(u32::MAX);
+        made.saturating_add(1) < self.policy.max_attempts
     }
 
     /// The dialect of the caller.
@@ -132,21 +222,59 @@ impl Plan {
         self.api.schema()
     }
 
+    /// What response headers tell of it. `answered`: by a backend.
+    pub fn report(&self, answered: bool) -> Vec<(&'static str, String)> {
+        let mut report = Vec::new();
+        if let Some(target) = self.target().filter(|_| answered) {
+            report.push(("x-llm-router-backend", target.backend.clone()));
+            report.push(("x-llm-router-model", target.model.clone()));
+        }
+        let made = self.failed.len().saturating_add(usize::from(answered));
+        report.push(("x-llm-router-attempts", made.to_string()));
+        let failures = self.failed.iter().filter_map(|failed| {
+            let target = self.targets.get(usize::from(failed.target))?;
+            Some(format!("{}={}", target.backend, failed.failure.name()))
+        });
+        let failures: Vec<String> = failures.collect();
+        if !failures.is_empty() {
+            report.push(("x-llm-router-failures", failures.join(", ")));
+        }
+        report
+    }
+
     /// As bytes for filter state.
     pub fn encode(&self) -> Vec<u8> {
         let mut out = Writer::default();
         out.byte(self.next);
+        out.byte(self.gave_up.into());
         let api = Api::ALL.iter().position(|api| *api == self.api);
         out.length(api.unwrap_or(0));
+        out.byte(self.stream.into());
         out.bytes(self.body.model.as_bytes());
         out.length(self.body.model_span.start);
         out.length(self.body.model_span.end);
         out.length(self.body.length);
-        out.list(&self.attempts, |out, attempt| {
-            out.bytes(attempt.backend.as_bytes());
-            out.bytes(attempt.cluster.as_bytes());
-            out.bytes(attempt.model.as_bytes());
-            out.list(&attempt.changes, |out, change| change.write(out));
+        out.long(self.deadline_at);
+        self.policy.write(&mut out);
+        out.byte(self.cooldown.is_some().into());
+        if let Some(cooldown) = &self.cooldown {
+            write_cooldown(cooldown, &mut out);
+        }
+        out.list(&self.targets, |out, target| {
+            out.bytes(target.backend.as_bytes());
+            out.bytes(target.cluster.as_bytes());
+            out.bytes(target.model.as_bytes());
+            out.long(target.key.bits());
+            out.byte(target.ailing.into());
+            out.number(target.context_window);
+            out.list(&target.changes, |out, change| change.write(out));
+        });
+        out.list(&self.failed, |out, failed| {
+            out.byte(failed.target);
+            let failure = Failure::ALL.iter().position(|one| *one == failed.failure);
+            out.length(failure.unwrap_or(0));
+            out.long(failed.sent_ms);
+            out.byte(failed.told.into());
         });
         out.list(&self.headers, |out, (name, value)| {
             out.bytes(name.as_bytes());
@@ -160,24 +288,63 @@ impl Plan {
         let mut from = Reader(bytes);
         let plan = Plan {
             next: from.byte()?,
+            gave_up: from.byte()? != 0,
             api: *Api::ALL.get(from.length()?)?,
+            stream: from.byte()? != 0,
             body: Body {
                 model: from.text()?,
                 model_span: from.length()?..from.length()?,
                 length: from.length()?,
             },
-            attempts: from.list(|from| {
-                Some(PlannedAttempt {
+            deadline_at: from.long()?,
+            policy: Policy::read(&mut from)?,
+            cooldown: match from.byte()? {
+                0 => None,
+                _ => Some(read_cooldown(&mut from)?),
+            },
+            targets: from.list(|from| {
+                Some(PlannedTarget {
                     backend: from.text()?,
                     cluster: from.text()?,
                     model: from.text()?,
+                    key: TargetKey::from_bits(from.long()?),
+                    ailing: from.byte()? != 0,
+                    context_window: from.number()?,
                     changes: from.list(HeaderChange::read)?,
+                })
+            })?,
+            failed: from.list(|from| {
+                Some(FailedAttempt {
+                    target: from.byte()?,
+                    failure: *Failure::ALL.get(from.length()?)?,
+                    sent_ms: from.long()?,
+                    told: from.byte()? != 0,
                 })
             })?,
             headers: from.list(|from| Some((from.text()?, from.bytes()?)))?,
         };
         from.0.is_empty().then_some(plan)
     }
+}
+
+/// The route's policy with what it leaves to the plan.
+fn settle(terms: Terms<'_>, targets: usize) -> Policy {
+    let mut policy = terms.policy.clone();
+    let deadline_ms = terms.deadline_ms.unwrap_or(u32::MAX);
+    policy.deadline_ms = policy.deadline_ms.min(deadline_ms);
+    let several = targets > 1 && !terms.no_fallback;
+    policy.hold = policy.hold.or(Some(if several {
+        Hold::FirstToken
+    } else {
+        Hold::None
+    }));
+    if terms.no_fallback {
+        policy.max_attempts = 1;
+    } else if policy.max_attempts == 0 {
+        let targets = u32::try_from(targets).unwrap_or(u32::MAX);
+        policy.max_attempts = targets.saturating_add(2);
+    }
+    policy
 }
 
 /// What distinguishes the headers for this backend from the client's, of which the router role has removed the

@@ -4,8 +4,33 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::config::Document;
+use crate::health::NoMemory;
 use crate::request::Headers;
 use crate::routing::{Arrival, arrive};
+
+const MOMENT: Moment<'_> = Moment {
+    now: 1_000_000,
+    random: 0,
+    health: &NoMemory,
+};
+
+fn attempt(plan: Vec<u8>, backend: &str) -> Result<Adaptation, Refusal> {
+    begin(Plan::decode(&plan).unwrap(), backend, &NoHeaders, || MOMENT)
+}
+
+/// What is left after an attempt that is answered 503.
+fn after_503(mut running: Running) -> Option<Left> {
+    let head = Head {
+        status: 503,
+        end_of_stream: true,
+        header: &|_| None,
+    };
+    match running.on_headers(&head, || MOMENT) {
+        Step::Retry(left) => left,
+        Step::Pass => None,
+        step => panic!("{step:?}"),
+    }
+}
 
 struct NoHeaders;
 
@@ -42,8 +67,8 @@ impl CurrentHeaders for Hedged {
 
 #[test]
 fn headers_that_may_hold_a_key_go_no_further() {
-    let attempt = begin(Plan::decode(&plan()).unwrap(), "a", &Hedged).unwrap();
-    assert_eq!(attempt.next, None);
+    let attempt = begin(Plan::decode(&plan()).unwrap(), "a", &Hedged, || MOMENT).unwrap();
+    assert_eq!(after_503(attempt.running), None);
 }
 
 fn document() -> Document {
@@ -83,36 +108,34 @@ fn plan() -> Vec<u8> {
     let Arrival::AwaitBody(pending) = arrive(&document, headers()) else {
         panic!("the request is a chat completion");
     };
-    let routed = pending.route(&document, br#"{"model":"x"}"#, 0).unwrap();
+    let routed = pending
+        .route(&document, br#"{"model":"x"}"#, MOMENT)
+        .unwrap();
     assert_eq!(routed.cluster, "cluster-a");
     routed.plan
 }
 
 #[test]
 fn each_attempt_leaves_word_of_the_next() {
-    let first = begin(Plan::decode(&plan()).unwrap(), "a", &NoHeaders).unwrap();
-    let second = first.next.unwrap();
-    assert_eq!(second.cluster(), "b");
-    let second = begin(Plan::decode(&second.encode()).unwrap(), "b", &NoHeaders).unwrap();
-    let third = second.next.unwrap();
-    assert_eq!(third.cluster(), "b");
-    let third = begin(Plan::decode(&third.encode()).unwrap(), "b", &NoHeaders).unwrap();
-    assert_eq!(third.next, None);
+    let first = attempt(plan(), "a").unwrap();
+    let second = after_503(first.running).unwrap();
+    assert_eq!(second.cluster, "b");
+    let second = attempt(second.plan, "b").unwrap();
+    let third = after_503(second.running).unwrap();
+    assert_eq!(third.cluster, "b");
+    let third = attempt(third.plan, "b").unwrap();
+    assert_eq!(after_503(third.running), None);
 }
 
 #[test]
 fn an_attempt_at_the_wrong_backend_is_refused() {
-    let mismatch = begin(Plan::decode(&plan()).unwrap(), "b", &NoHeaders).unwrap_err();
-    assert_eq!(mismatch.planned, "a");
-    // One attempt more than the plan has.
-    let mut rest = plan();
-    for backend in ["a", "b"] {
-        let adaptation = begin(Plan::decode(&rest).unwrap(), backend, &NoHeaders).unwrap();
-        rest = adaptation.next.unwrap().encode();
-    }
-    let mut exhausted = Plan::decode(&rest).unwrap();
+    let refusal = attempt(plan(), "b").err();
+    assert_eq!(refusal, Some(Refusal::Mismatch("a".to_owned())));
+    // One target more than the plan has.
+    let mut exhausted = Plan::decode(&plan()).unwrap();
     exhausted.next = 3;
-    assert_eq!(begin(exhausted, "b", &NoHeaders).unwrap_err().planned, "");
+    let refusal = begin(exhausted, "b", &NoHeaders, || MOMENT).err();
+    assert_eq!(refusal, Some(Refusal::Mismatch(String::new())));
 }
 
 #[test]
@@ -129,11 +152,11 @@ fn what_is_no_plan_is_not_read_as_one() {
 proptest! {
     #[test]
     fn arbitrary_bytes_never_panic(bytes: Vec<u8>, changed in any::<prop::sample::Index>(), to: u8) {
-        let _ = Plan::decode(&bytes).map(|plan| begin(plan, "a", &NoHeaders));
+        let _ = Plan::decode(&bytes).map(|plan| begin(plan, "a", &NoHeaders, || MOMENT).is_ok());
         let mut bytes = plan();
         let at = changed.index(bytes.len());
         bytes[at] = to;
-        let _ = Plan::decode(&bytes).map(|plan| begin(plan, "a", &NoHeaders));
+        let _ = Plan::decode(&bytes).map(|plan| begin(plan, "a", &NoHeaders, || MOMENT).is_ok());
     }
 
     #[test]
@@ -153,10 +176,10 @@ proptest! {
         let mut all = vec![(":path".to_owned(), path.into_bytes()), (":method".to_owned(), b"POST".to_vec())];
         all.extend(pairs);
         if let Arrival::AwaitBody(pending) = arrive(&document, Headers::new(all))
-            && let Ok(routed) = pending.route(&document, &body, random)
+            && let Ok(routed) = pending.route(&document, &body, Moment { random, ..MOMENT })
         {
             let plan = Plan::decode(&routed.plan).unwrap();
-            prop_assert!(begin(plan, "a", &NoHeaders).is_ok());
+            prop_assert!(begin(plan, "a", &NoHeaders, || MOMENT).is_ok());
         }
     }
 }

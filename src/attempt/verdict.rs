@@ -1,34 +1,237 @@
-//! The verdict on an answered attempt.
+//! What follows from a failed attempt.
 
-/// What an answer means for the request.
+use super::failure::Failure;
+use super::plan::{FailedAttempt, Plan};
+use super::policy::{Action, Cooldown};
+use crate::health::{Blow, Ended, Health, HealthStore, TargetKey, choose};
+
+/// What follows from a failed attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// The answer goes to the client.
-    Accept,
-    /// The attempt failed: the next target of the plan is tried, and where there is none the answer goes to the client
-    /// after all.
-    NextTarget,
+    /// No other attempt: the caller gets this one's answer.
+    Pass,
+    /// Another attempt.
+    Again {
+        /// At which of the plan's targets.
+        target: u8,
+        /// How long to wait before it, in milliseconds.
+        wait_ms: u64,
+        /// Whether the target is known to ail, so that a success must be told.
+        ailing: bool,
+    },
 }
 
-/// Judges an answer by its status.
-pub fn judge(status: u32) -> Verdict {
-    match status {
-        429 | 500.. => Verdict::NextTarget,
-        _ => Verdict::Accept,
+/// The moment at which something is judged.
+#[derive(Clone, Copy)]
+pub struct Moment<'a> {
+    /// Unix time in milliseconds.
+    pub now: u64,
+    /// 64 random bits.
+    pub random: u64,
+    /// What all workers know of the targets.
+    pub health: &'a dyn HealthStore,
+}
+
+impl Plan {
+    /// Judges the failure of the attempt that is under way. `asked_ms`: how long the backend asked to be left alone.
+    /// Its health is told, unless it ended without an answer.
+    pub(super) fn judge(
+        &self,
+        failure: Failure,
+        asked_ms: Option<u64>,
+        sent_ms: u64,
+        moment: Moment<'_>,
+    ) -> Verdict {
+        let row = self.policy.row(failure);
+        let waits = asked_ms.filter(|asked| {
+            row.action == Action::Wait
+                && *asked <= u64::from(self.policy.patience_ms)
+                && moment.now.saturating_add(*asked) < self.deadline_at
+        });
+        let may_repeat = self.has_budget() && !self.has_been_tried(self.next);
+        if let Some(wait_ms) = waits.filter(|_| may_repeat) {
+            return self.again(wait_ms);
+        }
+        let blow = self.blow(failure, asked_ms, moment.now);
+        let blow = blow.filter(|_| !ends_without_answer(failure));
+        let blow = blow.and_then(|blow| Some((self.ended(self.next, sent_ms, moment)?, blow)));
+        if row.action == Action::Retry && may_repeat {
+            self.tell(blow, moment);
+            return self.again(0);
+        }
+        let candidates = self.candidates(failure, row.action);
+        self.next_of(&candidates, blow, moment)
+    }
+
+    /// The same target once more.
+    fn again(&self, wait_ms: u64) -> Verdict {
+        Verdict::Again {
+            target: self.next,
+            wait_ms,
+            // A failure has just been told, or may have been by others.
+            ailing: self.cooldown.is_some(),
+        }
+    }
+
+    /// Tells the blow and chooses among the candidates, in one change of what all workers know.
+    fn next_of(
+        &self,
+        candidates: &[u8],
+        blow: Option<(Ended, Blow)>,
+        moment: Moment<'_>,
+    ) -> Verdict {
+        let Some(policy) = &self.cooldown else {
+            return candidates
+                .first()
+                .map_or(Verdict::Pass, |target| Verdict::Again {
+                    target: *target,
+                    wait_ms: 0,
+                    ailing: false,
+                });
+        };
+        let keys: Vec<TargetKey> = candidates
+            .iter()
+            .filter_map(|target| Some(self.targets.get(usize::from(*target))?.key))
+            .collect();
+        let mut verdict = Verdict::Pass;
+        if keys.is_empty() {
+            self.tell(blow, moment);
+            return verdict;
+        }
+        moment.health.change(&mut |health: &mut Health| {
+            let changed =
+                blow.is_some_and(|(ended, blow)| health.fail(ended, blow, policy, moment.random));
+            let choice = choose(health, &keys, moment.now, policy);
+            let chosen = choice.as_ref().and_then(|choice| {
+                Some((*candidates.get(choice.index)?, *keys.get(choice.index)?))
+            });
+            verdict = chosen.map_or(Verdict::Pass, |(target, key)| Verdict::Again {
+                target,
+                wait_ms: 0,
+                ailing: health.is_ailing(key),
+            });
+            changed || choice.is_some_and(|choice| choice.leased)
+        });
+        verdict
+    }
+
+    fn ended(&self, target: u8, sent_ms: u64, moment: Moment<'_>) -> Option<Ended> {
+        Some(Ended {
+            target: self.targets.get(usize::from(target))?.key,
+            sent_ms,
+            now_ms: moment.now,
+        })
+    }
+
+    fn tell(&self, blow: Option<(Ended, Blow)>, moment: Moment<'_>) {
+        let (Some(policy), Some((ended, blow))) = (&self.cooldown, blow) else {
+            return;
+        };
+        moment
+            .health
+            .change(&mut |health: &mut Health| health.fail(ended, blow, policy, moment.random));
+    }
+
+    /// Tells the last failure if it has not been: another attempt shows that it was not the client who ended it, and
+    /// so does an answer of Envoy's own.
+    pub fn tell_last(&mut self, moment: Moment<'_>) {
+        let Some(last) = self.failed.last_mut().filter(|last| !last.told) else {
+            return;
+        };
+        last.told = true;
+        let last = *last;
+        let blow = self.blow(last.failure, None, moment.now);
+        let ended = self.ended(last.target, last.sent_ms, moment);
+        self.tell(ended.zip(blow), moment);
+    }
+
+    /// Tells that the target of the attempt under way is well, if something was known against it.
+    pub(super) fn tell_success(&self, sent_ms: u64, moment: Moment<'_>) {
+        if self.target().is_none_or(|target| !target.ailing) {
+            return;
+        }
+        let Some(ended) = self.ended(self.next, sent_ms, moment) else {
+            return;
+        };
+        moment
+            .health
+            .change(&mut |health: &mut Health| health.succeed(ended));
+    }
+
+    /// What a failure means for its target's health.
+    fn blow(&self, failure: Failure, asked_ms: Option<u64>, now: u64) -> Option<Blow> {
+        let long = asked_ms.filter(|asked| *asked > u64::from(self.policy.patience_ms));
+        let until = long.map(|asked| Blow::Until(now.saturating_add(asked)));
+        match self.policy.row(failure).cooldown {
+            Cooldown::None => None,
+            Cooldown::Count => until.or(Some(Blow::Counted)),
+            Cooldown::Open => until.or(Some(Blow::AtOnce)),
+        }
+    }
+
+    /// Which targets may follow, in order.
+    fn candidates(&self, failure: Failure, action: Action) -> Vec<u8> {
+        if action == Action::Pass || !self.has_budget() {
+            return Vec::new();
+        }
+        let window = self.target().map_or(0, |target| target.context_window);
+        let indexes = 0..u8::try_from(self.targets.len()).unwrap_or(u8::MAX);
+        let allowed = indexes.filter(|index| {
+            let Some(target) = self.targets.get(usize::from(*index)) else {
+                return false;
+            };
+            let is_larger = window > 0 && target.context_window > window;
+            *index != self.next
+                && !self.has_been_tried(*index)
+                && (action != Action::LargerWindow || is_larger)
+                && !self.is_silent(*index, failure)
+        });
+        allowed.collect()
+    }
+
+    /// Whether an attempt at this target has failed before the one that is under way.
+    fn has_been_tried(&self, target: u8) -> bool {
+        self.failed.iter().any(|failed| failed.target == target)
+    }
+
+    /// Whether this target is the same model at the same backend as one that did not answer in time.
+    fn is_silent(&self, target: u8, failure: Failure) -> bool {
+        let now = (failure == Failure::NoAnswer).then_some(self.next);
+        let before = self.failed.iter();
+        let before = before.filter(|failed| failed.failure == Failure::NoAnswer);
+        let mut silent = before.map(|failed| failed.target).chain(now);
+        let of = |target: u8| {
+            let target = self.targets.get(usize::from(target))?;
+            Some((&target.backend, &target.model))
+        };
+        silent.any(|silent| of(silent) == of(target))
+    }
+
+    /// The plan after a failure.
+    pub(super) fn after(mut self, failure: Failure, sent_ms: u64, verdict: Verdict) -> Plan {
+        self.failed.push(FailedAttempt {
+            target: self.next,
+            failure,
+            sent_ms,
+            told: !ends_without_answer(failure),
+        });
+        match verdict {
+            Verdict::Pass => self.gave_up = true,
+            Verdict::Again { target, ailing, .. } => {
+                self.next = target;
+                if let Some(target) = self.targets.get_mut(usize::from(target)) {
+                    target.ailing = target.ailing || ailing;
+                }
+            }
+        }
+        self
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_what_another_target_may_do_better_is_retried() {
-        for status in [429, 500, 502, 503, 504, 529, 599] {
-            assert_eq!(judge(status), Verdict::NextTarget);
-        }
-        for status in [200, 206, 304, 400, 401, 403, 404, 413, 422] {
-            assert_eq!(judge(status), Verdict::Accept);
-        }
-    }
+/// Whether it may be that the client ended the attempt.
+fn ends_without_answer(failure: Failure) -> bool {
+    matches!(
+        failure,
+        Failure::ConnectFailure | Failure::Reset | Failure::NoAnswer
+    )
 }

@@ -16,6 +16,20 @@ impl Writer {
         self.0.extend_from_slice(&value.to_le_bytes());
     }
 
+    pub(super) fn number(&mut self, value: u32) {
+        self.0.extend_from_slice(&value.to_le_bytes());
+    }
+
+    pub(super) fn long(&mut self, value: u64) {
+        self.0.extend_from_slice(&value.to_le_bytes());
+    }
+
+    /// One of a closed set.
+    pub(super) fn name<T: PartialEq, N>(&mut self, all: &[(N, T)], value: T) {
+        let at = all.iter().position(|(_, known)| *known == value);
+        self.byte(at.and_then(|at| u8::try_from(at).ok()).unwrap_or(0));
+    }
+
     pub(super) fn bytes(&mut self, value: &[u8]) {
         self.length(value.len());
         self.0.extend_from_slice(value);
@@ -47,6 +61,20 @@ impl Reader<'_> {
     pub(super) fn length(&mut self) -> Option<usize> {
         let bytes = self.take(4)?.try_into().ok()?;
         usize::try_from(u32::from_le_bytes(bytes)).ok()
+    }
+
+    pub(super) fn number(&mut self) -> Option<u32> {
+        Some(u32::from_le_bytes(self.take(4)?.try_into().ok()?))
+    }
+
+    pub(super) fn long(&mut self) -> Option<u64> {
+        Some(u64::from_le_bytes(self.take(8)?.try_into().ok()?))
+    }
+
+    /// One of a closed set.
+    pub(super) fn name<T: Copy, N>(&mut self, all: &[(N, T)]) -> Option<T> {
+        let (_, value) = all.get(usize::from(self.byte()?))?;
+        Some(*value)
     }
 
     pub(super) fn bytes(&mut self) -> Option<Vec<u8>> {

@@ -6,6 +6,7 @@ use hashbrown::HashSet;
 
 use super::fields;
 use super::reader::{Fields, Node};
+use crate::health::TargetKey;
 use crate::request::MAX_MODEL_BYTES;
 use crate::routing::Pattern;
 use crate::schema::{PathTemplate, Schema};
@@ -40,19 +41,28 @@ pub struct Model {
     pub name: Pattern,
     /// What the backend calls it; `None`: the same.
     pub upstream_name: Option<String>,
+    /// How many tokens fit, the answer's among them; 0: not known.
+    pub context_window: u32,
+    /// By which all workers know how it fares.
+    pub key: TargetKey,
 }
 
 impl Backend {
-    /// What this backend calls a model; `None` if it does not serve it. An exact name comes before a pattern.
-    pub fn upstream_name<'a>(&'a self, model: &'a str) -> Option<&'a str> {
+    /// The entry of a model; `None` if this backend does not serve it. An exact name comes before a pattern.
+    pub fn model(&self, model: &str) -> Option<&Model> {
         let exact = self
             .models
             .iter()
             .find(|known| known.name.as_exact() == Some(model));
-        let known = exact.or_else(|| {
+        exact.or_else(|| {
             let name = model.as_bytes();
             self.models.iter().find(|known| known.name.matches(name))
-        })?;
+        })
+    }
+
+    /// What this backend calls a model; `None` if it does not serve it.
+    pub fn upstream_name<'a>(&'a self, model: &'a str) -> Option<&'a str> {
+        let known = self.model(model)?;
         Some(known.upstream_name.as_deref().unwrap_or(model))
     }
 
@@ -120,7 +130,7 @@ fn read(node: &Node<'_>, fields: &Fields<'_>) -> Option<Backend> {
     let schema = fields.required("schema").and_then(read_schema);
     let models = fields
         .required("models")
-        .map(read_models)
+        .map(|node| read_models(node, name.unwrap_or_default()))
         .unwrap_or_default();
     let host = fields.optional("host").and_then(read_host);
     let path = read_path(node, fields);
@@ -165,7 +175,7 @@ fn read_schema(node: &Node<'_>) -> Option<Schema> {
     schema
 }
 
-fn read_models(node: &Node<'_>) -> Vec<Model> {
+fn read_models(node: &Node<'_>, backend: &str) -> Vec<Model> {
     let mut names = HashSet::new();
     let mut models = Vec::new();
     for node in node.non_empty_list() {
@@ -193,9 +203,14 @@ fn read_models(node: &Node<'_>) -> Vec<Model> {
         if !names.insert(written) {
             node.error(format!("there is another model \"{written}\": remove one"));
         }
+        let context_window = fields
+            .optional("context_window")
+            .and_then(|node| node.integer(1, 1_000_000_000));
         models.push(Model {
             name,
             upstream_name,
+            context_window: context_window.unwrap_or(0),
+            key: TargetKey::new(backend, written),
         });
     }
     models

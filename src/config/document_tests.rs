@@ -1,6 +1,7 @@
 //! Documents as people write them, wrong in every way that is known.
 
 use super::*;
+use crate::attempt::{Action, Cooldown, Failure};
 
 /// The errors of a document, one a line.
 fn errors(document: &str) -> Vec<String> {
@@ -40,7 +41,7 @@ default: {}
         [
             "default: unknown field, did you mean \"defaults\"?",
             "backends[0].schema: unknown schema \"opnai\", did you mean \"openai\"?; known are openai, anthropic",
-            "backends[0].models[0].contxt: unknown field; known are name, upstream_name",
+            "backends[0].models[0].contxt: unknown field; known are name, upstream_name, context_window",
             "backends[0].path_prefix: must be empty or begin with \"/\", not end with one, and have no spaces, \"?\" \
              or \"#\"; for {model} there is path_template",
             "backends[1]: `name` is missing",
@@ -123,7 +124,7 @@ fn other_errors_of_routes() {
         ),
         (
             "- {name: a, match: {model: x}, strategy: weightd, targets: [{backend: openai, model: gpt-4o}]}",
-            "routes[0].strategy: unknown strategy \"weightd\", did you mean \"weighted\"?",
+            "routes[0].strategy: \"weightd\" is not known here, did you mean \"weighted\"?",
         ),
         (
             "- {name: a, match: {model: x}, targets: [{backend: openai, model: gpt-4o, weight: 2}]}",
@@ -279,20 +280,90 @@ routes:
 }
 
 /// docs/configuration.md has a row for every known field, and for none else.
+/// What stands first in each row of a table.
+fn first_cells(docs: &str, table: &str) -> Vec<String> {
+    let (_, after) = docs
+        .split_once(&format!("<!-- table: {table} -->\n"))
+        .unwrap();
+    let rows = after
+        .lines()
+        .take_while(|line| line.starts_with('|'))
+        .skip(2);
+    rows.map(|row| row.split('`').nth(1).unwrap().to_owned())
+        .collect()
+}
+
+/// docs/fallback.md has every field, name and default.
+#[test]
+fn the_tables_of_fallback_are_the_code() {
+    let docs = include_str!("../../docs/fallback.md");
+    let policy = Policy::default();
+    let (_, failures) = docs.split_once("<!-- table: failures -->\n").unwrap();
+    let rows = failures
+        .lines()
+        .take_while(|line| line.starts_with('|'))
+        .skip(2);
+    let rows: Vec<Vec<&str>> = rows
+        .map(|row| row.split('`').skip(1).step_by(2).take(3).collect())
+        .collect();
+    let known: Vec<Vec<&str>> = Failure::ALL
+        .iter()
+        .map(|failure| {
+            let row = policy.row(*failure);
+            let action = Action::ALL.iter().find(|(_, one)| *one == row.action);
+            let cooldown = Cooldown::ALL.iter().find(|(_, one)| *one == row.cooldown);
+            vec![failure.name(), action.unwrap().0, cooldown.unwrap().0]
+        })
+        .collect();
+    assert_eq!(rows, known);
+    assert_eq!(
+        first_cells(docs, "actions"),
+        Action::ALL.map(|(name, _)| name)
+    );
+    assert_eq!(
+        first_cells(docs, "cooldown-meanings"),
+        Cooldown::ALL.map(|(name, _)| name)
+    );
+    assert_eq!(first_cells(docs, "limits")[..], *fields::FALLBACK);
+    assert_eq!(first_cells(docs, "cooldown")[..], *fields::COOLDOWN);
+    assert_eq!(
+        first_cells(docs, "request-headers"),
+        STEERING_HEADERS.map(|(name, _)| name)
+    );
+    let defaults = [
+        policy.hold_limit_bytes,
+        policy.deadline_ms,
+        policy.attempt_timeout_ms,
+        policy.first_token_timeout_ms,
+        policy.idle_timeout_ms,
+        policy.patience_ms,
+    ];
+    let (_, limits) = docs.split_once("<!-- table: limits -->\n").unwrap();
+    let written = limits.lines().skip(3).filter_map(|row| {
+        let default = row.split('|').nth(2)?;
+        default.split('`').nth(1)?.parse().ok()
+    });
+    assert_eq!(written.take(6).collect::<Vec<u32>>(), defaults);
+    let cooldown = CooldownPolicy::default();
+    let (_, table) = docs.split_once("<!-- table: cooldown -->\n").unwrap();
+    let written = table.lines().skip(3).filter_map(|row| {
+        let default = row.split('|').nth(2)?;
+        default.split('`').nth(1)?.parse().ok()
+    });
+    let known = [
+        cooldown.failures.into(),
+        cooldown.window_ms,
+        cooldown.base_ms,
+        cooldown.max_ms,
+        cooldown.lease_ms,
+    ];
+    assert_eq!(written.take(5).collect::<Vec<u64>>(), known);
+}
+
 #[test]
 fn the_tables_in_the_docs_are_the_code() {
     let docs = include_str!("../../docs/configuration.md");
-    let table = |name: &str| -> Vec<String> {
-        let (_, after) = docs
-            .split_once(&format!("<!-- table: {name} -->\n"))
-            .unwrap();
-        let rows = after
-            .lines()
-            .take_while(|line| line.starts_with('|'))
-            .skip(2);
-        rows.map(|row| row.split('`').nth(1).unwrap().to_owned())
-            .collect()
-    };
+    let table = |name: &str| first_cells(docs, name);
     let mut known = Vec::new();
     for (prefix, names) in [
         ("", fields::DOCUMENT),
@@ -345,12 +416,21 @@ fn the_overview_in_the_readme_is_the_code() {
         ("routes[]", fields::ROUTE),
         ("routes[].match", fields::MATCH),
         ("routes[].targets[]", fields::TARGET),
+        ("routes[].fallback", fields::FALLBACK),
+        ("defaults.cooldown", fields::COOLDOWN),
         ("defaults", fields::DEFAULTS),
     ]) {
+        let row = match row.as_slice() {
+            // Two names for the same fields.
+            ["routes[].fallback", "defaults.fallback", rest @ ..] => {
+                [&["routes[].fallback"], rest].concat()
+            }
+            row => row.to_vec(),
+        };
         assert_eq!(row[0], name);
         assert_eq!(row[1..], *known, "{name}");
     }
-    assert_eq!(rows.len(), 6);
+    assert_eq!(rows.len(), 8);
 }
 
 #[test]

@@ -2,10 +2,12 @@
 
 mod backend;
 mod error;
+mod fallback;
 mod protobuf_struct;
 mod reader;
 mod role;
 mod route;
+mod steering;
 mod tree;
 
 use std::sync::Arc;
@@ -15,8 +17,11 @@ pub use backend::{Backend, CREDENTIAL_HEADERS, Model, is_internal_header};
 pub use error::ConfigError;
 pub use role::backend_name;
 pub use route::{Route, Strategy, Target};
+pub use steering::{STEERING_HEADERS, Steering};
 pub use tree::Tree;
 
+use crate::attempt::Policy;
+use crate::health::CooldownPolicy;
 use crate::schema::Catalog;
 use reader::{Errors, Node};
 
@@ -29,6 +34,12 @@ pub struct Document {
     pub routes: Vec<Route>,
     /// What clients can ask for by name.
     pub catalog: Catalog,
+    /// `None`: targets that fail are not remembered.
+    pub cooldown: Option<CooldownPolicy>,
+    /// Whether answers tell in headers where they come from.
+    pub response_headers: bool,
+    /// What callers may ask for by headers.
+    pub steering: Steering,
     /// After how long a body that Envoy holds back is taken for a missing setting.
     pub missing_flag_timeout: Duration,
 }
@@ -48,13 +59,40 @@ pub(crate) mod fields {
         "forward_client_credentials",
         "models",
     ];
-    pub(crate) const MODEL: &[&str] = &["name", "upstream_name"];
-    pub(crate) const ROUTE: &[&str] = &["name", "match", "strategy", "targets"];
+    pub(crate) const MODEL: &[&str] = &["name", "upstream_name", "context_window"];
+    pub(crate) const ROUTE: &[&str] = &["name", "match", "strategy", "targets", "fallback"];
     pub(crate) const MATCH: &[&str] = &[
         "model", "path", "method", "headers", "stream", "any", "all", "not",
     ];
     pub(crate) const TARGET: &[&str] = &["backend", "model", "weight"];
-    pub(crate) const DEFAULTS: &[&str] = &["missing_flag_timeout_ms"];
+    pub(crate) const FALLBACK: &[&str] = &[
+        "hold",
+        "hold_limit_bytes",
+        "deadline_ms",
+        "attempt_timeout_ms",
+        "first_token_timeout_ms",
+        "idle_timeout_ms",
+        "patience_ms",
+        "max_attempts",
+        "malformed_events",
+        "on_failure",
+    ];
+    pub(crate) const ON_FAILURE: &[&str] = &["action", "cooldown"];
+    pub(crate) const COOLDOWN: &[&str] = &[
+        "enabled",
+        "failures",
+        "window_ms",
+        "base_ms",
+        "max_ms",
+        "lease_ms",
+    ];
+    pub(crate) const DEFAULTS: &[&str] = &[
+        "fallback",
+        "cooldown",
+        "response_headers",
+        "allow_request_headers",
+        "missing_flag_timeout_ms",
+    ];
     pub(crate) const BACKEND_ROLE: &[&str] = &["backend"];
 }
 
@@ -113,23 +151,34 @@ fn read_document(node: &Node<'_>) -> Document {
         .required("backends")
         .map(backend::read_all)
         .unwrap_or_default();
+    let defaults = document
+        .optional("defaults")
+        .map(|node| node.fields(fields::DEFAULTS));
+    let default = |name: &str| defaults.as_ref()?.optional(name);
+    let policy = default("fallback")
+        .map(|node| fallback::read_policy(node, &Policy::default()))
+        .unwrap_or_default();
     let routes = document
         .required("routes")
-        .map(|node| route::read_all(node, &backends))
+        .map(|node| route::read_all(node, &backends, &policy))
         .unwrap_or_default();
-    let missing_flag_timeout = document
-        .optional("defaults")
-        .map(|node| node.fields(fields::DEFAULTS))
-        .and_then(|defaults| {
-            defaults
-                .optional("missing_flag_timeout_ms")?
-                .integer(100, 60_000)
-        })
+    let missing_flag_timeout = default("missing_flag_timeout_ms")
+        .and_then(|node| node.integer(100, 60_000))
         .unwrap_or(2_000);
     Document {
         catalog: route::catalog(&routes, &backends),
         backends,
         routes,
+        cooldown: match default("cooldown") {
+            Some(node) => fallback::read_cooldown(node),
+            None => Some(CooldownPolicy::default()),
+        },
+        response_headers: default("response_headers")
+            .and_then(Node::boolean)
+            .unwrap_or(false),
+        steering: default("allow_request_headers")
+            .map(steering::read)
+            .unwrap_or_default(),
         missing_flag_timeout: Duration::from_millis(missing_flag_timeout.into()),
     }
 }

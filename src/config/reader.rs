@@ -62,7 +62,7 @@ impl<'a> Node<'a> {
         }
     }
 
-    fn is_scalar(&self) -> bool {
+    pub(crate) fn is_scalar(&self) -> bool {
         !matches!(self.tree, Tree::List(_) | Tree::Map(_))
     }
 

@@ -8,6 +8,7 @@ use super::backend::{Backend, read_header_name};
 use super::error::suggestion;
 use super::fields;
 use super::reader::{Fields, Node};
+use crate::attempt::Policy;
 use crate::routing::{Condition, Pattern, Subject};
 use crate::schema::{Api, Catalog};
 
@@ -22,6 +23,8 @@ pub struct Route {
     pub strategy: Strategy,
     /// Where a request may go.
     pub targets: Vec<Target>,
+    /// What happens when an attempt fails.
+    pub policy: Policy,
 }
 
 /// How a plan is made of a route's targets.
@@ -54,14 +57,14 @@ pub struct Target {
 /// How many targets a route may have. Its plan travels with every request, and the attempts are counted in a byte.
 const MAX_TARGETS: usize = 64;
 
-pub(super) fn read_all(node: &Node<'_>, backends: &[Arc<Backend>]) -> Vec<Route> {
+pub(super) fn read_all(node: &Node<'_>, backends: &[Arc<Backend>], policy: &Policy) -> Vec<Route> {
     let mut names = HashSet::new();
     let mut routes: Vec<Route> = Vec::new();
     // The place in the document of each route that could be read.
     let mut places: Vec<String> = Vec::new();
     for node in node.non_empty_list() {
         let fields = node.fields(fields::ROUTE);
-        let Some(route) = read(&fields, backends) else {
+        let Some(route) = read(&fields, backends, policy) else {
             continue;
         };
         if !names.insert(route.name.clone()) {
@@ -87,39 +90,30 @@ pub(super) fn read_all(node: &Node<'_>, backends: &[Arc<Backend>]) -> Vec<Route>
     routes
 }
 
-fn read(fields: &Fields<'_>, backends: &[Arc<Backend>]) -> Option<Route> {
+fn read(fields: &Fields<'_>, backends: &[Arc<Backend>], policy: &Policy) -> Option<Route> {
     let name = fields.required("name").and_then(Node::name);
     let condition = fields
         .required("match")
         .and_then(|node| read_match(node, MAX_MATCH_DEPTH));
     let strategy = fields
         .optional("strategy")
-        .and_then(read_strategy)
+        .and_then(|node| super::fallback::one_of(node, &Strategy::ALL))
         .unwrap_or(Strategy::Ordered);
     let targets = fields
         .required("targets")
         .map(|node| read_targets(node, backends, strategy))
         .unwrap_or_default();
+    let policy = match fields.optional("fallback") {
+        Some(node) => super::fallback::read_policy(node, policy),
+        None => policy.clone(),
+    };
     Some(Route {
         name: name?.to_owned(),
         condition: condition?,
         strategy,
         targets,
+        policy,
     })
-}
-
-fn read_strategy(node: &Node<'_>) -> Option<Strategy> {
-    let written = node.name()?;
-    let names = Strategy::ALL.map(|(name, _)| name);
-    let strategy = Strategy::ALL.into_iter().find(|(name, _)| *name == written);
-    if strategy.is_none() {
-        node.error(format!(
-            "unknown strategy \"{written}\"{}; known are {}",
-            suggestion(written, names),
-            names.join(", ")
-        ));
-    }
-    strategy.map(|(_, strategy)| strategy)
 }
 
 /// How deeply matches may stand inside each other. People need three levels; the time that relations between two

@@ -1,9 +1,23 @@
 //! Anthropic's messages as a server writes them.
 
+use std::time::Duration;
+
 use axum::http::StatusCode;
 use serde_json::{Value, json};
 
+use super::clock::{rfc3339, time_in};
+use super::event::{Event, Part};
+use super::fault::Failure;
 use super::reply::{Content, Reply, pieces};
+
+/// What keeps a connection alive.
+pub(crate) const PING: &str = "event: ping\ndata: {\"type\":\"ping\"}\n\n";
+
+/// An event whose data is no JSON.
+pub(crate) const MALFORMED: &str = "event: content_block_delta\ndata: {\"broken\n\n";
+
+/// A signature of thoughts that no one verifies.
+const SIGNATURE: &str = "ZGVtbw==";
 
 /// A whole answer.
 pub(crate) fn whole(reply: &Reply) -> Value {
@@ -16,12 +30,17 @@ pub(crate) fn whole(reply: &Reply) -> Value {
             "input": tool.arguments,
         }),
     };
+    let thoughts = reply
+        .reasoning
+        .as_ref()
+        .map(|text| json!({"type": "thinking", "thinking": text, "signature": SIGNATURE}));
+    let content: Vec<Value> = thoughts.into_iter().chain([content]).collect();
     json!({
         "id": message_id(reply),
         "type": "message",
         "role": "assistant",
         "model": reply.model,
-        "content": [content],
+        "content": content,
         "stop_reason": stop_reason(reply),
         "stop_sequence": null,
         "usage": usage(reply, reply.output_tokens),
@@ -30,17 +49,9 @@ pub(crate) fn whole(reply: &Reply) -> Value {
 }
 
 /// A streamed answer, event by event.
-pub(crate) fn events(reply: &Reply) -> Vec<String> {
-    let mut events = Vec::new();
-    // Every event names its type twice, in the line `event:` and in the data.
-    let mut push = |kind: &str, mut data: Value| {
-        if let Some(data) = data.as_object_mut() {
-            data.insert("type".to_owned(), Value::from(kind));
-        }
-        events.push(format!("event: {kind}\ndata: {data}\n\n"));
-    };
-
-    push(
+pub(crate) fn events(reply: &Reply) -> Vec<Event> {
+    let mut events = vec![event(
+        Part::Opening,
         "message_start",
         json!({"message": {
             "id": message_id(reply),
@@ -52,52 +63,81 @@ pub(crate) fn events(reply: &Reply) -> Vec<String> {
             "stop_sequence": null,
             "usage": usage(reply, 1),
         }}),
-    );
-    let block = match &reply.content {
-        Content::Text(_) => json!({"type": "text", "text": ""}),
-        Content::Tool(tool) => json!({
-            "type": "tool_use",
-            "id": tool_use_id(reply),
-            "name": tool.name,
-            "input": {},
-        }),
-    };
-    push(
-        "content_block_start",
-        json!({"index": 0, "content_block": block}),
-    );
-    push("ping", json!({}));
+    )];
+    if let Some(reasoning) = &reply.reasoning {
+        let block = json!({"type": "thinking", "thinking": "", "signature": ""});
+        let mut deltas: Vec<Value> = pieces(reasoning)
+            .map(|piece| json!({"type": "thinking_delta", "thinking": piece}))
+            .collect();
+        deltas.push(json!({"type": "signature_delta", "signature": SIGNATURE}));
+        push_block(&mut events, 0, &block, deltas);
+    }
+    let index = u64::from(reply.reasoning.is_some());
     match &reply.content {
         Content::Text(text) => {
-            for piece in pieces(text) {
-                push(
-                    "content_block_delta",
-                    json!({"index": 0, "delta": {"type": "text_delta", "text": piece}}),
-                );
-            }
+            let block = json!({"type": "text", "text": ""});
+            let deltas = pieces(text).map(|piece| json!({"type": "text_delta", "text": piece}));
+            push_block(&mut events, index, &block, deltas);
         }
         Content::Tool(tool) => {
-            for piece in pieces(&tool.arguments.to_string()) {
-                push(
-                    "content_block_delta",
-                    json!({
-                        "index": 0,
-                        "delta": {"type": "input_json_delta", "partial_json": piece},
-                    }),
-                );
-            }
+            let block = json!({
+                "type": "tool_use",
+                "id": tool_use_id(reply),
+                "name": tool.name,
+                "input": {},
+            });
+            let arguments = tool.arguments.to_string();
+            let deltas = pieces(&arguments)
+                .map(|piece| json!({"type": "input_json_delta", "partial_json": piece}));
+            push_block(&mut events, index, &block, deltas);
         }
     }
-    push("content_block_stop", json!({"index": 0}));
-    push(
+    events.push(event(
+        Part::Finish,
         "message_delta",
         json!({
             "delta": {"stop_reason": stop_reason(reply), "stop_sequence": null},
             "usage": {"output_tokens": reply.output_tokens},
         }),
-    );
-    push("message_stop", json!({}));
+    ));
+    events.push(event(Part::Terminator, "message_stop", json!({})));
     events
+}
+
+/// Every event names its type twice, in the line `event:` and in the data.
+fn event(part: Part, kind: &str, mut data: Value) -> Event {
+    if let Some(data) = data.as_object_mut() {
+        data.insert("type".to_owned(), Value::from(kind));
+    }
+    Event::new(part, format!("event: {kind}\ndata: {data}\n\n"))
+}
+
+fn push_block(
+    events: &mut Vec<Event>,
+    index: u64,
+    block: &Value,
+    deltas: impl IntoIterator<Item = Value>,
+) {
+    events.push(event(
+        Part::Opening,
+        "content_block_start",
+        json!({"index": index, "content_block": block}),
+    ));
+    if index == 0 {
+        events.push(Event::new(Part::Opening, PING));
+    }
+    for delta in deltas {
+        events.push(event(
+            Part::Token,
+            "content_block_delta",
+            json!({"index": index, "delta": delta}),
+        ));
+    }
+    events.push(event(
+        Part::Closing,
+        "content_block_stop",
+        json!({"index": index}),
+    ));
 }
 
 /// An error object.
@@ -115,6 +155,42 @@ pub(crate) fn error(status: StatusCode, message: &str) -> Value {
         _ => "invalid_request_error",
     };
     json!({"type": "error", "error": {"type": kind, "message": message}})
+}
+
+/// An error as the API words it.
+pub(crate) fn failure(failure: Failure) -> Value {
+    let (kind, message) = match failure {
+        Failure::RateLimit => (
+            "rate_limit_error",
+            "This request would exceed your organization's rate limit.",
+        ),
+        Failure::Overloaded => ("overloaded_error", "Overloaded"),
+        Failure::Server => ("api_error", "Internal server error"),
+        Failure::Auth => ("authentication_error", "invalid x-api-key"),
+        Failure::Invalid => ("invalid_request_error", "messages: Field required"),
+        Failure::ContextLength => (
+            "invalid_request_error",
+            "prompt is too long: 208310 tokens > 200000 maximum",
+        ),
+        Failure::ContentPolicy => (
+            "invalid_request_error",
+            "Output blocked by content filtering policy",
+        ),
+    };
+    json!({"type": "error", "error": {"type": kind, "message": message}})
+}
+
+/// An error in a stream.
+pub(crate) fn error_event(failure: Failure) -> String {
+    format!("event: error\ndata: {}\n\n", self::failure(failure))
+}
+
+/// The headers of a refusal that say: no request is left, and more come in so long.
+pub(crate) fn exhausted(wait: Duration) -> [(&'static str, String); 2] {
+    [
+        ("anthropic-ratelimit-requests-remaining", "0".to_owned()),
+        ("anthropic-ratelimit-requests-reset", rfc3339(time_in(wait))),
+    ]
 }
 
 fn message_id(reply: &Reply) -> String {

@@ -14,60 +14,95 @@
 //! fields a whole answer has an object `demo`: `backend`, `method`, `path`, `host`, `model`, `headers` (a list of
 //! name and value) and `body_bytes`, as they reached the backend.
 //!
-//! Some model names make it go wrong:
+//! Some model names make it go wrong, or answer otherwise than usual. `N`, `S` and `MS` are numbers of digits, with
+//! `S` in seconds and `MS` in milliseconds; a token is a word of the content, or of a tool's arguments. What is said of
+//! a whole answer only or of a stream only leaves the other as it is without a fault.
 //!
 //! | model | what happens |
 //! |---|---|
 //! | `status-NNN` | The answer has this status (200 to 599) and an error object in the API's own format. |
+//! | `status-NNN-retry-after-S` | With `retry-after: S`, which may have decimals (`0.5`). |
+//! | `status-NNN-retry-after-ms-MS` | With `retry-after-ms: MS`. |
+//! | `status-NNN-retry-date-S` | With the HTTP date in `S` seconds as `retry-after`, rounded up to a second. |
+//! | `status-NNN-reset-MS` | OpenAI: with `x-ratelimit-remaining-requests: 0` and `x-ratelimit-reset-requests`, a duration like `20ms`, `1.5s` or `1m2s`. Anthropic: with `anthropic-ratelimit-requests-remaining: 0` and `anthropic-ratelimit-requests-reset`, an RFC 3339 time, which has milliseconds unless `MS` is whole seconds. |
+//! | `context-length` | 400, in the API's own words for a prompt that is too long. |
+//! | `content-policy` | 400, in the API's own words for content that it blocks. |
 //! | `hang` | There is never an answer. The connection stays open until the client leaves. |
 //! | `reset` | The connection breaks with a TCP RST before an answer. Over TLS: it closes without `close_notify`. |
 //! | `close` | The connection closes with a FIN before an answer. |
+//! | `reset-headers` | The connection breaks with a RST after the headers of an answer. |
+//! | `close-headers` | The connection closes with a FIN after the headers of an answer. |
+//! | `reset-N` | Stream: a RST after `N` tokens. Whole: a RST after half of the body. |
+//! | `cut-N` | The same with a FIN, and without the last chunk. |
+//! | `cut-length-N` | As `cut-N`, with a `content-length` of the full answer. |
+//! | `end-N` | Stream: it ends as HTTP has it after `N` tokens. Whole: half of the body, chunked, ends that way. |
+//! | `end-length-N` | As `end-N`, with the `content-length` of what is sent. |
+//! | `end-finished` | Stream: it ends as HTTP has it, without its last event (`data: [DONE]`, `message_stop`). Whole: all of the body, chunked. |
+//! | `stall-N` | Stream: nothing more after `N` tokens. Whole: nothing more after half of the body. The connection stays open until the client leaves. |
+//! | `stall-finished` | The same, after the event that tells why the stream finishes. |
+//! | `malformed-N` | Stream: an event whose data is no JSON after `N` tokens, then the rest. Whole: a body that is no JSON. |
+//! | `error-first` | Stream: 200, with an error event and nothing else. Whole: 200, with an error object. |
+//! | `error-first-KIND` | The same with another error: `rate_limit`, `overloaded`, `server` (which is what it is without), `auth` or `invalid`. |
+//! | `error-after-N` | Stream: `N` tokens, an error event, and the end. Whole: as `error-first`. |
+//! | `empty-stream` | 200, with a `text/event-stream` that ends at once, even where a whole answer was asked for. |
+//! | `empty-body` | 200, with an empty `application/json`, even where a stream was asked for. |
+//! | `slow-headers-MS` | It works, after so long. |
+//! | `slow-token-MS` | Stream: all that comes before the first token at once, the first token after so long. Whole: as `slow-headers-MS`. |
+//! | `slow-words-MS` | Stream: so long between two tokens. |
+//! | `pings-N` | Stream: `N` pings (OpenAI: comments `: ping`) 20 milliseconds apart, then the rest. |
+//! | `words-N` | It works, with `N` words (at most 1,000,000). |
+//! | `large-N` | It works, with `N` KiB of text (at most 65,536). Stream: `N` tokens of 1 KiB, without pauses. |
+//! | `headers-N` | It works, with `N` headers more (at most 10,000), `x-demo-0` and so on. |
+//! | `gzip` | It works, with the body encoded so, whatever the client accepts. |
+//! | `reasoning` | It works, with thoughts before the content: OpenAI's `reasoning_content` of other servers, Anthropic's thinking block. |
+//! | `crlf` | Stream: its lines end with CRLF. |
+//! | `bytewise` | It works, with every byte of the body in a chunk of its own, without pauses. |
+//! | `once-F` | `F`, which is any of the above, for this backend's first request with this model; then it works. |
+//! | `every-N-F` | `F` for the first of every `N` requests with this model. |
 //!
-//! The last two take all the streams of an HTTP/2 connection with them. All of them read the whole request first.
+//! What breaks a connection takes all the streams of an HTTP/2 connection with it. All of them read the whole request
+//! first. A [`Switch`] picks one of them for every request, whatever its model.
 //!
 //! What this server is not: it knows no keys and no limits but one (64 MiB for a body), and it counts tokens only
 //! roughly.
 
 use std::io::{self, ErrorKind};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use axum::Router;
-use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, HeaderName, StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use http_body_util::channel::Channel;
 use http_body_util::{BodyExt, Limited};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
 use hyper_util::service::TowerToHyperService;
-use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
-pub use super::record::{Recorded, Recorder};
+pub use super::record::{Answered, Recorded, Recorder};
+pub use super::switch::{Switch, UnknownFault};
 
-use super::anthropic;
-use super::call::{Api, Call, Refusal};
+use super::answer::Answer;
+use super::call::Call;
 use super::connection::{Breaker, ResettableTcp};
 use super::fault::Fault;
-use super::openai;
 use super::reply::Reply;
-
-/// Between two words of a streamed answer.
-const WORD_INTERVAL: Duration = Duration::from_millis(20);
+use super::switch::Turns;
 
 /// Larger bodies are refused, so that a runaway client cannot eat the machine.
 const BODY_LIMIT: usize = 64 * 1024 * 1024;
 
-/// One demo backend. Clones share their name and their recorder.
+/// One demo backend. Clones share all that it has: name, recorder, switch and the turns of its faults.
 #[derive(Clone, Debug)]
 pub struct Backend {
     name: Arc<str>,
     recorder: Arc<Recorder>,
     records: bool,
+    switch: Switch,
+    turns: Arc<Turns>,
 }
 
 impl Backend {
@@ -78,6 +113,8 @@ impl Backend {
             name: Arc::from(name),
             recorder: Arc::default(),
             records: false,
+            switch: Switch::default(),
+            turns: Arc::default(),
         }
     }
 
@@ -94,6 +131,26 @@ impl Backend {
     #[must_use]
     pub fn recorder(&self) -> Arc<Recorder> {
         Arc::clone(&self.recorder)
+    }
+
+    /// What makes this backend go wrong while it serves.
+    #[must_use]
+    pub fn switch(&self) -> Switch {
+        self.switch.clone()
+    }
+
+    /// What is to go wrong with a request for this model.
+    fn fault(&self, model: &str) -> Option<Fault> {
+        if let Some((fault, before)) = self.switch.next() {
+            return fault.on_turn(before);
+        }
+        let fault = Fault::of_model(model)?;
+        let before = if fault.takes_turns() {
+            self.turns.next(model)
+        } else {
+            0
+        };
+        fault.on_turn(before)
     }
 
     /// Serves every connection of this listener. Returns only with an error of the listener; dropping the future
@@ -164,41 +221,32 @@ async fn answer(State(conversation): State<Conversation>, request: Request) -> R
     if backend.records {
         backend.recorder.record(request.clone());
     }
+    // Dropped with this future, or with the body of the answer.
+    let watch = request.answer.watch();
     let call = match Call::read(&request) {
         Ok(call) => call,
-        Err(refusal) => return refused(&refusal),
+        Err(refusal) => return Answer::refusal(&refusal).respond(breaker, watch),
     };
-    match Fault::of_model(&call.model) {
-        None => {}
-        Some(Fault::Status(status)) => {
-            return refused(&Refusal {
-                api: call.api,
-                status,
-                message: format!(
-                    "Demo backend {:?} was asked for status {}.",
-                    &*backend.name,
-                    status.as_u16()
-                ),
-            });
-        }
+    let fault = backend.fault(&call.model);
+    match &fault {
         // The connection's end, ours or the client's, drops this future.
         Some(Fault::Hang) => return std::future::pending().await,
         Some(Fault::Reset) => {
+            watch.end();
             breaker.reset();
             return std::future::pending().await;
         }
         Some(Fault::Close) => {
+            watch.end();
             breaker.close();
             return std::future::pending().await;
         }
+        Some(Fault::SlowHeaders(time)) => tokio::time::sleep(*time).await,
+        Some(Fault::SlowToken(time)) if !call.stream => tokio::time::sleep(*time).await,
+        _ => {}
     }
     let reply = Reply::to(&backend.name, &request, &call);
-    match (call.api, call.stream) {
-        (Api::OpenAi, false) => json(StatusCode::OK, &openai::whole(&reply)),
-        (Api::OpenAi, true) => streamed(openai::events(&reply, call.include_usage)),
-        (Api::Anthropic, false) => json(StatusCode::OK, &anthropic::whole(&reply)),
-        (Api::Anthropic, true) => streamed(anthropic::events(&reply)),
-    }
+    Answer::to(&backend.name, &call, reply, fault.as_ref()).respond(breaker, watch)
 }
 
 /// Reads a request to its end; none if its body is too large or breaks off.
@@ -228,6 +276,7 @@ async fn receive(request: Request) -> Option<Recorded> {
         trailers,
         body: body.to_bytes().to_vec(),
         at,
+        answer: Answered::default(),
     })
 }
 
@@ -236,44 +285,4 @@ fn fields(headers: &HeaderMap) -> Vec<(String, Vec<u8>)> {
         .iter()
         .map(|(name, value)| (name.as_str().to_owned(), value.as_bytes().to_vec()))
         .collect()
-}
-
-fn refused(refusal: &Refusal) -> Response {
-    let Refusal {
-        api,
-        status,
-        message,
-    } = refusal;
-    if matches!(*status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED) {
-        // These have no body, whatever one would like to say.
-        return status.into_response();
-    }
-    let body = match api {
-        Api::OpenAi => openai::error(*status, message),
-        Api::Anthropic => anthropic::error(*status, message),
-    };
-    json(*status, &body)
-}
-
-fn json(status: StatusCode, body: &Value) -> Response {
-    let content_type: [(HeaderName, &str); 1] = [(header::CONTENT_TYPE, "application/json")];
-    (status, content_type, body.to_string()).into_response()
-}
-
-fn streamed(events: Vec<String>) -> Response {
-    let (mut sender, body) = Channel::<Bytes>::new(1);
-    tokio::spawn(async move {
-        for event in events {
-            // An error says that the client has left.
-            if sender.send_data(Bytes::from(event)).await.is_err() {
-                return;
-            }
-            tokio::time::sleep(WORD_INTERVAL).await;
-        }
-    });
-    let headers = [
-        (header::CONTENT_TYPE, "text/event-stream; charset=utf-8"),
-        (header::CACHE_CONTROL, "no-cache"),
-    ];
-    (headers, Body::new(body)).into_response()
 }

@@ -218,6 +218,7 @@ mod tests {
 
     use serde_json::json;
 
+    use super::super::record::Answered;
     use super::*;
 
     fn request(method: &str, path: &str, body: &str) -> Recorded {
@@ -230,6 +231,7 @@ mod tests {
             trailers: Vec::new(),
             body: body.as_bytes().to_vec(),
             at: Instant::now(),
+            answer: Answered::default(),
         }
     }
 

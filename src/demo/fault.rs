@@ -1,70 +1,289 @@
-//! The faults that a model name asks for.
+//! The faults that a model name or a switch asks for.
+
+use std::num::NonZeroU64;
+use std::time::Duration;
 
 use axum::http::StatusCode;
 
-/// What a backend does wrong on purpose. The table of names is in the documentation of [`super::backend`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What a backend does wrong on purpose, or otherwise than usual. The table of names is in the documentation of
+/// [`super::backend`].
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
-    /// Answer this status, with an error object in the API's own format.
-    Status(StatusCode),
+    /// Answer this status, with an error object in the API's own format, and tell when to come again.
+    Status(StatusCode, Option<Advice>),
     /// Never answer; the connection stays open until the client leaves.
     Hang,
     /// Break the connection with a TCP RST before anything was answered.
     Reset,
     /// Close the connection with a FIN before anything was answered.
     Close,
+    /// Wait before the headers of an answer.
+    SlowHeaders(Duration),
+    /// Wait before the first token of an answer.
+    SlowToken(Duration),
+    /// Wait between two words.
+    SlowWords(Duration),
+    /// Answer so many words.
+    Words(usize),
+    /// Answer so many KiB of text, without pauses.
+    Large(usize),
+    /// Stop before the answer is whole.
+    Stop(Stop),
+    /// Send an event that is no JSON after so many tokens.
+    Malformed(usize),
+    /// Answer 200 with nothing but an error.
+    ErrorFirst(Failure),
+    /// Send an error after so many tokens, and nothing more.
+    ErrorAfter(usize),
+    /// Answer 200 with a stream without any event.
+    EmptyStream,
+    /// Answer 200 with a body without any byte.
+    EmptyBody,
+    /// Send so many pings before a stream.
+    Pings(usize),
+    /// Answer 400, with this error in the API's own words.
+    Refuse(Failure),
+    /// Answer with so many headers more.
+    Headers(usize),
+    /// Encode the answer's body, whatever the client accepts.
+    Gzip,
+    /// Think aloud before the answer.
+    Reasoning,
+    /// End the lines of a stream with CRLF.
+    Crlf,
+    /// Send every byte of the body on its own.
+    Bytewise,
+    /// This fault the first time only.
+    Once(Box<Fault>),
+    /// This fault the first time, and then one time of so many.
+    Every(NonZeroU64, Box<Fault>),
 }
+
+/// How a refused client is told when to come again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Advice {
+    /// `retry-after` with these seconds, as they were written.
+    Seconds(String),
+    /// `retry-after-ms`.
+    Milliseconds(u64),
+    /// `retry-after` with the date in so many seconds.
+    Date(u64),
+    /// The API's own headers: no request is left, and more come in so many milliseconds.
+    Reset(u64),
+}
+
+/// An answer that stops before it is whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Stop {
+    pub(crate) at: Point,
+    pub(crate) ending: Ending,
+    pub(crate) length: Length,
+}
+
+/// Where an answer stops.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Point {
+    /// Before the first byte of the body.
+    Headers,
+    /// A stream after so many tokens of the content; a whole body in its middle.
+    Tokens(usize),
+    /// A stream after the event that tells why it finishes; a whole body in its middle.
+    Finish,
+    /// A stream before the event that ends it; a whole body not at all.
+    Terminator,
+}
+
+/// What comes where an answer stops.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ending {
+    /// The body ends as HTTP has it.
+    Clean,
+    /// The connection closes with a FIN.
+    Fin,
+    /// The connection breaks with a RST.
+    Rst,
+    /// Nothing, with the connection open, until the client leaves.
+    Silence,
+}
+
+/// Which `content-length` an answer has that stops.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Length {
+    /// None.
+    Unsaid,
+    /// That of what is sent.
+    Sent,
+    /// That of the whole answer.
+    Full,
+}
+
+/// An error that each API has its own words for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Failure {
+    RateLimit,
+    Overloaded,
+    Server,
+    Auth,
+    Invalid,
+    ContextLength,
+    ContentPolicy,
+}
+
+/// More words, KiB or pings than these would only fill the memory.
+const MOST_WORDS: usize = 1_000_000;
+const MOST_KIB: usize = 65_536;
+const MOST_PINGS: usize = 1_000_000;
+
+/// A map of headers holds little more.
+const MOST_HEADERS: usize = 10_000;
+
+/// Ten days: later than anyone waits, and a date that can be written.
+const LONGEST: u64 = 864_000_000;
 
 impl Fault {
     /// The fault of this model name; none for a model that works.
     pub(crate) fn of_model(model: &str) -> Option<Fault> {
-        match model {
-            "hang" => Some(Fault::Hang),
-            "reset" => Some(Fault::Reset),
-            "close" => Some(Fault::Close),
-            _ => {
-                let status: u16 = model.strip_prefix("status-")?.parse().ok()?;
-                // Below 200 is no final answer, and 600 is no status.
-                if !(200..600).contains(&status) {
-                    return None;
-                }
-                StatusCode::from_u16(status).ok().map(Fault::Status)
-            }
+        if let Some(fault) = model.strip_prefix("once-") {
+            return Some(Fault::Once(Box::new(Fault::every_time(fault)?)));
         }
+        if let Some(rest) = model.strip_prefix("every-") {
+            let (every, fault) = rest.split_once('-')?;
+            let every = NonZeroU64::new(number(every)?)?;
+            return Some(Fault::Every(every, Box::new(Fault::every_time(fault)?)));
+        }
+        Fault::every_time(model)
+    }
+
+    fn every_time(name: &str) -> Option<Fault> {
+        if let Some(status) = name.strip_prefix("status-") {
+            return refusing(status);
+        }
+        named(name).or_else(|| numbered(name))
+    }
+
+    /// Whether it matters how many requests came before.
+    pub(crate) fn takes_turns(&self) -> bool {
+        matches!(self, Fault::Once(_) | Fault::Every(..))
+    }
+
+    /// What this fault is for a request with so many before it.
+    pub(crate) fn on_turn(self, before: u64) -> Option<Fault> {
+        match self {
+            Fault::Once(fault) => (before == 0).then_some(*fault),
+            Fault::Every(every, fault) => {
+                (before.checked_rem(every.get()) == Some(0)).then_some(*fault)
+            }
+            fault => Some(fault),
+        }
+    }
+}
+
+fn named(name: &str) -> Option<Fault> {
+    let stop = |at, ending| {
+        Fault::Stop(Stop {
+            at,
+            ending,
+            length: Length::Unsaid,
+        })
+    };
+    Some(match name {
+        "hang" => Fault::Hang,
+        "reset" => Fault::Reset,
+        "close" => Fault::Close,
+        "reset-headers" => stop(Point::Headers, Ending::Rst),
+        "close-headers" => stop(Point::Headers, Ending::Fin),
+        "end-finished" => stop(Point::Terminator, Ending::Clean),
+        "stall-finished" => stop(Point::Finish, Ending::Silence),
+        "error-first" | "error-first-server" => Fault::ErrorFirst(Failure::Server),
+        "error-first-rate_limit" => Fault::ErrorFirst(Failure::RateLimit),
+        "error-first-overloaded" => Fault::ErrorFirst(Failure::Overloaded),
+        "error-first-auth" => Fault::ErrorFirst(Failure::Auth),
+        "error-first-invalid" => Fault::ErrorFirst(Failure::Invalid),
+        "empty-stream" => Fault::EmptyStream,
+        "empty-body" => Fault::EmptyBody,
+        "context-length" => Fault::Refuse(Failure::ContextLength),
+        "content-policy" => Fault::Refuse(Failure::ContentPolicy),
+        "gzip" => Fault::Gzip,
+        "reasoning" => Fault::Reasoning,
+        "crlf" => Fault::Crlf,
+        "bytewise" => Fault::Bytewise,
+        _ => return None,
+    })
+}
+
+/// The faults with one number, at their end.
+fn numbered(name: &str) -> Option<Fault> {
+    let (name, amount) = name.rsplit_once('-')?;
+    let amount = number(amount)?;
+    let time = || (amount <= LONGEST).then(|| Duration::from_millis(amount));
+    let count = usize::try_from(amount).ok()?;
+    let up_to = |most| (count <= most).then_some(count);
+    let stop = |ending, length| {
+        Fault::Stop(Stop {
+            at: Point::Tokens(count),
+            ending,
+            length,
+        })
+    };
+    Some(match name {
+        "slow-headers" => Fault::SlowHeaders(time()?),
+        "slow-token" => Fault::SlowToken(time()?),
+        "slow-words" => Fault::SlowWords(time()?),
+        "words" => Fault::Words(up_to(MOST_WORDS)?),
+        "large" => Fault::Large(up_to(MOST_KIB)?),
+        "end" => stop(Ending::Clean, Length::Unsaid),
+        "end-length" => stop(Ending::Clean, Length::Sent),
+        "cut" => stop(Ending::Fin, Length::Unsaid),
+        "cut-length" => stop(Ending::Fin, Length::Full),
+        "reset" => stop(Ending::Rst, Length::Unsaid),
+        "stall" => stop(Ending::Silence, Length::Unsaid),
+        "malformed" => Fault::Malformed(count),
+        "error-after" => Fault::ErrorAfter(count),
+        "pings" => Fault::Pings(up_to(MOST_PINGS)?),
+        "headers" => Fault::Headers(up_to(MOST_HEADERS)?),
+        _ => return None,
+    })
+}
+
+/// `NNN`, or `NNN-` and an advice.
+fn refusing(rest: &str) -> Option<Fault> {
+    let (status, advice) = match rest.split_once('-') {
+        Some((status, advice)) => (status, Some(self::advice(advice)?)),
+        None => (rest, None),
+    };
+    let status = u16::try_from(number(status)?).ok()?;
+    // Below 200 is no final answer, and 600 is no status.
+    if !(200..600).contains(&status) {
+        return None;
+    }
+    Some(Fault::Status(StatusCode::from_u16(status).ok()?, advice))
+}
+
+fn advice(name: &str) -> Option<Advice> {
+    let (name, amount) = name.rsplit_once('-')?;
+    let amount_of = || number(amount).filter(|amount| *amount <= LONGEST);
+    Some(match name {
+        "retry-after" => {
+            let (whole, part) = amount.split_once('.').unwrap_or((amount, "0"));
+            number(whole).and(number(part))?;
+            Advice::Seconds(amount.to_owned())
+        }
+        "retry-after-ms" => Advice::Milliseconds(amount_of()?),
+        "retry-date" => Advice::Date(amount_of()?),
+        "reset" => Advice::Reset(amount_of()?),
+        _ => return None,
+    })
+}
+
+/// A number of digits alone: no sign and no space.
+fn number(digits: &str) -> Option<u64> {
+    if digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        digits.parse().ok()
+    } else {
+        None
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_pick_faults() {
-        assert_eq!(
-            Fault::of_model("status-429"),
-            Some(Fault::Status(StatusCode::TOO_MANY_REQUESTS))
-        );
-        assert_eq!(
-            Fault::of_model("status-529").map(|fault| matches!(fault, Fault::Status(_))),
-            Some(true)
-        );
-        assert_eq!(Fault::of_model("hang"), Some(Fault::Hang));
-        assert_eq!(Fault::of_model("reset"), Some(Fault::Reset));
-        assert_eq!(Fault::of_model("close"), Some(Fault::Close));
-    }
-
-    #[test]
-    fn other_names_work() {
-        for model in [
-            "gpt-5.5",
-            "status-",
-            "status-ok",
-            "status-100",
-            "status-600",
-            "status--1",
-            "Hang",
-        ] {
-            assert_eq!(Fault::of_model(model), None, "{model}");
-        }
-    }
-}
+#[path = "fault_tests.rs"]
+mod tests;

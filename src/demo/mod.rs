@@ -10,10 +10,13 @@
 pub mod backend;
 pub mod cli;
 
+mod answer;
 mod anthropic;
 mod call;
+mod clock;
 mod connection;
 mod envoy;
+mod event;
 mod fault;
 mod openai;
 mod ports;
@@ -21,6 +24,14 @@ mod record;
 mod reply;
 mod run;
 mod screen;
+mod script;
+mod switch;
 
 #[cfg(test)]
 mod backend_tests;
+#[cfg(test)]
+mod broken_tests;
+#[cfg(test)]
+mod faulty_tests;
+#[cfg(test)]
+mod test_client;

@@ -1,7 +1,7 @@
 //! What reached a backend, kept so that a test can look at it afterwards.
 
 use std::collections::VecDeque;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Instant;
 
 /// The oldest requests go when there are more than this.
@@ -32,6 +32,8 @@ pub struct Recorded {
     pub body: Vec<u8>,
     /// When the request's headers were there.
     pub at: Instant,
+    /// What became of the answer.
+    pub answer: Answered,
 }
 
 impl Recorded {
@@ -41,6 +43,67 @@ impl Recorded {
             .iter()
             .find(|(other, _)| other == name)
             .map(|(_, value)| value.as_slice())
+    }
+}
+
+/// How far an answer has come, seen from the backend. It goes on in every clone.
+#[derive(Clone, Debug, Default)]
+pub struct Answered {
+    times: Arc<Times>,
+}
+
+#[derive(Debug, Default)]
+struct Times {
+    begun: OnceLock<Instant>,
+    ended: OnceLock<Instant>,
+    left: OnceLock<Instant>,
+}
+
+impl Answered {
+    /// When the answer's headers were ready to go.
+    #[must_use]
+    pub fn begun(&self) -> Option<Instant> {
+        self.times.begun.get().copied()
+    }
+
+    /// When the backend had nothing more to do: the last byte was handed over to be sent, or it broke the
+    /// connection off itself.
+    #[must_use]
+    pub fn ended(&self) -> Option<Instant> {
+        self.times.ended.get().copied()
+    }
+
+    /// When the client was found to have left, if it did before the answer had [`ended`](Answered::ended).
+    #[must_use]
+    pub fn left(&self) -> Option<Instant> {
+        self.times.left.get().copied()
+    }
+
+    /// Whoever makes the answer holds this.
+    pub(crate) fn watch(&self) -> Watch {
+        Watch(self.clone())
+    }
+}
+
+/// Writes down how an answer goes. Dropped before the answer's end, it says that the client has left.
+#[derive(Debug)]
+pub(crate) struct Watch(Answered);
+
+impl Watch {
+    pub(crate) fn begin(&self) {
+        self.0.times.begun.get_or_init(Instant::now);
+    }
+
+    pub(crate) fn end(&self) {
+        self.0.times.ended.get_or_init(Instant::now);
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        if self.0.ended().is_none() {
+            self.0.times.left.get_or_init(Instant::now);
+        }
     }
 }
 
@@ -90,6 +153,7 @@ mod tests {
             trailers: Vec::new(),
             body: Vec::new(),
             at: Instant::now(),
+            answer: Answered::default(),
         }
     }
 
@@ -101,6 +165,17 @@ mod tests {
         recorder.record(request("a"));
         assert_eq!(recorder.requests("a").len(), 2);
         assert!(recorder.requests("c").is_empty());
+    }
+
+    #[test]
+    fn an_answer_ends_or_its_client_leaves() {
+        let (ended, left) = (Answered::default(), Answered::default());
+        let watch = ended.watch();
+        watch.end();
+        drop(watch);
+        drop(left.watch());
+        assert!(ended.ended().is_some() && ended.left().is_none());
+        assert!(left.ended().is_none() && left.left().is_some());
     }
 
     #[test]

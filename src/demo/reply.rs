@@ -23,6 +23,8 @@ pub(crate) struct Reply {
     pub(crate) created: u64,
     pub(crate) model: String,
     pub(crate) content: Content,
+    /// What the model thinks before it answers.
+    pub(crate) reasoning: Option<String>,
     pub(crate) input_tokens: u64,
     pub(crate) output_tokens: u64,
     /// What reached the backend: the `demo` object of a whole answer.
@@ -53,12 +55,20 @@ impl Reply {
             model: call.model.clone(),
             // About what a tokenizer makes of English text; no one bills these.
             input_tokens: count(request.body.len() / 4),
-            output_tokens: match &content {
-                Content::Text(text) => count(pieces(text).count()),
-                Content::Tool(tool) => count(tool.arguments.to_string().len() / 4),
-            },
+            output_tokens: output_tokens(&content),
             content,
+            reasoning: None,
             demo: seen(name, request, call),
+        }
+    }
+
+    /// The same with this text instead of what it would say or call.
+    pub(crate) fn saying(self, text: String) -> Reply {
+        let content = Content::Text(text);
+        Reply {
+            output_tokens: output_tokens(&content),
+            content,
+            ..self
         }
     }
 }
@@ -66,6 +76,13 @@ impl Reply {
 /// The parts of a text that a streamed answer sends one by one: words, each with the space behind it.
 pub(crate) fn pieces(text: &str) -> impl Iterator<Item = &str> {
     text.split_inclusive(' ')
+}
+
+fn output_tokens(content: &Content) -> u64 {
+    match content {
+        Content::Text(text) => count(pieces(text).count()),
+        Content::Tool(tool) => count(tool.arguments.to_string().len() / 4),
+    }
 }
 
 fn count(tokens: usize) -> u64 {

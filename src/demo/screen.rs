@@ -25,6 +25,10 @@ A virtual model, shared out between two backends:
 {fast}
 A virtual model whose first backend is dead, so that Envoy falls back to the next:
 {smart}
+A stream that its first backend breaks off in the middle; -i shows which attempts were made:
+  curl -iN {url}/v1/chat/completions -H 'content-type: application/json' \\
+    -d '{{\"model\": \"rescued\", \"stream\": true, \"messages\": [{{\"role\": \"user\", \"content\": \"Hello\"}}]}}'
+
 Streamed:
   curl -N {url}/v1/chat/completions -H 'content-type: application/json' \\
     -d '{{\"model\": \"gpt-5.4-mini\", \"stream\": true, \"messages\": [{{\"role\": \"user\", \"content\": \"Hello\"}}]}}'

@@ -1,17 +1,24 @@
 //! The backend role: an upstream HTTP filter on each backend's cluster, one context per attempt.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
+use proxy_wasm::hostcalls;
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
 use proxy_wasm::types::{Action, BufferType, ContextType, MapType};
 
 use super::calls::{self, Counter};
+use super::health::SharedHealth;
+use super::random::Random;
+use super::timers::Timers;
 use super::{NEXT, PLAN, RETRY};
-use crate::attempt::{ChangeKind, CurrentHeaders, HeaderWrite, Plan, Verdict, begin, judge};
+use crate::attempt::{
+    Body, ChangeKind, CurrentHeaders, Failure, Head, HeaderWrite, Left, Moment, Plan, Refusal,
+    Running, Step, begin,
+};
 use crate::config;
 use crate::request::StreamingEdit;
-use crate::schema::{ErrorCode, Schema};
+use crate::schema::Schema;
 use crate::telemetry;
 
 /// What all attempts on one cluster share.
@@ -20,7 +27,69 @@ struct Cluster {
     /// The name of the backend whose cluster it is.
     backend: String,
     mismatches: Counter,
+    unauthorized: Counter,
     reported: Cell<bool>,
+    /// When it was last logged that the backend does not take the key.
+    complained_at: Cell<u64>,
+    /// Whether the body of a held answer has ever come.
+    holds: Cell<bool>,
+    reported_flag: Cell<bool>,
+    random: Random,
+    timers: Timers<Rc<RefCell<Running>>>,
+}
+
+/// How long a held answer's body may take, where none has ever come.
+const NO_BODY_MS: u64 = 10_000;
+
+/// How often a refused key is logged, at most.
+const COMPLAINT_PERIOD_MS: u64 = 60_000;
+
+impl Cluster {
+    fn moment(&self) -> Moment<'_> {
+        Moment {
+            now: calls::now(),
+            random: self.random.next(),
+            health: &SharedHealth,
+        }
+    }
+
+    /// Lets an answer go of which no body comes, if none has ever come: without the flag that the message names, Envoy
+    /// keeps it back.
+    fn give_up_holding(&self, running: &RefCell<Running>, step: Step, now: u64) -> Step {
+        if self.holds.get() || !matches!(step, Step::Hold) {
+            return step;
+        }
+        let mut running = running.borrow_mut();
+        if !running.waits_for_body_since(now.saturating_sub(NO_BODY_MS)) {
+            return step;
+        }
+        if !self.reported_flag.replace(true) {
+            log::error!(
+                "llm-router: the body of an answer of \"{}\" did not come for {} s while it was held. If it is not that \
+                 slow, set `allow_on_headers_stop_iteration: true` in the plugin config of the llm_backend filter of its \
+                 cluster: without it answers cannot be held",
+                self.backend,
+                NO_BODY_MS / 1000
+            );
+        }
+        running.let_pass(now)
+    }
+
+    /// Tells the operator what only they can mend.
+    fn complain(&self, failure: Option<Failure>, now: u64) {
+        if failure != Some(Failure::Unauthorized) {
+            return;
+        }
+        self.unauthorized.increment();
+        if now.saturating_sub(self.complained_at.get()) >= COMPLAINT_PERIOD_MS {
+            self.complained_at.set(now);
+            log::error!(
+                "llm-router: backend \"{}\" refuses the gateway's key (401 or 403): check the secret that \
+                 credential_injector adds on its cluster",
+                self.backend
+            );
+        }
+    }
 }
 
 #[derive(Default)]
@@ -41,19 +110,58 @@ impl RootContext for BackendRoot {
                 self.cluster = Rc::new(Cluster {
                     backend,
                     mismatches: Counter::define(telemetry::BACKEND_MISMATCH),
-                    reported: Cell::new(false),
+                    unauthorized: Counter::define(telemetry::UNAUTHORIZED),
+                    ..Cluster::default()
                 });
+                self.cluster.random.seed();
+                SharedHealth::prepare();
                 true
             }
             Err(errors) => super::refuse(&errors),
         }
     }
 
-    fn create_http_context(&self, _context_id: u32) -> Option<Box<dyn HttpContext>> {
+    fn create_http_context(&self, context_id: u32) -> Option<Box<dyn HttpContext>> {
         Some(Box::new(Attempt {
+            context_id,
             cluster: Rc::clone(&self.cluster),
             state: State::Beginning,
         }))
+    }
+
+    fn on_tick(&mut self) {
+        let waiting = self.cluster.timers.tick();
+        if waiting.is_empty() {
+            return;
+        }
+        let moment = self.cluster.moment();
+        for (context_id, running) in waiting {
+            let step = running.borrow_mut().on_time(moment);
+            let step = self.cluster.give_up_holding(&running, step, moment.now);
+            if matches!(step, Step::Hold) {
+                continue;
+            }
+            if hostcalls::set_effective_context(context_id).is_err() {
+                self.cluster.timers.remove(context_id);
+                continue;
+            }
+            let failure = running.borrow_mut().take_failure();
+            self.cluster.complain(failure, moment.now);
+            match step {
+                Step::Hold | Step::Replace(_) => {}
+                Step::Wait(left) => leave(&left),
+                Step::Pass => calls::resume_response(),
+                Step::Retry(left) => {
+                    ask_for_retry(left.as_ref());
+                    calls::resume_response();
+                }
+                Step::Answer(left, answer) => {
+                    leave(&left);
+                    calls::send(&answer);
+                }
+                Step::Reset => calls::reset_response(),
+            }
+        }
     }
 }
 
@@ -66,30 +174,45 @@ enum State {
     /// Its request is on its way.
     Sent {
         edit: Option<StreamingEdit>,
-        /// The plan with the attempt that follows if this one fails; `None` too as soon as that is decided.
-        next: Option<Plan>,
+        running: Rc<RefCell<Running>>,
     },
     /// It was refused here.
     Refused,
 }
 
 struct Attempt {
+    context_id: u32,
     cluster: Rc<Cluster>,
     state: State,
 }
 
+impl Drop for Attempt {
+    fn drop(&mut self) {
+        self.cluster.timers.remove(self.context_id);
+    }
+}
+
 impl Context for Attempt {
     fn on_done(&mut self) -> bool {
-        // It ends without an answer (no connection, reset, time is up): Envoy asks the matcher again after this.
-        if let State::Sent {
-            next: Some(next), ..
-        } = &self.state
+        // It may end without an answer (no connection, reset, time is up): Envoy asks the matcher again after this.
+        if let State::Sent { running, .. } = &self.state
+            && running.borrow().may_end_unanswered()
         {
-            leave(next);
+            let no_connection =
+                || calls::property(TRANSPORT_FAILURE).is_some_and(|it| !it.is_empty());
+            let left = running
+                .borrow_mut()
+                .on_done(no_connection(), self.cluster.moment());
+            if let Some(left) = left {
+                leave(&left);
+            }
         }
         true
     }
 }
+
+/// Says why there was no connection, where that is why an attempt failed.
+const TRANSPORT_FAILURE: &[&str] = &["upstream", "transport_failure_reason"];
 
 impl HttpContext for Attempt {
     fn on_http_request_headers(&mut self, _count: usize, _end_of_stream: bool) -> Action {
@@ -98,17 +221,18 @@ impl HttpContext for Attempt {
             return Action::Continue;
         };
         let Some(plan) = Plan::decode(&bytes) else {
-            return self.refuse(Schema::OpenAi, "");
+            return self.refuse(Schema::OpenAi, &Refusal::Mismatch(String::new()));
         };
         let schema = plan.schema();
-        let adaptation = match begin(plan, &self.cluster.backend, &EnvoyHeaders) {
+        let cluster = &self.cluster;
+        let adaptation = match begin(plan, &cluster.backend, &EnvoyHeaders, || cluster.moment()) {
             Ok(adaptation) => adaptation,
-            Err(mismatch) => return self.refuse(schema, &mismatch.planned),
+            Err(refusal) => return self.refuse(schema, &refusal),
         };
         write_headers(&adaptation.headers);
         self.state = State::Sent {
             edit: adaptation.body,
-            next: adaptation.next,
+            running: Rc::new(RefCell::new(adaptation.running)),
         };
         Action::Continue
     }
@@ -135,31 +259,71 @@ impl HttpContext for Attempt {
         }
     }
 
-    fn on_http_response_headers(&mut self, _count: usize, _end_of_stream: bool) -> Action {
-        // Not the state as a whole: the rest of the body may still be passing.
-        let State::Sent { next, .. } = &mut self.state else {
+    fn on_http_response_headers(&mut self, _count: usize, end_of_stream: bool) -> Action {
+        // The mark is ours alone: a backend that sends it must not cause attempts at others.
+        let unmark = || calls::remove_header(MapType::HttpResponseHeaders, RETRY);
+        let State::Sent { running, .. } = &self.state else {
             return Action::Continue;
         };
-        let next = next.take();
-        let map = MapType::HttpResponseHeaders;
-        // Without another target nothing depends on the verdict, and the status is not asked for.
-        if let Some(next) = next
-            && calls::response_status().map(judge) == Some(Verdict::NextTarget)
-        {
-            leave(&next);
-            calls::set_header(map, RETRY, b"next-target");
-        } else {
-            // The mark is ours alone: a backend that sends it must not cause attempts at others.
-            calls::remove_header(map, RETRY);
+        unmark();
+        let Some(status) = calls::response_status() else {
+            return Action::Continue;
+        };
+        let head = Head {
+            status,
+            end_of_stream,
+            header: &calls::response_header,
+        };
+        let step = running
+            .borrow_mut()
+            .on_headers(&head, || self.cluster.moment());
+        self.take(step, 0)
+    }
+
+    fn on_http_response_body(&mut self, size: usize, end_of_stream: bool) -> Action {
+        let State::Sent { running, .. } = &self.state else {
+            return Action::Continue;
+        };
+        if running.borrow().is_over() {
+            return Action::Continue;
         }
-        Action::Continue
+        if running.borrow().is_held() {
+            self.cluster.holds.set(true);
+        }
+        let body = Body {
+            size,
+            end_of_stream,
+            read: &calls::response_body,
+        };
+        let step = running
+            .borrow_mut()
+            .on_body(&body, || self.cluster.moment());
+        self.take(step, size)
+    }
+
+    fn on_http_response_trailers(&mut self, _count: usize) -> Action {
+        let State::Sent { running, .. } = &self.state else {
+            return Action::Continue;
+        };
+        let step = running
+            .borrow_mut()
+            .on_trailers(&calls::response_body, || self.cluster.moment());
+        self.take(step, 0)
     }
 }
 
-/// Leaves word of the next attempt where the route's matcher and the backend role will look.
-fn leave(next: &Plan) {
-    calls::set_state(PLAN, &next.encode());
-    calls::set_state(NEXT, next.cluster().as_bytes());
+fn leave(left: &Left) {
+    calls::set_state(PLAN, &left.plan);
+    calls::set_state(NEXT, left.cluster.as_bytes());
+}
+
+/// Marks the answer for retry, and leaves word of the next attempt where the route's matcher and the backend role will
+/// look.
+fn ask_for_retry(left: Option<&Left>) {
+    if let Some(left) = left {
+        leave(left);
+    }
+    calls::set_header(MapType::HttpResponseHeaders, RETRY, b"next");
 }
 
 /// The headers of the attempt whose callback this is.
@@ -197,20 +361,67 @@ fn write_headers(write: &HeaderWrite) {
 }
 
 impl Attempt {
-    /// Refuses an attempt that was planned for another backend, before any of it or of our key leaves.
-    fn refuse(&mut self, schema: Schema, planned: &str) -> Action {
-        self.state = State::Refused;
-        self.cluster.mismatches.increment();
-        let here = &self.cluster.backend;
-        if !self.cluster.reported.replace(true) {
-            log::error!(
-                "llm-router: attempts planned for backend \"{planned}\" come out at the cluster of \"{here}\", and \
-                 are answered 500: the route's matcher must send each `wasm.llm.next` to the cluster of that name, \
-                 and each cluster's llm_backend filter must name that cluster's backend"
-            );
+    /// Does what is to be done with an answer of which `size` bytes of body are here.
+    fn take(&self, step: Step, size: usize) -> Action {
+        let State::Sent { running, .. } = &self.state else {
+            return Action::Continue;
+        };
+        let (failure, is_timed) = {
+            let mut running = running.borrow_mut();
+            (running.take_failure(), running.due_at().is_some())
+        };
+        if failure.is_some() {
+            self.cluster.complain(failure, calls::now());
         }
-        let message = "The gateway is not set up right: it sent this request to another backend than planned.";
-        calls::send(&ErrorCode::BackendMismatch.answer(schema, message));
+        let timers = &self.cluster.timers;
+        if is_timed {
+            timers.add(self.context_id, running);
+        } else {
+            timers.remove(self.context_id);
+        }
+        match step {
+            Step::Pass => Action::Continue,
+            Step::Replace(with) => {
+                calls::replace_body(BufferType::HttpResponseBody, size, &with);
+                Action::Continue
+            }
+            Step::Hold => Action::Pause,
+            Step::Wait(left) => {
+                leave(&left);
+                Action::Pause
+            }
+            Step::Retry(left) => {
+                ask_for_retry(left.as_ref());
+                Action::Continue
+            }
+            Step::Answer(left, answer) => {
+                leave(&left);
+                calls::send(&answer);
+                Action::Pause
+            }
+            Step::Reset => {
+                calls::reset_response();
+                Action::Pause
+            }
+        }
+    }
+
+    /// Refuses an attempt before any of it or of our key leaves.
+    fn refuse(&mut self, schema: Schema, refusal: &Refusal) -> Action {
+        self.state = State::Refused;
+        if let Refusal::Mismatch(planned) = refusal {
+            self.cluster.mismatches.increment();
+            let here = &self.cluster.backend;
+            if !self.cluster.reported.replace(true) {
+                log::error!(
+                    "llm-router: attempts planned for backend \"{planned}\" come out at the cluster of \"{here}\", \
+                     and are answered 500: the route's matcher must send each `wasm.llm.next` to the cluster of that \
+                     name, and each cluster's llm_backend filter must name that cluster's backend"
+                );
+            }
+        }
+        let code = refusal.code();
+        calls::send(&code.answer(schema, code.own_message()));
         Action::Pause
     }
 }

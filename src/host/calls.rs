@@ -5,6 +5,8 @@
 //! gives where a map or a buffer does not exist at that moment: whoever calls has to know that it does. It also
 //! takes header names for UTF-8, which Envoy's codecs see to.
 
+use std::time::SystemTime;
+
 use proxy_wasm::hostcalls;
 use proxy_wasm::types::{BufferType, LogLevel, MapType, MetricType, Status};
 
@@ -46,6 +48,15 @@ pub(super) fn body(size: usize) -> Vec<u8> {
     noted("body", buffer).unwrap_or_default()
 }
 
+/// Some bytes of an answer's body, of what is held of it or of the piece that is passing.
+pub(super) fn response_body(start: usize, length: usize) -> Vec<u8> {
+    if length == 0 {
+        return Vec::new();
+    }
+    let buffer = hostcalls::get_buffer(BufferType::HttpResponseBody, start, length);
+    noted("response body", buffer).unwrap_or_default()
+}
+
 /// Replaces the first `size` bytes of a body.
 pub(super) fn replace_body(body: BufferType, size: usize, with: &[u8]) {
     noted("set_buffer", hostcalls::set_buffer(body, 0, size, with));
@@ -85,6 +96,30 @@ pub(super) fn add_header(map: MapType, name: &str, value: &[u8]) {
     noted(name, hostcalls::add_map_value_bytes(map, name, value));
 }
 
+pub(super) fn response_header(name: &str) -> Option<Vec<u8>> {
+    noted(
+        name,
+        hostcalls::get_map_value_bytes(MapType::HttpResponseHeaders, name),
+    )
+}
+
+/// Lets an answer go on that was held back.
+pub(super) fn resume_response() {
+    noted("resume_http_response", hostcalls::resume_http_response());
+}
+
+/// Breaks the client's stream off, so that it does not look whole.
+pub(super) fn reset_response() {
+    noted("reset_http_response", hostcalls::reset_http_response());
+}
+
+/// Unix time in milliseconds.
+pub(super) fn now() -> u64 {
+    let now = hostcalls::get_current_time().unwrap_or(SystemTime::UNIX_EPOCH);
+    let since = now.duration_since(SystemTime::UNIX_EPOCH);
+    u64::try_from(since.unwrap_or_default().as_millis()).unwrap_or(u64::MAX)
+}
+
 /// The status of the response whose headers are here.
 pub(super) fn response_status() -> Option<u32> {
     let value = hostcalls::get_map_value_bytes(MapType::HttpResponseHeaders, ":status");
@@ -100,7 +135,8 @@ pub(super) fn clear_route_cache() {
 
 pub(super) fn send(answer: &Answer) {
     let mut headers = vec![("content-type", Answer::CONTENT_TYPE)];
-    headers.extend_from_slice(&answer.headers);
+    let more = answer.headers.iter();
+    headers.extend(more.map(|(name, value)| (*name, value.as_str())));
     let result = hostcalls::send_http_response(answer.status, headers, Some(&answer.body));
     noted("send_http_response", result);
 }

@@ -8,7 +8,11 @@ mod backend;
 #[cfg(feature = "bench")]
 mod bench;
 mod calls;
+mod deadlines;
+mod health;
+mod random;
 mod router;
+mod timers;
 mod watch;
 
 use proxy_wasm::traits::{Context, RootContext};

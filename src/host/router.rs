@@ -1,38 +1,48 @@
 //! The router role: a downstream HTTP filter, one context per request.
 
 use std::cell::Cell;
-use std::hash::{BuildHasher, RandomState};
 use std::rc::Rc;
+use std::time::Duration;
 
 use proxy_wasm::hostcalls;
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
 use proxy_wasm::types::{Action, BufferType, ContextType, MapType};
 
 use super::calls::{self, Counter};
+use super::deadlines::Deadlines;
+use super::health::SharedHealth;
+use super::random::Random;
 use super::watch::{Watch, Watched};
 use super::{NEXT, PLAN, RETRY};
+use crate::attempt::{Moment, Plan};
 use crate::config::Document;
 use crate::request::Headers;
 use crate::routing::{Arrival, Pending, Routed, arrive};
 use crate::schema::{Answer, ErrorCode, Schema};
 use crate::telemetry;
 
+/// How late a deadline, or a setting that is missing, can be noticed.
+const TICK: Duration = Duration::from_millis(100);
+
 /// What all requests of a worker share.
 #[derive(Default)]
 struct Worker {
     watch: Watch,
-    /// The next 64 random bits are made of this.
-    seed: Cell<u64>,
+    random: Random,
+    /// Requests of which no answer has begun.
+    deadlines: Deadlines,
     missing_setting: Cell<Counter>,
+    deadline_exceeded: Cell<Counter>,
     reported: Cell<bool>,
 }
 
 impl Worker {
-    fn random(&self) -> u64 {
-        // A Weyl sequence; whoever uses the bits mixes them.
-        self.seed
-            .set(self.seed.get().wrapping_add(0x9e37_79b9_7f4a_7c15));
-        self.seed.get()
+    fn moment(&self) -> Moment<'_> {
+        Moment {
+            now: calls::now(),
+            random: self.random.next(),
+            health: &SharedHealth,
+        }
     }
 }
 
@@ -55,14 +65,18 @@ impl RootContext for RouterRoot {
             Err(errors) => return super::refuse(&errors),
         };
         let worker = &self.worker;
-        let period = worker.watch.set_timeout(document.missing_flag_timeout);
+        let timeout = document.missing_flag_timeout;
+        let period = TICK.min(timeout.checked_div(4).unwrap_or(timeout));
+        worker.watch.set_timeout(timeout, period);
         if let Err(status) = hostcalls::set_tick_period(period) {
             log::warn!("host call failed: set_tick_period: {status:?}");
         }
-        // The hasher's keys are the host's randomness: every worker starts elsewhere.
-        worker.seed.set(RandomState::new().hash_one(0));
+        worker.random.seed();
+        SharedHealth::prepare();
         let counter = Counter::define(telemetry::MISSING_ENVOY_SETTING);
         worker.missing_setting.set(counter);
+        let counter = Counter::define(telemetry::DEADLINE_EXCEEDED);
+        worker.deadline_exceeded.set(counter);
         log::info!(
             "llm-router: {} backends, {} routes",
             document.backends.len(),
@@ -93,6 +107,13 @@ impl RootContext for RouterRoot {
                 self.report_missing_setting(watched);
             }
         }
+        for (context_id, schema) in self.worker.deadlines.take_due(calls::now) {
+            if hostcalls::set_effective_context(context_id).is_ok() {
+                self.worker.deadline_exceeded.get().increment();
+                let code = ErrorCode::DeadlineExceeded;
+                calls::send(&code.answer(schema, code.own_message()));
+            }
+        }
     }
 }
 
@@ -119,8 +140,8 @@ enum State {
     Arriving,
     /// Its body decides.
     AwaitingBody(Pending),
-    /// It is on its way.
-    Routed(Schema),
+    /// It is on its way; the route's name where answers tell it.
+    Routed(Schema, Option<String>),
     /// It has been answered here.
     Answered,
 }
@@ -135,6 +156,7 @@ struct RouterStream {
 impl Drop for RouterStream {
     fn drop(&mut self) {
         self.worker.watch.end(self.context_id);
+        self.worker.deadlines.end(self.context_id);
     }
 }
 
@@ -192,26 +214,65 @@ impl HttpContext for RouterStream {
     }
 
     fn on_http_response_headers(&mut self, _count: usize, _end_of_stream: bool) -> Action {
-        let schema = match &self.state {
-            State::AwaitingBody(pending) => pending.schema(),
-            State::Routed(schema) => *schema,
+        self.worker.deadlines.end(self.context_id);
+        let (schema, route) = match &self.state {
+            State::AwaitingBody(pending) => (pending.schema(), None),
+            State::Routed(schema, route) => (*schema, route.clone()),
             _ => return Action::Continue,
         };
-        let Some(status) = calls::response_status().filter(|status| *status >= 400) else {
+        let status = calls::response_status().filter(|status| *status >= 400);
+        if status.is_none() && route.is_none() {
             return Action::Continue;
-        };
-        // It is still there when the retry that it asked for was not to be had.
-        calls::remove_header(MapType::HttpResponseHeaders, RETRY);
-        let details = calls::property(&["response", "code_details"]).unwrap_or_default();
-        let code = ErrorCode::of_envoy(status, &String::from_utf8_lossy(&details));
-        match code {
-            Some(code) => self.answer(&code.answer(schema, code.envoy_message())),
-            None => Action::Continue,
         }
+        let details = calls::property(&["response", "code_details"]).unwrap_or_default();
+        let code = status.and_then(|status| {
+            // It is still there when the retry that it asked for was not to be had.
+            calls::remove_header(MapType::HttpResponseHeaders, RETRY);
+            ErrorCode::of_envoy(status, &String::from_utf8_lossy(&details))
+        });
+        if let Some(code) = code {
+            self.tell_health(code);
+        }
+        let report = route.map(|route| report(route, details == b"via_upstream"));
+        let report = report.unwrap_or_default();
+        if let Some(code) = code {
+            let mut answer = code.answer(schema, code.envoy_message());
+            answer.headers.extend(report);
+            return self.answer(&answer);
+        }
+        for (name, value) in report {
+            calls::set_header(MapType::HttpResponseHeaders, name, value.as_bytes());
+        }
+        Action::Continue
     }
 }
 
+/// Where an answer comes from, for its headers.
+fn report(route: String, answered: bool) -> Vec<(&'static str, String)> {
+    let mut report = vec![("x-llm-router-route", route)];
+    if let Some(plan) = plan() {
+        report.extend(plan.report(answered));
+    }
+    report
+}
+
+/// The plan as the attempts have left it.
+fn plan() -> Option<Plan> {
+    Plan::decode(&calls::property(&[PLAN])?)
+}
+
 impl RouterStream {
+    /// Envoy gave up: the last attempt ended without an answer, and no other one will say that it did.
+    fn tell_health(&self, code: ErrorCode) {
+        let is_upstreams = matches!(
+            code,
+            ErrorCode::UpstreamUnreachable | ErrorCode::UpstreamReset | ErrorCode::UpstreamTimeout
+        );
+        if is_upstreams && let Some(mut plan) = plan() {
+            plan.tell_last(self.worker.moment());
+        }
+    }
+
     fn answer(&mut self, answer: &Answer) -> Action {
         self.state = State::Answered;
         calls::send(answer);
@@ -228,9 +289,13 @@ impl RouterStream {
         } else {
             calls::body(size)
         };
-        match pending.route(document, &body, self.worker.random()) {
+        match pending.route(document, &body, self.worker.moment()) {
             Ok(routed) => {
-                self.state = State::Routed(pending.schema());
+                let schema = pending.schema();
+                let route = document.response_headers.then(|| routed.route.name.clone());
+                self.state = State::Routed(schema, route);
+                let deadlines = &self.worker.deadlines;
+                deadlines.begin(self.context_id, routed.deadline_at, schema);
                 send_on_its_way(&routed);
                 Action::Continue
             }
@@ -246,6 +311,12 @@ fn send_on_its_way(routed: &Routed<'_>) {
     }
     let max_retries = routed.max_retries.to_string();
     calls::set_header(map, "x-envoy-max-retries", max_retries.as_bytes());
+    let timeout = routed.attempt_timeout_ms.to_string();
+    calls::set_header(
+        map,
+        "x-envoy-upstream-rq-per-try-timeout-ms",
+        timeout.as_bytes(),
+    );
     if let Some(edit) = &routed.body {
         calls::replace_body(BufferType::HttpRequestBody, edit.replaced, &edit.beginning);
         if let Some(length) = edit.content_length {

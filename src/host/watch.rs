@@ -35,13 +35,11 @@ pub(super) struct Watched {
 }
 
 impl Watch {
-    /// How many ticks make one timeout.
-    const TICKS: u32 = 4;
-
-    /// Sets the timeout; returns the period at which [`Watch::tick`] must be called.
-    pub(super) fn set_timeout(&self, timeout: Duration) -> Duration {
-        self.patience.set(u64::from(Self::TICKS));
-        timeout.checked_div(Self::TICKS).unwrap_or(timeout)
+    /// Sets the timeout, and the period at which [`Watch::tick`] will be called.
+    pub(super) fn set_timeout(&self, timeout: Duration, period: Duration) {
+        let ticks = timeout.as_millis().checked_div(period.as_millis());
+        let ticks = ticks.and_then(|ticks| u64::try_from(ticks).ok());
+        self.patience.set(ticks.unwrap_or(1));
     }
 
     /// Begins to watch a request.

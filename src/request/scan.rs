@@ -24,6 +24,8 @@ pub struct View {
     pub model_span: Range<usize>,
     /// Whether a streamed answer is asked for.
     pub stream: bool,
+    /// Whether it names what only one provider has: an earlier answer, a conversation, a file.
+    pub is_tied: bool,
 }
 
 /// Why a body cannot be routed.
@@ -85,7 +87,11 @@ pub fn scan(body: &[u8]) -> Result<View, ScanError> {
     if let Err(error) = std::str::from_utf8(body) {
         return Err(ScanError::InvalidUtf8(error.valid_up_to()));
     }
-    let mut scanner = Scanner { body, at: 0 };
+    let mut scanner = Scanner {
+        body,
+        at: 0,
+        is_tied: false,
+    };
     scanner.white_space();
     let fields = match scanner.peek() {
         None => return Err(ScanError::Empty),
@@ -99,7 +105,8 @@ pub fn scan(body: &[u8]) -> Result<View, ScanError> {
     if scanner.peek().is_some() {
         return Err(scanner.invalid());
     }
-    fields.ok_or(ScanError::NotAnObject)?.view(body)
+    let is_tied = scanner.is_tied;
+    fields.ok_or(ScanError::NotAnObject)?.view(body, is_tied)
 }
 
 /// A field of the top-level object that routing reads.
@@ -119,7 +126,7 @@ struct TopLevel {
 }
 
 impl TopLevel {
-    fn view(self, body: &[u8]) -> Result<View, ScanError> {
+    fn view(self, body: &[u8], is_tied: bool) -> Result<View, ScanError> {
         for (name, seen) in [(MODEL, &self.model), (STREAM, &self.stream)] {
             if seen.times > 1 {
                 return Err(ScanError::Duplicate(name, seen.last));
@@ -149,12 +156,19 @@ impl TopLevel {
                 Some(b"true") => true,
                 Some(_) => return Err(ScanError::InvalidStream),
             },
+            is_tied,
         })
     }
 }
 
 const MODEL: &str = "model";
 const STREAM: &str = "stream";
+
+/// Fields of the top level that name what one provider has stored.
+const TIES: [&[u8]; 3] = [b"previous_response_id", b"conversation", b"container"];
+
+/// Such fields further down.
+const INNER_TIES: [&[u8]; 3] = [b"file_id", b"file_ids", b"vector_store_ids"];
 
 /// Whether a key means a field in the eyes of a reader that folds case as Go's `encoding/json` does (it takes `ſ`
 /// for `s`), and whether it is the very name.
@@ -207,6 +221,7 @@ impl Containers {
 struct Scanner<'a> {
     body: &'a [u8],
     at: usize,
+    is_tied: bool,
 }
 
 impl Scanner<'_> {
@@ -263,6 +278,8 @@ impl Scanner<'_> {
             let value_start = self.at;
             self.value()?;
             let key = self.body.get(key).unwrap_or_default();
+            let is_null = self.body.get(value_start..self.at) == Some(b"null");
+            self.is_tied |= TIES.contains(&key) && !is_null;
             for (name, seen) in [(MODEL, &mut fields.model), (STREAM, &mut fields.stream)] {
                 if let Some(is_exact) = compare_key(key, name) {
                     seen.times = seen.times.saturating_add(1);
@@ -335,10 +352,15 @@ impl Scanner<'_> {
 
     /// A key, the colon and the white space before the value.
     fn key(&mut self) -> Result<(), ScanError> {
-        self.string()?;
+        let key = self.string()?;
         self.white_space();
         self.expect(b':')?;
         self.white_space();
+        // By length first: keys are many.
+        if matches!(key.len(), 7 | 8 | 16) && !self.is_tied {
+            let key = self.body.get(key).unwrap_or_default();
+            self.is_tied = INNER_TIES.contains(&key) && !self.rest().starts_with(b"null");
+        }
         Ok(())
     }
 

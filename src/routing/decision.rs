@@ -5,6 +5,7 @@ use std::fmt;
 use super::condition::Subject;
 use super::strategy;
 use crate::config::{Backend, Document, Route, Target};
+use crate::health::TargetKey;
 use crate::schema::{Api, ErrorCode};
 
 /// Where a request goes, and why: of the document, and of the request's model.
@@ -16,6 +17,26 @@ pub struct Decision<'d, 'm> {
     pub plan: Vec<Candidate<'m>>,
     /// The targets that did not enter the plan.
     pub left_out: Vec<(&'d Target, LeftOut)>,
+}
+
+impl Decision<'_, '_> {
+    /// Keeps to the backend that comes first: what the request names is stored there, or nowhere.
+    pub(super) fn tie(&mut self) {
+        let Some(home) = self.plan.first().map(|first| first.backend) else {
+            return;
+        };
+        let route = self.route;
+        for candidate in &self.plan {
+            let of = |target: &&Target| target.backend.name == candidate.backend.name;
+            if candidate.backend.name != home.name
+                && let Some(target) = route.targets.iter().find(of)
+            {
+                self.left_out.push((target, LeftOut::Tied));
+            }
+        }
+        self.plan
+            .retain(|candidate| candidate.backend.name == home.name);
+    }
 }
 
 /// For logs: names of the document only, nothing that a client sent.
@@ -46,6 +67,10 @@ pub struct Candidate<'a> {
     pub model: &'a str,
     /// How often, relative to the others.
     pub weight: u32,
+    /// By which all workers know how it fares.
+    pub key: TargetKey,
+    /// How many tokens fit; 0: not known.
+    pub context_window: u32,
 }
 
 /// Why a target is not in the plan.
@@ -55,6 +80,8 @@ pub enum LeftOut {
     SchemaMismatch,
     /// It keeps the client's model, which its backend does not serve.
     ModelNotServed,
+    /// The request is tied to another backend, where what it names is stored.
+    Tied,
 }
 
 impl LeftOut {
@@ -63,6 +90,7 @@ impl LeftOut {
         match self {
             LeftOut::SchemaMismatch => "schema_mismatch",
             LeftOut::ModelNotServed => "model_not_served",
+            LeftOut::Tied => "tied",
         }
     }
 }
@@ -139,10 +167,12 @@ fn candidate<'a>(
         return Err(LeftOut::SchemaMismatch);
     }
     let name = target.model.as_deref().unwrap_or(asked_for);
-    let model = backend.upstream_name(name).ok_or(LeftOut::ModelNotServed)?;
+    let entry = backend.model(name).ok_or(LeftOut::ModelNotServed)?;
     Ok(Candidate {
         backend,
-        model,
+        model: entry.upstream_name.as_deref().unwrap_or(name),
         weight: target.weight,
+        key: entry.key,
+        context_window: entry.context_window,
     })
 }

@@ -4,9 +4,12 @@
 //! gives a [`Routed`]. There is no other order in which this can happen.
 
 use super::condition::Subject;
-use super::decision::{LeftOut, Undecided, decide};
-use crate::attempt::Plan;
+use super::decision::{Candidate, Decision, LeftOut, Undecided, decide};
+use super::dry_run;
+use super::steering::Asked;
+use crate::attempt::{Moment, Plan, Terms};
 use crate::config::{CREDENTIAL_HEADERS, Document, Route, Target, is_internal_header};
+use crate::health::{CooldownPolicy, Health, State, TargetKey, choose};
 use crate::request::{Headers, scan};
 use crate::schema::{Answer, Api, Endpoint, ErrorCode, Schema, split_query};
 
@@ -36,7 +39,11 @@ pub struct Routed<'d> {
     /// Headers that must go.
     pub remove_headers: Vec<String>,
     /// How often Envoy may try again.
-    pub max_retries: usize,
+    pub max_retries: u32,
+    /// How long Envoy may wait for one attempt, in milliseconds.
+    pub attempt_timeout_ms: u32,
+    /// When the first byte of an answer has to go to the client, in Unix milliseconds.
+    pub deadline_at: u64,
     /// What makes the body what the first target needs.
     pub body: Option<BodyChange>,
     /// The cluster of the first attempt.
@@ -90,7 +97,7 @@ impl Pending {
         self.headers.byte_size()
     }
 
-    /// Takes the whole body. `random` is 64 random bits.
+    /// Takes the whole body.
     ///
     /// # Errors
     /// The answer, if the request goes nowhere.
@@ -98,9 +105,11 @@ impl Pending {
         &self,
         document: &'d Document,
         body: &[u8],
-        random: u64,
+        moment: Moment<'_>,
     ) -> Result<Routed<'d>, Answer> {
         let schema = self.schema();
+        let asked = Asked::read(document.steering, &self.headers)
+            .map_err(|message| ErrorCode::InvalidRouterHeader.answer(schema, &message))?;
         let view = scan(body)
             .map_err(|error| ErrorCode::from(error).answer(schema, &error.to_string()))?;
         let (path, query) = split_query(self.headers.text(":path").unwrap_or_default());
@@ -111,15 +120,40 @@ impl Pending {
             headers: Some(&self.headers),
             stream: Some(view.stream),
         };
-        let decision = decide(document, self.api, &view.model, &subject, random)
+        let mut decision = decide(document, self.api, &view.model, &subject, moment.random)
             .map_err(|undecided| explain(undecided, schema, &view.model))?;
+        if view.is_tied {
+            decision.tie();
+        }
         log::debug!("{decision}");
-        let (plan, edit) = Plan::make(self.api, &self.headers, query, &view, &decision, body.len());
+        let candidates = by_health(&decision, document.cooldown.as_ref(), asked.dry_run, moment);
+        if asked.dry_run {
+            let answer = dry_run::answer(&decision, &candidates, &view.model, view.stream);
+            return Err(answer);
+        }
+        let terms = Terms {
+            policy: &decision.route.policy,
+            cooldown: document.cooldown.as_ref(),
+            now: moment.now,
+            deadline_ms: asked.deadline_ms,
+            no_fallback: asked.no_fallback,
+        };
+        let (plan, edit) = Plan::make(
+            self.api,
+            &self.headers,
+            query,
+            &view,
+            &candidates,
+            body.len(),
+            terms,
+        );
         Ok(Routed {
             route: decision.route,
             left_out: decision.left_out,
             remove_headers: self.headers_to_remove(),
             max_retries: plan.max_retries(),
+            attempt_timeout_ms: plan.attempt_timeout_ms(),
+            deadline_at: plan.deadline_at(),
             body: edit.map(|edit| BodyChange {
                 replaced: edit.span.end,
                 beginning: edit.beginning(body),
@@ -144,6 +178,52 @@ impl Pending {
         }
         names
     }
+}
+
+/// The plan with the first target at its head that is not to be left alone, or the one that is due soonest. The flag says
+/// that something is known against a target; in a dry run, that it is left alone.
+fn by_health<'m>(
+    decision: &Decision<'_, 'm>,
+    cooldown: Option<&CooldownPolicy>,
+    dry_run: bool,
+    moment: Moment<'_>,
+) -> Vec<(Candidate<'m>, bool)> {
+    let plan = &decision.plan;
+    let well = |candidate: &Candidate<'m>| (*candidate, false);
+    // An only target is tried however it is.
+    let Some(policy) = cooldown.filter(|_| plan.len() > 1) else {
+        return plan.iter().map(well).collect();
+    };
+    let keys: Vec<TargetKey> = plan.iter().map(|candidate| candidate.key).collect();
+    let mut ordered = Vec::new();
+    moment.health.change(&mut |health: &mut Health| {
+        if health.is_empty() {
+            ordered = plan.iter().map(well).collect();
+            return false;
+        }
+        let is_left_alone = |health: &Health, key: TargetKey| {
+            let state = health.state(key, moment.now, policy);
+            matches!(state, State::Cooling { .. } | State::Probing { .. })
+        };
+        ordered = plan
+            .iter()
+            .map(|candidate| {
+                let flag = if dry_run {
+                    is_left_alone(health, candidate.key)
+                } else {
+                    health.is_ailing(candidate.key)
+                };
+                (*candidate, flag)
+            })
+            .collect();
+        let choice = choose(health, &keys, moment.now, policy);
+        if let Some(choice) = choice.filter(|choice| choice.index < ordered.len()) {
+            let chosen = ordered.remove(choice.index);
+            ordered.insert(0, chosen);
+        }
+        !dry_run && choice.is_some_and(|choice| choice.leased)
+    });
+    ordered
 }
 
 fn explain(undecided: Undecided<'_>, schema: Schema, model: &str) -> Answer {

@@ -2,8 +2,10 @@
 
 mod condition;
 mod decision;
+mod dry_run;
 mod flow;
 mod pattern;
+mod steering;
 mod strategy;
 
 pub use condition::{Condition, Subject};

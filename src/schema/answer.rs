@@ -8,7 +8,7 @@ pub struct Answer {
     /// The HTTP status.
     pub status: u32,
     /// Headers beside `content-type`.
-    pub headers: Vec<(&'static str, &'static str)>,
+    pub headers: Vec<(&'static str, String)>,
     /// JSON.
     pub body: Vec<u8>,
 }
@@ -17,7 +17,7 @@ impl Answer {
     /// The `content-type` of every answer.
     pub const CONTENT_TYPE: &'static str = "application/json";
 
-    pub(super) fn json(status: u32, body: &Value) -> Self {
+    pub(crate) fn json(status: u32, body: &Value) -> Self {
         Answer {
             status,
             headers: Vec::new(),
@@ -27,8 +27,8 @@ impl Answer {
 
     /// The same with one header more.
     #[must_use]
-    pub fn with_header(mut self, name: &'static str, value: &'static str) -> Self {
-        self.headers.push((name, value));
+    pub fn with_header(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.headers.push((name, value.into()));
         self
     }
 }

@@ -49,6 +49,8 @@ error_codes! {
     InvalidStream "invalid_stream" 400,
     /// A field that routing reads stands there twice.
     DuplicateField "duplicate_field" 400,
+    /// A header of ours that does not say what it can.
+    InvalidRouterHeader "invalid_router_header" 400,
     /// No target of the route speaks the caller's API.
     ApiNotSupported "api_not_supported" 400,
     /// No route, or no target, for this model.
@@ -77,6 +79,10 @@ error_codes! {
     UpstreamReset "upstream_reset" 503,
     /// Envoy: no answer in time.
     UpstreamTimeout "upstream_timeout" 504,
+    /// The backend ended its answer before it was finished.
+    UpstreamIncomplete "upstream_incomplete" 502,
+    /// No answer by the request's deadline.
+    DeadlineExceeded "deadline_exceeded" 504,
     /// Envoy: the backend's key is not there.
     BackendKeyMissing "backend_key_missing" 500,
     /// Envoy: anything else.
@@ -151,6 +157,20 @@ impl ErrorCode {
                 "The gateway has no key for the backend of this request."
             }
             _ => "The gateway could not complete this request.",
+        }
+    }
+
+    /// The message for an answer of the filter's own, where there is nothing more to say.
+    pub fn own_message(self) -> &'static str {
+        match self {
+            ErrorCode::BackendMismatch => {
+                "The gateway is not set up right: it sent this request to another backend than planned."
+            }
+            ErrorCode::UpstreamIncomplete => "The backend ended its answer before it was finished.",
+            ErrorCode::DeadlineExceeded => {
+                "No backend answered before the deadline of this request."
+            }
+            _ => self.envoy_message(),
         }
     }
 

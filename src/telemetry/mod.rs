@@ -6,8 +6,19 @@ pub const MISSING_ENVOY_SETTING: &str = "llm_router.missing_envoy_setting";
 /// Counter: attempts refused because they came out at another backend's cluster than the plan says.
 pub const BACKEND_MISMATCH: &str = "llm_router.backend_mismatch";
 
+/// Counter: answers 401 and 403, by which backends refuse the gateway's keys.
+pub const UNAUTHORIZED: &str = "llm_router.unauthorized";
+
+/// Counter: requests answered 504 at their deadline.
+pub const DEADLINE_EXCEEDED: &str = "llm_router.deadline_exceeded";
+
 /// All of them.
-pub const METRICS: [&str; 2] = [MISSING_ENVOY_SETTING, BACKEND_MISMATCH];
+pub const METRICS: [&str; 4] = [
+    MISSING_ENVOY_SETTING,
+    BACKEND_MISMATCH,
+    UNAUTHORIZED,
+    DEADLINE_EXCEEDED,
+];
 
 #[cfg(test)]
 mod tests {

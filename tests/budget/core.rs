@@ -2,12 +2,19 @@
 //! host call is not among them, and neither is what the host allocates.
 
 use allocation_counter::{AllocationInfo, measure, opt_out};
-use llm_router::attempt::{CurrentHeaders, Plan, begin};
+use llm_router::attempt::{CurrentHeaders, Moment, Plan, begin};
 use llm_router::config::Document;
+use llm_router::health::NoMemory;
 use llm_router::request::Headers;
 use llm_router::routing::{Arrival, arrive};
 
 use super::exchange::{Scenario, body, document, request_headers};
+
+const MOMENT: Moment<'_> = Moment {
+    now: 0,
+    random: 0,
+    health: &NoMemory,
+};
 
 /// Those of the router role, and those of the first attempt.
 pub(crate) fn allocations(scenario: &Scenario) -> (AllocationInfo, AllocationInfo) {
@@ -33,14 +40,15 @@ pub(crate) fn allocations_with(
             return;
         };
         left = pending
-            .route(&document, &body, 0)
+            .route(&document, &body, MOMENT)
             .ok()
             .map(|routed| (routed.plan, routed.cluster));
     });
     let (plan, cluster) = left.unwrap();
     let mut begun = false;
     let attempt = measure(|| {
-        begun = Plan::decode(&plan).is_some_and(|plan| begin(plan, &cluster, &current).is_ok());
+        begun = Plan::decode(&plan)
+            .is_some_and(|plan| begin(plan, &cluster, &current, || MOMENT).is_ok());
     });
     assert!(begun);
     (router, attempt)

@@ -41,6 +41,7 @@ pub(crate) struct Host {
     pub(crate) selected: Option<Vec<u8>>,
     pub(crate) logs: Vec<String>,
     pub(crate) local_response: Option<u32>,
+    pub(crate) shared: BTreeMap<String, Vec<u8>>,
     /// The calls since somebody last took them.
     pub(crate) calls: Vec<Call>,
     pub(crate) metrics: u32,
@@ -221,6 +222,20 @@ impl Import<'_> {
             }
             ("proxy_increment_metric" | "proxy_record_metric", &[_, _])
             | ("proxy_set_effective_context", &[_]) => Ok(OK),
+            ("proxy_get_shared_data", &[key, key_size, data, length, cas]) => {
+                let key = self.text(key, key_size)?;
+                let value = self.caller.data().shared.get(&key).cloned();
+                self.call.detail.clone_from(&key);
+                self.write(cas, &1_u32.to_le_bytes())?;
+                self.give_if_any(value, data, length)
+            }
+            ("proxy_set_shared_data", &[key, key_size, data, size, _]) => {
+                let key = self.text(key, key_size)?;
+                let value = self.read(data, size)?;
+                self.call.detail = format!("{key}: {} bytes", value.len());
+                self.host().shared.insert(key, value);
+                Ok(OK)
+            }
             ("proxy_send_local_response", &[status, ..]) => {
                 self.call.detail = status.to_string();
                 self.host().local_response = Some(status);

@@ -93,7 +93,6 @@ async fn past(case: Case, failure: &'static str) {
     for api in Api::ALL {
         let answer = case
             .ask(api, &api.model(&format!("{failure}-then-next")))
-            .route("impatient")
             .send()
             .await;
         answer.is(200);
@@ -246,7 +245,7 @@ async fn of_a_big_body(case: Case) {
 }
 
 async fn not_for_a_client_that_has_left(case: Case) {
-    let call = case.chat("openai-hang-then-next").route("impatient");
+    let call = case.chat("openai-hang-then-next");
     let mut wire = case.connect().await;
     let waiting = tokio::time::timeout(Duration::from_millis(300), wire.exchange(&call));
     assert!(

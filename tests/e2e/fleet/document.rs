@@ -30,7 +30,15 @@ pub(crate) fn main() -> Value {
     json!({
         "backends": backends(),
         "routes": routes(),
-        "defaults": {"missing_flag_timeout_ms": MISSING_FLAG_TIMEOUT_MS},
+        "defaults": {
+            "missing_flag_timeout_ms": MISSING_FLAG_TIMEOUT_MS,
+            // What one trial does must not change what another one sees, and each target is tried once: the whole policy
+            // is shown on an Envoy of its own.
+            "cooldown": {"enabled": false},
+            "fallback": {"on_failure": {
+                "rate_limited": "next", "server_error": "next", "connect_failure": "next", "reset": "next",
+            }},
+        },
     })
 }
 
@@ -52,7 +60,7 @@ pub(crate) fn small() -> Value {
             ]},
             {"name": "all", "match": {"model": "*"}, "targets": [{"backend": "openai"}, {"backend": "anthropic"}]},
         ],
-        "defaults": {"missing_flag_timeout_ms": MISSING_FLAG_TIMEOUT_MS},
+        "defaults": {"missing_flag_timeout_ms": MISSING_FLAG_TIMEOUT_MS, "cooldown": {"enabled": false}},
     })
 }
 
@@ -182,7 +190,11 @@ fn routes() -> Vec<Value> {
 
 /// A route for one virtual model.
 fn chain(model: &str, targets: &[Value]) -> Value {
-    json!({"name": model, "match": {"model": model}, "targets": targets})
+    let mut route = json!({"name": model, "match": {"model": model}, "targets": targets});
+    if model.contains("hang") {
+        route["fallback"] = json!({"attempt_timeout_ms": 1000});
+    }
+    route
 }
 
 fn to(backend: &str, model: &str) -> Value {

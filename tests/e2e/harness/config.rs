@@ -19,9 +19,8 @@ pub(crate) const NO_MATCH: &str = "no-match";
 /// The routes by [`ROUTE_HEADER`], each with what it adds to the route's action and to its retry policy.
 ///
 /// Short limits stand on routes of their own, so that a busy machine does not fail the tests that need none.
-fn routes() -> [(&'static str, Value, Value); 3] {
+fn routes() -> [(&'static str, Value, Value); 2] {
     [
-        ("impatient", json!({}), json!({"per_try_timeout": "1s"})),
         ("deadline", json!({"timeout": "0.7s"}), json!({})),
         ("idle", json!({"idle_timeout": "0.7s"}), json!({})),
     ]

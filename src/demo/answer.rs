@@ -1,0 +1,381 @@
+//! An answer as it goes over the wire: what is sent of it, when, and how it ends.
+
+use std::io::Write as _;
+use std::time::Duration;
+
+use axum::body::{Body, Bytes};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use serde_json::Value;
+
+use super::call::{Api, Call, Refusal};
+use super::clock::{http_date, time_in};
+use super::connection::Breaker;
+use super::event::{Event, Part, up_to_tokens};
+use super::fault::{Advice, Ending, Failure, Fault, Length, Point, Stop};
+use super::record::Watch;
+use super::reply::Reply;
+use super::script::{Script, Step};
+use super::{anthropic, openai};
+
+/// Between two events of a streamed answer.
+const WORD_INTERVAL: Duration = Duration::from_millis(20);
+
+/// Before a connection breaks, so that what was sent has gone.
+const BEFORE_BREAK: Duration = Duration::from_millis(20);
+
+/// One thought is enough.
+const THOUGHT: &str = "Somebody greets me, so I think of a greeting.";
+
+/// A response in the making.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    status: StatusCode,
+    headers: HeaderMap,
+    /// The `content-length`, which need not be true.
+    length: Option<usize>,
+    steps: Vec<Step>,
+}
+
+impl Answer {
+    /// What a request gets that is not answered.
+    pub(crate) fn refusal(refusal: &Refusal) -> Answer {
+        let Refusal {
+            api,
+            status,
+            message,
+        } = refusal;
+        if matches!(*status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED) {
+            // These have no body, whatever one would like to say.
+            return Answer::bare(*status);
+        }
+        let body = match api {
+            Api::OpenAi => openai::error(*status, message),
+            Api::Anthropic => anthropic::error(*status, message),
+        };
+        Answer::json(*status, &body)
+    }
+
+    /// What a request gets that is answered, with this fault if it is one that has an answer at all.
+    pub(crate) fn to(name: &str, call: &Call, reply: Reply, fault: Option<&Fault>) -> Answer {
+        let reply = match fault {
+            Some(Fault::Words(words)) => {
+                let words: Vec<String> = (1..=*words).map(|word| format!("word{word}")).collect();
+                reply.saying(words.join(" "))
+            }
+            Some(Fault::Large(kib)) => {
+                // Each of these is one piece of a stream.
+                let piece = format!("{} ", "x".repeat(1023));
+                reply.saying(piece.repeat(*kib))
+            }
+            Some(Fault::Reasoning) => Reply {
+                reasoning: Some(THOUGHT.to_owned()),
+                ..reply
+            },
+            _ => reply,
+        };
+        match fault {
+            Some(Fault::Status(status, advice)) => {
+                let mut answer = Answer::refusal(&Refusal {
+                    api: call.api,
+                    status: *status,
+                    message: format!(
+                        "Demo backend {name:?} was asked for status {}.",
+                        status.as_u16()
+                    ),
+                });
+                for (name, value) in advice
+                    .iter()
+                    .flat_map(|advice| advice_headers(call.api, advice))
+                {
+                    answer.insert(HeaderName::from_static(name), &value);
+                }
+                answer
+            }
+            Some(Fault::Refuse(failure)) => {
+                Answer::json(StatusCode::BAD_REQUEST, &error(call.api, *failure))
+            }
+            Some(Fault::EmptyBody) => Answer::text(StatusCode::OK, String::new()),
+            // A pause first, or the server knows that nothing will come and sends a length.
+            Some(Fault::EmptyStream) => Answer::stream(vec![Step::Flush]),
+            _ => {
+                let mut answer = if call.stream {
+                    streamed(call, &reply, fault)
+                } else {
+                    whole(call, &reply, fault)
+                };
+                match fault {
+                    Some(Fault::Headers(count)) => answer.add_headers(*count),
+                    Some(Fault::Gzip) => answer.compress(),
+                    Some(Fault::Bytewise) => answer.split(),
+                    _ => {}
+                }
+                answer
+            }
+        }
+    }
+
+    /// The response. Its body may break the connection, and tells the watch how it goes.
+    pub(crate) fn respond(self, breaker: Breaker, watch: Watch) -> Response {
+        let mut headers = self.headers;
+        if let Some(length) = self.length {
+            headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
+        }
+        let body = Body::new(Script::new(self.steps, breaker, watch));
+        (self.status, headers, body).into_response()
+    }
+
+    /// No headers and no body.
+    pub(crate) fn bare(status: StatusCode) -> Answer {
+        Answer {
+            status,
+            headers: HeaderMap::new(),
+            length: None,
+            steps: Vec::new(),
+        }
+    }
+
+    fn json(status: StatusCode, body: &Value) -> Answer {
+        Answer::text(status, body.to_string())
+    }
+
+    fn text(status: StatusCode, body: String) -> Answer {
+        let mut answer = Answer::bare(status);
+        answer.insert(header::CONTENT_TYPE, "application/json");
+        answer.length = Some(body.len());
+        answer.send(body);
+        answer
+    }
+
+    fn stream(steps: Vec<Step>) -> Answer {
+        let mut answer = Answer::bare(StatusCode::OK);
+        answer.insert(header::CONTENT_TYPE, "text/event-stream; charset=utf-8");
+        answer.insert(header::CACHE_CONTROL, "no-cache");
+        answer.steps = steps;
+        answer
+    }
+
+    fn send(&mut self, bytes: impl Into<Bytes>) {
+        let bytes = bytes.into();
+        if !bytes.is_empty() {
+            self.steps.push(Step::Send(bytes));
+        }
+    }
+
+    fn insert(&mut self, name: HeaderName, value: &str) {
+        // All of these values are visible ASCII.
+        if let Ok(value) = HeaderValue::from_str(value) {
+            self.headers.insert(name, value);
+        }
+    }
+
+    fn sent(&self) -> usize {
+        self.steps.iter().fold(0, |sum, step| match step {
+            Step::Send(bytes) => sum.saturating_add(bytes.len()),
+            _ => sum,
+        })
+    }
+
+    fn end(&mut self, ending: Ending) {
+        let last = match ending {
+            Ending::Clean => return,
+            Ending::Fin => Step::Close,
+            Ending::Rst => Step::Reset,
+            Ending::Silence => Step::Silence,
+        };
+        self.steps.push(Step::Wait(BEFORE_BREAK));
+        self.steps.push(last);
+    }
+
+    fn add_headers(&mut self, count: usize) {
+        for number in 0..count {
+            if let Ok(name) = HeaderName::try_from(format!("x-demo-{number}")) {
+                self.insert(name, "demo");
+            }
+        }
+    }
+
+    /// Every byte in a chunk of its own, sent before the next one is there.
+    fn split(&mut self) {
+        self.steps = std::mem::take(&mut self.steps)
+            .into_iter()
+            .flat_map(|step| match step {
+                Step::Send(bytes) => bytes
+                    .iter()
+                    .flat_map(|byte| [Step::Send(Bytes::copy_from_slice(&[*byte])), Step::Flush])
+                    .collect(),
+                step => vec![step],
+            })
+            .collect();
+    }
+
+    /// Each step's bytes so that they can be decoded without those of the next.
+    fn compress(&mut self) {
+        // Writing to a vector does not fail.
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+        for step in &mut self.steps {
+            if let Step::Send(bytes) = step {
+                let _ = encoder.write_all(bytes);
+                let _ = encoder.flush();
+                *bytes = Bytes::from(std::mem::take(encoder.get_mut()));
+            }
+        }
+        self.send(encoder.finish().unwrap_or_default());
+        self.insert(header::CONTENT_ENCODING, "gzip");
+        self.length = self.length.map(|_| self.sent());
+    }
+}
+
+fn error(api: Api, failure: Failure) -> Value {
+    match api {
+        Api::OpenAi => openai::failure(failure),
+        Api::Anthropic => anthropic::failure(failure),
+    }
+}
+
+fn advice_headers(api: Api, advice: &Advice) -> Vec<(&'static str, String)> {
+    match advice {
+        Advice::Seconds(seconds) => vec![("retry-after", seconds.clone())],
+        Advice::Milliseconds(millis) => vec![("retry-after-ms", millis.to_string())],
+        Advice::Date(seconds) => {
+            let date = http_date(time_in(Duration::from_secs(*seconds)));
+            vec![("retry-after", date)]
+        }
+        Advice::Reset(millis) => {
+            let wait = Duration::from_millis(*millis);
+            match api {
+                Api::OpenAi => openai::exhausted(wait).into(),
+                Api::Anthropic => anthropic::exhausted(wait).into(),
+            }
+        }
+    }
+}
+
+fn whole(call: &Call, reply: &Reply, fault: Option<&Fault>) -> Answer {
+    let body = match call.api {
+        Api::OpenAi => openai::whole(reply),
+        Api::Anthropic => anthropic::whole(reply),
+    };
+    match fault {
+        Some(Fault::ErrorFirst(failure)) => {
+            Answer::json(StatusCode::OK, &error(call.api, *failure))
+        }
+        Some(Fault::ErrorAfter(_)) => {
+            Answer::json(StatusCode::OK, &error(call.api, Failure::Server))
+        }
+        Some(Fault::Malformed(_)) => Answer::text(StatusCode::OK, "{\"broken".to_owned()),
+        Some(Fault::Bytewise) => Answer {
+            length: None,
+            ..Answer::json(StatusCode::OK, &body)
+        },
+        Some(Fault::Stop(stop)) => {
+            let body = Bytes::from(body.to_string());
+            let sent = match stop.at {
+                Point::Headers => 0,
+                Point::Tokens(_) | Point::Finish => body.len() / 2,
+                Point::Terminator => body.len(),
+            };
+            let mut answer = Answer::text(StatusCode::OK, String::new());
+            answer.send(body.slice(..sent));
+            stopped(answer, *stop, body.len())
+        }
+        _ => Answer::json(StatusCode::OK, &body),
+    }
+}
+
+/// What there is of an answer, with the length and the end that it shall have.
+fn stopped(mut answer: Answer, stop: Stop, full: usize) -> Answer {
+    answer.length = match stop.length {
+        Length::Unsaid => None,
+        Length::Sent => Some(answer.sent()),
+        Length::Full => Some(full),
+    };
+    answer.end(stop.ending);
+    answer
+}
+
+fn streamed(call: &Call, reply: &Reply, fault: Option<&Fault>) -> Answer {
+    let (mut events, ping, malformed) = match call.api {
+        Api::OpenAi => (
+            openai::events(reply, call.include_usage),
+            openai::PING,
+            openai::MALFORMED,
+        ),
+        Api::Anthropic => (
+            anthropic::events(reply),
+            anthropic::PING,
+            anthropic::MALFORMED,
+        ),
+    };
+    let error = |failure| {
+        let text = match call.api {
+            Api::OpenAi => openai::error_event(failure),
+            Api::Anthropic => anthropic::error_event(failure),
+        };
+        Event::new(Part::Terminator, text)
+    };
+    match fault {
+        Some(Fault::ErrorFirst(failure)) => events = vec![error(*failure)],
+        Some(Fault::ErrorAfter(tokens)) => {
+            events.truncate(up_to_tokens(&events, *tokens));
+            events.push(error(Failure::Server));
+        }
+        Some(Fault::Malformed(tokens)) => {
+            let at = up_to_tokens(&events, *tokens);
+            events.insert(at, Event::new(Part::Token, malformed));
+        }
+        Some(Fault::Pings(count)) => {
+            let pings = vec![Event::new(Part::Opening, ping); *count];
+            events.splice(..0, pings);
+        }
+        Some(Fault::Crlf) => {
+            for event in &mut events {
+                event.text = event.text.replace('\n', "\r\n");
+            }
+        }
+        Some(Fault::Stop(stop)) => {
+            let full = events
+                .iter()
+                .fold(0_usize, |sum, event| sum.saturating_add(event.text.len()));
+            match stop.at {
+                Point::Headers => events.clear(),
+                Point::Tokens(tokens) => events.truncate(up_to_tokens(&events, tokens)),
+                Point::Finish => events.retain(|event| event.part <= Part::Finish),
+                Point::Terminator => events.retain(|event| event.part < Part::Terminator),
+            }
+            return stopped(Answer::stream(paced(events, fault)), *stop, full);
+        }
+        _ => {}
+    }
+    Answer::stream(paced(events, fault))
+}
+
+/// The events with the pauses between them.
+fn paced(events: Vec<Event>, fault: Option<&Fault>) -> Vec<Step> {
+    let mut steps = Vec::new();
+    let mut previous = None;
+    for event in events {
+        let pause = pause(fault, previous, event.part);
+        if !pause.is_zero() {
+            steps.push(Step::Wait(pause));
+        }
+        previous = Some(event.part);
+        steps.push(Step::Send(Bytes::from(event.text)));
+    }
+    steps
+}
+
+fn pause(fault: Option<&Fault>, previous: Option<Part>, part: Part) -> Duration {
+    let token = part == Part::Token;
+    let next_token = token && previous == Some(Part::Token);
+    match (fault, previous) {
+        (Some(Fault::Large(_) | Fault::Bytewise), _) => Duration::ZERO,
+        (Some(Fault::SlowToken(time)), _) if token && !next_token => *time,
+        (Some(Fault::SlowToken(_)), _) if part == Part::Opening => Duration::ZERO,
+        (Some(Fault::SlowWords(time)), _) if next_token => *time,
+        (_, None) => Duration::ZERO,
+        _ => WORD_INTERVAL,
+    }
+}

@@ -1,0 +1,69 @@
+//! The events of a streamed answer, as far as both APIs have them.
+
+/// One server-sent event, or a comment between two.
+#[derive(Clone, Debug)]
+pub(crate) struct Event {
+    pub(crate) part: Part,
+    /// As it is sent, with the empty line at its end.
+    pub(crate) text: String,
+}
+
+/// The parts of a stream, in their order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Part {
+    /// What comes before the content, and the frame around its blocks.
+    Opening,
+    /// A piece of the content.
+    Token,
+    /// The end of the content.
+    Closing,
+    /// Why the answer finishes.
+    Finish,
+    /// What it has cost, where that is an event of its own.
+    Usage,
+    /// That it is over.
+    Terminator,
+}
+
+impl Event {
+    pub(crate) fn new(part: Part, text: impl Into<String>) -> Event {
+        Event {
+            part,
+            text: text.into(),
+        }
+    }
+}
+
+/// The number of events up to and with this many tokens of the content, and before whatever follows on it.
+pub(crate) fn up_to_tokens(events: &[Event], tokens: usize) -> usize {
+    let mut left = tokens;
+    events
+        .iter()
+        .take_while(|event| match event.part {
+            Part::Opening => true,
+            Part::Token => match left.checked_sub(1) {
+                Some(fewer) => {
+                    left = fewer;
+                    true
+                }
+                None => false,
+            },
+            _ => false,
+        })
+        .count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stream_is_cut_by_its_tokens() {
+        let events: Vec<Event> = [Part::Opening, Part::Token, Part::Token, Part::Finish]
+            .into_iter()
+            .map(|part| Event::new(part, ""))
+            .collect();
+        let counts = [0, 1, 2, 3].map(|tokens| up_to_tokens(&events, tokens));
+        assert_eq!(counts, [1, 2, 3, 3]);
+    }
+}

@@ -1,0 +1,110 @@
+//! A response body that follows a script: what is sent, when, and how it ends.
+
+use std::collections::VecDeque;
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use axum::body::Bytes;
+use http_body::{Body, Frame};
+use tokio::time::Sleep;
+
+use super::connection::Breaker;
+use super::record::Watch;
+
+/// One thing that a body does.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Step {
+    /// Sends these bytes: over HTTP/1.1 a chunk of their own, unless the answer has a `content-length`.
+    Send(Bytes),
+    /// Lets everything out that was sent before.
+    Flush,
+    /// Waits, having let everything out that was sent before.
+    Wait(Duration),
+    /// Closes the connection with a FIN.
+    Close,
+    /// Breaks the connection with a RST.
+    Reset,
+    /// Says nothing more, with the connection open.
+    Silence,
+}
+
+/// A body that takes its steps when the server asks for more of it.
+///
+/// The server asks again only after it has written out what it got (as far as the client reads), whenever this body
+/// has nothing to give at once: so a connection that breaks after a wait breaks after the last byte.
+pub(crate) struct Script {
+    steps: VecDeque<Step>,
+    pause: Option<Pin<Box<Sleep>>>,
+    breaker: Breaker,
+    watch: Watch,
+}
+
+impl Script {
+    pub(crate) fn new(steps: Vec<Step>, breaker: Breaker, watch: Watch) -> Script {
+        watch.begin();
+        if steps.is_empty() {
+            watch.end();
+        }
+        Script {
+            steps: steps.into(),
+            pause: None,
+            breaker,
+            watch,
+        }
+    }
+}
+
+impl Body for Script {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        loop {
+            if let Some(pause) = &mut self.pause {
+                ready!(pause.as_mut().poll(cx));
+                self.pause = None;
+            }
+            match self.steps.pop_front() {
+                None => {
+                    self.watch.end();
+                    return Poll::Ready(None);
+                }
+                Some(Step::Send(bytes)) => {
+                    if self.steps.is_empty() {
+                        self.watch.end();
+                    }
+                    return Poll::Ready(Some(Ok(Frame::data(bytes))));
+                }
+                Some(Step::Flush) => {
+                    cx.waker().wake_by_ref();
+                    return Poll::Pending;
+                }
+                Some(Step::Wait(time)) => self.pause = Some(Box::pin(tokio::time::sleep(time))),
+                Some(Step::Close) => {
+                    self.watch.end();
+                    self.breaker.close();
+                    self.steps.push_front(Step::Silence);
+                }
+                Some(Step::Reset) => {
+                    self.watch.end();
+                    self.breaker.reset();
+                    self.steps.push_front(Step::Silence);
+                }
+                Some(Step::Silence) => {
+                    self.steps.push_front(Step::Silence);
+                    // Nothing wakes it: the connection's end, ours or the client's, drops this body.
+                    return Poll::Pending;
+                }
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.steps.is_empty() && self.pause.is_none()
+    }
+}

@@ -1,0 +1,49 @@
+//! Which target to try next.
+
+use super::cooldown::{Health, State};
+use super::policy::CooldownPolicy;
+use super::target::TargetKey;
+
+/// The target to try next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Choice {
+    /// Where it stands among the candidates.
+    pub index: usize,
+    /// Whether its lease was taken, which is to be written before it is tried.
+    pub leased: bool,
+    /// Whether none was healthy or due, so that this one is tried in spite of its state.
+    pub all_cooling: bool,
+}
+
+/// Chooses among candidates in the order of the plan: the first that is healthy, or due, which takes its lease. If there
+/// is none, the one that is due soonest. `None` only where there are no candidates.
+pub fn choose(
+    health: &mut Health,
+    candidates: &[TargetKey],
+    now_ms: u64,
+    policy: &CooldownPolicy,
+) -> Option<Choice> {
+    let mut soonest = None;
+    for (index, target) in candidates.iter().enumerate() {
+        let state = health.state(*target, now_ms, policy);
+        match state {
+            State::Healthy | State::Due => {
+                return Some(Choice {
+                    index,
+                    leased: state == State::Due && health.lease(*target, now_ms, policy),
+                    all_cooling: false,
+                });
+            }
+            State::Cooling { until_ms } | State::Probing { until_ms } => {
+                if soonest.is_none_or(|(soonest, _)| until_ms < soonest) {
+                    soonest = Some((until_ms, index));
+                }
+            }
+        }
+    }
+    soonest.map(|(_, index)| Choice {
+        index,
+        leased: false,
+        all_cooling: true,
+    })
+}

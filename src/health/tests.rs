@@ -1,0 +1,672 @@
+use std::cell::RefCell;
+
+use proptest::prelude::*;
+
+use super::cooldown::MOST_ENTRIES;
+use super::*;
+
+const POLICY: CooldownPolicy = CooldownPolicy {
+    failures: 3,
+    window_ms: 30_000,
+    base_ms: 1_000,
+    max_ms: 8_000,
+    lease_ms: 10_000,
+};
+/// A day in 2025, from which the times below count.
+const DAY: u64 = 1_750_000_000_000;
+/// The jitter that takes a fifth off.
+const SHORTEST: u64 = 0;
+
+fn target() -> TargetKey {
+    TargetKey::new("openai", "gpt-4o")
+}
+
+fn key(number: u64) -> TargetKey {
+    TargetKey::from_bits(number)
+}
+
+fn at(sent: u64, now: u64) -> Ended {
+    Ended {
+        target: target(),
+        sent_ms: DAY + sent,
+        now_ms: DAY + now,
+    }
+}
+
+fn cooling(until: u64) -> State {
+    State::Cooling {
+        until_ms: DAY + until,
+    }
+}
+
+fn probing(until: u64) -> State {
+    State::Probing {
+        until_ms: DAY + until,
+    }
+}
+
+/// What happens to a target, at a time after `DAY`, and whether it has an effect.
+#[derive(Debug)]
+enum Event {
+    /// A failure of an attempt that was sent just now.
+    Fails(Blow, bool),
+    /// An outcome of one that was sent at another time.
+    OldFails(u64, Blow, bool),
+    Succeeds(bool),
+    OldSucceeds(u64, bool),
+    Leases(bool),
+    Passes,
+}
+use Blow::{AtOnce, Counted, Until};
+use Event::{Fails, Leases, OldFails, OldSucceeds, Passes, Succeeds};
+use State::{Due, Healthy};
+
+/// Each step goes through bytes, as between workers.
+fn live(name: &str, steps: &[(u64, Event, State)]) {
+    let mut bytes = Vec::new();
+    for (now, event, after) in steps {
+        let mut health = Health::decode(&bytes);
+        let now = *now;
+        let (changed, expected) = match event {
+            Fails(blow, effect) => (health.fail(at(now, now), *blow, &POLICY, SHORTEST), *effect),
+            OldFails(sent, blow, effect) => (
+                health.fail(at(*sent, now), *blow, &POLICY, SHORTEST),
+                *effect,
+            ),
+            Succeeds(effect) => (health.succeed(at(now, now)), *effect),
+            OldSucceeds(sent, effect) => (health.succeed(at(*sent, now)), *effect),
+            Leases(granted) => (health.lease(target(), DAY + now, &POLICY), *granted),
+            Passes => (true, true),
+        };
+        assert_eq!(changed, expected, "{name}: {event:?} at {now}");
+        let state = health.state(target(), DAY + now, &POLICY);
+        assert_eq!(state, *after, "{name}: after {event:?} at {now}");
+        bytes = health.encode();
+        assert_eq!(Health::decode(&bytes), health, "{name}");
+    }
+}
+
+#[test]
+fn from_healthy_to_healthy() {
+    live(
+        "the whole life",
+        &[
+            (0, Leases(true), Healthy),
+            (0, Fails(Counted, true), Healthy),
+            (10, Fails(Counted, true), Healthy),
+            (20, Fails(Counted, true), cooling(820)),
+            (21, Leases(false), cooling(820)),
+            (819, Passes, cooling(820)),
+            (820, Passes, Due),
+            (900, Leases(true), probing(10_900)),
+            (900, Leases(false), probing(10_900)),
+            (1_000, Leases(false), probing(10_900)),
+            (1_500, Fails(Counted, true), cooling(3_100)),
+            (3_100, Leases(true), probing(13_100)),
+            (3_200, Fails(Counted, true), cooling(6_400)),
+            (6_400, Leases(true), probing(16_400)),
+            (6_500, Fails(Counted, true), cooling(12_900)),
+            (12_900, Leases(true), probing(22_900)),
+            // The longest.
+            (13_000, Fails(Counted, true), cooling(19_400)),
+            (19_400, Leases(true), probing(29_400)),
+            (19_500, Succeeds(true), Healthy),
+            (19_600, Succeeds(false), Healthy),
+            (19_700, Fails(Counted, true), Healthy),
+            (19_700, Fails(AtOnce, true), cooling(20_500)),
+        ],
+    );
+}
+
+#[test]
+fn failures_are_counted_within_a_window() {
+    live(
+        "the first is too old for the third",
+        &[
+            (0, Fails(Counted, true), Healthy),
+            (29_000, Fails(Counted, true), Healthy),
+            (30_001, Fails(Counted, true), Healthy),
+            (59_000, Fails(Counted, true), cooling(59_800)),
+        ],
+    );
+    live(
+        "just within",
+        &[
+            (0, Fails(Counted, true), Healthy),
+            (1, Fails(Counted, true), Healthy),
+            (30_000, Fails(Counted, true), cooling(30_800)),
+        ],
+    );
+    live(
+        "a success between",
+        &[
+            (0, Fails(Counted, true), Healthy),
+            (1, Fails(Counted, true), Healthy),
+            (2, OldSucceeds(0, true), Healthy),
+            (3, Fails(Counted, true), Healthy),
+            (4, Fails(Counted, true), Healthy),
+        ],
+    );
+}
+
+#[test]
+fn what_was_under_way_says_nothing() {
+    live(
+        "failures while cooling, due and probing",
+        &[
+            (100, Fails(AtOnce, true), cooling(900)),
+            (200, OldFails(50, Counted, false), cooling(900)),
+            (200, Fails(AtOnce, false), cooling(900)),
+            (1_000, OldFails(99, AtOnce, false), Due),
+            (1_000, Leases(true), probing(11_000)),
+            (1_001, OldFails(99, Counted, false), probing(11_000)),
+            // The level was not raised: the second cooldown is twice the first.
+            (1_002, Fails(Counted, true), cooling(2_602)),
+        ],
+    );
+    live(
+        "successes",
+        &[
+            (100, Fails(AtOnce, true), cooling(900)),
+            (200, OldSucceeds(99, false), cooling(900)),
+            (900, OldSucceeds(99, false), Due),
+            (900, Leases(true), probing(10_900)),
+            (901, OldSucceeds(99, false), probing(10_900)),
+            (901, OldSucceeds(900, true), Healthy),
+        ],
+    );
+    live(
+        "one that was tried for want of another, though it was cooling",
+        &[
+            (100, Fails(AtOnce, true), cooling(900)),
+            (300, OldSucceeds(200, true), Healthy),
+        ],
+    );
+    live(
+        "in the same millisecond: as if sent after it",
+        &[
+            (100, Fails(AtOnce, true), cooling(900)),
+            (300, OldSucceeds(100, true), Healthy),
+        ],
+    );
+}
+
+#[test]
+fn a_backend_may_say_until_when() {
+    let day = CooldownPolicy::LONGEST_MS;
+    live(
+        "at least",
+        &[
+            (0, Fails(Until(DAY + 100), true), cooling(800)),
+            (1, Fails(Until(DAY + 700), false), cooling(800)),
+            (2, Fails(Until(DAY + 5_000), true), cooling(5_000)),
+            (5_000, Passes, Due),
+            // Its level is still that of the first.
+            (5_000, Fails(Until(0), true), cooling(6_600)),
+        ],
+    );
+    live(
+        "at most a day",
+        &[
+            (0, Fails(Until(u64::MAX), true), cooling(day)),
+            (5, OldFails(0, Until(u64::MAX), true), cooling(day + 5)),
+        ],
+    );
+    live(
+        "by an attempt that was under way, too",
+        &[
+            (100, Fails(AtOnce, true), cooling(900)),
+            (1_000, Leases(true), probing(11_000)),
+            (
+                1_100,
+                OldFails(50, Until(DAY + 900), false),
+                probing(11_000),
+            ),
+            (
+                1_100,
+                OldFails(50, Until(DAY + 2_000), true),
+                cooling(2_000),
+            ),
+            (2_000, Passes, probing(11_000)),
+        ],
+    );
+}
+
+#[test]
+fn leases_and_memory_end() {
+    live(
+        "a probe that does not end",
+        &[
+            (0, Fails(AtOnce, true), cooling(800)),
+            (800, Leases(true), probing(10_800)),
+            (10_799, Leases(false), probing(10_800)),
+            (10_800, Passes, Due),
+            (10_900, Leases(true), probing(20_900)),
+            // The first probe still counts.
+            (11_000, OldFails(800, Counted, true), cooling(12_600)),
+        ],
+    );
+    live(
+        "the level is remembered",
+        &[
+            (0, Fails(AtOnce, true), cooling(800)),
+            (16_800, Passes, Due),
+            (16_800, Fails(Counted, true), cooling(18_400)),
+        ],
+    );
+    live(
+        "from the end of the lease on",
+        &[
+            (0, Fails(AtOnce, true), cooling(800)),
+            (16_800, Leases(true), probing(26_800)),
+            (42_800, Passes, Due),
+            (42_801, Passes, Healthy),
+        ],
+    );
+    live(
+        "but not for ever",
+        &[
+            (0, Fails(AtOnce, true), cooling(800)),
+            (16_801, Passes, Healthy),
+            (16_801, Leases(true), Healthy),
+            (16_801, Fails(Counted, true), Healthy),
+            (16_801, Fails(AtOnce, true), cooling(17_601)),
+        ],
+    );
+}
+
+#[test]
+fn clock_steps_back() {
+    let hour = 3_600_000;
+    live(
+        "far: forgotten",
+        &[
+            (hour, Fails(AtOnce, true), cooling(hour + 800)),
+            (0, Passes, Healthy),
+            (0, Fails(AtOnce, true), cooling(800)),
+        ],
+    );
+    live(
+        "a bit: due, and open to what is sent from now on",
+        &[
+            (hour, Fails(AtOnce, true), cooling(hour + 800)),
+            (hour - 1_001, Passes, Due),
+            (hour - 1_001, Leases(true), probing(hour + 8_999)),
+            (hour - 500, Fails(AtOnce, false), cooling(hour + 800)),
+            (hour - 1_001, Succeeds(true), Healthy),
+        ],
+    );
+    live(
+        "between two workers' clocks: nothing",
+        &[
+            (hour, Fails(AtOnce, true), cooling(hour + 800)),
+            (hour - 1_000, Passes, cooling(hour + 800)),
+            (hour - 1_000, Succeeds(false), cooling(hour + 800)),
+        ],
+    );
+    live(
+        "under a lease",
+        &[
+            (0, Fails(AtOnce, true), cooling(800)),
+            (15_000, Leases(true), probing(25_000)),
+            (13_999, Passes, Due),
+        ],
+    );
+    live(
+        "after a backend said a day",
+        &[
+            (hour, Fails(Until(u64::MAX), true), cooling(25 * hour)),
+            (0, Passes, Healthy),
+        ],
+    );
+}
+
+#[test]
+fn ends_of_time() {
+    let mut health = Health::default();
+    for now_ms in [0, u64::MAX] {
+        let ended = Ended {
+            target: target(),
+            sent_ms: now_ms,
+            now_ms,
+        };
+        let huge = CooldownPolicy {
+            failures: u32::MAX,
+            window_ms: u64::MAX,
+            base_ms: u64::MAX,
+            max_ms: u64::MAX,
+            lease_ms: u64::MAX,
+        };
+        for _ in 0..200 {
+            health.fail(ended, Counted, &huge, u64::MAX);
+            assert_eq!(Health::decode(&health.encode()), health);
+        }
+    }
+}
+
+#[test]
+fn jitter_is_a_fifth_at_most() {
+    for (level, period) in [(0, 1_000), (1, 2_000), (3, 8_000), (4, 8_000), (255, 8_000)] {
+        let (least, most) = (period * 4 / 5, period * 6 / 5);
+        let drawn = |random| POLICY.period_ms(level, random);
+        assert_eq!(drawn(0), least);
+        assert_eq!(drawn(most - least), most);
+        assert_eq!(drawn(most - least + 1), least);
+        let seen = (0..5_000_u64).map(|seed| drawn(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15)));
+        let mean = seen.sum::<u64>() / 5_000;
+        assert!(mean.abs_diff(period) < period / 50, "{mean} of {period}");
+    }
+}
+
+#[test]
+fn keys_are_stable_and_distinct() {
+    let keys = [("a", "bc"), ("ab", "c"), ("abc", ""), ("", "abc")];
+    let keys = keys.map(|(backend, model)| TargetKey::new(backend, model).bits());
+    for (index, one) in keys.iter().enumerate() {
+        assert!(!keys[..index].contains(one));
+    }
+    // By another implementation.
+    let expected = 0x5c3e_4e1c_ad4f_1f59;
+    assert_eq!(target().bits(), expected);
+    assert_eq!(TargetKey::from_bits(expected), target());
+}
+
+#[test]
+fn entries_are_bounded_and_pruned() {
+    let fail = |health: &mut Health, target, now_ms, blow| {
+        let ended = Ended {
+            target,
+            sent_ms: now_ms,
+            now_ms,
+        };
+        health.fail(ended, blow, &POLICY, SHORTEST)
+    };
+    let mut health = Health::default();
+    let most = u64::try_from(MOST_ENTRIES).unwrap();
+    for number in 0..most {
+        fail(&mut health, key(number), DAY, AtOnce);
+    }
+    // This one changes, so the next one is the oldest.
+    fail(&mut health, key(0), DAY, Until(DAY + 5_000));
+    fail(&mut health, key(most), DAY, Counted);
+    assert_eq!(health.ailing.len(), MOST_ENTRIES);
+    assert!(health.is_ailing(key(0)) && !health.is_ailing(key(1)) && health.is_ailing(key(most)));
+    assert_eq!(Health::decode(&health.encode()), health);
+
+    fail(&mut health, key(7), DAY + 20_000, Counted);
+    assert_eq!(health.ailing.len(), 3);
+    fail(&mut health, key(8), DAY + 100_000, Counted);
+    assert_eq!(health.ailing.len(), 1);
+}
+
+#[test]
+fn garbage_is_no_ailing_target() {
+    let mut health = Health::default();
+    health.fail(at(0, 0), AtOnce, &POLICY, 0);
+    let good = health.encode();
+    let with = |position: usize, byte: u8| {
+        let mut bytes = good.clone();
+        bytes[position] = byte;
+        bytes
+    };
+    let entry = &good[1..];
+    let too_many = [vec![1], entry.repeat(MOST_ENTRIES + 1)].concat();
+    let as_many = [vec![1], entry.repeat(MOST_ENTRIES)].concat();
+    assert_eq!(Health::decode(&as_many).ailing.len(), MOST_ENTRIES);
+    let garbage = [
+        vec![],
+        b"{}".to_vec(),
+        // Another format.
+        with(0, 2),
+        // More failures than are counted.
+        with(9, 65),
+        // A cooldown of centuries.
+        with(26, 0xff),
+        // One that ends before it begins.
+        with(18, 0xff),
+        // Cut off, or followed by something.
+        good[..good.len() - 1].to_vec(),
+        [good.as_slice(), &[1]].concat(),
+        too_many,
+    ];
+    for bytes in garbage {
+        assert!(Health::decode(&bytes).is_empty(), "{bytes:?}");
+    }
+    assert!(Health::default().encode().is_empty());
+}
+
+#[test]
+fn chooses() {
+    let [healthy, due, soon, late] = [key(1), key(2), key(3), key(4)];
+    let mut health = Health::default();
+    for (target, until) in [(due, 900), (soon, 5_000), (late, 6_000)] {
+        let ended = Ended { target, ..at(0, 0) };
+        health.fail(ended, Until(DAY + until), &POLICY, SHORTEST);
+    }
+    let now = DAY + 1_000;
+    let choice = |index, leased, all_cooling| {
+        Some(Choice {
+            index,
+            leased,
+            all_cooling,
+        })
+    };
+    let cases: [(&[TargetKey], _); 9] = [
+        (&[], None),
+        (&[healthy, due], choice(0, false, false)),
+        (&[late, healthy, due], choice(1, false, false)),
+        (&[late, due, healthy], choice(1, true, false)),
+        (&[due], choice(0, true, false)),
+        (&[late, soon], choice(1, false, true)),
+        (&[soon, late], choice(0, false, true)),
+        (&[soon, soon], choice(0, false, true)),
+        (&[late], choice(0, false, true)),
+    ];
+    for (candidates, expected) in cases {
+        let mut ours = health.clone();
+        assert_eq!(choose(&mut ours, candidates, now, &POLICY), expected);
+        let leased = expected.is_some_and(|choice: Choice| choice.leased);
+        assert_eq!(ours != health, leased, "written only if leased");
+    }
+    // Of two requests, one has the lease; the other goes on, or, without another target, takes what ends soonest.
+    assert!(health.lease(due, now, &POLICY));
+    let next = [
+        (vec![due, healthy], choice(1, false, false)),
+        (vec![due, late], choice(1, false, true)),
+        (vec![due], choice(0, false, true)),
+    ];
+    for (candidates, expected) in next {
+        assert_eq!(choose(&mut health, &candidates, now, &POLICY), expected);
+    }
+}
+
+/// Envoy's shared data, as far as it concerns one key.
+#[derive(Default)]
+struct Store(RefCell<(Vec<u8>, u32)>);
+
+impl Store {
+    fn get(&self) -> (Vec<u8>, u32) {
+        self.0.borrow().clone()
+    }
+
+    fn set(&self, bytes: Vec<u8>, version: u32) -> bool {
+        let mut stored = self.0.borrow_mut();
+        let current = stored.1 == version;
+        if current {
+            *stored = (bytes, version + 1);
+        }
+        current
+    }
+}
+
+/// A worker between its reading and its writing.
+struct Worker<'a> {
+    store: &'a Store,
+    read: (Vec<u8>, u32),
+}
+
+impl<'a> Worker<'a> {
+    fn reads(store: &'a Store) -> Self {
+        let read = store.get();
+        Self { store, read }
+    }
+
+    /// Until its writing succeeds or nothing is to be written. Returns how often it tried.
+    fn writes(mut self, change: impl Fn(&mut Health) -> bool) -> (bool, u32) {
+        for tries in 1.. {
+            let mut health = Health::decode(&self.read.0);
+            if !change(&mut health) {
+                return (false, tries);
+            }
+            if self.store.set(health.encode(), self.read.1) {
+                return (true, tries);
+            }
+            self.read = self.store.get();
+        }
+        panic!("never");
+    }
+}
+
+#[test]
+fn workers_lose_no_failure_and_share_one_lease() {
+    let store = Store::default();
+    // All read before any writes.
+    let workers: Vec<_> = (0..3).map(|_| Worker::reads(&store)).collect();
+    for (expected, worker) in [1, 2, 2].into_iter().zip(workers) {
+        let fail = |health: &mut Health| health.fail(at(0, 5), Counted, &POLICY, SHORTEST);
+        assert_eq!(worker.writes(fail), (true, expected));
+    }
+    let state = |now| Health::decode(&store.get().0).state(target(), DAY + now, &POLICY);
+    assert_eq!(state(5), cooling(805));
+
+    let workers: Vec<_> = (0..8).map(|_| Worker::reads(&store)).collect();
+    let mut leases = 0;
+    for worker in workers {
+        let choice = |health: &mut Health| {
+            let choice = choose(health, &[target()], DAY + 805, &POLICY);
+            choice.is_some_and(|choice| choice.leased)
+        };
+        leases += u32::from(worker.writes(choice).0);
+    }
+    assert_eq!((leases, state(805)), (1, probing(10_805)));
+
+    // A probe that succeeds against another target's failure: both are kept.
+    let (one, other) = (Worker::reads(&store), Worker::reads(&store));
+    let elsewhere = Ended {
+        target: key(9),
+        ..at(900, 900)
+    };
+    one.writes(|health| health.fail(elsewhere, AtOnce, &POLICY, SHORTEST));
+    assert_eq!(
+        other.writes(|health| health.succeed(at(805, 900))),
+        (true, 2)
+    );
+    let health = Health::decode(&store.get().0);
+    assert!(!health.is_ailing(target()) && health.is_ailing(key(9)));
+}
+
+#[derive(Clone, Debug)]
+enum Operation {
+    Fail(Blow),
+    Succeed,
+    Choose,
+}
+
+/// Who does it, how much later than the last, to which target, and how long ago it was sent.
+fn operations() -> impl Strategy<Value = Vec<(Operation, u64, u64, u64)>> {
+    let operation = prop_oneof![
+        2 => Just(Operation::Fail(Counted)),
+        1 => Just(Operation::Fail(AtOnce)),
+        1 => (0..20_000_u64).prop_map(|until| Operation::Fail(Until(DAY + until))),
+        1 => Just(Operation::Succeed),
+        4 => Just(Operation::Choose),
+    ];
+    let step = (
+        operation,
+        prop_oneof![0..50_u64, 0..6_000_u64],
+        0..3_u64,
+        0..3_000_u64,
+    );
+    prop::collection::vec(step, 1..120)
+}
+
+proptest! {
+    #[test]
+    fn one_lease_at_a_time(steps in operations(), random in any::<u64>()) {
+        let mut health = Health::default();
+        let mut now_ms = DAY;
+        // When each target's lease was given, until the target is tried with an effect.
+        let mut leases = [None::<u64>; 3];
+        for (operation, later, number, age) in steps {
+            now_ms += later;
+            let target = key(number);
+            let held = &mut leases[usize::try_from(number).unwrap()];
+            let ended = Ended { target, sent_ms: now_ms - age, now_ms };
+            match operation {
+                Operation::Fail(blow) => {
+                    let before = health.state(target, now_ms, &POLICY);
+                    let changed = health.fail(ended, blow, &POLICY, random);
+                    if changed {
+                        let after = health.state(target, now_ms, &POLICY);
+                        let cools = matches!(after, State::Cooling { .. });
+                        prop_assert!(blow == Counted || cools);
+                        *held = None;
+                    }
+                    if let (State::Cooling { until_ms: before }, State::Cooling { until_ms }) =
+                        (before, health.state(target, now_ms, &POLICY))
+                    {
+                        prop_assert!(until_ms >= before);
+                        prop_assert!(until_ms == before || matches!(blow, Until(_)));
+                    }
+                }
+                Operation::Succeed => {
+                    if health.succeed(ended) {
+                        prop_assert!(!health.is_ailing(target));
+                        *held = None;
+                    }
+                }
+                Operation::Choose => {
+                    if choose(&mut health, &[target], now_ms, &POLICY).unwrap().leased {
+                        prop_assert!(held.is_none_or(|since| since + POLICY.lease_ms <= now_ms));
+                        *held = Some(now_ms);
+                    }
+                }
+            }
+            prop_assert_eq!(Health::decode(&health.encode()), health.clone());
+            // It does not take longer than the policy or the backend could have it.
+            if let State::Cooling { until_ms } = health.state(target, now_ms, &POLICY) {
+                prop_assert!(until_ms <= (now_ms + POLICY.max_ms * 6 / 5).max(DAY + 20_000));
+            }
+        }
+    }
+
+    #[test]
+    fn any_bytes_decode(
+        mut bytes in prop::collection::vec(prop_oneof![Just(0), Just(1), any::<u8>()], 0..200),
+        ours in any::<bool>(),
+        now_ms in any::<u64>(),
+        sent_ms in any::<u64>(),
+        until in any::<u64>(),
+        number in any::<u64>(),
+    ) {
+        if let (true, Some(first)) = (ours, bytes.first_mut()) {
+            *first = 1;
+        }
+        let mut health = Health::decode(&bytes);
+        if !health.is_empty() {
+            prop_assert_eq!(health.encode(), bytes);
+        }
+        let target = health.ailing.first().map_or(key(number), |(target, _)| *target);
+        let ended = Ended { target, sent_ms, now_ms };
+        prop_assert!(choose(&mut health, &[target], now_ms, &POLICY).is_some());
+        for blow in [Counted, AtOnce, Until(until)] {
+            health.fail(ended, blow, &POLICY, number);
+            if let State::Cooling { until_ms } = health.state(target, now_ms, &POLICY) {
+                prop_assert!(until_ms - now_ms <= CooldownPolicy::LONGEST_MS + 1_000);
+            }
+            prop_assert_eq!(Health::decode(&health.encode()), health.clone());
+        }
+        health.succeed(ended);
+        health.lease(target, now_ms, &POLICY);
+    }
+}

@@ -1,0 +1,93 @@
+//! The ailing targets as bytes. A module that was loaded later may read what another wrote, so the format is numbered;
+//! what does not decode is no ailing target at all.
+
+use super::cooldown::{Ailment, Health, MOST_ENTRIES, Open, Span};
+use super::policy::CooldownPolicy;
+use super::target::TargetKey;
+
+const FORMAT: u8 = 1;
+
+/// How a cooldown is marked, where the number of counted failures stands otherwise.
+const OPEN: u8 = 0;
+
+impl Health {
+    /// As bytes for shared data: none if no target ails.
+    pub fn encode(&self) -> Vec<u8> {
+        let mut out = Vec::new();
+        if !self.is_empty() {
+            out.push(FORMAT);
+        }
+        for (target, ailment) in &self.ailing {
+            out.extend(target.bits().to_le_bytes());
+            match ailment {
+                Ailment::Counting(times) => {
+                    out.push(u8::try_from(times.len()).unwrap_or(u8::MAX));
+                    out.extend(times.iter().flat_map(|time| time.to_le_bytes()));
+                }
+                Ailment::Open(open) => {
+                    out.extend([OPEN, open.level]);
+                    for span in [open.cooling, open.lease] {
+                        out.extend(span.since_ms.to_le_bytes());
+                        out.extend(span.until_ms.to_le_bytes());
+                    }
+                }
+            }
+        }
+        out
+    }
+
+    /// From bytes of shared data; empty if they are none that were written here.
+    pub fn decode(bytes: &[u8]) -> Health {
+        let ailing = match bytes.split_first() {
+            Some((&FORMAT, mut rest)) => entries(&mut rest),
+            _ => None,
+        };
+        Health {
+            ailing: ailing.unwrap_or_default(),
+        }
+    }
+}
+
+fn entries(from: &mut &[u8]) -> Option<Vec<(TargetKey, Ailment)>> {
+    let mut entries = Vec::new();
+    while !from.is_empty() {
+        if entries.len() >= MOST_ENTRIES {
+            return None;
+        }
+        let target = TargetKey::from_bits(number(from)?);
+        let ailment = match byte(from)? {
+            OPEN => Ailment::Open(Open {
+                level: byte(from)?,
+                cooling: span(from)?,
+                lease: span(from)?,
+            }),
+            count => {
+                if u32::from(count) > CooldownPolicy::MOST_FAILURES {
+                    return None;
+                }
+                let times: Option<_> = (0..count).map(|_| number(from)).collect();
+                Ailment::Counting(times?)
+            }
+        };
+        entries.push((target, ailment));
+    }
+    Some(entries)
+}
+
+fn span(from: &mut &[u8]) -> Option<Span> {
+    let (since_ms, until_ms) = (number(from)?, number(from)?);
+    let length = until_ms.checked_sub(since_ms)?;
+    (length <= CooldownPolicy::LONGEST_MS).then_some(Span { since_ms, until_ms })
+}
+
+fn number(from: &mut &[u8]) -> Option<u64> {
+    let (number, rest) = from.split_first_chunk()?;
+    *from = rest;
+    Some(u64::from_le_bytes(*number))
+}
+
+fn byte(from: &mut &[u8]) -> Option<u8> {
+    let (byte, rest) = from.split_first()?;
+    *from = rest;
+    Some(*byte)
+}

@@ -1,0 +1,260 @@
+//! Server-sent events out of a stream that is cut anywhere.
+//!
+//! Source: the WHATWG's HTML standard, sections 9.2.5 and 9.2.6: UTF-8 with or without a byte order mark, lines that
+//! end with LF, CRLF or CR, fields and comments, an event's end at a blank line.
+//!
+//! A stream is a row of pieces: events (their lines, the blank line and the comments in between), and what stands
+//! between them, which means nothing: comments, blank lines and the byte order mark. A piece that lies inside of one
+//! chunk is read where it stands.
+
+use super::json::line_length;
+
+/// How many bytes of an event are held. A larger one passes unread.
+pub(super) const MAX_EVENT_BYTES: usize = 64 * 1024;
+
+const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
+
+/// Who reads the events.
+pub(super) trait Events {
+    /// An event that has data. Whether it may pass.
+    fn event(&mut self, name: &[u8], data: &[u8]) -> bool;
+
+    /// An event that is too large to be read.
+    fn too_large(&mut self);
+}
+
+/// What is known of a stream up to where it was cut.
+#[derive(Debug)]
+pub(super) struct Pieces {
+    /// How much of a byte order mark was there; all of its length once it is settled.
+    mark: usize,
+    /// The beginning of a piece that is not complete.
+    held: Vec<u8>,
+    /// The piece was too large, and what there was of it has passed.
+    is_passing: bool,
+    /// The piece has begun with a comment.
+    is_comment: bool,
+    /// The piece has a whole line that is a field, so it is an event.
+    is_event: bool,
+    /// No byte of the current line was there yet.
+    at_line_start: bool,
+    /// The last byte was a CR: a LF that follows ends no line.
+    after_cr: bool,
+    /// The last piece was not passed on.
+    was_dropped: bool,
+}
+
+impl Pieces {
+    pub(super) fn new() -> Self {
+        Pieces {
+            mark: 0,
+            held: Vec::new(),
+            is_passing: false,
+            is_comment: false,
+            is_event: false,
+            at_line_start: true,
+            after_cr: false,
+            was_dropped: false,
+        }
+    }
+
+    /// Whether no piece has begun.
+    pub(super) fn is_between(&self) -> bool {
+        self.at_line_start && !self.is_event
+    }
+
+    /// Takes the next bytes; appends to `out` what passes, which is all but the events that may not.
+    pub(super) fn push(
+        &mut self,
+        chunk: &[u8],
+        reader: &mut impl Events,
+        out: &mut Option<Vec<u8>>,
+    ) {
+        let chunk = self.after_mark(chunk, out);
+        // Where in this chunk the piece begins that is being read, and where the reading is.
+        let mut start = 0_usize;
+        let mut at = 0_usize;
+        while let Some(first) = chunk.get(at) {
+            if std::mem::take(&mut self.after_cr) && *first == b'\n' {
+                at = at.saturating_add(1);
+                if self.is_between() {
+                    // It belongs to the piece before it.
+                    if !self.was_dropped {
+                        pass(out, b"\n");
+                    }
+                    start = at;
+                }
+                continue;
+            }
+            let length = line_length(chunk.get(at..).unwrap_or_default());
+            if length > 0 {
+                if self.is_between() {
+                    self.is_comment = *first == b':';
+                }
+                self.at_line_start = false;
+                at = at.saturating_add(length);
+            }
+            let Some(end) = chunk.get(at) else {
+                break;
+            };
+            at = at.saturating_add(1);
+            self.after_cr = *end == b'\r';
+            let is_blank = std::mem::replace(&mut self.at_line_start, true);
+            if is_blank || (self.is_comment && !self.is_event) {
+                let piece = chunk.get(start..at).unwrap_or_default();
+                self.complete(piece, reader, out);
+                start = at;
+            } else {
+                self.is_event = true;
+            }
+        }
+        self.hold(chunk.get(start..).unwrap_or_default(), reader, out);
+    }
+
+    /// The stream has ended. An event that lacks nothing but its blank line is read, and given one.
+    pub(super) fn end(&mut self, reader: &mut impl Events, out: &mut Option<Vec<u8>>) {
+        if self.is_between() {
+            return;
+        }
+        let missing: &[u8] = if self.at_line_start { b"\n" } else { b"\n\n" };
+        self.at_line_start = true;
+        self.after_cr = false;
+        self.is_event |= !self.is_comment;
+        self.complete(b"", reader, out);
+        if !self.was_dropped {
+            pass(out, missing);
+        }
+    }
+
+    /// What of a chunk stands after a byte order mark at the stream's beginning.
+    fn after_mark<'a>(&mut self, chunk: &'a [u8], out: &mut Option<Vec<u8>>) -> &'a [u8] {
+        let mut rest = chunk;
+        while let Some(expected) = BYTE_ORDER_MARK.get(self.mark) {
+            match rest.split_first() {
+                None => break,
+                Some((byte, after)) if byte == expected => {
+                    self.mark = self.mark.saturating_add(1);
+                    rest = after;
+                    if self.mark == BYTE_ORDER_MARK.len() {
+                        pass(out, BYTE_ORDER_MARK);
+                    }
+                }
+                Some(_) => {
+                    // What looked like one begins a line.
+                    let begun = BYTE_ORDER_MARK.get(..self.mark).unwrap_or_default();
+                    self.at_line_start = begun.is_empty();
+                    self.held.extend_from_slice(begun);
+                    self.mark = BYTE_ORDER_MARK.len();
+                }
+            }
+        }
+        rest
+    }
+
+    /// A piece ends with these bytes.
+    fn complete(&mut self, end: &[u8], reader: &mut impl Events, out: &mut Option<Vec<u8>>) {
+        let is_event = std::mem::take(&mut self.is_event);
+        self.is_comment = false;
+        self.was_dropped = false;
+        if std::mem::take(&mut self.is_passing) {
+            pass(out, end);
+        } else if !self.fits(end) {
+            if is_event {
+                reader.too_large();
+            }
+            self.pass_held(out);
+            pass(out, end);
+        } else if !is_event {
+            self.pass_held(out);
+            pass(out, end);
+        } else if self.held.is_empty() {
+            self.was_dropped = !dispatch(end, reader);
+            if !self.was_dropped {
+                pass(out, end);
+            }
+        } else {
+            self.held.extend_from_slice(end);
+            self.was_dropped = !dispatch(&self.held, reader);
+            if !self.was_dropped {
+                pass(out, &self.held);
+            }
+            self.held.clear();
+        }
+    }
+
+    /// A piece goes on with these bytes.
+    fn hold(&mut self, part: &[u8], reader: &mut impl Events, out: &mut Option<Vec<u8>>) {
+        if self.is_passing {
+            pass(out, part);
+        } else if self.fits(part) {
+            self.held.extend_from_slice(part);
+        } else {
+            self.is_passing = true;
+            if self.is_event || !self.is_comment {
+                reader.too_large();
+            }
+            self.pass_held(out);
+            pass(out, part);
+        }
+    }
+
+    fn fits(&self, more: &[u8]) -> bool {
+        self.held.len().saturating_add(more.len()) <= MAX_EVENT_BYTES
+    }
+
+    fn pass_held(&mut self, out: &mut Option<Vec<u8>>) {
+        pass(out, &self.held);
+        self.held.clear();
+    }
+}
+
+fn pass(out: &mut Option<Vec<u8>>, bytes: &[u8]) {
+    if let Some(out) = out {
+        out.extend_from_slice(bytes);
+    }
+}
+
+/// Reads the lines of an event. Whether it may pass: one without data, which readers ignore, may.
+fn dispatch(event: &[u8], reader: &mut impl Events) -> bool {
+    let mut name: &[u8] = b"";
+    let mut data: Option<&[u8]> = None;
+    // Only of data in several lines, which are told as one with line feeds.
+    let mut joined: Option<Vec<u8>> = None;
+    let mut rest = event;
+    while !rest.is_empty() {
+        let (line, after) = rest
+            .split_at_checked(line_length(rest))
+            .unwrap_or((rest, b""));
+        rest = after.get(1..).unwrap_or_default();
+        if let Some(value) = field(line, b"data") {
+            match (data, &mut joined) {
+                (None, _) => data = Some(value),
+                (Some(_), Some(joined)) => {
+                    joined.push(b'\n');
+                    joined.extend_from_slice(value);
+                }
+                (Some(first), None) => joined = Some([first, b"\n", value].concat()),
+            }
+        } else if let Some(value) = field(line, b"event") {
+            name = value;
+        }
+    }
+    match (&joined, data) {
+        (Some(data), _) => reader.event(name, data),
+        (None, Some(data)) => reader.event(name, data),
+        (None, None) => true,
+    }
+}
+
+/// The value of a field, if this is its line.
+fn field<'a>(line: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
+    match line.strip_prefix(name)? {
+        [b':', b' ', value @ ..] | [b':', value @ ..] | value @ [] => Some(value),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::arithmetic_side_effects, reason = "a test fails by panicking")]
+#[path = "sse_tests.rs"]
+mod tests;

@@ -1,0 +1,211 @@
+use proptest::prelude::*;
+
+use super::*;
+
+/// Keeps what it is told, and refuses what has `bad` in it.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Told {
+    events: Vec<(String, String)>,
+    too_large: usize,
+}
+
+impl Events for Told {
+    fn event(&mut self, name: &[u8], data: &[u8]) -> bool {
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let data = text(data);
+        let is_good = !data.contains("bad");
+        self.events.push((text(name), data));
+        is_good
+    }
+
+    fn too_large(&mut self) {
+        self.too_large += 1;
+    }
+}
+
+/// What is told and what passes of a stream that comes in these parts, and whether it is between events then.
+fn read<'a>(parts: impl IntoIterator<Item = &'a [u8]>, end: bool) -> (Told, Vec<u8>, bool) {
+    let mut told = Told::default();
+    let mut pieces = Pieces::new();
+    let mut out = Some(Vec::new());
+    for part in parts {
+        pieces.push(part, &mut told, &mut out);
+    }
+    if end {
+        pieces.end(&mut told, &mut out);
+    }
+    (told, out.unwrap(), pieces.is_between())
+}
+
+/// A stream, its events (name and data), and what passes.
+type Stream = (
+    &'static str,
+    &'static [(&'static str, &'static str)],
+    &'static str,
+);
+
+const STREAMS: [Stream; 14] = [
+    ("data: a\n\n", &[("", "a")], "data: a\n\n"),
+    ("data:a\r\n\r\n", &[("", "a")], "data:a\r\n\r\n"),
+    (
+        "data:  a\r\rdata: b\r\r",
+        &[("", " a"), ("", "b")],
+        "data:  a\r\rdata: b\r\r",
+    ),
+    (
+        "event: x\ndata: a\n\n",
+        &[("x", "a")],
+        "event: x\ndata: a\n\n",
+    ),
+    (
+        "event:x\nid: 1\nretry: 2\ndata: a\ndata\ndata: b\n\n",
+        &[("x", "a\n\nb")],
+        "event:x\nid: 1\nretry: 2\ndata: a\ndata\ndata: b\n\n",
+    ),
+    ("\u{feff}data: a\n\n", &[("", "a")], "\u{feff}data: a\n\n"),
+    (
+        "\u{feff}\u{feff}data: a\n\ndata: b\n\n",
+        &[("", "b")],
+        "\u{feff}\u{feff}data: a\n\ndata: b\n\n",
+    ),
+    (
+        ": ping\n\n: ping\ndata: a\n: in it\ndata: b\n\n\n",
+        &[("", "a\nb")],
+        ": ping\n\n: ping\ndata: a\n: in it\ndata: b\n\n\n",
+    ),
+    ("event: ping\n\n", &[], "event: ping\n\n"),
+    ("dataa: a\n\n", &[], "dataa: a\n\n"),
+    (
+        "data: bad\n\ndata: a\n\n",
+        &[("", "bad"), ("", "a")],
+        "data: a\n\n",
+    ),
+    (
+        "data: a\r\n\r\ndata: bad\r\n\r\ndata: b\r\n\r\n",
+        &[("", "a"), ("", "bad"), ("", "b")],
+        "data: a\r\n\r\ndata: b\r\n\r\n",
+    ),
+    ("", &[], ""),
+    ("\r\n\n\r", &[], "\r\n\n\r"),
+];
+
+#[test]
+fn events_and_what_passes() {
+    for (stream, events, passed) in STREAMS {
+        let (told, out, is_between) = read([stream.as_bytes()], false);
+        let expected: Vec<(String, String)> = events
+            .iter()
+            .map(|(name, data)| ((*name).to_owned(), (*data).to_owned()))
+            .collect();
+        assert_eq!(told.events, expected, "{stream:?}");
+        assert_eq!(String::from_utf8(out).unwrap(), passed, "{stream:?}");
+        assert!(is_between, "{stream:?}");
+    }
+}
+
+#[test]
+fn the_same_wherever_it_is_cut() {
+    for (stream, ..) in STREAMS {
+        let stream = stream.as_bytes();
+        for end in [false, true] {
+            let whole = read([stream], end);
+            assert_eq!(read(stream.chunks(1), end), whole);
+            for cut in 0..stream.len() {
+                let (a, b) = stream.split_at(cut);
+                assert_eq!(read([a, b], end), whole, "{} {cut}", stream.escape_ascii());
+            }
+        }
+    }
+}
+
+#[test]
+fn between_events() {
+    for (stream, expected) in [
+        ("", true),
+        ("d", false),
+        ("data: a", false),
+        ("data: a\n", false),
+        ("data: a\r\n\r", true),
+        ("event: x\n", false),
+        (": ping", false),
+        (": ping\n", true),
+        ("data: a\n: in it\n", false),
+    ] {
+        assert_eq!(read([stream.as_bytes()], false).2, expected, "{stream:?}");
+        assert!(read([stream.as_bytes()], true).2, "{stream:?}");
+    }
+}
+
+#[test]
+fn an_end_without_a_blank_line() {
+    for (stream, events, passed) in [
+        ("data: a", 1, "data: a\n\n"),
+        ("data: a\n", 1, "data: a\n\n"),
+        ("data: bad", 1, ""),
+        (": ping", 0, ": ping\n\n"),
+        ("data: a\n\n", 1, "data: a\n\n"),
+        ("data: a\r\n\r\ndata: bad\r\n", 2, "data: a\r\n\r\n"),
+    ] {
+        let (told, out, _) = read([stream.as_bytes()], true);
+        assert_eq!(told.events.len(), events, "{stream:?}");
+        assert_eq!(String::from_utf8(out).unwrap(), passed, "{stream:?}");
+    }
+}
+
+#[test]
+fn what_is_too_large_is_not_held() {
+    for (length, too_large) in [(MAX_EVENT_BYTES, 0), (MAX_EVENT_BYTES + 1, 1)] {
+        let frame = "data: \n\n".len();
+        let stream = format!("data: {}\n\ndata: b\n\n", "a".repeat(length - frame));
+        let whole = read([stream.as_bytes()], false);
+        assert_eq!(whole.0.too_large, too_large);
+        assert_eq!(whole.0.events.len(), 2 - too_large);
+        assert_eq!(whole.1, stream.as_bytes());
+        for size in [1, 1000, MAX_EVENT_BYTES] {
+            assert_eq!(read(stream.as_bytes().chunks(size), false), whole, "{size}");
+        }
+    }
+    // A comment is nothing, however large.
+    let stream = format!(":{}\ndata: a\n\n", "a".repeat(2 * MAX_EVENT_BYTES));
+    for size in [1000, usize::MAX] {
+        let (told, out, _) = read(stream.as_bytes().chunks(size), false);
+        assert_eq!(
+            (told.too_large, told.events.len(), out.len()),
+            (0, 1, stream.len())
+        );
+    }
+    let mut pieces = Pieces::new();
+    for _ in 0..100 {
+        pieces.push(&[b'a'; 4096], &mut Told::default(), &mut None);
+    }
+    assert!(pieces.held.capacity() <= 2 * MAX_EVENT_BYTES);
+}
+
+proptest! {
+    #[test]
+    fn cuts_make_no_difference(
+        stream in "([a:\r\n \u{feff}]|data|data: |event: |bad|\n\n|\r\n){0,30}",
+        cuts in proptest::collection::vec(0_usize..60, 0..6),
+        end: bool,
+    ) {
+        let stream = stream.as_bytes();
+        let mut cuts: Vec<usize> = cuts.into_iter().map(|cut| cut.min(stream.len())).collect();
+        cuts.sort_unstable();
+        let mut parts = Vec::new();
+        let mut from = 0;
+        for cut in cuts.into_iter().chain([stream.len()]) {
+            parts.push(&stream[from..cut]);
+            from = cut;
+        }
+        prop_assert_eq!(read(parts, end), read([stream], end));
+    }
+
+    #[test]
+    fn arbitrary_bytes_never_panic(bytes: Vec<u8>) {
+        let (told, out, _) = read([bytes.as_slice()], false);
+        if !told.events.iter().any(|(_, data)| data.contains("bad")) {
+            // What is held back is the beginning of a piece.
+            prop_assert!(bytes.starts_with(&out));
+        }
+    }
+}
