@@ -31,12 +31,13 @@ PIP_INSTALL := PIP_REQUIRE_VIRTUALENV=0 PIP_USER=0 PIP_ROOT_USER_ACTION=ignore p
 .DEFAULT_GOAL := help
 # The stages share cargo's lock anyway, and their output is read by people.
 .NOTPARALLEL:
-.PHONY: help run test lint build native sdk bench-core tools rust lint-tools clean bench bench-peers bench-readme bench-tools
+.PHONY: help run test lint build native sdk bench-core tools rust lint-tools clean chaos bench bench-peers bench-readme bench-tools
 
 help:
 	@echo 'make run     start demo backends and Envoy with envoy/demo.yaml, and say what to try'
 	@echo '             (PORT_OFFSET=1000 moves all its ports, CONCURRENCY=2 are the worker threads)'
 	@echo 'make test    everything: lint, native tests, end-to-end tests on Envoy, official SDK clients'
+	@echo 'make chaos   failing backends under load, a minute twice (make test has a short one)'
 	@echo 'make lint    rustfmt, clippy (native and wasm), rustdoc'
 	@echo 'make build   llm_router.wasm, checked against benches/wasm-size-budget'
 	@echo 'make bench   the benchmark beside bare Envoy, into benches/record; half an hour on a quiet machine'
@@ -70,6 +71,11 @@ lint: lint-tools
 native: build $(NEEDED_ENVOY)
 	@echo '==> native tests, and end-to-end tests on Envoy'
 	@cargo test $(CARGO_FLAGS) --features demo
+
+# CHAOS_SEED=2 is another course of events, CHAOS_CLIENTS how many ask at a time.
+chaos: build $(NEEDED_ENVOY)
+	@echo '==> chaos'
+	@CHAOS_SECONDS=$${CHAOS_SECONDS:-60} cargo test $(CARGO_FLAGS) --features demo --test chaos
 
 sdk: build $(NEEDED_ENVOY) $(PYTHON_STAMP)
 	@echo '==> official SDK clients'

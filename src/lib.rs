@@ -9,10 +9,11 @@
 //!    first route that takes it, and an [`attempt::Plan`] of that route's targets goes into filter state, with the
 //!    cluster of the first attempt beside it, which the route's matcher reads.
 //! 2. **Backend role**, an upstream HTTP filter on each backend's cluster, once per attempt. [`attempt::begin`] adapts
-//!    the request to this target; if it fails, by [`attempt::judge`]'s verdict on the answer or without any, where the
-//!    next attempt goes is written into filter state. Envoy does the retrying.
-//! 3. An answer streams through untouched; one that Envoy gives itself is put into the caller's format
-//!    ([`schema::ErrorCode`]).
+//!    the request to this target; [`attempt::Running`] follows its answer, and holds it back as long as its failure could
+//!    still be mended. If it fails, the [`attempt::Policy`] says what follows, and where the next attempt goes is written
+//!    into filter state. Envoy does the retrying. What all workers know of targets that fail is in [`health`].
+//! 3. An answer passes untouched; a stream that ends too early gets an error event, and an answer that Envoy gives itself is
+//!    put into the caller's format ([`schema::ErrorCode`]).
 //!
 //! # Invariants
 //!

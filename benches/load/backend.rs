@@ -150,7 +150,7 @@ impl Answers {
         };
         let done = Bytes::from_static(b"data: [DONE]\n\n");
         let begin = event(r#"{"role":"assistant","content":""}"#, "null");
-        let mut events = vec![begin.clone()];
+        let mut events = vec![begin];
         for index in 0..EVENTS - 3 {
             events.push(event(&format!(r#"{{"content":" token {index}"}}"#), "null"));
         }
@@ -159,7 +159,11 @@ impl Answers {
         Answers {
             whole: Bytes::from(whole),
             events,
-            first: vec![begin, done],
+            // A token that says something, so that it ends a hold.
+            first: vec![
+                event(r#"{"role":"assistant","content":"The"}"#, "null"),
+                done,
+            ],
         }
     }
 }

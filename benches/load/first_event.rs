@@ -1,11 +1,12 @@
-//! The time from a request to its answer's first event, through bare Envoy and llm-router in turn.
+//! The time from a request to its answer's first event, in two ways in turn: through bare Envoy and llm-router, or
+//! through llm-router with and without holding the answer back until then.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use crate::record::summary::Stat;
-use crate::record::{Answer, FirstEvent};
+use crate::record::{Answer, FirstEvent, HeldToken};
 use crate::{Outcome, client, requests};
 
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -22,8 +23,8 @@ struct Connection {
 }
 
 impl Connection {
-    fn open(port: u16) -> Outcome<Connection> {
-        let body = requests::body("chat-1k", Answer::First)?;
+    fn open(port: u16, model: &str) -> Outcome<Connection> {
+        let body = requests::body_for("chat-1k", Answer::First, model)?;
         let headers = requests::headers(Answer::First);
         let mut request = client::head("POST", requests::PATH, &headers, body.len(), false);
         request.extend_from_slice(&body);
@@ -62,36 +63,65 @@ fn contains(text: &[u8], what: &[u8]) -> bool {
     text.windows(what.len()).any(|window| window == what)
 }
 
+/// What two ways took, and the differences of the pairs: median and 99th percentile, in microseconds.
+struct Pairs {
+    one: (f64, f64),
+    other: (f64, f64),
+    added: (f64, f64),
+}
+
+/// Through bare Envoy and llm-router.
 pub(crate) fn measure(bare: u16, router: u16, pairs: usize) -> Outcome<FirstEvent> {
-    let mut bare = Connection::open(bare)?;
-    let mut router = Connection::open(router)?;
+    let model = requests::MODEL;
+    let found = compare((bare, model), (router, model), pairs)?;
+    Ok(FirstEvent {
+        pairs,
+        bare_p50_us: found.one.0,
+        bare_p99_us: found.one.1,
+        router_p50_us: found.other.0,
+        router_p99_us: found.other.1,
+        added_p50_us: found.added.0,
+        added_p99_us: found.added.1,
+    })
+}
+
+/// Through llm-router, by a route that passes an answer on as it comes and by one that holds it to its first token.
+pub(crate) fn measure_held(router: u16, pairs: usize) -> Outcome<HeldToken> {
+    let found = compare((router, requests::UNHELD), (router, requests::HELD), pairs)?;
+    Ok(HeldToken {
+        pairs,
+        unheld_p50_us: found.one.0,
+        unheld_p99_us: found.one.1,
+        held_p50_us: found.other.0,
+        held_p99_us: found.other.1,
+        added_p50_us: found.added.0,
+        added_p99_us: found.added.1,
+    })
+}
+
+fn compare(one: (u16, &str), other: (u16, &str), pairs: usize) -> Outcome<Pairs> {
+    let mut one = Connection::open(one.0, one.1)?;
+    let mut other = Connection::open(other.0, other.1)?;
     let mut times = (Vec::new(), Vec::new(), Vec::new());
     for pair in 0..pairs + WARM_UP {
         // Neither is always the second.
-        let (of_bare, of_router) = if pair % 2 == 0 {
-            let of_bare = bare.first_event()?;
-            (of_bare, router.first_event()?)
+        let (of_one, of_other) = if pair % 2 == 0 {
+            let of_one = one.first_event()?;
+            (of_one, other.first_event()?)
         } else {
-            let of_router = router.first_event()?;
-            (bare.first_event()?, of_router)
+            let of_other = other.first_event()?;
+            (one.first_event()?, of_other)
         };
         if pair >= WARM_UP {
-            times.0.push(of_bare);
-            times.1.push(of_router);
-            times.2.push(of_router - of_bare);
+            times.0.push(of_one);
+            times.1.push(of_other);
+            times.2.push(of_other - of_one);
         }
     }
-    let (bare_p50_us, bare_p99_us) = percentiles(times.0)?;
-    let (router_p50_us, router_p99_us) = percentiles(times.1)?;
-    let (added_p50_us, added_p99_us) = percentiles(times.2)?;
-    Ok(FirstEvent {
-        pairs,
-        bare_p50_us,
-        bare_p99_us,
-        router_p50_us,
-        router_p99_us,
-        added_p50_us,
-        added_p99_us,
+    Ok(Pairs {
+        one: percentiles(times.0)?,
+        other: percentiles(times.1)?,
+        added: percentiles(times.2)?,
     })
 }
 

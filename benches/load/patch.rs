@@ -4,8 +4,8 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::Outcome;
 use crate::record::{BARE, BUFFER, NO_WASM, NOOP_1, NOOP_2, ROUTER, ROUTER_100};
+use crate::{Outcome, requests};
 
 /// How many routes there are in all where there are many.
 const ROUTES: usize = 100;
@@ -55,7 +55,7 @@ pub(crate) fn variant(demo: &Value, name: &str, place: &Place<'_>) -> Outcome<Va
         .ok_or("envoy/demo.yaml has no access log any more: look at benches/load/patch.rs")?;
 
     match name {
-        ROUTER => {}
+        ROUTER => held_and_unheld(&mut config)?,
         ROUTER_100 => many_routes(&mut config)?,
         NO_WASM => without_wasm(&mut config)?,
         BARE => bare(&mut config)?,
@@ -131,11 +131,29 @@ fn noop(config: &mut Value, module: &Path) -> Outcome<Value> {
     Ok(filter)
 }
 
-fn many_routes(config: &mut Value) -> Outcome<()> {
+/// Two routes more, after the others, which differ in what they hold back and in nothing else.
+fn held_and_unheld(config: &mut Value) -> Outcome<()> {
+    let routes = routes(config)?;
+    for (model, hold) in [(requests::UNHELD, "none"), (requests::HELD, "first_token")] {
+        routes.push(json!({
+            "name": model,
+            "match": {"model": model},
+            "targets": [{"backend": CLUSTER, "model": "gpt-5.5"}],
+            "fallback": {"hold": hold},
+        }));
+    }
+    Ok(())
+}
+
+fn routes(config: &mut Value) -> Outcome<&mut Vec<Value>> {
     let filters = list(config, FILTERS)?;
     let filter = filters.iter_mut().find(|filter| is_wasm(filter));
     let filter = filter.ok_or("envoy/demo.yaml has no wasm filter")?;
-    let routes = list(filter, "/typed_config/config/configuration/value/routes")?;
+    list(filter, "/typed_config/config/configuration/value/routes")
+}
+
+fn many_routes(config: &mut Value) -> Outcome<()> {
+    let routes = routes(config)?;
     let used = routes
         .iter()
         .position(|route| route.pointer("/name") == Some(&json!(ROUTE)))

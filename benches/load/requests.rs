@@ -4,10 +4,14 @@ use crate::record::Answer;
 use crate::{Outcome, bodies};
 
 /// Served under its own name, by the prefix route `gpt-*` of envoy/demo.yaml.
-const MODEL: &str = "gpt-5.5";
+pub(crate) const MODEL: &str = "gpt-5.5";
 
 /// One that envoy/demo.yaml sends to its backend under another name.
 const RENAMED: &str = "llama-3.1-8b";
+
+/// By routes that patch.rs adds: one passes answers on as they come, one holds them to their first token.
+pub(crate) const UNHELD: &str = "bench-unheld";
+pub(crate) const HELD: &str = "bench-held";
 
 const MODEL_LAST: &str = "-model-last";
 const RENAMED_END: &str = "-renamed";

@@ -105,6 +105,21 @@ fn first_events(gateways: &HashMap<String, Gateway>, quick: bool, record: &mut R
                 .push(format!("time to first event: {error}"));
         }
     }
+    match first_event::measure_held(router.port, pairs) {
+        Ok(held) => {
+            println!(
+                "first token: unheld {:.0} µs, held {:.0} µs, added {:.1} µs (p50)",
+                held.unheld_p50_us, held.held_p50_us, held.added_p50_us
+            );
+            record.held_token = Some(held);
+        }
+        Err(error) => {
+            eprintln!("!! time to first token FAILED: {error}");
+            record
+                .problems
+                .push(format!("time to first token: {error}"));
+        }
+    }
 }
 
 fn tell(memory: &Memory) {

@@ -20,4 +20,7 @@ pub use running::{Body, Head, Left, Running, Step};
 pub use verdict::{Moment, Verdict};
 
 #[cfg(test)]
+#[expect(clippy::arithmetic_side_effects, reason = "a test fails by panicking")]
+mod test_plans;
+#[cfg(test)]
 mod tests;

@@ -24,6 +24,9 @@ pub(super) const PATH: &str = ":path";
 pub(super) const AUTHORITY: &str = ":authority";
 const ACCEPT_ENCODING: &str = "accept-encoding";
 
+/// How much later than the filter Envoy notices that a first token is late. The filter looks every 50 ms.
+const FIRST_TOKEN_GRACE_MS: u32 = 200;
+
 /// The targets of one request, what has been tried, and what is next.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Plan {
@@ -70,6 +73,8 @@ pub(super) struct PlannedTarget {
     pub(super) ailing: bool,
     /// Tokens; 0: not known.
     pub(super) context_window: u32,
+    /// Whether the key is the caller's own, so that its refusal says nothing about the target.
+    pub(super) callers_key: bool,
     /// What distinguishes its headers from those that the router role left.
     pub(super) changes: Vec<HeaderChange>,
 }
@@ -121,8 +126,10 @@ impl Plan {
         });
         let policy = settle(terms, candidates.len());
         // What cannot be read cannot be judged, and clients ask for gzip without being asked.
-        let plain =
-            (policy.hold != Some(Hold::None) || view.stream) && headers.contains(ACCEPT_ENCODING);
+        let is_read = policy.hold != Some(Hold::None)
+            || view.stream
+            || policy.max_attempts > 1 && candidates.len() > 1;
+        let plain = is_read && headers.contains(ACCEPT_ENCODING);
         let clean_query = without_credentials(query);
         let target = |(candidate, ailing): &(Candidate<'_>, bool)| {
             let backend = candidate.backend;
@@ -143,6 +150,7 @@ impl Plan {
                 key: candidate.key,
                 ailing: *ailing,
                 context_window: candidate.context_window,
+                callers_key: backend.forward_client_credentials,
                 changes,
             }
         };
@@ -189,13 +197,27 @@ impl Plan {
         self.policy.max_attempts.saturating_sub(1)
     }
 
+    /// Whether an answer may fail that is no error by its status, and another attempt follow.
+    pub(crate) fn holds(&self) -> bool {
+        self.policy.hold != Some(Hold::None) && self.max_retries() > 0
+    }
+
+    /// Takes the last failure back: the attempt that it should have led to was not to be had, so that its answer is the
+    /// caller's.
+    pub fn take_back(&mut self) {
+        if let Some(last) = self.failed.pop() {
+            self.next = last.target;
+        }
+    }
+
     /// How long Envoy may wait for what an attempt passes on, in milliseconds.
     pub(crate) fn attempt_timeout_ms(&self) -> u32 {
         let first_token = self.policy.first_token_timeout_ms;
         let limit = self.policy.attempt_timeout_ms;
-        // Until the first token nothing is passed on, so that the two are one.
+        // Where nothing has come, only Envoy's limit ends an attempt. Where something has, the filter comes before it, and
+        // goes on waiting if there is no other target.
         if self.stream && first_token > 0 && self.policy.hold == Some(Hold::FirstToken) {
-            limit.min(first_token)
+            limit.min(first_token.saturating_add(FIRST_TOKEN_GRACE_MS))
         } else {
             limit
         }
@@ -267,6 +289,7 @@ impl Plan {
             out.long(target.key.bits());
             out.byte(target.ailing.into());
             out.number(target.context_window);
+            out.byte(target.callers_key.into());
             out.list(&target.changes, |out, change| change.write(out));
         });
         out.list(&self.failed, |out, failed| {
@@ -310,6 +333,7 @@ impl Plan {
                     key: TargetKey::from_bits(from.long()?),
                     ailing: from.byte()? != 0,
                     context_window: from.number()?,
+                    callers_key: from.byte()? != 0,
                     changes: from.list(HeaderChange::read)?,
                 })
             })?,

@@ -19,6 +19,7 @@ pub struct Head<'a> {
 }
 
 /// What has come of an answer's body.
+#[derive(Clone, Copy)]
 pub struct Body<'a> {
     /// How many bytes Envoy has: all of the body while it is held, else the piece that is passing.
     pub size: usize,
@@ -61,8 +62,10 @@ pub struct Running {
     plan: Plan,
     began_at: u64,
     phase: Phase,
-    /// Whether Envoy would notice that bytes are added to the answer.
-    has_length: bool,
+    /// Whether nothing can be added to the answer: its length has been told, or its body has passed.
+    is_fixed: bool,
+    /// How long the answer's body is; where that has not been told, more than there can be.
+    length: usize,
     last_failure: Option<Failure>,
 }
 
@@ -81,6 +84,8 @@ enum Phase {
 
 struct Followed {
     reader: StreamReader,
+    /// How many bytes are still to come; where its length has not been told, more than there can be.
+    left: usize,
     touched_at: u64,
     /// Whether something has come since somebody looked at the clock, which is a host call.
     is_touched: bool,
@@ -122,7 +127,8 @@ impl Running {
             plan,
             began_at: now,
             phase: Phase::Sent,
-            has_length: false,
+            is_fixed: false,
+            length: usize::MAX,
             last_failure: None,
         }
     }
@@ -173,7 +179,9 @@ impl Running {
         let may_say_more = matches!(status, 400 | 402 | 403 | 404..=428 | 430..500);
         // Read only where another target could do better.
         let may_follow = self.plan.targets.len() > 1 && self.plan.has_budget();
-        if may_say_more && is_plain && !head.end_of_stream && may_follow {
+        // 403 is also what a moderated prompt gets, which must not be held against the backend's key.
+        let is_of_use = may_follow || status == 403;
+        if may_say_more && is_plain && !head.end_of_stream && is_of_use {
             self.hold(What::Error { status, asked_ms }, moment.now);
             return Step::Hold;
         }
@@ -181,7 +189,12 @@ impl Running {
     }
 
     fn on_success(&mut self, head: &Head<'_>, moment: Moment<'_>) -> Step {
-        self.has_length = (head.header)("content-length").is_some();
+        let length = (head.header)("content-length");
+        self.is_fixed = length.is_some();
+        self.length = length
+            .and_then(|length| String::from_utf8(length).ok())
+            .and_then(|length| length.trim().parse().ok())
+            .unwrap_or(usize::MAX);
         let hold = self.plan.policy.hold.unwrap_or(Hold::None);
         let is = |kind: &[u8]| {
             (head.header)("content-type").is_some_and(|value| {
@@ -196,8 +209,12 @@ impl Running {
         }
         let plain = is_plain(head);
         let is_stream = plain && is(b"text/event-stream");
-        if head.end_of_stream && head.status == 200 && hold != Hold::None {
+        if head.end_of_stream && head.status == 200 {
             return self.fail(Failure::Incomplete, None, moment);
+        }
+        if head.end_of_stream {
+            self.plan.tell_success(self.began_at, moment);
+            return self.pass();
         }
         let what = match hold {
             Hold::None if is_stream => {
@@ -222,20 +239,29 @@ impl Running {
 
     /// Some of an answer's body.
     pub fn on_body<'m>(&mut self, body: &Body<'_>, moment: impl FnOnce() -> Moment<'m>) -> Step {
+        // Where the length is known, the last byte is the end: Envoy may tell only after it has passed, and with it an
+        // HTTP/1.1 client takes the answer for whole.
         match &mut self.phase {
             Phase::Held(held) => {
                 let moment = moment();
                 held.touched_at = moment.now;
                 held.size = body.size;
-                self.on_held_body(body, moment)
+                let is_last = matches!(held.what, What::Stream { .. }) && body.size >= self.length;
+                let body = Body {
+                    end_of_stream: body.end_of_stream || is_last,
+                    ..*body
+                };
+                self.on_held_body(&body, moment)
             }
             Phase::Following(followed) => {
                 followed.is_touched = true;
+                followed.left = followed.left.saturating_sub(body.size);
+                let is_last = body.end_of_stream || followed.left == 0;
                 let piece = (body.read)(0, body.size);
                 if followed.filters {
                     let passed = followed.reader.push_filtered(&piece, body.end_of_stream);
                     if body.end_of_stream {
-                        return self.end(passed);
+                        return self.end(passed, false);
                     }
                     return if passed == piece {
                         Step::Pass
@@ -244,8 +270,9 @@ impl Running {
                     };
                 }
                 followed.reader.push(&piece);
-                if body.end_of_stream {
-                    return self.end(piece);
+                if is_last {
+                    let is_cut = end_of(&mut followed.reader);
+                    return self.end(piece, is_cut);
                 }
                 Step::Pass
             }
@@ -254,29 +281,29 @@ impl Running {
         }
     }
 
-    /// The end of a stream that passes, with what passes of its last piece.
-    fn end(&mut self, mut last: Vec<u8>) -> Step {
-        let Phase::Following(mut followed) = std::mem::replace(&mut self.phase, Phase::Over) else {
+    /// The end of a stream that passes, with what passes of its last piece. `is_cut`: its last event lacks its blank
+    /// line, without which it is none for the client.
+    fn end(&mut self, mut last: Vec<u8>, is_cut: bool) -> Step {
+        let Phase::Following(followed) = std::mem::replace(&mut self.phase, Phase::Over) else {
             return Step::Pass;
         };
-        let reader = &mut followed.reader;
-        let is_between_events = reader.is_between_events();
-        reader.end();
-        if reader.is_finished() || reader.error().is_some() {
-            return if followed.filters {
+        let reader = &followed.reader;
+        let is_whole = reader.is_finished() || reader.error().is_some();
+        if self.is_fixed {
+            // Nothing can be added, so that what is not whole must not look so.
+            return if is_whole { Step::Pass } else { Step::Reset };
+        }
+        if is_cut {
+            last.extend_from_slice(b"\n\n");
+        }
+        if is_whole {
+            return if followed.filters || is_cut {
                 Step::Replace(last)
             } else {
                 Step::Pass
             };
         }
-        if self.has_length {
-            // Nothing can be added, so that it must not look whole.
-            return Step::Reset;
-        }
         let code = ErrorCode::UpstreamIncomplete;
-        if !is_between_events {
-            last.extend_from_slice(b"\n\n");
-        }
         last.extend(error_event(code, self.plan.schema(), code.own_message()));
         Step::Replace(last)
     }
@@ -291,9 +318,7 @@ impl Running {
             What::Stream { reader, complete } => {
                 let new = body.size.saturating_sub(held.seen);
                 reader.push(&(body.read)(held.seen, new));
-                if body.end_of_stream {
-                    reader.end();
-                }
+                let is_cut = body.end_of_stream && end_of(reader);
                 held.seen = body.size;
                 let is_ready = if *complete {
                     (body.end_of_stream && reader.is_finished()) || is_over
@@ -305,7 +330,7 @@ impl Running {
                     return self.fail(failure, None, moment);
                 }
                 if is_ready {
-                    return self.release(body, moment);
+                    return self.release(body, is_cut, moment);
                 }
                 if body.end_of_stream {
                     return self.fail(Failure::Incomplete, None, moment);
@@ -343,24 +368,19 @@ impl Running {
         read: &dyn Fn(usize, usize) -> Vec<u8>,
         moment: impl FnOnce() -> Moment<'m>,
     ) -> Step {
-        match &self.phase {
+        self.is_fixed = true;
+        match &mut self.phase {
             Phase::Held(held) => {
                 let body = Body {
                     size: held.size,
                     end_of_stream: true,
                     read,
                 };
-                match self.on_held_body(&body, moment()) {
-                    // The body is no longer there to be replaced.
-                    Step::Replace(_) => Step::Reset,
-                    step => step,
-                }
+                self.on_held_body(&body, moment())
             }
-            Phase::Following(Followed { reader, .. })
-                if !reader.is_finished() && reader.error().is_none() =>
-            {
-                self.phase = Phase::Over;
-                Step::Reset
+            Phase::Following(followed) => {
+                let is_cut = end_of(&mut followed.reader);
+                self.end(Vec::new(), is_cut)
             }
             Phase::Waiting { .. } => Step::Hold,
             _ => self.pass(),
@@ -433,17 +453,20 @@ impl Running {
     pub fn on_done(&mut self, no_connection: bool, moment: Moment<'_>) -> Option<Left> {
         let elapsed = moment.now.saturating_sub(self.began_at);
         let limit = u64::from(self.plan.attempt_timeout_ms());
-        let is_late = elapsed.saturating_add(CLOCK_SLACK_MS) >= limit;
+        // At the request's deadline it is the router role that ends it.
+        let is_late =
+            elapsed.saturating_add(CLOCK_SLACK_MS) >= limit || moment.now >= self.plan.deadline_at;
         let failure = match &self.phase {
             Phase::Sent if no_connection => Failure::ConnectFailure,
             Phase::Sent if is_late => Failure::NoAnswer,
             Phase::Sent => Failure::Reset,
-            Phase::Held(Held {
-                what: What::Stream {
-                    complete: false, ..
-                },
-                ..
-            }) if is_late => Failure::LateFirstToken,
+            Phase::Held(held)
+                if held
+                    .first_token_timeout(self.began_at, &self.plan)
+                    .is_some_and(|due_at| due_at <= moment.now.saturating_add(CLOCK_SLACK_MS)) =>
+            {
+                Failure::LateFirstToken
+            }
             Phase::Held(_) if is_late => Failure::NoAnswer,
             Phase::Held(_) => Failure::Reset,
             Phase::Waiting { .. } | Phase::Following(_) | Phase::Over => return None,
@@ -454,6 +477,12 @@ impl Running {
 
     /// The attempt failed.
     fn fail(&mut self, failure: Failure, asked_ms: Option<u64>, moment: Moment<'_>) -> Step {
+        let is_callers = self.plan.target().is_some_and(|target| target.callers_key);
+        let failure = match failure {
+            // What any caller can send must not close the target to all.
+            Failure::Unauthorized if is_callers => Failure::Rejected,
+            failure => failure,
+        };
         self.last_failure = Some(failure);
         let verdict = self.plan.judge(failure, asked_ms, self.began_at, moment);
         match verdict {
@@ -474,9 +503,10 @@ impl Running {
 
     /// No other attempt will be made: what this one brought is what there is.
     fn pass_failed(&mut self, failure: Failure, now: u64) -> Step {
-        let is_error_event = matches!(
+        // Held for its end only, which did not come.
+        let is_finished = matches!(
             &self.phase,
-            Phase::Held(Held { what: What::Stream { reader, .. }, .. }) if reader.error().is_some()
+            Phase::Held(Held { what: What::Stream { reader, .. }, .. }) if reader.is_finished()
         );
         match failure {
             // It may come yet.
@@ -484,7 +514,11 @@ impl Running {
                 self.let_go(now);
                 Step::Pass
             }
-            Failure::Incomplete if !is_error_event => {
+            Failure::Incomplete if is_finished => {
+                self.let_go(now);
+                Step::Pass
+            }
+            Failure::Incomplete => {
                 self.phase = Phase::Over;
                 let code = ErrorCode::UpstreamIncomplete;
                 let left = self.leave(failure, Verdict::Pass);
@@ -499,12 +533,14 @@ impl Running {
         let phase = std::mem::replace(&mut self.phase, Phase::Over);
         if let Phase::Held(Held {
             what: What::Stream { reader, .. },
+            size,
             ..
         }) = phase
         {
             // What has come of it cannot be changed any more where only time has passed.
             self.phase = Phase::Following(Followed {
                 reader,
+                left: self.length.saturating_sub(size),
                 touched_at: now,
                 is_touched: false,
                 filters: false,
@@ -513,7 +549,7 @@ impl Running {
     }
 
     /// A held stream goes to the client, and is followed from here on.
-    fn release(&mut self, body: &Body<'_>, moment: Moment<'_>) -> Step {
+    fn release(&mut self, body: &Body<'_>, is_cut: bool, moment: Moment<'_>) -> Step {
         self.plan.tell_success(self.began_at, moment);
         if self.filters() {
             // From its beginning, because an event may be malformed that has come already.
@@ -522,19 +558,19 @@ impl Running {
             let passed = reader.push_filtered(&all, body.end_of_stream);
             self.follow(reader, moment.now);
             if body.end_of_stream {
-                return self.end(passed);
+                return self.end(passed, false);
             }
             return Step::Replace(passed);
         }
         self.let_go(moment.now);
         if body.end_of_stream {
-            return self.end((body.read)(0, body.size));
+            return self.end((body.read)(0, body.size), is_cut);
         }
         Step::Pass
     }
 
     fn filters(&self) -> bool {
-        self.plan.policy.drop_malformed_events && !self.has_length
+        self.plan.policy.drop_malformed_events && !self.is_fixed
     }
 
     fn leave(&self, failure: Failure, verdict: Verdict) -> Left {
@@ -548,6 +584,7 @@ impl Running {
     fn follow(&mut self, reader: StreamReader, now: u64) {
         self.phase = Phase::Following(Followed {
             reader,
+            left: self.length,
             touched_at: now,
             is_touched: false,
             filters: self.filters(),
@@ -582,8 +619,26 @@ impl Held {
     }
 }
 
+/// Reads the end of a stream; whether its last event lacks its blank line.
+fn end_of(reader: &mut StreamReader) -> bool {
+    let is_cut = !reader.is_between_events();
+    reader.end();
+    is_cut
+}
+
 /// Whether a body is as it was written.
 fn is_plain(head: &Head<'_>) -> bool {
     (head.header)("content-encoding")
         .is_none_or(|encoding| encoding.eq_ignore_ascii_case(b"identity"))
 }
+
+#[cfg(test)]
+#[expect(
+    clippy::arithmetic_side_effects,
+    clippy::as_conversions,
+    clippy::string_slice,
+    clippy::unreachable,
+    reason = "a test fails by panicking"
+)]
+#[path = "running_tests.rs"]
+mod tests;

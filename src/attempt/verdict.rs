@@ -44,33 +44,30 @@ impl Plan {
     ) -> Verdict {
         let row = self.policy.row(failure);
         let waits = asked_ms.filter(|asked| {
+            // Envoy's limit for the attempt runs on meanwhile.
+            let ends_at = sent_ms.saturating_add(self.attempt_timeout_ms().into());
             row.action == Action::Wait
                 && *asked <= u64::from(self.policy.patience_ms)
-                && moment.now.saturating_add(*asked) < self.deadline_at
+                && moment.now.saturating_add(*asked) < self.deadline_at.min(ends_at)
         });
         let may_repeat = self.has_budget() && !self.has_been_tried(self.next);
         if let Some(wait_ms) = waits.filter(|_| may_repeat) {
-            return self.again(wait_ms);
+            return Verdict::Again {
+                target: self.next,
+                wait_ms,
+                // A failure may have been told by others.
+                ailing: self.cooldown.is_some(),
+            };
         }
         let blow = self.blow(failure, asked_ms, moment.now);
         let blow = blow.filter(|_| !ends_without_answer(failure));
         let blow = blow.and_then(|blow| Some((self.ended(self.next, sent_ms, moment)?, blow)));
+        let mut candidates = self.candidates(failure, row.action);
         if row.action == Action::Retry && may_repeat {
-            self.tell(blow, moment);
-            return self.again(0);
+            // It is left alone too if this failure, or another one, has opened a cooldown.
+            candidates.insert(0, self.next);
         }
-        let candidates = self.candidates(failure, row.action);
         self.next_of(&candidates, blow, moment)
-    }
-
-    /// The same target once more.
-    fn again(&self, wait_ms: u64) -> Verdict {
-        Verdict::Again {
-            target: self.next,
-            wait_ms,
-            // A failure has just been told, or may have been by others.
-            ailing: self.cooldown.is_some(),
-        }
     }
 
     /// Tells the blow and chooses among the candidates, in one change of what all workers know.
@@ -108,7 +105,8 @@ impl Plan {
             verdict = chosen.map_or(Verdict::Pass, |(target, key)| Verdict::Again {
                 target,
                 wait_ms: 0,
-                ailing: health.is_ailing(key),
+                // What has just failed may have yet to be told.
+                ailing: target == self.next || health.is_ailing(key),
             });
             changed || choice.is_some_and(|choice| choice.leased)
         });
@@ -174,19 +172,33 @@ impl Plan {
         if action == Action::Pass || !self.has_budget() {
             return Vec::new();
         }
-        let window = self.target().map_or(0, |target| target.context_window);
+        let window = self.window_exceeded(failure);
         let indexes = 0..u8::try_from(self.targets.len()).unwrap_or(u8::MAX);
         let allowed = indexes.filter(|index| {
             let Some(target) = self.targets.get(usize::from(*index)) else {
                 return false;
             };
-            let is_larger = window > 0 && target.context_window > window;
             *index != self.next
                 && !self.has_been_tried(*index)
-                && (action != Action::LargerWindow || is_larger)
+                && window.is_none_or(|window| window > 0 && target.context_window > window)
                 && !self.is_silent(*index, failure)
         });
         allowed.collect()
+    }
+
+    /// The largest window that the request has turned out not to fit into (0: not known), if only larger ones may
+    /// follow: whatever fails after that, a smaller one is of no use.
+    fn window_exceeded(&self, failure: Failure) -> Option<u32> {
+        if self.policy.row(Failure::ContextLength).action != Action::LargerWindow {
+            return None;
+        }
+        let now = (failure == Failure::ContextLength).then_some(self.next);
+        let before = self.failed.iter();
+        let before = before.filter(|failed| failed.failure == Failure::ContextLength);
+        let exceeded = before.map(|failed| failed.target).chain(now);
+        exceeded
+            .filter_map(|target| Some(self.targets.get(usize::from(target))?.context_window))
+            .max()
     }
 
     /// Whether an attempt at this target has failed before the one that is under way.
@@ -235,3 +247,12 @@ fn ends_without_answer(failure: Failure) -> bool {
         Failure::ConnectFailure | Failure::Reset | Failure::NoAnswer
     )
 }
+
+#[cfg(test)]
+#[expect(
+    clippy::arithmetic_side_effects,
+    clippy::as_conversions,
+    reason = "a test fails by panicking"
+)]
+#[path = "verdict_tests.rs"]
+mod tests;

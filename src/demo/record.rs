@@ -125,6 +125,22 @@ impl Recorder {
             .collect()
     }
 
+    /// The same, and forgets them.
+    #[must_use]
+    pub fn take(&self, test_id: &str) -> Vec<Recorded> {
+        let is_of = |request: &Recorded| request.header(TEST_ID) == Some(test_id.as_bytes());
+        let mut requests = self.locked();
+        let (taken, kept): (Vec<_>, Vec<_>) = requests.drain(..).partition(is_of);
+        requests.extend(kept);
+        taken
+    }
+
+    /// How many are kept.
+    #[must_use]
+    pub fn kept(&self) -> usize {
+        self.locked().len()
+    }
+
     pub(crate) fn record(&self, request: Recorded) {
         let mut requests = self.locked();
         if requests.len() >= KEPT {
@@ -165,6 +181,9 @@ mod tests {
         recorder.record(request("a"));
         assert_eq!(recorder.requests("a").len(), 2);
         assert!(recorder.requests("c").is_empty());
+        assert_eq!(recorder.take("a").len(), 2);
+        assert!(recorder.requests("a").is_empty());
+        assert_eq!(recorder.kept(), 1);
     }
 
     #[test]

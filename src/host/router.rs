@@ -140,10 +140,18 @@ enum State {
     Arriving,
     /// Its body decides.
     AwaitingBody(Pending),
-    /// It is on its way; the route's name where answers tell it.
-    Routed(Schema, Option<String>),
+    /// It is on its way.
+    Routed(OnItsWay),
     /// It has been answered here.
     Answered,
+}
+
+struct OnItsWay {
+    schema: Schema,
+    /// The route's name, where answers tell it.
+    route: Option<String>,
+    /// Whether an answer that is no error may be one that failed.
+    holds: bool,
 }
 
 struct RouterStream {
@@ -215,25 +223,27 @@ impl HttpContext for RouterStream {
 
     fn on_http_response_headers(&mut self, _count: usize, _end_of_stream: bool) -> Action {
         self.worker.deadlines.end(self.context_id);
-        let (schema, route) = match &self.state {
-            State::AwaitingBody(pending) => (pending.schema(), None),
-            State::Routed(schema, route) => (*schema, route.clone()),
+        let (schema, route, holds) = match &self.state {
+            State::AwaitingBody(pending) => (pending.schema(), None, false),
+            State::Routed(way) => (way.schema, way.route.clone(), way.holds),
             _ => return Action::Continue,
         };
         let status = calls::response_status().filter(|status| *status >= 400);
+        // The mark is still there when the retry that it asked for was not to be had.
+        let is_marked = (status.is_some() || holds) && calls::response_header(RETRY).is_some();
+        if is_marked {
+            calls::remove_header(MapType::HttpResponseHeaders, RETRY);
+        }
         if status.is_none() && route.is_none() {
             return Action::Continue;
         }
         let details = calls::property(&["response", "code_details"]).unwrap_or_default();
-        let code = status.and_then(|status| {
-            // It is still there when the retry that it asked for was not to be had.
-            calls::remove_header(MapType::HttpResponseHeaders, RETRY);
-            ErrorCode::of_envoy(status, &String::from_utf8_lossy(&details))
-        });
+        let details_text = String::from_utf8_lossy(&details);
+        let code = status.and_then(|status| ErrorCode::of_envoy(status, &details_text));
         if let Some(code) = code {
             self.tell_health(code);
         }
-        let report = route.map(|route| report(route, details == b"via_upstream"));
+        let report = route.map(|route| report(route, details == b"via_upstream", is_marked));
         let report = report.unwrap_or_default();
         if let Some(code) = code {
             let mut answer = code.answer(schema, code.envoy_message());
@@ -247,10 +257,13 @@ impl HttpContext for RouterStream {
     }
 }
 
-/// Where an answer comes from, for its headers.
-fn report(route: String, answered: bool) -> Vec<(&'static str, String)> {
+/// Where an answer comes from, for its headers. `unretried`: it failed, and the next attempt was not to be had.
+fn report(route: String, answered: bool, unretried: bool) -> Vec<(&'static str, String)> {
     let mut report = vec![("x-llm-router-route", route)];
-    if let Some(plan) = plan() {
+    if let Some(mut plan) = plan() {
+        if unretried {
+            plan.take_back();
+        }
         report.extend(plan.report(answered));
     }
     report
@@ -293,7 +306,12 @@ impl RouterStream {
             Ok(routed) => {
                 let schema = pending.schema();
                 let route = document.response_headers.then(|| routed.route.name.clone());
-                self.state = State::Routed(schema, route);
+                let holds = routed.holds;
+                self.state = State::Routed(OnItsWay {
+                    schema,
+                    route,
+                    holds,
+                });
                 let deadlines = &self.worker.deadlines;
                 deadlines.begin(self.context_id, routed.deadline_at, schema);
                 send_on_its_way(&routed);

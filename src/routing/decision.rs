@@ -25,12 +25,9 @@ impl Decision<'_, '_> {
         let Some(home) = self.plan.first().map(|first| first.backend) else {
             return;
         };
-        let route = self.route;
-        for candidate in &self.plan {
-            let of = |target: &&Target| target.backend.name == candidate.backend.name;
-            if candidate.backend.name != home.name
-                && let Some(target) = route.targets.iter().find(of)
-            {
+        for target in &self.route.targets {
+            let is_out = |(out, _): &(&Target, LeftOut)| std::ptr::eq(*out, target);
+            if target.backend.name != home.name && !self.left_out.iter().any(is_out) {
                 self.left_out.push((target, LeftOut::Tied));
             }
         }

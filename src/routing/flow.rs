@@ -40,6 +40,8 @@ pub struct Routed<'d> {
     pub remove_headers: Vec<String>,
     /// How often Envoy may try again.
     pub max_retries: u32,
+    /// Whether an answer may fail that is no error by its status.
+    pub holds: bool,
     /// How long Envoy may wait for one attempt, in milliseconds.
     pub attempt_timeout_ms: u32,
     /// When the first byte of an answer has to go to the client, in Unix milliseconds.
@@ -152,6 +154,7 @@ impl Pending {
             left_out: decision.left_out,
             remove_headers: self.headers_to_remove(),
             max_retries: plan.max_retries(),
+            holds: plan.holds(),
             attempt_timeout_ms: plan.attempt_timeout_ms(),
             deadline_at: plan.deadline_at(),
             body: edit.map(|edit| BodyChange {

@@ -27,7 +27,9 @@ mod health;
 mod input;
 mod rewriting;
 mod routing;
+mod streams;
 mod tls;
+mod verdicts;
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -81,6 +83,8 @@ fn trials(world: &Arc<World>) -> Vec<libtest_mimic::Trial> {
     configuration::add(&mut suite, &world.programs);
     rewriting::add(&mut suite);
     fallback::add(&mut suite);
+    verdicts::add(&mut suite);
+    streams::add(&mut suite);
     errors::add(&mut suite);
     flag::add(&mut suite);
     input::add(&mut suite);

@@ -76,6 +76,9 @@ pub(crate) struct Record {
     pub(crate) cells: Vec<Cell>,
     pub(crate) runs: Vec<Run>,
     pub(crate) first_event: Option<FirstEvent>,
+    /// Older records have none.
+    #[serde(default)]
+    pub(crate) held_token: Option<HeldToken>,
     pub(crate) memory: Vec<Memory>,
     pub(crate) peers: Vec<Peer>,
     /// What went wrong, in words.
@@ -147,6 +150,19 @@ pub(crate) struct FirstEvent {
     pub(crate) bare_p99_us: f64,
     pub(crate) router_p50_us: f64,
     pub(crate) router_p99_us: f64,
+    /// Of the pairs' differences.
+    pub(crate) added_p50_us: f64,
+    pub(crate) added_p99_us: f64,
+}
+
+/// The time until an answer's first token, request by request in turn by a route that holds it and by one that does not.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub(crate) struct HeldToken {
+    pub(crate) pairs: usize,
+    pub(crate) unheld_p50_us: f64,
+    pub(crate) unheld_p99_us: f64,
+    pub(crate) held_p50_us: f64,
+    pub(crate) held_p99_us: f64,
     /// Of the pairs' differences.
     pub(crate) added_p50_us: f64,
     pub(crate) added_p99_us: f64,

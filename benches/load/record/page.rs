@@ -131,6 +131,13 @@ fn first_event_and_memory(record: &Record, page: &mut String) {
             first.pairs
         ));
     }
+    if let (Some(held), Some(table)) = (&record.held_token, tables::held_token(record)) {
+        page.push_str(&format!(
+            "\nThe same through llm-router alone, {} pairs: one by a route that passes answers on as they come, one by a route \
+             that holds them until their first token.\n\n{table}",
+            held.pairs
+        ));
+    }
     page.push_str("\n## Memory\n\n");
     let Some(memory) = record.memory.first() else {
         page.push_str("Not measured.\n");

@@ -136,10 +136,21 @@ pub(crate) fn answer(answer: Answer) -> &'static str {
     }
 }
 
+pub(crate) fn held_token(record: &Record) -> Option<String> {
+    let held = record.held_token.as_ref()?;
+    Some(pairs(
+        "time to first token, µs",
+        [
+            ("`hold: none`", held.unheld_p50_us, held.unheld_p99_us),
+            ("`hold: first_token`", held.held_p50_us, held.held_p99_us),
+            ("added, of each pair", held.added_p50_us, held.added_p99_us),
+        ],
+    ))
+}
+
 pub(crate) fn first_event(record: &Record) -> Option<String> {
     let first = record.first_event.as_ref()?;
-    let mut text = String::from("| time to first event, µs | p50 | p99 |\n|---|---|---|\n");
-    for (name, p50, p99) in [
+    let rows = [
         ("`bare`", first.bare_p50_us, first.bare_p99_us),
         ("`llm-router`", first.router_p50_us, first.router_p99_us),
         (
@@ -147,10 +158,16 @@ pub(crate) fn first_event(record: &Record) -> Option<String> {
             first.added_p50_us,
             first.added_p99_us,
         ),
-    ] {
+    ];
+    Some(pairs("time to first event, µs", rows))
+}
+
+fn pairs(title: &str, rows: [(&str, f64, f64); 3]) -> String {
+    let mut text = format!("| {title} | p50 | p99 |\n|---|---|---|\n");
+    for (name, p50, p99) in rows {
         text.push_str(&format!("| {name} | {} | {} |\n", number(p50), number(p99)));
     }
-    Some(text)
+    text
 }
 
 pub(crate) fn memory(record: &Record) -> String {

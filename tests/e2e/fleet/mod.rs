@@ -3,6 +3,8 @@
 //! Few, because each costs a second to start and memory for V8; each is started when the first trial asks for it.
 
 pub(crate) mod document;
+pub(crate) mod policy;
+pub(crate) mod policy_streams;
 
 use std::fmt;
 
@@ -13,7 +15,7 @@ use crate::harness::cluster::Cluster;
 use crate::harness::config::{Config, NO_MATCH, Wrapping};
 use crate::harness::tls;
 
-/// The main Envoy's `request_body_buffer_limit`.
+/// The `request_body_buffer_limit` of the main Envoy, and of that with the whole policy.
 pub(crate) const BUFFER_LIMIT: usize = 2 * 1024 * 1024;
 
 /// `missing_flag_timeout_ms` everywhere: with the flag set it must not matter, however short it is.
@@ -32,6 +34,8 @@ pub(crate) const INJECTED: [(&str, &str, &str); 3] = [
 pub(crate) enum Which {
     /// Everything that a complete setup has.
     Main { workers: usize },
+    /// The whole fallback policy, cooldowns included.
+    Policy { workers: usize },
     /// A small document that arrives as a JSON string.
     Text,
     /// The same without `allow_on_headers_stop_iteration`.
@@ -41,7 +45,9 @@ pub(crate) enum Which {
 impl Which {
     pub(crate) fn workers(self) -> usize {
         match self {
-            Self::Main { workers } | Self::WithoutFlag { workers } => workers,
+            Self::Main { workers } | Self::Policy { workers } | Self::WithoutFlag { workers } => {
+                workers
+            }
             Self::Text => 1,
         }
     }
@@ -49,6 +55,7 @@ impl Which {
     pub(crate) fn config(self, backends: &Backends) -> Config {
         match self {
             Self::Main { .. } => main(backends),
+            Self::Policy { workers } => policy::config(backends, workers),
             Self::Text => small(backends).wrapping(Wrapping::Text),
             Self::WithoutFlag { .. } => small(backends).flag(false),
         }
@@ -60,6 +67,7 @@ impl fmt::Display for Which {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Main { .. } => {}
+            Self::Policy { .. } => formatter.write_str("policy ")?,
             Self::Text => formatter.write_str("text ")?,
             Self::WithoutFlag { .. } => formatter.write_str("without-flag ")?,
         }

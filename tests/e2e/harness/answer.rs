@@ -5,9 +5,18 @@ use serde_json::Value;
 
 use super::case::{Api, Case};
 
+/// What `response_headers: true` adds to answers.
+const REPORT: [&str; 5] = [
+    "x-llm-router-route",
+    "x-llm-router-backend",
+    "x-llm-router-model",
+    "x-llm-router-attempts",
+    "x-llm-router-failures",
+];
+
 /// A whole answer.
 pub(crate) struct Answer {
-    case: Case,
+    pub(crate) case: Case,
     id: String,
     pub(crate) status: u16,
     pub(crate) headers: Vec<(String, Vec<u8>)>,
@@ -30,10 +39,11 @@ impl Answer {
             headers,
             body,
         };
-        let internal = answer
-            .headers
-            .iter()
-            .find(|(name, _)| name.starts_with("x-llm-router-"));
+        // Only the Envoys with the whole policy are to tell callers where answers come from.
+        let tells = answer.case.envoy.name.starts_with("policy");
+        let internal = answer.headers.iter().find(|(name, _)| {
+            name.starts_with("x-llm-router-") && !(tells && REPORT.contains(&name.as_str()))
+        });
         assert!(
             internal.is_none(),
             "an internal header reached the client{}",
@@ -158,6 +168,32 @@ impl Answer {
     pub(crate) fn only_at(&self, backend: &str) -> Seen {
         self.is(200);
         self.went_to(&[backend]).remove(0)
+    }
+
+    /// It says that this backend answered at the last of so many attempts, after these failures.
+    #[track_caller]
+    pub(crate) fn tells(&self, backend: Option<&str>, attempts: usize, failures: &[&str]) -> &Self {
+        let told = |name: &str| self.header(&format!("x-llm-router-{name}"));
+        let expected = (
+            backend.map(str::to_owned),
+            Some(attempts.to_string()),
+            (!failures.is_empty()).then(|| failures.join(", ")),
+        );
+        let told_of = (told("backend"), told("attempts"), told("failures"));
+        assert_eq!(
+            told_of,
+            expected,
+            "backend, attempts and failures as the answer tells them{}",
+            self.describe()
+        );
+        assert!(told("route").is_some(), "no route{}", self.describe());
+        assert_eq!(
+            told("model").is_some(),
+            backend.is_some(),
+            "the model{}",
+            self.describe()
+        );
+        self
     }
 
     /// No backend saw anything of it.

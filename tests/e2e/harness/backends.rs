@@ -7,14 +7,14 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use llm_router::demo::backend::{Backend, Recorded, Recorder};
+use llm_router::demo::backend::{Backend, Recorded, Recorder, Switch};
 use tokio::net::{TcpListener, TcpSocket};
 
-use super::paced;
 use super::tls::Authority;
+use super::{paced, scripted};
 
 /// The demo backends, by the names of their clusters.
-const DEMO: [&str; 10] = [
+const DEMO: [&str; 14] = [
     "openai",
     "azure-east",
     "second",
@@ -25,6 +25,10 @@ const DEMO: [&str; 10] = [
     "keyed-other",
     "keyed-oddly",
     "byok",
+    "switched-1-h1",
+    "switched-1-h2",
+    "switched-2-h1",
+    "switched-2-h2",
 ];
 
 /// The demo backends behind TLS: cluster, the name in the certificate, whether Envoy knows the CA.
@@ -38,6 +42,7 @@ const TLS: [(&str, &str, bool); 3] = [
 pub(crate) struct Backends {
     addresses: BTreeMap<&'static str, SocketAddr>,
     recorders: BTreeMap<&'static str, Arc<Recorder>>,
+    switches: BTreeMap<&'static str, Switch>,
     /// The file with the CA that Envoy trusts.
     pub(crate) trusted_ca: PathBuf,
     /// The first bytes of whatever connected to the matcher's `on_no_match`.
@@ -55,6 +60,7 @@ impl Backends {
         let mut backends = Self {
             addresses: BTreeMap::from([("dead", dead.local_addr().expect("an address"))]),
             recorders: BTreeMap::new(),
+            switches: BTreeMap::new(),
             trusted_ca,
             strays: Arc::default(),
             tls_connections: BTreeMap::new(),
@@ -67,6 +73,8 @@ impl Backends {
         backends.start_tls().await;
         let listener = backends.listen("paced").await;
         tokio::spawn(paced::serve(listener));
+        let listener = backends.listen("scripted").await;
+        tokio::spawn(scripted::serve(listener));
         let listener = backends.listen(super::config::NO_MATCH).await;
         tokio::spawn(collect_strays(listener, Arc::clone(&backends.strays)));
         backends
@@ -97,6 +105,7 @@ impl Backends {
     async fn add(&mut self, name: &'static str) -> (Backend, TcpListener) {
         let backend = Backend::recording(name);
         self.recorders.insert(name, backend.recorder());
+        self.switches.insert(name, backend.switch());
         (backend, self.listen(name).await)
     }
 
@@ -111,6 +120,13 @@ impl Backends {
     pub(crate) fn address(&self, name: &str) -> SocketAddr {
         *self
             .addresses
+            .get(name)
+            .unwrap_or_else(|| panic!("no backend is called {name}"))
+    }
+
+    /// Makes the backend of this name go wrong. For one that a single trial uses at a time.
+    pub(crate) fn switch(&self, name: &str) -> &Switch {
+        self.switches
             .get(name)
             .unwrap_or_else(|| panic!("no backend is called {name}"))
     }

@@ -134,7 +134,7 @@ pub(crate) enum Piece {
 /// A request.
 #[derive(Clone)]
 pub(crate) struct Call {
-    case: Case,
+    pub(crate) case: Case,
     pub(crate) id: String,
     pub(crate) method: String,
     pub(crate) path: String,

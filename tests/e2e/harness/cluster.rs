@@ -20,6 +20,7 @@ pub(crate) struct Cluster {
     http2: bool,
     full: bool,
     max_retries: u32,
+    retry_budget: bool,
 }
 
 impl Cluster {
@@ -35,6 +36,7 @@ impl Cluster {
             full: false,
             // The default of 3 at a time is less than the trials do at once.
             max_retries: 1000,
+            retry_budget: false,
         }
     }
 
@@ -91,6 +93,13 @@ impl Cluster {
     /// Envoy's circuit breaker lets no attempt follow on one here.
     pub(crate) fn without_retries(mut self) -> Self {
         self.max_retries = 0;
+        self.retry_budget = false;
+        self
+    }
+
+    /// The limits of retries that docs/fallback.md recommends.
+    pub(crate) fn retry_budget(mut self) -> Self {
+        self.retry_budget = true;
         self
     }
 
@@ -156,6 +165,10 @@ impl Cluster {
             json!({"http_protocol_options": {"enable_trailers": true}})
         };
         let mut limits = json!({"max_retries": self.max_retries});
+        if self.retry_budget {
+            let budget = json!({"budget_percent": {"value": 50}, "min_retry_concurrency": 1024});
+            limits = json!({"retry_budget": budget});
+        }
         if self.full {
             set(&mut limits, "max_pending_requests", json!(0));
         }

@@ -78,7 +78,7 @@ impl Programs {
 
 /// A running Envoy.
 pub(crate) struct Envoy {
-    child: Child,
+    pub(crate) child: Child,
     pub(crate) name: String,
     pub(crate) workers: usize,
     /// Where clients connect.

@@ -9,6 +9,8 @@ pub(crate) mod envoy;
 pub(crate) mod files;
 pub(crate) mod http1;
 pub(crate) mod paced;
+pub(crate) mod scripted;
+pub(crate) mod stream;
 pub(crate) mod suite;
 pub(crate) mod tls;
 pub(crate) mod wire;

@@ -41,6 +41,21 @@ impl Suite {
         }
     }
 
+    /// A scenario on the Envoy with the whole policy: with 1 and with 2 workers, for HTTP/1.1 and for HTTP/2 clients.
+    pub(crate) fn policy<Run>(
+        &mut self,
+        name: &str,
+        scenario: impl Fn(Case) -> Run + Copy + Send + 'static,
+    ) where
+        Run: Future<Output = ()>,
+    {
+        for workers in [1, 2] {
+            for protocol in Protocol::ALL {
+                self.on(name, Which::Policy { workers }, protocol, scenario);
+            }
+        }
+    }
+
     /// A scenario on one Envoy with one kind of client.
     pub(crate) fn on<Run>(
         &mut self,

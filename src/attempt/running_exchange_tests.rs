@@ -1,0 +1,253 @@
+//! An attempt with everything around it: the backend's answer comes in as events, Envoy does as it is told, and the
+//! client gets what is let go.
+
+use super::super::*;
+use crate::attempt::test_plans::{NOW, Store, plan};
+use crate::attempt::{CurrentHeaders, Policy, Refusal, begin};
+use crate::schema::Schema;
+
+pub(super) type Headers = &'static [(&'static str, &'static str)];
+
+pub(super) const SSE: Headers = &[("content-type", "text/event-stream; charset=utf-8")];
+pub(super) const JSON: Headers = &[("content-type", "application/json")];
+
+/// What happens to an attempt.
+#[derive(Clone, Debug)]
+pub(super) enum Event {
+    /// The headers of an answer with a body.
+    Head(u32, Headers),
+    /// Those of one without.
+    Only(u32, Headers),
+    /// Some of the body.
+    Piece(String),
+    /// The last of it.
+    Last(String),
+    Trailers,
+    /// So many milliseconds later a timer goes off.
+    After(u64),
+    /// It is over.
+    Done,
+    /// It is over, and there never was a connection.
+    NoConnection,
+}
+pub(super) use Event::{After, Done, Head, Last, NoConnection, Only, Piece, Trailers};
+
+/// A request under way, with what Envoy has of the answer.
+pub(super) struct Exchange {
+    pub(super) running: Running,
+    pub(super) store: Store,
+    pub(super) now: u64,
+    /// What the client has.
+    pub(super) client: String,
+    /// Whether anything has gone to it.
+    pub(super) is_released: bool,
+    pub(super) left: Option<Left>,
+    held: Vec<u8>,
+}
+
+struct NoHeaders;
+
+impl CurrentHeaders for NoHeaders {
+    fn all(&self) -> Vec<(String, Vec<u8>)> {
+        Vec::new()
+    }
+
+    fn value(&self, _: &str) -> Option<Vec<u8>> {
+        None
+    }
+
+    fn is_retry(&self) -> bool {
+        false
+    }
+}
+
+impl Exchange {
+    pub(super) fn new(plan: Plan) -> Self {
+        Exchange {
+            running: Running::new(plan, NOW),
+            store: Store::default(),
+            now: NOW,
+            client: String::new(),
+            is_released: false,
+            left: None,
+            held: Vec::new(),
+        }
+    }
+
+    pub(super) fn with(targets: &str, change: impl FnOnce(&mut Policy)) -> Self {
+        let mut plan = plan(targets);
+        change(&mut plan.policy);
+        Exchange::new(plan)
+    }
+
+    pub(super) fn play(&mut self, events: &[Event]) -> String {
+        let steps = events.iter().map(|event| self.event(event));
+        steps.collect::<Vec<_>>().join("; ")
+    }
+
+    pub(super) fn event(&mut self, event: &Event) -> String {
+        let step = match event {
+            Head(status, headers) => self.head(*status, headers, false),
+            Only(status, headers) => self.head(*status, headers, true),
+            Piece(text) => self.body(text, false),
+            Last(text) => self.body(text, true),
+            Trailers => {
+                let held = std::mem::take(&mut self.held);
+                let read = |start: usize, length: usize| some(&held, start, length);
+                let moment = self.store.at(self.now);
+                let step = self.running.on_trailers(&read, || moment);
+                self.held = held;
+                step
+            }
+            After(ms) => {
+                self.now += ms;
+                self.running.on_time(self.store.at(self.now))
+            }
+            Done | NoConnection => {
+                let no_connection = matches!(event, NoConnection);
+                let left = self.running.on_done(no_connection, self.store.at(self.now));
+                let Some(left) = left else {
+                    return "nothing".to_owned();
+                };
+                let told = target_of(&left);
+                self.left = Some(left);
+                return format!("left {told}");
+            }
+        };
+        self.take(step)
+    }
+
+    fn head(&mut self, status: u32, headers: Headers, end_of_stream: bool) -> Step {
+        let header = |name: &str| {
+            let found = headers.iter().find(|(known, _)| *known == name);
+            found.map(|(_, value)| value.as_bytes().to_vec())
+        };
+        let head = crate::attempt::Head {
+            status,
+            end_of_stream,
+            header: &header,
+        };
+        let moment = self.store.at(self.now);
+        self.running.on_headers(&head, || moment)
+    }
+
+    fn body(&mut self, piece: &str, end_of_stream: bool) -> Step {
+        self.held.extend_from_slice(piece.as_bytes());
+        let held = std::mem::take(&mut self.held);
+        let body = Body {
+            size: held.len(),
+            end_of_stream,
+            read: &|start, length| some(&held, start, length),
+        };
+        let moment = self.store.at(self.now);
+        let step = self.running.on_body(&body, || moment);
+        self.held = held;
+        step
+    }
+
+    /// Does what Envoy does.
+    fn take(&mut self, step: Step) -> String {
+        match step {
+            Step::Hold => return "hold".to_owned(),
+            Step::Wait(left) => {
+                let told = target_of(&left);
+                self.left = Some(left);
+                return format!("wait {told}");
+            }
+            _ => {}
+        }
+        let held = std::mem::take(&mut self.held);
+        match step {
+            Step::Pass => {
+                self.is_released = true;
+                self.client.push_str(std::str::from_utf8(&held).unwrap());
+                "pass".to_owned()
+            }
+            Step::Replace(with) => {
+                self.is_released = true;
+                self.client.push_str(std::str::from_utf8(&with).unwrap());
+                "replace".to_owned()
+            }
+            Step::Retry(left) => {
+                self.left = left.or(self.left.take());
+                format!("retry {}", target_of(self.left.as_ref().unwrap()))
+            }
+            Step::Answer(_, answer) => {
+                let body: serde_json::Value = serde_json::from_slice(&answer.body).unwrap();
+                format!(
+                    "{} {}",
+                    answer.status,
+                    body["error"]["code"].as_str().unwrap()
+                )
+            }
+            Step::Reset => "reset".to_owned(),
+            Step::Hold | Step::Wait(_) => unreachable!(),
+        }
+    }
+
+    /// The attempt that Envoy makes after what was left.
+    pub(super) fn next(&mut self) -> Result<(), Refusal> {
+        let plan = Plan::decode(&self.left.take().unwrap().plan).unwrap();
+        let backend = plan.target().unwrap().backend.clone();
+        let adaptation = begin(plan, &backend, &NoHeaders, || self.store.at(self.now))?;
+        self.running = adaptation.running;
+        self.held.clear();
+        Ok(())
+    }
+
+    pub(super) fn health(&self, target: usize) -> String {
+        let key = self.running.plan.targets[target].key;
+        self.store.state(key, self.now)
+    }
+}
+
+/// Where the next attempt goes; `-` if there is none.
+fn target_of(left: &Left) -> String {
+    let plan = Plan::decode(&left.plan).unwrap();
+    assert_eq!(plan.cluster(), left.cluster);
+    match plan.gave_up {
+        true => "-".to_owned(),
+        false => left.cluster.clone(),
+    }
+}
+
+/// Some of a buffer, or nothing where it has less.
+fn some(buffer: &[u8], start: usize, length: usize) -> Vec<u8> {
+    let rest = buffer.get(start..).unwrap_or_default();
+    rest.get(..length).unwrap_or_default().to_vec()
+}
+
+pub(super) fn piece(text: &str) -> Event {
+    Piece(text.to_owned())
+}
+
+pub(super) fn last(text: &str) -> Event {
+    Last(text.to_owned())
+}
+
+pub(super) const PING: &str = ": ping\n\n";
+pub(super) const ROLE: &str =
+    "data: {\"choices\":[{\"index\":0,\"delta\":{\"role\":\"assistant\",\"content\":\"\"}}]}\n\n";
+pub(super) const TOKEN: &str =
+    "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"hi\"}}]}\n\n";
+pub(super) const STOP: &str =
+    "data: {\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n";
+pub(super) const DONE: &str = "data: [DONE]\n\n";
+pub(super) const ERROR: &str =
+    "data: {\"error\":{\"message\":\"x\",\"type\":\"overloaded_error\"}}\n\n";
+pub(super) const ODD: &str = "data: {\"choices\":[{\"delta\":{\"con\n\n";
+pub(super) const LENGTH: Headers = &[SSE[0], ("content-length", "999")];
+
+pub(super) fn held(hold: Hold) -> impl Fn(&mut Policy) {
+    move |policy| {
+        policy.hold = Some(hold);
+        policy.hold_limit_bytes = 1_024;
+        policy.first_token_timeout_ms = 5_000;
+    }
+}
+
+pub(super) fn incomplete() -> String {
+    let code = ErrorCode::UpstreamIncomplete;
+    let event = error_event(code, Schema::OpenAi, code.own_message());
+    String::from_utf8(event).unwrap()
+}

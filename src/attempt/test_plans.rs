@@ -1,0 +1,90 @@
+//! Plans and what workers know, for the tests of this module.
+
+use std::cell::RefCell;
+
+use super::plan::{Body, Plan, PlannedTarget};
+use super::policy::{Hold, Policy};
+use super::verdict::Moment;
+use crate::health::{CooldownPolicy, Health, HealthStore, State, TargetKey};
+use crate::schema::Api;
+
+/// A day in 2025.
+pub(super) const NOW: u64 = 1_750_000_000_000;
+
+/// What all workers know, in memory.
+#[derive(Default)]
+pub(super) struct Store(RefCell<Health>);
+
+impl HealthStore for Store {
+    fn change(&self, change: &mut dyn FnMut(&mut Health) -> bool) {
+        let mut health = self.0.borrow().clone();
+        if change(&mut health) {
+            *self.0.borrow_mut() = health;
+        }
+    }
+}
+
+impl Store {
+    pub(super) fn at(&self, now: u64) -> Moment<'_> {
+        Moment {
+            now,
+            // The jitter that takes a fifth off.
+            random: 0,
+            health: self,
+        }
+    }
+
+    /// How a target is: `well`, `counted`, `cooling 800` (milliseconds from now), `due` or `probing`.
+    pub(super) fn state(&self, key: TargetKey, now: u64) -> String {
+        let health = self.0.borrow();
+        match health.state(key, now, &CooldownPolicy::default()) {
+            State::Healthy if health.is_ailing(key) => "counted".to_owned(),
+            State::Healthy => "well".to_owned(),
+            State::Cooling { until_ms } => format!("cooling {}", until_ms - now),
+            State::Due => "due".to_owned(),
+            State::Probing { .. } => "probing".to_owned(),
+        }
+    }
+}
+
+fn planned(written: &str) -> PlannedTarget {
+    let (name, window) = written.split_once(':').unwrap_or((written, "0"));
+    let (backend, model) = name.split_once('/').unwrap_or((name, "m"));
+    PlannedTarget {
+        backend: backend.to_owned(),
+        cluster: backend.to_owned(),
+        model: model.to_owned(),
+        key: TargetKey::new(backend, model),
+        ailing: false,
+        context_window: window.parse().unwrap(),
+        callers_key: false,
+        changes: Vec::new(),
+    }
+}
+
+/// A plan of targets that are written `backend/model:window`, model and window if they matter.
+pub(super) fn plan(targets: &str) -> Plan {
+    let targets: Vec<PlannedTarget> = targets.split(' ').map(planned).collect();
+    let policy = Policy {
+        hold: Some(Hold::FirstToken),
+        max_attempts: u32::try_from(targets.len()).unwrap() + 2,
+        ..Policy::default()
+    };
+    Plan {
+        next: 0,
+        gave_up: false,
+        api: Api::ALL[0],
+        stream: true,
+        body: Body {
+            model: targets[0].model.clone(),
+            model_span: 0..0,
+            length: 0,
+        },
+        deadline_at: NOW + u64::from(policy.deadline_ms),
+        policy,
+        cooldown: Some(CooldownPolicy::default()),
+        targets,
+        failed: Vec::new(),
+        headers: Vec::new(),
+    }
+}

@@ -1,0 +1,196 @@
+//! Backends that fail, and what reaches them.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use llm_router::demo::backend::{Backend, Recorder};
+use tokio::net::{TcpListener, TcpSocket};
+use tokio::task::JoinHandle;
+
+use crate::random::Random;
+
+/// The backends of each API: cluster, API, whether it stays well.
+pub(crate) const BACKENDS: [(&str, &str, bool); 7] = [
+    ("red", "openai", false),
+    // Over HTTP/2, where what breaks a connection breaks many answers.
+    ("green", "openai", false),
+    ("blue", "openai", false),
+    ("steady", "openai", true),
+    ("red-claude", "anthropic", false),
+    ("green-claude", "anthropic", false),
+    ("steady-claude", "anthropic", true),
+];
+
+/// What a backend does while it fails; most of it is answers that look like some.
+const FAULTS: [&str; 44] = [
+    "status-500",
+    "status-502",
+    "status-503",
+    "status-529",
+    "status-504",
+    "status-429",
+    "status-429-retry-after-ms-150",
+    "status-429-retry-after-4",
+    "status-429-reset-300",
+    "status-503-retry-after-0.2",
+    "status-401",
+    "status-403",
+    "every-3-status-503",
+    "every-2-reset",
+    "hang",
+    "reset",
+    "close",
+    "reset-headers",
+    "close-headers",
+    "cut-0",
+    "cut-3",
+    "cut-8",
+    "cut-length-3",
+    "reset-2",
+    "end-0",
+    "end-2",
+    "end-9",
+    "end-length-2",
+    "end-finished",
+    "stall-0",
+    "stall-2",
+    "stall-finished",
+    "malformed-2",
+    "error-first",
+    "error-first-overloaded",
+    "error-first-rate_limit",
+    "error-after-2",
+    "empty-stream",
+    "empty-body",
+    "slow-headers-1500",
+    "slow-token-800",
+    "slow-words-60",
+    "pings-20",
+    "gzip",
+];
+
+/// One backend.
+pub(crate) struct Unsteady {
+    pub(crate) name: &'static str,
+    pub(crate) address: SocketAddr,
+    backend: Backend,
+    pub(crate) recorder: Arc<Recorder>,
+    serving: Mutex<Option<JoinHandle<()>>>,
+    /// Bound and never listening: nobody else gets the port while nobody listens on it.
+    _port: TcpSocket,
+}
+
+impl Unsteady {
+    fn new(name: &'static str) -> Self {
+        let port = socket(SocketAddr::from(([127, 0, 0, 1], 0))).expect("a port");
+        let backend = Backend::recording(name);
+        Self {
+            name,
+            address: port.local_addr().expect("an address"),
+            recorder: backend.recorder(),
+            backend,
+            serving: Mutex::default(),
+            _port: port,
+        }
+    }
+
+    /// Serves, with this fault if there is one.
+    fn revive(&self, fault: Option<&str>) {
+        self.backend.switch().set(fault).expect("a fault");
+        let mut serving = self.serving.lock().expect("no thread panics with it");
+        if serving.is_some() {
+            return;
+        }
+        let listener: TcpListener = socket(self.address)
+            .and_then(|socket| socket.listen(1024))
+            .expect("its port is its own");
+        let backend = self.backend.clone();
+        *serving = Some(tokio::spawn(async move {
+            // It ends with the task.
+            let _ = backend.serve(listener).await;
+        }));
+    }
+
+    /// All its connections break, and new ones are refused.
+    async fn kill(&self) {
+        let serving = self
+            .serving
+            .lock()
+            .expect("no thread panics with it")
+            .take();
+        if let Some(serving) = serving {
+            serving.abort();
+            // The listener is gone only then.
+            let _ = serving.await;
+        }
+    }
+}
+
+fn socket(address: SocketAddr) -> std::io::Result<TcpSocket> {
+    let socket = TcpSocket::new_v4()?;
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    Ok(socket)
+}
+
+/// All of them.
+pub(crate) struct Backends(Vec<Arc<Unsteady>>);
+
+impl Backends {
+    pub(crate) fn start() -> Self {
+        let all = BACKENDS.map(|(name, ..)| Arc::new(Unsteady::new(name)));
+        for backend in &all {
+            backend.revive(None);
+        }
+        Self(all.into())
+    }
+
+    pub(crate) fn address(&self, name: &str) -> SocketAddr {
+        let found = self.0.iter().find(|backend| backend.name == name);
+        found.expect("a backend of that name").address
+    }
+
+    /// What reached them of a request, once: backend and body of each attempt.
+    pub(crate) fn take(&self, test_id: &str) -> Vec<(&'static str, Vec<u8>)> {
+        let of = |backend: &Arc<Unsteady>| {
+            let requests = backend.recorder.take(test_id);
+            let name = backend.name;
+            requests
+                .into_iter()
+                .map(move |request| (name, request.body))
+        };
+        self.0.iter().flat_map(of).collect()
+    }
+
+    /// Requests of which nobody has asked what reached the backends.
+    pub(crate) fn kept(&self) -> usize {
+        self.0.iter().map(|backend| backend.recorder.kept()).sum()
+    }
+
+    /// Kills, revives and changes all but the steady ones, in the same order at the same times for the same seed. All are
+    /// well again at the end.
+    pub(crate) async fn torment(&self, seed: u64, time: Duration) {
+        let unsteady: Vec<&Arc<Unsteady>> = self
+            .0
+            .iter()
+            .zip(BACKENDS)
+            .filter(|(_, (_, _, is_steady))| !is_steady)
+            .map(|(backend, _)| backend)
+            .collect();
+        let mut random = Random::new(seed);
+        let end = tokio::time::Instant::now() + time;
+        while tokio::time::Instant::now() < end {
+            let backend = random.pick(&unsteady);
+            match random.below(10) {
+                0..3 => backend.revive(None),
+                3..5 => backend.kill().await,
+                _ => backend.revive(Some(random.pick(&FAULTS))),
+            }
+            tokio::time::sleep(Duration::from_millis(40 + random.below(260))).await;
+        }
+        for backend in unsteady {
+            backend.revive(None);
+        }
+    }
+}

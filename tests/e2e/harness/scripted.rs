@@ -1,0 +1,161 @@
+//! A backend that answers byte for byte by a script, in ways that no HTTP library would: the model's name picks it.
+
+use std::io;
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+
+use super::case::Api;
+
+/// Between two pieces of an answer.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// An event with content.
+pub(crate) fn content(api: Api) -> &'static str {
+    match api {
+        Api::OpenAi => {
+            "data: {\"id\":\"x\",\"choices\":[{\"index\":0,\"delta\":{\"content\":\"Reykjav\u{ed}k\"},\"finish_reason\":null}]}\n\n"
+        }
+        Api::Anthropic => {
+            "event: content_block_delta\ndata: {\"type\":\"content_block_delta\",\"index\":0,\"delta\":{\"type\":\"text_delta\",\"text\":\"Reykjav\u{ed}k\"}}\n\n"
+        }
+    }
+}
+
+/// The first half of an event.
+pub(crate) fn half(api: Api) -> &'static str {
+    match api {
+        Api::OpenAi => "data: {\"id\":\"x\",\"choices\":[{\"index\":0,\"delta\":{\"cont",
+        Api::Anthropic => "event: content_block_delta\ndata: {\"type\":\"content_bl",
+    }
+}
+
+/// What finishes an answer.
+pub(crate) fn finish(api: Api) -> &'static str {
+    match api {
+        Api::OpenAi => {
+            "data: {\"id\":\"x\",\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n"
+        }
+        Api::Anthropic => {
+            "event: message_delta\ndata: {\"type\":\"message_delta\",\"delta\":{\"stop_reason\":\"end_turn\"}}\n\nevent: message_stop\ndata: {\"type\":\"message_stop\"}\n\n"
+        }
+    }
+}
+
+/// A script: the pieces of a stream, its framing and its end.
+struct Script {
+    pieces: Vec<String>,
+    /// Chunked, or ended by the connection's end.
+    chunked: bool,
+    trailers: &'static str,
+}
+
+fn script(model: &str, api: Api) -> Script {
+    let chunked = |pieces: &[&str]| Script {
+        pieces: pieces.iter().map(|piece| (*piece).to_owned()).collect(),
+        chunked: true,
+        trailers: "",
+    };
+    let (content, half, finish) = (content(api), half(api), finish(api));
+    match model {
+        "half-an-event" => chunked(&[content, half]),
+        // What ends it lacks the blank line.
+        "no-blank-line" => chunked(&[content, finish.trim_end()]),
+        "until-close" => Script {
+            chunked: false,
+            ..chunked(&[content, content])
+        },
+        "until-close-finished" => Script {
+            chunked: false,
+            ..chunked(&[content, finish])
+        },
+        "trailers" => Script {
+            trailers: "x-trailer: here\r\n",
+            ..chunked(&[content, content])
+        },
+        "trailers-first" => Script {
+            trailers: "x-trailer: here\r\n",
+            ..chunked(&[])
+        },
+        "trailers-finished" => Script {
+            trailers: "x-trailer: here\r\n",
+            ..chunked(&[content, finish])
+        },
+        _ => chunked(&["data: {\"error\":{\"message\":\"no such script\"}}\n\n"]),
+    }
+}
+
+/// Answers every connection once and closes it.
+pub(crate) async fn serve(listener: TcpListener) {
+    while let Ok((stream, _)) = listener.accept().await {
+        tokio::spawn(async move {
+            // A client that left is no failure of the backend.
+            let _ = answer(stream).await;
+        });
+    }
+}
+
+async fn answer(mut stream: TcpStream) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    let request = request(&mut stream).await?;
+    let api = if request.contains("/messages ") {
+        Api::Anthropic
+    } else {
+        Api::OpenAi
+    };
+    let model = request
+        .split_once("\"model\":\"")
+        .and_then(|(_, rest)| rest.split('"').next())
+        .unwrap_or_default();
+    let script = script(model, api);
+    let framing = if script.chunked {
+        "transfer-encoding: chunked\r\n"
+    } else {
+        ""
+    };
+    let head = format!(
+        "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n{framing}\r\n"
+    );
+    stream.write_all(head.as_bytes()).await?;
+    for piece in &script.pieces {
+        let piece = if script.chunked {
+            format!("{:x}\r\n{piece}\r\n", piece.len())
+        } else {
+            piece.clone()
+        };
+        stream.write_all(piece.as_bytes()).await?;
+        tokio::time::sleep(PAUSE).await;
+    }
+    if script.chunked {
+        let end = format!("0\r\n{}\r\n", script.trailers);
+        stream.write_all(end.as_bytes()).await?;
+    }
+    stream.shutdown().await?;
+    // Envoy has to see the end before a RST, which unread bytes would cause.
+    let _ = tokio::time::timeout(PAUSE * 4, stream.read(&mut [0; 1024])).await;
+    Ok(())
+}
+
+/// A request that has a content-length, head and body.
+async fn request(stream: &mut TcpStream) -> io::Result<String> {
+    let mut request = vec![];
+    loop {
+        if stream.read_buf(&mut request).await? == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        let text = String::from_utf8_lossy(&request);
+        let Some((head, body)) = text.split_once("\r\n\r\n") else {
+            continue;
+        };
+        let length = head.lines().find_map(|line| {
+            line.to_ascii_lowercase()
+                .strip_prefix("content-length: ")?
+                .parse()
+                .ok()
+        });
+        if body.len() >= length.unwrap_or(0_usize) {
+            return Ok(text.into_owned());
+        }
+    }
+}

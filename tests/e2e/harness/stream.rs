@@ -1,0 +1,191 @@
+//! Streamed answers as they come: each piece with its time, and whether the end looks like one.
+
+use std::time::{Duration, Instant};
+
+use axum::http::Version;
+use serde_json::{Value, json};
+
+use super::answer::{Answer, Seen};
+use super::case::{Api, Call, Case, header_list};
+
+/// Nothing here takes as long: what does is a hang, and a failure.
+const LIMIT: Duration = Duration::from_secs(30);
+
+/// An answer piece by piece.
+pub(crate) struct Heard {
+    /// All of it, with what the backends saw.
+    pub(crate) answer: Answer,
+    /// When it was asked for.
+    pub(crate) asked: Instant,
+    /// When its headers were there.
+    pub(crate) begun: Instant,
+    pub(crate) pieces: Vec<(Instant, Vec<u8>)>,
+    pub(crate) ended: Instant,
+    /// Why it broke off, if it did not end as HTTP has it.
+    pub(crate) broken: Option<String>,
+}
+
+impl Case {
+    /// A small request for a stream.
+    pub(crate) fn ask_streamed(&self, api: Api, model: &str) -> Call {
+        let messages = json!([{"role": "user", "content": "What is the capital of Iceland?"}]);
+        let mut body =
+            json!({"model": model, "max_tokens": 16, "stream": true, "messages": messages});
+        if api == Api::OpenAi {
+            body["stream_options"] = json!({"include_usage": true});
+        }
+        self.post(api.path(), body.to_string())
+            .header("anthropic-version", "2023-06-01")
+    }
+}
+
+impl Api {
+    pub(crate) fn path(self) -> &'static str {
+        match self {
+            Self::OpenAi => "/v1/chat/completions",
+            Self::Anthropic => "/v1/messages",
+        }
+    }
+}
+
+impl Call {
+    /// Sends it as an ordinary client does, and listens to the answer's end, whatever end that is.
+    pub(crate) async fn listen(self) -> Heard {
+        let case = self.case.clone();
+        let id = self.id.clone();
+        let asked = Instant::now();
+        let listening = async {
+            let response = self.open().await;
+            hear(case.clone(), id, asked, response).await
+        };
+        tokio::time::timeout(LIMIT, listening)
+            .await
+            .unwrap_or_else(|_| panic!("hangs\n{}", case.envoy.log_tail()))
+    }
+}
+
+async fn hear(case: Case, id: String, asked: Instant, mut response: reqwest::Response) -> Heard {
+    let begun = Instant::now();
+    let status = response.status().as_u16();
+    let headers = header_list(response.headers());
+    let is_http2 = response.version() == Version::HTTP_2;
+    let mut pieces = vec![];
+    let broken = loop {
+        match response.chunk().await {
+            Ok(Some(piece)) => pieces.push((Instant::now(), piece.to_vec())),
+            Ok(None) => break None,
+            Err(error) => break Some(format!("{error:?}")),
+        }
+    };
+    let ended = Instant::now();
+    if let Some(reason) = &broken {
+        // Of HTTP/2 only the stream is to end, not the connection with others' streams on it.
+        assert!(
+            !is_http2 || reason.contains("Reset("),
+            "not a RST_STREAM: {reason}"
+        );
+    }
+    let body = pieces.iter().flat_map(|(_, piece)| piece.clone()).collect();
+    Heard {
+        answer: Answer::new(case, id, status, headers, body),
+        asked,
+        begun,
+        pieces,
+        ended,
+        broken,
+    }
+}
+
+impl Heard {
+    /// It ended as HTTP has it.
+    #[track_caller]
+    pub(crate) fn is_whole(&self) -> &Self {
+        if let Some(reason) = &self.broken {
+            panic!("it broke off: {reason}{}", self.answer.describe());
+        }
+        self
+    }
+
+    /// It broke off: HTTP/1.1 without its end, HTTP/2 by a reset.
+    #[track_caller]
+    pub(crate) fn is_broken(&self) -> &Self {
+        assert!(
+            self.broken.is_some(),
+            "it looks whole{}",
+            self.answer.describe()
+        );
+        self
+    }
+
+    /// Its bytes are exactly these, but for the id and the time that each answer has of its own.
+    #[track_caller]
+    pub(crate) fn says(&self, expected: &[u8]) -> &Self {
+        let (said, expected) = (masked(&self.answer.body), masked(expected));
+        assert!(
+            said == expected,
+            "the bytes are not those of the backend\n--- said:\n{said}\n--- expected:\n{expected}{}",
+            self.answer.describe()
+        );
+        self
+    }
+
+    /// What a backend says to what it has seen, asked without Envoy in between.
+    pub(crate) async fn what_says(&self, name: &str, seen: &Seen) -> Vec<u8> {
+        let backends = &self.answer.case.world.backends;
+        direct(backends.address(name), seen).await
+    }
+
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8_lossy(&self.answer.body).into_owned()
+    }
+}
+
+/// What the server at this address says to a request that a backend has seen, as far as it gets.
+async fn direct(address: std::net::SocketAddr, seen: &Seen) -> Vec<u8> {
+    let client = reqwest::Client::builder().no_proxy().build();
+    let mut request = client
+        .expect("a client")
+        .post(format!("http://{address}{}", seen.0.path))
+        .header("host", &seen.0.authority)
+        .body(seen.0.body.clone());
+    for (name, value) in &seen.0.headers {
+        // Others belong to the connection, or would be taken for one more attempt.
+        if matches!(
+            name.as_str(),
+            "content-type" | "anthropic-version" | "accept-encoding"
+        ) {
+            request = request.header(name, value.as_slice());
+        }
+    }
+    let mut response = request.send().await.expect("the backend answers");
+    let mut body = vec![];
+    while let Ok(Some(piece)) = response.chunk().await {
+        body.extend_from_slice(&piece);
+    }
+    body
+}
+
+/// The text with zeros for the digits that are each answer's own: its id and when it was made.
+fn masked(bytes: &[u8]) -> String {
+    let text = String::from_utf8_lossy(bytes);
+    ["-demo", "_demo", "\"created\":"]
+        .iter()
+        .fold(text.into_owned(), |text, mark| {
+            let mut parts = text.split(mark);
+            let mut masked = parts.next().unwrap_or_default().to_owned();
+            for part in parts {
+                let rest = part.trim_start_matches(|c: char| c.is_ascii_digit());
+                masked.push_str(mark);
+                masked.push_str(&"0".repeat(part.len() - rest.len()));
+                masked.push_str(rest);
+            }
+            masked
+        })
+}
+
+/// The data of a stream's events.
+pub(crate) fn events(text: &str) -> Vec<Value> {
+    let data = text.lines().filter_map(|line| line.strip_prefix("data: "));
+    data.filter_map(|data| serde_json::from_str(data).ok())
+        .collect()
+}

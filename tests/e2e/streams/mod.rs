@@ -1,0 +1,155 @@
+//! Streamed answers that go wrong: while they are held back, and once they are on their way.
+//!
+//! What the client gets is compared byte for byte with what the backend says when it is asked directly.
+
+mod client;
+mod complete;
+mod held;
+mod released;
+mod unheld;
+mod whole;
+
+use serde_json::Value;
+
+use crate::fleet::Which;
+use crate::fleet::policy::{Virtual, at, fine, model};
+use crate::harness::stream::Heard;
+use crate::harness::{Answer, Api, Case, Protocol, Seen, Suite};
+
+pub(crate) fn add(suite: &mut Suite) {
+    held::add(suite);
+    whole::add(suite);
+    complete::add(suite);
+    released::add(suite);
+    unheld::add(suite);
+    client::add(suite);
+}
+
+/// A scenario for both APIs at the same time: most of it is waiting.
+fn add_both<Run>(
+    suite: &mut Suite,
+    name: &str,
+    scenario: impl Fn(Case, Api) -> Run + Copy + Send + 'static,
+) where
+    Run: Future<Output = ()>,
+{
+    for protocol in Protocol::ALL {
+        let which = Which::Policy { workers: 2 };
+        suite.on(name, which, protocol, move |case| async move {
+            let [openai, anthropic] = Api::ALL;
+            tokio::join!(scenario(case.clone(), openai), scenario(case, anthropic));
+        });
+    }
+}
+
+/// What the trials ask for.
+pub(crate) fn virtuals() -> Vec<Virtual> {
+    [
+        held::virtuals(),
+        whole::virtuals(),
+        complete::virtuals(),
+        released::virtuals(),
+        unheld::virtuals(),
+        client::virtuals(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+fn first(api: Api) -> &'static str {
+    match api {
+        Api::OpenAi => "openai",
+        Api::Anthropic => "anthropic",
+    }
+}
+
+fn second(api: Api) -> &'static str {
+    match api {
+        Api::OpenAi => "azure-east",
+        Api::Anthropic => "claude-two",
+    }
+}
+
+/// For each API a model whose first target has this fault, and whose second one works.
+fn falling_back(name: &str, fault: &str, fallback: &Value) -> Vec<Virtual> {
+    let of = |api: Api| {
+        let targets = [at(first(api), fault), fine(second(api))];
+        Virtual::new(&api.model(name), targets).fallback(fallback.clone())
+    };
+    Api::ALL.map(of).into()
+}
+
+/// For each API a model whose only target has this fault.
+fn alone(name: &str, fault: &str, fallback: &Value) -> Vec<Virtual> {
+    let of = |api: Api| {
+        Virtual::new(&api.model(name), [at(first(api), fault)]).fallback(fallback.clone())
+    };
+    Api::ALL.map(of).into()
+}
+
+/// For each API a model whose only target answers by this script.
+fn scripted(name: &str, script: &str) -> Vec<Virtual> {
+    let of = |api: Api| Virtual::new(&api.model(name), [at(&api.model_of_script(), script)]);
+    Api::ALL.map(of).into()
+}
+
+impl Api {
+    fn model_of_script(self) -> String {
+        match self {
+            Self::OpenAi => "scripted-openai".to_owned(),
+            Self::Anthropic => "scripted-anthropic".to_owned(),
+        }
+    }
+}
+
+/// Asks for a stream of this model, and listens to its end.
+async fn hear(case: &Case, api: Api, name: &str) -> Heard {
+    let model = model(case, &api.model(name));
+    case.ask_streamed(api, &model).listen().await
+}
+
+/// A fault that another target mends: its name, its failure as it is told, and how often the first target is tried.
+#[derive(Clone, Copy)]
+struct Mended {
+    fault: &'static str,
+    failure: &'static str,
+    attempts: usize,
+}
+
+const fn mended(fault: &'static str, failure: &'static str, attempts: usize) -> Mended {
+    Mended {
+        fault,
+        failure,
+        attempts,
+    }
+}
+
+impl Mended {
+    /// The attempts and their failures, as the answer of the second target tells them.
+    #[track_caller]
+    fn is_told(&self, answer: &Answer, api: Api) -> Vec<Seen> {
+        let mut backends = vec![first(api); self.attempts];
+        backends.push(second(api));
+        let seen = answer.is(200).went_to(&backends);
+        let failure = format!("{}={}", first(api), self.failure);
+        let failures = vec![failure.as_str(); self.attempts];
+        answer.tells(Some(second(api)), self.attempts + 1, &failures);
+        seen
+    }
+}
+
+/// The whole answer is the second target's, after the failure, and no byte is the first one's.
+async fn is_mended(heard: &Heard, api: Api, mended: Mended) {
+    let mut seen = mended.is_told(&heard.answer, api);
+    let last = seen.pop().expect("the second target's attempt");
+    let expected = heard.what_says(second(api), &last).await;
+    heard.is_whole().says(&expected);
+}
+
+/// The only attempt was the first target's. What it says when it is asked directly.
+async fn only_the_first(heard: &Heard, api: Api) -> Vec<u8> {
+    let seen = heard.answer.only_at(first(api));
+    heard.answer.tells(Some(first(api)), 1, &[]);
+    heard.what_says(first(api), &seen).await
+}

@@ -1,0 +1,179 @@
+//! What follows from each failure: on which attempts it leads, when, and what the caller is told.
+//!
+//! Each on an Envoy with the policy's defaults; what a scenario wants otherwise stands at its own route. Every trial
+//! has its targets to itself: see [`crate::fleet::policy`].
+
+mod answers;
+mod cooldowns;
+mod deadlines;
+mod error_answers;
+mod failures;
+mod rate_limits;
+mod steering;
+
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::fleet::policy::{Virtual, model};
+use crate::harness::wire::Wire;
+use crate::harness::{Answer, Api, Call, Case, Seen, Suite};
+
+pub(crate) fn add(suite: &mut Suite) {
+    rate_limits::add(suite);
+    failures::add(suite);
+    error_answers::add(suite);
+    answers::add(suite);
+    cooldowns::add(suite);
+    deadlines::add(suite);
+    steering::add(suite);
+}
+
+/// What the trials ask for.
+pub(crate) fn virtuals() -> Vec<Virtual> {
+    [
+        rate_limits::virtuals(),
+        failures::virtuals(),
+        error_answers::virtuals(),
+        answers::virtuals(),
+        cooldowns::virtuals(),
+        deadlines::virtuals(),
+        steering::virtuals(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+/// How late what was meant for a time may come on a busy machine.
+const SLACK: Duration = Duration::from_millis(500);
+
+/// The filter counts whole milliseconds.
+const ROUNDING: Duration = Duration::from_millis(2);
+
+fn ms(milliseconds: u64) -> Duration {
+    Duration::from_millis(milliseconds)
+}
+
+/// The first target of the API's scenarios.
+fn first(api: Api) -> &'static str {
+    match api {
+        Api::OpenAi => "openai",
+        Api::Anthropic => "anthropic",
+    }
+}
+
+/// Their second target.
+fn second(api: Api) -> &'static str {
+    match api {
+        Api::OpenAi => "azure-east",
+        Api::Anthropic => "claude-two",
+    }
+}
+
+/// A request for a virtual model of the API.
+fn ask(case: &Case, api: Api, name: &str) -> Call {
+    case.ask(api, &model(case, &api.model(name)))
+}
+
+/// A request for a virtual model that there is for OpenAI's API only.
+fn chat(case: &Case, name: &str) -> Call {
+    case.chat(&model(case, name))
+}
+
+/// The same for a streamed answer.
+fn stream(case: &Case, name: &str) -> Call {
+    let body =
+        json!({"model": model(case, name), "stream": true, "max_tokens": 16, "messages": []});
+    case.post("/v1/chat/completions", body.to_string())
+}
+
+/// One request on a connection of its own, so that any of the workers may get it.
+async fn on_its_own(call: Call, case: &Case) -> Answer {
+    call.send_on(&mut Wire::connect(case.envoy.address, case.protocol).await)
+        .await
+}
+
+/// How long after each attempt's arrival the next one's was.
+fn gaps(seen: &[Seen]) -> Vec<Duration> {
+    seen.windows(2)
+        .map(|pair| pair[1].0.at.duration_since(pair[0].0.at))
+        .collect()
+}
+
+/// So long, and hardly longer.
+#[track_caller]
+fn assert_takes(time: Duration, expected: Duration, what: &str) {
+    assert!(
+        time + ROUNDING >= expected && time <= expected + SLACK,
+        "{what} took {time:?} where {expected:?} was expected"
+    );
+}
+
+/// The same of an attempt that its limit has ended: its time began where it left Envoy, which may have been well before
+/// it arrived.
+#[track_caller]
+fn assert_ends(time: Duration, limit: Duration, what: &str) {
+    assert!(
+        time + ms(150) >= limit && time <= limit + SLACK,
+        "{what} took {time:?} where {limit:?} was the limit"
+    );
+}
+
+/// As soon as possible.
+#[track_caller]
+fn assert_at_once(time: Duration, what: &str) {
+    assert_takes(time, Duration::ZERO, what);
+}
+
+/// The backend's own answer to the request as this attempt brought it, asked for once more and past Envoy.
+async fn own_answer(case: &Case, backend: &str, seen: &Seen) -> (u16, Vec<u8>) {
+    let url = format!(
+        "http://{}{}",
+        case.world.backends.address(backend),
+        seen.0.path
+    );
+    let mut request = case.world.http1.post(url).body(seen.0.body.clone());
+    for name in ["content-type", "anthropic-version"] {
+        if let Some(value) = seen.header(name) {
+            request = request.header(name, value);
+        }
+    }
+    let response = request.send().await.expect("the backend answers");
+    let status = response.status().as_u16();
+    (status, response.bytes().await.expect("a body").to_vec())
+}
+
+/// The client got what the attempt's backend had answered, byte for byte.
+async fn assert_own(case: &Case, answer: &Answer, backend: &str, seen: &Seen) {
+    let (status, body) = own_answer(case, backend, seen).await;
+    assert_eq!(answer.status, status, "the status{}", answer.describe());
+    assert!(
+        answer.body == body,
+        "not the backend's own answer, which is {}{}",
+        String::from_utf8_lossy(&body),
+        answer.describe()
+    );
+    assert_eq!(
+        answer.header("content-length"),
+        Some(body.len().to_string()),
+        "content-length{}",
+        answer.describe()
+    );
+}
+
+/// The answer and how long it took the client to get it.
+async fn timed(call: Call) -> (Answer, Duration) {
+    let begun = Instant::now();
+    let answer = call.send().await;
+    (answer, begun.elapsed())
+}
+
+/// The body of a small request with more fields.
+fn with(case: &Case, name: &str, more: Value) -> Value {
+    let mut body = json!({"model": model(case, name), "max_tokens": 16, "messages": []});
+    if let (Some(body), Value::Object(more)) = (body.as_object_mut(), more) {
+        body.extend(more);
+    }
+    body
+}
