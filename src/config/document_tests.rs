@@ -1,6 +1,9 @@
 //! Documents as people write them, wrong in every way that is known.
 
 use super::*;
+
+#[path = "document_fallback_tests.rs"]
+mod fallbacks;
 use crate::attempt::{Action, Cooldown, Failure};
 
 /// The errors of a document, one a line.

@@ -32,7 +32,7 @@ pub fn failure_of_answer(status: u32, body: &[u8]) -> Failure {
 }
 
 /// What an error object of any known provider's shape says; `None` if this text is none. Only errors have
-/// [something](is_something) in `error`: `"error": null` is none.
+/// something in `error`: `"error": null` is none.
 pub fn failure_of_error_object(body: &[u8]) -> Option<Failure> {
     let (facts, walked) = Facts::read(body);
     if walked == Err(Fault::Malformed) {
