@@ -77,7 +77,7 @@ pub(crate) struct Record {
     pub(crate) runs: Vec<Run>,
     pub(crate) first_event: Option<FirstEvent>,
     /// Older records have none.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) held_token: Option<HeldToken>,
     pub(crate) memory: Vec<Memory>,
     pub(crate) peers: Vec<Peer>,
