@@ -16,7 +16,7 @@ use super::policy::{Hold, Policy, read_cooldown, write_cooldown};
 use super::wire::{Reader, Writer};
 use crate::config::{Backend, CREDENTIAL_HEADERS};
 use crate::health::{CooldownPolicy, TargetKey};
-use crate::request::{Edit, Headers, View, text};
+use crate::request::{Edit, Headers, View};
 use crate::routing::Candidate;
 use crate::schema::{Api, Schema, without_credentials};
 
@@ -113,17 +113,11 @@ impl Plan {
         query: &str,
         view: &View,
         candidates: &[(Candidate<'_>, bool)],
-        body_length: usize,
+        body: &[u8],
         terms: Terms<'_>,
     ) -> (Plan, Option<Edit>) {
         let first = candidates.first().map_or("", |(first, _)| first.model);
-        let edit = (first != view.model).then(|| Edit {
-            span: view.model_span.clone(),
-            with: text::encode(first),
-        });
-        let model_end = edit.as_ref().map_or(view.model_span.end, |edit| {
-            edit.span.start.saturating_add(edit.with.len())
-        });
+        let rewrite = view.rewrite(body, Some(first));
         let policy = settle(terms, candidates.len());
         // What cannot be read cannot be judged, and clients ask for gzip without being asked.
         let is_read = policy.hold != Some(Hold::None)
@@ -161,10 +155,8 @@ impl Plan {
             stream: view.stream,
             body: Body {
                 model: first.to_owned(),
-                model_span: view.model_span.start..model_end,
-                length: edit
-                    .as_ref()
-                    .map_or(body_length, |edit| edit.length_after(body_length)),
+                model_span: rewrite.model_span.unwrap_or_default(),
+                length: rewrite.length,
             },
             deadline_at: terms.now.saturating_add(policy.deadline_ms.into()),
             policy,
@@ -173,7 +165,7 @@ impl Plan {
             failed: Vec::new(),
             headers: Vec::new(),
         };
-        (plan, edit)
+        (plan, rewrite.edit)
     }
 
     /// When it was made, in Unix milliseconds.

@@ -10,7 +10,7 @@ use super::steering::Asked;
 use crate::attempt::{Moment, Plan, Terms};
 use crate::config::{CREDENTIAL_HEADERS, Document, Route, Target, is_internal_header};
 use crate::health::{CooldownPolicy, Health, State, TargetKey, choose};
-use crate::request::{Headers, scan};
+use crate::request::{Accepts, Headers, ScanError, Wants, body_kind, scan};
 use crate::schema::{Answer, Api, Endpoint, ErrorCode, Schema, split_query};
 
 /// What becomes of a request whose headers have arrived.
@@ -84,7 +84,12 @@ pub fn arrive(document: &Document, headers: Headers) -> Arrival {
     match endpoint {
         Endpoint::ListModels => Arrival::Answer(document.catalog.list(schema)),
         Endpoint::RetrieveModel(name) => Arrival::Answer(document.catalog.retrieve(schema, name)),
-        Endpoint::Model(api) => Arrival::AwaitBody(Pending { api, headers }),
+        Endpoint::Model(api) => match body_kind(&headers, Accepts::Json) {
+            Ok(_) => Arrival::AwaitBody(Pending { api, headers }),
+            Err(error) => {
+                Arrival::Answer(ErrorCode::from(error).answer(schema, &error.to_string()))
+            }
+        },
     }
 }
 
@@ -112,25 +117,27 @@ impl Pending {
         let schema = self.schema();
         let asked = Asked::read(document.steering, &self.headers)
             .map_err(|message| ErrorCode::InvalidRouterHeader.answer(schema, &message))?;
-        let view = scan(body)
-            .map_err(|error| ErrorCode::from(error).answer(schema, &error.to_string()))?;
+        let refuse = |error: ScanError| ErrorCode::from(error).answer(schema, &error.to_string());
+        let view = scan(body, Wants::Model).map_err(refuse)?;
+        let model = view.model.as_ref().map(|field| field.name.as_str());
+        let model = model.ok_or_else(|| refuse(ScanError::MissingModel))?;
         let (path, query) = split_query(self.headers.text(":path").unwrap_or_default());
         let subject = Subject {
-            model: Some(&view.model),
+            model: Some(model),
             path: Some(path),
             method: Some(self.headers.text(":method").unwrap_or_default()),
             headers: Some(&self.headers),
             stream: Some(view.stream),
         };
-        let mut decision = decide(document, self.api, &view.model, &subject, moment.random)
-            .map_err(|undecided| explain(undecided, schema, &view.model))?;
-        if view.is_tied {
+        let mut decision = decide(document, self.api, model, &subject, moment.random)
+            .map_err(|undecided| explain(undecided, schema, model))?;
+        if view.tie.is_some() {
             decision.tie();
         }
         log::debug!("{decision}");
         let candidates = by_health(&decision, document.cooldown.as_ref(), asked.dry_run, moment);
         if asked.dry_run {
-            let answer = dry_run::answer(&decision, &candidates, &view.model, view.stream);
+            let answer = dry_run::answer(&decision, &candidates, model, view.stream);
             return Err(answer);
         }
         let terms = Terms {
@@ -146,7 +153,7 @@ impl Pending {
             query,
             &view,
             &candidates,
-            body.len(),
+            body,
             terms,
         );
         Ok(Routed {

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::{Answer, Schema};
-use crate::request::ScanError;
+use crate::request::{KindError, ScanError};
 
 macro_rules! error_codes {
     ($($(#[$doc:meta])* $variant:ident $code:literal $status:literal,)+) => {
@@ -49,6 +49,8 @@ error_codes! {
     InvalidStream "invalid_stream" 400,
     /// A field that routing reads stands there twice.
     DuplicateField "duplicate_field" 400,
+    /// The body is no form.
+    InvalidForm "invalid_form" 400,
     /// A header of ours that does not say what it can.
     InvalidRouterHeader "invalid_router_header" 400,
     /// No target of the route speaks the caller's API.
@@ -59,6 +61,10 @@ error_codes! {
     PathNotFound "path_not_found" 404,
     /// The path has another method.
     MethodNotAllowed "method_not_allowed" 405,
+    /// The body is compressed.
+    UnsupportedEncoding "unsupported_encoding" 415,
+    /// The body is of a type that the API does not take.
+    UnsupportedContentType "unsupported_content_type" 415,
     /// `allow_on_headers_stop_iteration` is missing.
     MissingEnvoySetting "missing_envoy_setting" 500,
     /// An attempt came out at another backend's cluster.
@@ -101,6 +107,19 @@ impl From<ScanError> for ErrorCode {
             ScanError::MissingModel => ErrorCode::MissingModel,
             ScanError::InvalidModel => ErrorCode::InvalidModel,
             ScanError::InvalidStream => ErrorCode::InvalidStream,
+            ScanError::InvalidForm(..) => ErrorCode::InvalidForm,
+        }
+    }
+}
+
+impl From<KindError> for ErrorCode {
+    fn from(error: KindError) -> Self {
+        match error {
+            KindError::Encoding => ErrorCode::UnsupportedEncoding,
+            KindError::SeveralTypes | KindError::Type(_) | KindError::Charset => {
+                ErrorCode::UnsupportedContentType
+            }
+            KindError::Boundary => ErrorCode::InvalidForm,
         }
     }
 }
