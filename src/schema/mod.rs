@@ -4,13 +4,14 @@ mod answer;
 mod catalog;
 mod endpoint;
 mod error;
-mod json;
 mod path;
 mod provider_error;
 mod retry_after;
 mod sse;
 mod stream;
 mod whole;
+
+use crate::json;
 
 pub use answer::Answer;
 pub use catalog::Catalog;
