@@ -135,7 +135,7 @@ fn parse(configuration: &[u8]) -> Result<Tree, Vec<ConfigError>> {
     // A Struct that says anything begins with a newline character, which JSON text may do too; but no JSON text is a
     // whole Struct.
     if configuration.first() == Some(&b'\n')
-        && let Some(tree) = protobuf_struct::decode(configuration)
+        && let Some(tree) = Tree::from_protobuf(configuration)
     {
         return Ok(tree);
     }

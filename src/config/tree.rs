@@ -8,6 +8,8 @@ use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 
+use super::protobuf_struct;
+
 /// One value of a document.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Tree {
@@ -26,6 +28,11 @@ pub enum Tree {
 }
 
 impl Tree {
+    /// From the bytes of a `google.protobuf.Struct`; `None` if they are anything else.
+    pub fn from_protobuf(bytes: &[u8]) -> Option<Tree> {
+        protobuf_struct::decode(bytes)
+    }
+
     /// What kind of value it is, with an article, for error messages.
     pub fn kind(&self) -> &'static str {
         match self {

@@ -1,0 +1,449 @@
+//! One request from its headers to the end of its last attempt, with what Envoy does between the roles.
+
+use std::cell::RefCell;
+
+use llm_router::attempt::{
+    Adaptation, Body, ChangeKind, CurrentHeaders, Head, HeaderChange, HeaderWrite, Left, Moment,
+    Passage, Plan, Refusal, Running, Step, begin,
+};
+use llm_router::config::Document;
+use llm_router::health::{Health, HealthStore};
+use llm_router::request::{ChunkEdit, Headers, StreamingEdit};
+use llm_router::routing::{Arrival, Passed, Routed, arrive};
+use llm_router::schema::Answer;
+
+use super::bytes::Bytes;
+
+pub type Pairs = Vec<(String, Vec<u8>)>;
+
+/// What a backend got.
+pub struct Sent {
+    pub headers: Pairs,
+    pub body: Vec<u8>,
+    /// The model that the plan names for it.
+    pub model: String,
+}
+
+/// What comes back from a backend, and when.
+pub struct World<'a> {
+    pub choices: Bytes<'a>,
+    pub answer: &'a [u8],
+    health: Memory,
+    now: u64,
+}
+
+impl<'a> World<'a> {
+    pub fn new(choices: Bytes<'a>, answer: &'a [u8]) -> Self {
+        World {
+            choices,
+            answer,
+            health: Memory::default(),
+            now: 1_750_000_000_000,
+        }
+    }
+
+    fn moment(&self) -> Moment<'_> {
+        Moment {
+            now: self.now,
+            random: self.now.rotate_left(17),
+            health: &self.health,
+        }
+    }
+}
+
+#[derive(Default)]
+struct Memory(RefCell<Health>);
+
+impl HealthStore for Memory {
+    fn change(&self, change: &mut dyn FnMut(&mut Health) -> bool) {
+        change(&mut self.0.borrow_mut());
+    }
+}
+
+struct Envoy<'a> {
+    headers: &'a Pairs,
+    is_retry: bool,
+}
+
+impl CurrentHeaders for Envoy<'_> {
+    fn all(&self) -> Pairs {
+        self.headers.clone()
+    }
+
+    fn value(&self, name: &str) -> Option<Vec<u8>> {
+        let found = self.headers.iter().find(|(known, _)| known == name);
+        found.map(|(_, value)| value.clone())
+    }
+
+    fn is_retry(&self) -> bool {
+        self.is_retry
+    }
+}
+
+/// Makes a request, and returns what each attempt sent.
+pub fn exchange(
+    document: &Document,
+    mut headers: Pairs,
+    body: &[u8],
+    world: &mut World<'_>,
+) -> Vec<Sent> {
+    let pending = match arrive(document, Headers::new(headers.clone())) {
+        Arrival::Answer(answer) => {
+            check_answer(&answer);
+            return Vec::new();
+        }
+        Arrival::Pass(passed) => return vec![pass(document, &passed, headers, body)],
+        Arrival::AwaitBody(pending) => pending,
+    };
+    let routed = match pending.route(document, body, world.moment()) {
+        Ok(routed) => routed,
+        Err(answer) => {
+            check_answer(&answer);
+            return Vec::new();
+        }
+    };
+    let body = leave_downstream(&routed, &mut headers, body);
+    let mut left = Left {
+        plan: routed.plan.clone(),
+        cluster: routed.cluster.clone(),
+    };
+    let mut sent = Vec::new();
+    loop {
+        let backend = document
+            .backends
+            .iter()
+            .find(|backend| backend.cluster == left.cluster);
+        let backend = backend.expect("a cluster of the document");
+        let plan = Plan::decode(&left.plan).expect("a plan of ours");
+        let envoy = Envoy {
+            headers: &headers,
+            is_retry: false,
+        };
+        let mut attempt = match begin(plan.clone(), &backend.name, &envoy, || world.moment()) {
+            Ok(attempt) => attempt,
+            Err(Refusal::DeadlineExceeded) => break,
+            Err(refusal) => panic!("{refusal:?}"),
+        };
+        sent.push(send(&plan, &mut attempt, &mut headers, &body, world));
+        match play(&mut attempt.running, world) {
+            Some(next) if sent.len() <= usize::try_from(routed.max_retries).expect("few") => {
+                left = next
+            }
+            // Envoy makes no more.
+            _ => break,
+        }
+    }
+    sent
+}
+
+/// An answer of ours is JSON.
+fn check_answer(answer: &Answer) {
+    assert!(matches!(answer.status, 200 | 400..600));
+    serde_json::from_slice::<serde_json::Value>(&answer.body).expect("JSON");
+}
+
+fn pass(document: &Document, passed: &Passed, mut headers: Pairs, body: &[u8]) -> Sent {
+    headers.retain(|(name, _)| !passed.remove_headers.contains(name));
+    let mut backends = document.backends.iter();
+    let backend = backends
+        .find(|backend| backend.cluster == passed.cluster)
+        .expect("of the document");
+    let passage = Passage::decode(&passed.passage).expect("a passage of ours");
+    assert_eq!(passage.encode(), passed.passage);
+    let changes = passage.begin(&backend.name).expect("its backend");
+    write(&mut headers, &HeaderWrite::Change(changes));
+    Sent {
+        headers,
+        body: body.to_vec(),
+        model: String::new(),
+    }
+}
+
+/// The router role's effects on the request; returns the body.
+fn leave_downstream(routed: &Routed<'_>, headers: &mut Pairs, body: &[u8]) -> Vec<u8> {
+    headers.retain(|(name, _)| !routed.remove_headers.contains(name));
+    let Some(change) = &routed.body else {
+        return body.to_vec();
+    };
+    let edited = [&change.beginning, &body[change.replaced..]].concat();
+    if let Some(length) = change.content_length {
+        assert_eq!(length, edited.len());
+        let told = HeaderChange {
+            kind: ChangeKind::Set,
+            name: "content-length".to_owned(),
+            value: length.to_string().into_bytes(),
+        };
+        write(headers, &HeaderWrite::Change(vec![told]));
+    }
+    edited
+}
+
+/// The backend role's effects, and what the backend would then see.
+fn send(
+    plan: &Plan,
+    attempt: &mut Adaptation,
+    headers: &mut Pairs,
+    body: &[u8],
+    world: &mut World<'_>,
+) -> Sent {
+    write(headers, &attempt.headers);
+    let body = match attempt.body.as_mut() {
+        None => body.to_vec(),
+        Some(edit) => stream(edit, &world.choices.cut(body)),
+    };
+    let report = plan.report(true);
+    let model = report
+        .iter()
+        .find(|(name, _)| *name == "x-llm-router-model");
+    let model = model.map(|(_, model)| model.clone());
+    Sent {
+        headers: headers.clone(),
+        body,
+        model: model.expect("a target"),
+    }
+}
+
+/// Carries an edit out on a body in pieces.
+pub fn stream(edit: &mut StreamingEdit, pieces: &[&[u8]]) -> Vec<u8> {
+    let mut out = Vec::new();
+    for piece in pieces {
+        match edit.chunk(piece.len()) {
+            None => out.extend_from_slice(piece),
+            Some(ChunkEdit { keep, drop, insert }) => {
+                out.extend_from_slice(&piece[..keep]);
+                out.extend_from_slice(insert);
+                out.extend_from_slice(&piece[keep + drop..]);
+            }
+        }
+    }
+    out
+}
+
+fn write(headers: &mut Pairs, how: &HeaderWrite) {
+    let changes = match how {
+        HeaderWrite::Replace(all) => return headers.clone_from(all),
+        HeaderWrite::Change(changes) => changes,
+    };
+    for change in changes {
+        let is_it = |(name, _): &(String, Vec<u8>)| *name == change.name;
+        let pair = (change.name.clone(), change.value.clone());
+        match change.kind {
+            ChangeKind::Remove => headers.retain(|header| !is_it(header)),
+            ChangeKind::Add => headers.push(pair),
+            ChangeKind::Set => match headers.iter_mut().find(|header| is_it(header)) {
+                Some(header) => *header = pair,
+                None => headers.push(pair),
+            },
+        }
+    }
+}
+
+const STATUSES: [u32; 12] = [200, 429, 400, 500, 503, 401, 403, 404, 204, 302, 206, 529];
+const HEADERS: [(&str, &str); 10] = [
+    ("content-type", "text/event-stream"),
+    ("content-type", "application/json; charset=utf-8"),
+    ("content-type", "application/vnd.amazon.eventstream"),
+    ("content-encoding", "gzip"),
+    ("content-length", ""),
+    ("retry-after", "2"),
+    ("retry-after-ms", "1"),
+    ("x-ratelimit-reset-requests", "1s"),
+    ("retry-after", "Fri, 31 Dec 2027 23:59:59 GMT"),
+    ("x-none", ""),
+];
+
+/// An answer as its client sees it.
+struct Client<'a> {
+    /// What has come and is held.
+    held: Vec<u8>,
+    is_held: bool,
+    seen: Vec<u8>,
+    /// All that the backend has sent.
+    sent: Vec<u8>,
+    is_changed: bool,
+    left: Option<Left>,
+    is_over: bool,
+    running: &'a mut Running,
+}
+
+/// Plays an answer; what is left for the next attempt, if there is to be one.
+fn play(running: &mut Running, world: &mut World<'_>) -> Option<Left> {
+    let status = *world.choices.pick(&STATUSES);
+    let answer = world.answer;
+    let mut headers = Vec::new();
+    for _ in 0..world.choices.below(4) {
+        let (name, value) = *world.choices.pick(&HEADERS);
+        let value = if name == "content-length" {
+            answer.len().to_string()
+        } else {
+            value.to_owned()
+        };
+        headers.push((name, value));
+    }
+    let count = world.choices.below(4);
+    let ending = world.choices.below(4);
+    let lengths: Vec<usize> = (0..count)
+        .map(|_| usize::from(world.choices.byte()))
+        .collect();
+    let mut client = Client {
+        held: Vec::new(),
+        is_held: false,
+        seen: Vec::new(),
+        sent: Vec::new(),
+        is_changed: false,
+        left: None,
+        is_over: false,
+        running,
+    };
+    if ending == 3 && count == 0 {
+        return client
+            .running
+            .on_done(world.choices.is_set(), world.moment());
+    }
+    let head = Head {
+        status,
+        end_of_stream: answer.is_empty() && ending == 0,
+        header: &|name| {
+            let found = headers.iter().find(|(known, _)| *known == name);
+            found.map(|(_, value)| value.clone().into_bytes())
+        },
+    };
+    let step = client.running.on_headers(&head, || world.moment());
+    client.take(step, b"");
+    let mut rest = answer;
+    for length in lengths.into_iter().map(Some).chain([None]) {
+        let (piece, after) = rest.split_at(length.unwrap_or(usize::MAX).min(rest.len()));
+        rest = after;
+        client.time(world);
+        client.body(piece, rest.is_empty() && ending == 0, world);
+        if client.is_over {
+            return client.left;
+        }
+    }
+    client.finish(ending, world);
+    client.left
+}
+
+impl Client<'_> {
+    /// Does what is said with what has come.
+    fn take(&mut self, step: Step, piece: &[u8]) {
+        let come = [std::mem::take(&mut self.held).as_slice(), piece].concat();
+        match step {
+            Step::Hold => {
+                self.held = come;
+                self.is_held = true;
+            }
+            Step::Wait(left) => {
+                self.held = come;
+                self.is_held = true;
+                self.left = Some(left);
+            }
+            Step::Pass => {
+                self.seen.extend(come);
+                self.is_held = false;
+            }
+            Step::Replace(with) => {
+                self.seen.extend(with);
+                self.is_held = false;
+                self.is_changed = true;
+            }
+            Step::Retry(left) => {
+                assert!(
+                    self.seen.is_empty(),
+                    "something has gone to the client already"
+                );
+                self.left = left.or(self.left.take());
+                assert!(self.left.is_some(), "nothing says where to");
+                self.is_over = true;
+            }
+            Step::Answer(_, answer) => {
+                assert!(
+                    self.seen.is_empty(),
+                    "something has gone to the client already"
+                );
+                check_answer(&answer);
+                self.left = None;
+                self.is_over = true;
+            }
+            Step::Reset => {
+                self.left = None;
+                self.is_over = true;
+            }
+        }
+    }
+
+    fn time(&mut self, world: &mut World<'_>) {
+        let passed = [0, 1, 300, 700, 3_000, 30_000, 90_000];
+        world.now += *world.choices.pick(&passed);
+        if self.is_over || self.running.due_at().is_none_or(|due| due > world.now) {
+            return;
+        }
+        match self.running.on_time(world.moment()) {
+            // As it was.
+            Step::Hold => {}
+            step => self.take(step, b""),
+        }
+    }
+
+    fn body(&mut self, piece: &[u8], end_of_stream: bool, world: &World<'_>) {
+        if self.is_over {
+            return;
+        }
+        self.sent.extend_from_slice(piece);
+        let all = if self.is_held {
+            [&self.held, piece].concat()
+        } else {
+            piece.to_vec()
+        };
+        let read = |from: usize, count: usize| all[from..from + count].to_vec();
+        let body = Body {
+            size: all.len(),
+            end_of_stream,
+            read: &read,
+        };
+        let step = self.running.on_body(&body, || world.moment());
+        self.take(step, piece);
+        if end_of_stream {
+            self.ended(world);
+        }
+    }
+
+    /// The backend's end is another than the body's.
+    fn finish(&mut self, ending: usize, world: &mut World<'_>) {
+        if self.is_over || ending == 0 {
+            return;
+        }
+        if ending == 1 {
+            let held = self.held.clone();
+            let read = |from: usize, count: usize| held[from..from + count].to_vec();
+            let step = self.running.on_trailers(&read, || world.moment());
+            self.take(step, b"");
+            self.ended(world);
+        } else if self.seen.is_empty() {
+            self.left = self
+                .running
+                .on_done(false, world.moment())
+                .or(self.left.take());
+        }
+    }
+
+    /// It has ended, and is not held any longer, or waits.
+    fn ended(&mut self, world: &World<'_>) {
+        if self.is_over {
+            return;
+        }
+        if self.is_held {
+            // Nothing but time is waited for.
+            let due = self.running.due_at().expect("held for ever");
+            let later = Moment {
+                now: due.max(world.now),
+                ..world.moment()
+            };
+            let step = self.running.on_time(later);
+            self.take(step, b"");
+            assert!(self.is_over, "held for ever");
+        } else if !self.is_changed {
+            assert_eq!(self.seen, self.sent, "an answer was changed");
+        }
+    }
+}

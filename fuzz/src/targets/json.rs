@@ -1,0 +1,82 @@
+//! What `serde_json` makes of a text: the other opinion.
+
+use llm_router::config::Tree;
+
+/// What the other reader says of a text.
+pub enum Read {
+    /// All of it, with all fields of an object in their order.
+    As(Tree),
+    /// It gave up for a limit of its own, which is none of the grammar's.
+    TooMuchForIt,
+    /// No JSON.
+    Not,
+}
+
+pub fn read(text: &[u8]) -> Read {
+    match serde_json::from_slice(text) {
+        Ok(tree) => Read::As(tree),
+        Err(error) => {
+            let why = error.to_string();
+            // Half of a surrogate pair, a number that no `f64` holds, 128 levels.
+            let limits = ["surrogate", "hex escape", "out of range", "recursion limit"];
+            if limits.iter().any(|limit| why.contains(limit)) {
+                Read::TooMuchForIt
+            } else {
+                Read::Not
+            }
+        }
+    }
+}
+
+/// The tree as JSON, without any white space.
+pub fn write(tree: &Tree, out: &mut String) {
+    match tree {
+        Tree::Null => out.push_str("null"),
+        Tree::Bool(value) => out.push_str(if *value { "true" } else { "false" }),
+        Tree::Number(value) => out.push_str(&quoted(value)),
+        Tree::Text(text) => out.push_str(&quoted(text)),
+        Tree::List(items) => {
+            out.push('[');
+            for (at, item) in items.iter().enumerate() {
+                out.push_str(if at == 0 { "" } else { "," });
+                write(item, out);
+            }
+            out.push(']');
+        }
+        Tree::Map(entries) => {
+            out.push('{');
+            for (at, (key, value)) in entries.iter().enumerate() {
+                out.push_str(if at == 0 { "" } else { "," });
+                out.push_str(&quoted(key));
+                out.push(':');
+                write(value, out);
+            }
+            out.push('}');
+        }
+    }
+}
+
+fn quoted<T: Into<serde_json::Value> + Clone>(value: &T) -> String {
+    value.clone().into().to_string()
+}
+
+/// The values under a name in an object.
+pub fn values<'t>(tree: &'t Tree, name: &str) -> Vec<&'t Tree> {
+    match tree {
+        Tree::Map(entries) => entries
+            .iter()
+            .filter(|(key, _)| key == name)
+            .map(|(_, value)| value)
+            .collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// How many keys of an object a reader that ignores the case of letters takes for this name.
+pub fn count_alike(tree: &Tree, name: &str) -> usize {
+    let fold = |key: &str| key.to_lowercase().replace('ſ', "s");
+    match tree {
+        Tree::Map(entries) => entries.iter().filter(|(key, _)| fold(key) == name).count(),
+        _ => 0,
+    }
+}

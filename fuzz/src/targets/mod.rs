@@ -1,0 +1,30 @@
+//! The targets. They name nothing but the core's public API and `serde_json`, so that tests/fuzz_corpus.rs can run them
+//! over the corpora without libFuzzer.
+
+pub mod answers;
+pub mod document;
+pub mod multipart;
+pub mod path;
+pub mod protobuf_struct;
+pub mod scan;
+pub mod splice;
+pub mod sse;
+
+mod bytes;
+mod exchange;
+mod json;
+
+/// Panics where a property does not hold.
+pub type Target = fn(&[u8]);
+
+/// All of them, by the names of their corpora.
+pub const TARGETS: [(&str, Target); 8] = [
+    ("scan", scan::run),
+    ("splice", splice::run),
+    ("multipart", multipart::run),
+    ("path", path::run),
+    ("document", document::run),
+    ("protobuf_struct", protobuf_struct::run),
+    ("sse", sse::run),
+    ("answers", answers::run),
+];

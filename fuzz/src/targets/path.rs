@@ -1,0 +1,199 @@
+//! A path: whatever it names, no model becomes a piece of path.
+//!
+//! The input's lines are a path with its query, a model, a prefix and a template.
+
+use llm_router::request::Headers;
+use llm_router::routing::arrive;
+use llm_router::schema::{
+    Api, Call, Endpoint, PathTemplate, Schema, caller_schema, is_model_name, is_stored_state,
+    split_query, without_credentials,
+};
+
+use super::splice::DOCUMENT;
+
+pub fn run(input: &[u8]) {
+    let headers = |method: &str, path: &[u8]| {
+        let pairs = [(":method", method.as_bytes()), (":path", path)];
+        Headers::new(
+            pairs
+                .map(|(name, value)| (name.to_owned(), value.to_vec()))
+                .into(),
+        )
+    };
+    let mut lines = input.split(|byte| *byte == b'\n');
+    let whole = lines.next().unwrap_or_default();
+    for method in ["POST", "GET", "DELETE"] {
+        let _ = arrive(&DOCUMENT, headers(method, whole));
+    }
+    let mut lines = [Some(whole), lines.next(), lines.next(), lines.next()]
+        .map(|line| std::str::from_utf8(line.unwrap_or_default()));
+    let [Ok(whole), Ok(model), Ok(prefix), Ok(template)] = &mut lines else {
+        return;
+    };
+    if [&whole, &prefix, &template]
+        .iter()
+        .any(|text| text.contains(PLAIN))
+    {
+        return;
+    }
+    let (path, query) = split_query(whole);
+    let _ = (
+        is_stored_state(path),
+        caller_schema(path, &Headers::default()),
+    );
+    check_query(query);
+    passes(path, query, prefix);
+    let mut calls = Vec::new();
+    if let Some(Endpoint::Model(call)) = Endpoint::at(path) {
+        check_call(path, &call);
+        calls.push(call);
+    }
+    calls.extend(
+        Api::ALL
+            .iter()
+            .filter_map(|api| match Endpoint::at(&api.path()) {
+                Some(Endpoint::Model(call)) => Some(call),
+                _ => panic!("{} is nowhere", api.name()),
+            }),
+    );
+    for call in calls {
+        let named = call.model.clone().filter(|name| is_model_name(name));
+        for model in [Some((*model).to_owned()), named]
+            .into_iter()
+            .flatten()
+            .filter(|name| is_model_name(name))
+        {
+            fill(&call, &model, query, prefix, template);
+        }
+    }
+}
+
+/// The model is what stands in its place, decoded once.
+fn check_call(path: &str, call: &Call) {
+    let Some(model) = &call.model else {
+        return;
+    };
+    let before = path
+        .strip_suffix(call.api.operation())
+        .expect("the operation ends the path");
+    let is_there = before
+        .match_indices('/')
+        .any(|(at, _)| decode(&before[at + 1..]).as_ref() == Some(model));
+    assert!(model.is_empty() || is_there);
+}
+
+fn fill(call: &Call, model: &str, query: &str, prefix: &str, template: &str) {
+    for schema in Schema::ALL
+        .into_iter()
+        .filter(|schema| schema.speaks(call.api))
+    {
+        let mut templates = vec![PathTemplate::new(schema, None)];
+        // What a document may say.
+        let is_plain = |text: &str| {
+            text.starts_with('/')
+                && text
+                    .bytes()
+                    .all(|byte| byte.is_ascii_graphic() && byte != b'#')
+        };
+        if is_plain(prefix) && !prefix.contains(['?', '{', '}']) && !prefix.ends_with('/') {
+            templates.push(PathTemplate::new(schema, Some(prefix)));
+        }
+        if is_plain(template) {
+            templates.extend(PathTemplate::parse(schema, template));
+        }
+        for one in templates {
+            let filled = one.fill(call, model, query);
+            let plain = one.fill(call, PLAIN, query);
+            check_filled(&filled, &plain, model);
+        }
+    }
+}
+
+/// A model that can be nothing else.
+const PLAIN: &str = "Plain-Model";
+
+/// A model fills one segment, and means there what it is.
+fn check_filled(filled: &str, plain: &str, model: &str) {
+    let mut encoded = String::new();
+    for byte in model.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
+                encoded.push(char::from(byte))
+            }
+            other => encoded.push_str(&format!("%{other:02X}")),
+        }
+    }
+    assert_eq!(decode(&encoded).as_deref(), Some(model));
+    assert_eq!(filled, plain.replace(PLAIN, &encoded));
+    let (filled_path, _) = split_query(filled);
+    let (plain_path, _) = split_query(plain);
+    let count = |path: &str| path.split('/').count();
+    assert_eq!(count(filled_path), count(plain_path));
+    let dots = |path: &str| {
+        path.split('/')
+            .filter(|segment| matches!(*segment, "." | ".."))
+            .count()
+    };
+    assert_eq!(dots(filled_path), dots(plain_path));
+    assert!(
+        filled_path
+            .bytes()
+            .all(|byte| byte.is_ascii_graphic() && byte != b'#')
+    );
+}
+
+const KEYS: [&str; 5] = ["key", "api-key", "api_key", "access_token", "token"];
+
+/// No key is left, and nothing else is gone.
+fn check_query(query: &str) {
+    let name = |parameter: &&str| {
+        decode(parameter.split('=').next().unwrap_or_default())
+            .unwrap_or_default()
+            .to_lowercase()
+    };
+    let parameters = || query.split('&').filter(|parameter| !parameter.is_empty());
+    let expected: Vec<&str> = parameters()
+        .filter(|parameter| !KEYS.contains(&name(parameter).as_str()))
+        .collect();
+    assert_eq!(without_credentials(query), expected.join("&"));
+}
+
+/// What is no call keeps its path.
+fn passes(path: &str, query: &str, prefix: &str) {
+    for schema in Schema::ALL {
+        for prefix in [None, Some(prefix)] {
+            let passed = PathTemplate::new(schema, prefix).pass(path, query);
+            let rest = |path: &str| path.rsplit('/').next().unwrap_or_default().to_owned();
+            let (passed, _) = split_query(&passed);
+            if path.matches('/').count() > 3 && prefix.is_none() {
+                assert_eq!(rest(passed), rest(path));
+            }
+        }
+    }
+}
+
+/// Percent-decoding, byte by byte.
+fn decode(text: &str) -> Option<String> {
+    let bytes = text.as_bytes();
+    let mut out = Vec::new();
+    let mut at = 0;
+    while at < bytes.len() {
+        let digits = text
+            .get(at + 1..at + 3)
+            .filter(|digits| digits.bytes().all(|byte| byte.is_ascii_hexdigit()));
+        match digits
+            .and_then(|digits| u8::from_str_radix(digits, 16).ok())
+            .filter(|_| bytes[at] == b'%')
+        {
+            Some(byte) => {
+                out.push(byte);
+                at += 3;
+            }
+            None => {
+                out.push(bytes[at]);
+                at += 1;
+            }
+        }
+    }
+    String::from_utf8(out).ok()
+}

@@ -1,0 +1,101 @@
+//! A body of JSON: what is scanned is what `serde_json` reads, and what `serde_json` reads is scanned.
+
+use llm_router::config::Tree;
+use llm_router::request::{MAX_MODEL_BYTES, ScanError, View, Wants, scan};
+
+use super::json::{self, Read};
+
+pub fn run(body: &[u8]) {
+    for wants in [Wants::Model, Wants::MayHaveModel] {
+        check(body, wants, scan(body, wants));
+    }
+}
+
+const MARK: &[u8] = b"\xef\xbb\xbf";
+
+fn check(body: &[u8], wants: Wants, scanned: Result<View, ScanError>) {
+    let text = body.strip_prefix(MARK).unwrap_or(body);
+    match (scanned, json::read(text)) {
+        (Ok(view), Read::As(tree)) => {
+            assert_eq!(view.mark, body.len() - text.len());
+            check_view(body, &view, &tree);
+            check_spacing(body, wants, &view, &tree);
+        }
+        (Ok(_), Read::TooMuchForIt) => {}
+        (Ok(view), Read::Not) => panic!("taken for JSON: {view:?}"),
+        (Err(error), Read::As(tree)) => check_refusal(body, wants, error, &tree),
+        (Err(_), Read::TooMuchForIt | Read::Not) => {}
+    }
+}
+
+fn check_view(body: &[u8], view: &View, tree: &Tree) {
+    let Tree::Map(entries) = tree else {
+        panic!("taken for an object: {tree:?}");
+    };
+    for name in ["model", "stream"] {
+        let alike = json::count_alike(tree, name);
+        assert!(alike <= 1 && alike == json::values(tree, name).len());
+    }
+    let is_true = json::values(tree, "stream") == [&Tree::Bool(true)];
+    assert_eq!(view.stream, is_true);
+
+    let place = view.insert_at.expect("an object has a beginning");
+    assert_eq!(body[place.at - 1], b'{');
+    assert_eq!(place.comma, !entries.is_empty());
+
+    let model = view.model.as_ref();
+    let expected = json::values(tree, "model");
+    assert_eq!(
+        model.map(|field| Tree::Text(field.name.clone())).as_ref(),
+        expected.first().copied()
+    );
+    if let Some(field) = model {
+        let quoted = &body[field.span.start - 1..=field.span.end];
+        let meant: String = serde_json::from_slice(quoted).expect("the span is a string's inside");
+        assert_eq!(meant, field.name);
+    }
+}
+
+/// White space means nothing.
+fn check_spacing(body: &[u8], wants: Wants, view: &View, tree: &Tree) {
+    // Written anew, keys would lose their escapes.
+    if body.contains(&b'\\') {
+        return;
+    }
+    let mut compact = String::new();
+    json::write(tree, &mut compact);
+    let again = scan(compact.as_bytes(), wants).expect("it is the same object");
+    let said = |view: &View| {
+        let model = view.model.as_ref().map(|field| field.name.clone());
+        (model, view.stream, view.tie)
+    };
+    // Only a character that need not be escaped, and is, can make a name longer than it was.
+    if !compact.contains('\\') {
+        assert_eq!(said(&again), said(view));
+    }
+}
+
+/// Whether this was refused for a reason.
+fn check_refusal(body: &[u8], wants: Wants, error: ScanError, tree: &Tree) {
+    let models = json::values(tree, "model");
+    let has_reason = match error {
+        ScanError::Duplicate(name, at) => json::count_alike(tree, name) > 1 && body[at] == b'"',
+        ScanError::NotAnObject => !matches!(tree, Tree::Map(_)),
+        ScanError::MissingModel => wants == Wants::Model && models.is_empty(),
+        ScanError::InvalidModel => match models.as_slice() {
+            [Tree::Text(name)] => {
+                let is_short = (1..=MAX_MODEL_BYTES).contains(&name.len());
+                !is_short || matches!(name.as_str(), "." | "..") || body.contains(&b'\\')
+            }
+            [_] => true,
+            _ => wants == Wants::MayHaveModel && json::count_alike(tree, "model") > 0,
+        },
+        ScanError::InvalidStream => match json::values(tree, "stream").as_slice() {
+            [value] => !matches!(value, Tree::Bool(_) | Tree::Null),
+            _ => json::count_alike(tree, "stream") > 0,
+        },
+        // It reads less deep than we do, and all the rest is JSON to it.
+        _ => false,
+    };
+    assert!(has_reason, "refused: {error:?}");
+}
