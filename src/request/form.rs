@@ -24,6 +24,8 @@ const MAX_PREAMBLE_BYTES: usize = 1024;
 
 const CRLF: &[u8] = b"\r\n";
 
+const NO_SEPARATOR: &str = "a line begins like a separator and is none";
+
 /// Reads a form whose parts are separated by this boundary.
 ///
 /// # Errors
@@ -99,9 +101,9 @@ impl<'a> Form<'a> {
         let mut at = start;
         loop {
             if self.from(at).starts_with(&self.separator) {
-                let why = "a line begins like a separator and is none";
                 let found = self.separator_at(at, start);
-                return found.map(Some).ok_or(ScanError::InvalidForm(why, at));
+                let error = ScanError::InvalidForm(NO_SEPARATOR, at);
+                return found.map(Some).ok_or(error);
             }
             let line_end = at.saturating_add(line_length(self.from(at)));
             if line_end >= self.body.len() {
@@ -163,6 +165,10 @@ impl<'a> Form<'a> {
             ))?;
             if line.is_empty() {
                 break;
+            }
+            // Some readers look for separators before they look for headers.
+            if line.starts_with(&self.separator) {
+                return Err(ScanError::InvalidForm(NO_SEPARATOR, at));
             }
             headers
                 .take(line)

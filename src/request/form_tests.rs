@@ -129,6 +129,10 @@ fn what_looks_like_a_separator() {
 fn headers_of_parts_are_read_in_one_way_only() {
     for (headers, words) in [
         ("", "no content-disposition"),
+        (
+            "Content-Disposition: form-data; name=\"a\"\r\n--b0undary--x: y",
+            "is none",
+        ),
         ("Content-Type: text/plain", "no content-disposition"),
         ("Content-Disposition: form-data", "no content-disposition"),
         (

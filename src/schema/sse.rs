@@ -60,7 +60,20 @@ impl Pieces {
 
     /// Whether no piece has begun.
     pub(super) fn is_between(&self) -> bool {
-        self.at_line_start && !self.is_event
+        self.at_line_start && !self.is_event && !self.is_in_mark()
+    }
+
+    /// Whether what there is of the stream may be the beginning of a byte order mark.
+    fn is_in_mark(&self) -> bool {
+        (1..BYTE_ORDER_MARK.len()).contains(&self.mark)
+    }
+
+    /// What looked like a byte order mark begins a line.
+    fn settle_mark(&mut self) {
+        let begun = BYTE_ORDER_MARK.get(..self.mark).unwrap_or_default();
+        self.at_line_start = begun.is_empty();
+        self.held.extend_from_slice(begun);
+        self.mark = BYTE_ORDER_MARK.len();
     }
 
     /// Takes the next bytes; appends to `out` what passes, which is all but the events that may not.
@@ -113,10 +126,15 @@ impl Pieces {
 
     /// The stream has ended. An event that lacks nothing but its blank line is read, and given one.
     pub(super) fn end(&mut self, reader: &mut impl Events, out: &mut Option<Vec<u8>>) {
+        if self.is_in_mark() {
+            self.settle_mark();
+        }
         if self.is_between() {
             return;
         }
-        let missing: &[u8] = if self.at_line_start { b"\n" } else { b"\n\n" };
+        // Behind a CR the first LF ends no line.
+        let is_one_missing = self.at_line_start && !self.after_cr;
+        let missing: &[u8] = if is_one_missing { b"\n" } else { b"\n\n" };
         self.at_line_start = true;
         self.after_cr = false;
         self.is_event |= !self.is_comment;
@@ -139,13 +157,7 @@ impl Pieces {
                         pass(out, BYTE_ORDER_MARK);
                     }
                 }
-                Some(_) => {
-                    // What looked like one begins a line.
-                    let begun = BYTE_ORDER_MARK.get(..self.mark).unwrap_or_default();
-                    self.at_line_start = begun.is_empty();
-                    self.held.extend_from_slice(begun);
-                    self.mark = BYTE_ORDER_MARK.len();
-                }
+                Some(_) => self.settle_mark(),
             }
         }
         rest

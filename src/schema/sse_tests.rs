@@ -127,6 +127,7 @@ fn between_events() {
         ("data: a\n", false),
         ("data: a\r\n\r", true),
         ("event: x\n", false),
+        ("\u{feff}", true),
         (": ping", false),
         (": ping\n", true),
         ("data: a\n: in it\n", false),
@@ -141,6 +142,8 @@ fn an_end_without_a_blank_line() {
     for (stream, events, passed) in [
         ("data: a", 1, "data: a\n\n"),
         ("data: a\n", 1, "data: a\n\n"),
+        ("data: a\r\n", 1, "data: a\r\n\n"),
+        ("data: a\r", 1, "data: a\r\n\n"),
         ("data: bad", 1, ""),
         (": ping", 0, ": ping\n\n"),
         ("data: a\n\n", 1, "data: a\n\n"),
@@ -149,6 +152,17 @@ fn an_end_without_a_blank_line() {
         let (told, out, _) = read([stream.as_bytes()], true);
         assert_eq!(told.events.len(), events, "{stream:?}");
         assert_eq!(String::from_utf8(out).unwrap(), passed, "{stream:?}");
+    }
+}
+
+#[test]
+fn an_end_within_a_byte_order_mark() {
+    for length in 1..BYTE_ORDER_MARK.len() {
+        let begun = &BYTE_ORDER_MARK[..length];
+        assert!(!read([begun], false).2);
+        let (told, out, is_between) = read([begun], true);
+        assert_eq!(out, [begun, b"\n\n"].concat());
+        assert!(told.events.is_empty() && is_between);
     }
 }
 
