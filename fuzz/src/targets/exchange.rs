@@ -121,7 +121,8 @@ pub fn exchange(
         };
         let mut attempt = match begin(plan.clone(), &backend.name, &envoy, || world.moment()) {
             Ok(attempt) => attempt,
-            Err(Refusal::DeadlineExceeded) => break,
+            // After an attempt without an answer Envoy asks again whatever was left.
+            Err(Refusal::DeadlineExceeded | Refusal::GaveUp(_)) => break,
             Err(refusal) => panic!("{refusal:?}"),
         };
         sent.push(send(&plan, &mut attempt, &mut headers, &body, world));

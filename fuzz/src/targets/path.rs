@@ -102,6 +102,11 @@ fn fill(call: &Call, model: &str, query: &str, prefix: &str, template: &str) {
             templates.extend(PathTemplate::parse(schema, template));
         }
         for one in templates {
+            // Whose name may then be another's.
+            let is_in_parameter = template
+                .split_once('?')
+                .is_some_and(|(_, own)| own.contains('{'));
+            let query = if is_in_parameter { "" } else { query };
             let filled = one.fill(call, model, query);
             let plain = one.fill(call, PLAIN, query);
             check_filled(&filled, &plain, model);
