@@ -66,6 +66,7 @@ pub(crate) struct Config {
     wrapping: Wrapping,
     flag: bool,
     buffer_limit: Option<u64>,
+    in_front: Vec<Value>,
     clusters: Vec<Cluster>,
     hops: Vec<(String, String)>,
 }
@@ -77,6 +78,7 @@ impl Config {
             wrapping: Wrapping::Struct,
             flag: true,
             buffer_limit: None,
+            in_front: vec![],
             clusters: vec![],
             hops: vec![],
         }
@@ -96,6 +98,12 @@ impl Config {
     /// The virtual host's `request_body_buffer_limit`.
     pub(crate) fn buffer_limit(mut self, bytes: u64) -> Self {
         self.buffer_limit = Some(bytes);
+        self
+    }
+
+    /// A filter before the router.
+    pub(crate) fn in_front(mut self, filter: Value) -> Self {
+        self.in_front.push(filter);
         self
     }
 
@@ -137,6 +145,17 @@ impl Config {
     }
 
     fn connection_manager(&self, wasm: &Path) -> Value {
+        let mut filters = self.in_front.clone();
+        filters.push(module(
+            "llm_router",
+            &self.wrapping.wrap(&self.document),
+            self.flag,
+            wasm,
+        ));
+        filters.push(json!({
+            "name": "envoy.filters.http.router",
+            "typed_config": {"@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router"},
+        }));
         json!({
             "name": "envoy.filters.network.http_connection_manager",
             "typed_config": {
@@ -148,13 +167,7 @@ impl Config {
                 // more than the buffer limit.
                 "http2_protocol_options": {"initial_stream_window_size": 65_536},
                 "route_config": {"virtual_hosts": [self.virtual_host()]},
-                "http_filters": [
-                    module("llm_router", &self.wrapping.wrap(&self.document), self.flag, wasm),
-                    {
-                        "name": "envoy.filters.http.router",
-                        "typed_config": {"@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router"},
-                    },
-                ],
+                "http_filters": filters,
             },
         })
     }
