@@ -156,6 +156,11 @@ fn headers_of_parts_are_read_in_one_way_only() {
         ("Content-Disposition: form-data; name=\"model", "malformed"),
         ("Content-Disposition: form-data; name", "malformed"),
         (
+            "Content-Disposition: form-data; name= \"model\"",
+            "malformed",
+        ),
+        ("Content-Disposition: form-data; name=model x", "malformed"),
+        (
             "Content-Disposition: form-data; name=a; name=model",
             "two names",
         ),

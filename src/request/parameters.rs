@@ -1,7 +1,8 @@
 //! Header values of the form `word; name=value; name="value"`, as those of `content-type` and `content-disposition`.
 //!
 //! Sources: RFC 9110, section 5.6.6; RFC 2045, section 5.1. What follows `=` without quotes may be any text up to the
-//! next `;`, because boundaries are often written so that should be quoted.
+//! next `;`, because boundaries are often written so that should be quoted, but for white space and quotes: some readers
+//! pass over these, or end the value there.
 
 /// Where the parameters of a value begin to make no sense.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,7 +52,12 @@ impl<'a> Parameters<'a> {
             None => {
                 let end = rest.iter().position(|byte| *byte == b';');
                 let (value, rest) = rest.split_at_checked(end.unwrap_or(rest.len()))?;
-                (value.trim_ascii_end(), rest)
+                let value = value.trim_ascii_end();
+                let is_odd = |byte: &u8| byte.is_ascii_whitespace() || *byte == b'"';
+                if value.iter().any(is_odd) {
+                    return None;
+                }
+                (value, rest)
             }
         };
         self.rest = rest.trim_ascii_start();
@@ -123,7 +129,11 @@ mod tests {
             ),
             (r#"a; b="c\"d\\"; e=f"#, "a", vec![r#"b c\"d\\"#, "e f"]),
             ("a; b=", "a", vec!["b "]),
-            ("a; b=c\"d", "a", vec!["b c\"d"]),
+            ("a; b= ", "a", vec!["b "]),
+            ("a; b=c\"d", "a", vec!["malformed"]),
+            ("a; b= c", "a", vec!["malformed"]),
+            ("a; b= \"c\"", "a", vec!["malformed"]),
+            ("a; b=c d", "a", vec!["malformed"]),
             ("a; b", "a", vec!["malformed"]),
             ("a; =b", "a", vec!["malformed"]),
             ("a; b =c", "a", vec!["malformed"]),
