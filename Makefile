@@ -31,13 +31,15 @@ PIP_INSTALL := PIP_REQUIRE_VIRTUALENV=0 PIP_USER=0 PIP_ROOT_USER_ACTION=ignore p
 .DEFAULT_GOAL := help
 # The stages share cargo's lock anyway, and their output is read by people.
 .NOTPARALLEL:
-.PHONY: help run test lint build native sdk bench-core tools rust lint-tools clean chaos bench bench-peers bench-readme bench-tools
+.PHONY: help run test lint build native sdk fuzz fuzz-smoke fuzz-build fuzz-merge bench-core tools rust lint-tools clean chaos \
+	bench bench-peers bench-readme bench-tools
 
 help:
 	@echo 'make run     start demo backends and Envoy with envoy/demo.yaml, and say what to try'
 	@echo '             (PORT_OFFSET=1000 moves all its ports, CONCURRENCY=2 are the worker threads)'
-	@echo 'make test    everything: lint, native tests, end-to-end tests on Envoy, official SDK clients'
+	@echo 'make test    everything: lint, native tests, end-to-end tests on Envoy, a little fuzzing, official SDK clients'
 	@echo 'make chaos   failing backends under load, a minute twice (make test has a short one)'
+	@echo 'make fuzz    fuzz targets, a minute each (FUZZ_SECONDS=60, FUZZ_TARGETS=scan); fuzz/README.md'
 	@echo 'make lint    rustfmt, clippy (native and wasm), rustdoc'
 	@echo 'make build   llm_router.wasm, checked against benches/wasm-size-budget'
 	@echo 'make bench   the benchmark beside bare Envoy, into benches/record; half an hour on a quiet machine'
@@ -53,7 +55,7 @@ run: build $(NEEDED_ENVOY)
 	@exec cargo run $(CARGO_FLAGS) --quiet --features demo --bin llm-router-demo -- \
 		run --envoy "$(ENVOY)" --port-offset $(PORT_OFFSET) --concurrency $(CONCURRENCY)
 
-test: lint native sdk
+test: lint native fuzz-smoke sdk
 	@echo '==> all passed'
 
 lint: lint-tools
@@ -76,6 +78,53 @@ native: build $(NEEDED_ENVOY)
 chaos: build $(NEEDED_ENVOY)
 	@echo '==> chaos'
 	@CHAOS_SECONDS=$${CHAOS_SECONDS:-60} cargo test $(CARGO_FLAGS) --features demo --test chaos
+
+FUZZ_TARGETS ?= scan splice multipart path document protobuf_struct sse answers
+FUZZ_SECONDS ?= 60
+FUZZ_DIR := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)/fuzz
+# By what libFuzzer is guided; every rustc has this pass of LLVM's, so that no nightly is needed.
+FUZZ_FLAGS := -Cpasses=sancov-module -Ccodegen-units=1 \
+	$(addprefix -Cllvm-args=-sanitizer-coverage-,level=4 inline-8bit-counters pc-table trace-compares)
+# There the filter's library would not be linked alone, which nobody loads here.
+FUZZ_FLAGS += $(if $(filter Darwin,$(shell uname)),-Clink-arg=-undefined -Clink-arg=dynamic_lookup)
+FUZZ_HOST = $$(rustc -vV | sed -n 's/^host: //p')
+# Runs each target with these arguments of libFuzzer's. What it finds goes into this folder.
+FUZZ = for target in $(FUZZ_TARGETS); do \
+		found="$(FUZZ_DIR)/$(2)/$$target"; log="$(FUZZ_DIR)/$$target.log"; \
+		mkdir -p "$$found" || exit 1; \
+		"$(FUZZ_DIR)/$(FUZZ_HOST)/release/$$target" -artifact_prefix="$(FUZZ_DIR)/$$target-" -max_len=4096 $(1) \
+			"$$found" "fuzz/seeds/$$target" "fuzz/corpus/$$target" >"$$log" 2>&1 || { cat "$$log" >&2; echo "$$target failed" >&2; exit 1; }; \
+		sed -n "s/^\(\#[0-9]*\).*DONE */$$target: \1 inputs, /p" "$$log"; \
+	done
+
+fuzz: fuzz-build
+	@echo '==> fuzzing, $(FUZZ_SECONDS) s each'
+	@$(call FUZZ,-max_total_time=$(FUZZ_SECONDS),new)
+
+# The same inputs each time, but for what differs by machine.
+fuzz-smoke: fuzz-build
+	@echo '==> fuzzing, a little'
+	@rm -rf "$(FUZZ_DIR)/smoke"
+	@$(call FUZZ,-seed=1 -runs=10000 -max_total_time=10,smoke)
+
+# What `make fuzz` has found since goes into fuzz/corpus, and what it makes superfluous goes.
+fuzz-merge: fuzz-build
+	@for target in $(FUZZ_TARGETS); do \
+		merged="$(FUZZ_DIR)/merged/$$target"; \
+		rm -rf "$$merged" && mkdir -p "$$merged" "$(FUZZ_DIR)/new/$$target" "fuzz/corpus/$$target" || exit 1; \
+		"$(FUZZ_DIR)/$(FUZZ_HOST)/release/$$target" -merge=1 -use_counters=0 -max_len=4096 \
+			"$$merged" "fuzz/seeds/$$target" "fuzz/corpus/$$target" "$(FUZZ_DIR)/new/$$target" \
+			>"$(FUZZ_DIR)/$$target.log" 2>&1 || { cat "$(FUZZ_DIR)/$$target.log" >&2; exit 1; }; \
+		rm -rf "fuzz/corpus/$$target" && cp -R "$$merged" "fuzz/corpus/$$target" || exit 1; \
+		echo "$$target: $$(ls "$$merged" | wc -l | tr -d ' ') inputs"; \
+	done
+
+fuzz-build: rust
+	@$${CXX:-c++} --version >/dev/null 2>&1 || { \
+		echo 'A C++ compiler is missing, which builds libFuzzer: apt-get install g++, or xcode-select --install' >&2; exit 1; }
+	@echo '==> fuzz targets'
+	@RUSTFLAGS='$(FUZZ_FLAGS)' cargo build $(CARGO_FLAGS) --quiet --release --manifest-path fuzz/Cargo.toml \
+		--target $(FUZZ_HOST) --target-dir "$(FUZZ_DIR)"
 
 sdk: build $(NEEDED_ENVOY) $(PYTHON_STAMP)
 	@echo '==> official SDK clients'
