@@ -113,37 +113,44 @@ const WORDS: [&str; 40] = [
     "cooldown",
 ];
 
+/// A plain value, or a small tree, no deeper than a Struct can be.
 fn leaf(choices: &mut Bytes<'_>) -> Tree {
-    match choices.below(10) {
+    let inner = match choices.below(10) {
         0 => Tree::Null,
         1 => Tree::Bool(choices.is_set()),
-        2 => Tree::Number(*choices.pick(&[
-            0.0,
-            1.0,
-            2.0,
-            -1.0,
-            0.5,
-            65.0,
-            1000.0,
-            1e6,
-            1e9,
-            1e300,
-            f64::NAN,
-            f64::INFINITY,
-        ])),
+        2 => Tree::Number(*choices.pick(&NUMBERS)),
         3 => Tree::List(Vec::new()),
-        4 => Tree::List((0..choices.below(3)).map(|_| leaf(choices)).collect()),
-        5 => Tree::Map(vec![((*choices.pick(&WORDS)).to_owned(), leaf(choices))]),
-        6 => {
-            // Deep, which a condition can be.
-            let deep = (0..200).fold(leaf(choices), |inner, _| {
-                Tree::Map(vec![("not".to_owned(), inner)])
-            });
-            Tree::Map(vec![("any".to_owned(), Tree::List(vec![deep]))])
-        }
+        4 => Tree::Map(Vec::new()),
         _ => Tree::Text((*choices.pick(&WORDS)).to_owned()),
+    };
+    match choices.below(6) {
+        0 => inner,
+        1 => Tree::List(vec![inner]),
+        2 => Tree::List(vec![inner.clone(), inner]),
+        3 => Tree::Map(vec![((*choices.pick(&WORDS)).to_owned(), inner)]),
+        // As a condition can be.
+        4 => (0..50).fold(inner, |inner, _| Tree::Map(vec![("not".to_owned(), inner)])),
+        _ => (0..25).fold(inner, |inner, _| {
+            let list = Tree::List(vec![inner, Tree::Map(Vec::new())]);
+            Tree::Map(vec![("any".to_owned(), list)])
+        }),
     }
 }
+
+const NUMBERS: [f64; 12] = [
+    0.0,
+    1.0,
+    2.0,
+    -1.0,
+    0.5,
+    65.0,
+    1000.0,
+    1e6,
+    1e9,
+    1e300,
+    f64::NAN,
+    f64::INFINITY,
+];
 
 fn route(document: &Document, request: &[u8]) {
     let (choices, request) = Bytes::before_line_feed(request);
