@@ -153,7 +153,10 @@ pub fn begin<'m>(
     if !plan.failed.is_empty() {
         let moment = moment();
         now = moment.now;
-        plan.tell_last(moment);
+        plan.tell_last_of_many(moment);
+    }
+    if now >= plan.deadline_at {
+        return Err(Refusal::DeadlineExceeded);
     }
     if plan.gave_up {
         let last = plan.failed.last();
@@ -165,9 +168,6 @@ pub fn begin<'m>(
         let planned = plan.target().map(|target| target.backend.clone());
         return Err(Refusal::Mismatch(planned.unwrap_or_default()));
     };
-    if now >= plan.deadline_at {
-        return Err(Refusal::DeadlineExceeded);
-    }
     let edit = (target.model != plan.body.model).then(|| Edit {
         span: plan.body.model_span.clone(),
         with: text::encode(&target.model),

@@ -40,6 +40,8 @@ pub struct Plan {
     pub(super) body: Body,
     /// Unix time in milliseconds by which the first byte of an answer has to go to the client.
     pub(super) deadline_at: u64,
+    /// Whether that is the caller's own wish, and less than the route gives its backends.
+    pub(super) hurried: bool,
     /// Its `hold` and `max_attempts` are settled.
     pub(super) policy: Policy,
     /// `None`: cooldowns are off.
@@ -167,6 +169,7 @@ impl Plan {
                     .map_or(body_length, |edit| edit.length_after(body_length)),
             },
             deadline_at: terms.now.saturating_add(policy.deadline_ms.into()),
+            hurried: policy.deadline_ms < terms.policy.deadline_ms,
             policy,
             cooldown: terms.cooldown.cloned(),
             targets: candidates.iter().map(target).collect(),
@@ -235,8 +238,14 @@ impl Plan {
 
     /// Whether one more attempt after the next one is within the budget.
     pub(super) fn has_budget(&self) -> bool {
+        self.attempts_left() > 0
+    }
+
+    /// How many attempts after the next one are within the budget.
+    pub(super) fn attempts_left(&self) -> u32 {
         let made = u32::try_from(self.failed.len()).unwrap_or(u32::MAX);
-        made.saturating_add(1) < self.policy.max_attempts
+        let with_next = made.saturating_add(1);
+        self.policy.max_attempts.saturating_sub(with_next)
     }
 
     /// The dialect of the caller.
@@ -277,6 +286,7 @@ impl Plan {
         out.length(self.body.model_span.end);
         out.length(self.body.length);
         out.long(self.deadline_at);
+        out.byte(self.hurried.into());
         self.policy.write(&mut out);
         out.byte(self.cooldown.is_some().into());
         if let Some(cooldown) = &self.cooldown {
@@ -320,6 +330,7 @@ impl Plan {
                 length: from.length()?,
             },
             deadline_at: from.long()?,
+            hurried: from.byte()? != 0,
             policy: Policy::read(&mut from)?,
             cooldown: match from.byte()? {
                 0 => None,

@@ -178,6 +178,8 @@ fn errors_of_fallbacks() {
         ("on_failure: {reset: {}}", "on_failure.reset: must not be empty".into()),
         ("on_failure: {reset: ''}", "on_failure.reset: must not be empty".into()),
         ("on_failure: {reset: larger_window}", "on_failure.reset: only context_length has `larger_window`".into()),
+        ("on_failure: {no_answer: retry}", "on_failure.no_answer: a target that was silent is not asked again: `next` asks another one".into()),
+        ("on_failure: {context_length: retry}", "on_failure.context_length: what does not fit does not fit the second time: `next` or `larger_window` asks another model".into()),
         (
             "on_failure: {reset: {action: wait}}",
             "on_failure.reset.action: `wait` is for answers that may say for how long: rate_limited, unavailable, server_error".into(),

@@ -193,8 +193,8 @@ fn by_health<'m>(
 ) -> Vec<(Candidate<'m>, bool)> {
     let plan = &decision.plan;
     let well = |candidate: &Candidate<'m>| (*candidate, false);
-    // An only target is tried however it is.
-    let Some(policy) = cooldown.filter(|_| plan.len() > 1) else {
+    // An only target is tried however it is, but a dry run tells.
+    let Some(policy) = cooldown.filter(|_| plan.len() > 1 || dry_run) else {
         return plan.iter().map(well).collect();
     };
     let keys: Vec<TargetKey> = plan.iter().map(|candidate| candidate.key).collect();

@@ -1,0 +1,444 @@
+//! An attempt that is under way: what is seen of its answer → what is done with it.
+
+mod followed;
+mod held;
+
+use super::failure::Failure;
+use super::plan::Plan;
+use super::policy::{Cooldown, Hold};
+use super::verdict::{Failed, Moment, Verdict};
+use crate::schema::{Answer, ErrorCode, StreamReader, failure_of_answer, retry_after};
+use followed::Followed;
+use held::{Held, What};
+
+/// What has come of an answer's headers.
+pub struct Head<'a> {
+    /// The HTTP status.
+    pub status: u32,
+    /// Whether there is no body.
+    pub end_of_stream: bool,
+    /// Looks one up.
+    pub header: &'a dyn Fn(&str) -> Option<Vec<u8>>,
+}
+
+/// What has come of an answer's body.
+#[derive(Clone, Copy)]
+pub struct Body<'a> {
+    /// How many bytes Envoy has: all of the body while it is held, else the piece that is passing.
+    pub size: usize,
+    /// Whether these are the last.
+    pub end_of_stream: bool,
+    /// Reads some of them: from where, how many.
+    pub read: &'a dyn Fn(usize, usize) -> Vec<u8>,
+}
+
+/// Where the next attempt goes, for the route's matcher and for the backend role.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Left {
+    /// The plan, encoded.
+    pub plan: Vec<u8>,
+    /// The cluster of the next attempt.
+    pub cluster: String,
+}
+
+/// What the host has to do with an answer.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Let it pass.
+    Pass,
+    /// Let this pass in the place of what has come.
+    Replace(Vec<u8>),
+    /// Hold it back.
+    Hold,
+    /// Hold it back, and leave word of the next attempt already.
+    Wait(Left),
+    /// Have Envoy make the next attempt. Word of it may have been left before.
+    Retry(Option<Left>),
+    /// Leave word of how it ended, and give this answer instead.
+    Answer(Left, Answer),
+    /// Break it off.
+    Reset,
+}
+
+/// An attempt whose request is on its way.
+pub struct Running {
+    plan: Plan,
+    began_at: u64,
+    phase: Phase,
+    /// Whether nothing can be added to the answer: its length has been told, or its body has passed.
+    is_fixed: bool,
+    /// How long the answer's body is; where that has not been told, more than there can be.
+    length: usize,
+    last_failure: Option<Failure>,
+}
+
+enum Phase {
+    /// No answer yet.
+    Sent,
+    /// It is held.
+    Held(Held),
+    /// It failed, and is held until the next attempt may begin.
+    Waiting { until: u64 },
+    /// It passes and is followed to its end.
+    Following(Followed),
+    /// Nothing more has to be done.
+    Over,
+}
+
+/// Envoy's timers may be this early by our clock.
+const CLOCK_SLACK_MS: u64 = 20;
+
+impl Running {
+    pub(super) fn new(plan: Plan, now: u64) -> Self {
+        Running {
+            plan,
+            began_at: now,
+            phase: Phase::Sent,
+            is_fixed: false,
+            length: usize::MAX,
+            last_failure: None,
+        }
+    }
+
+    /// The failure that was found by the last event, once.
+    pub fn take_failure(&mut self) -> Option<Failure> {
+        self.last_failure.take()
+    }
+
+    /// The time at which [`Running::on_time`] has something to do, if nothing else happens before.
+    pub fn due_at(&self) -> Option<u64> {
+        let policy = &self.plan.policy;
+        let idle = |touched_at: u64| touched_at.saturating_add(policy.idle_timeout_ms.into());
+        match &self.phase {
+            Phase::Sent | Phase::Over => None,
+            Phase::Waiting { until } => Some(*until),
+            Phase::Following(followed) => Some(idle(followed.touched_at)),
+            Phase::Held(held) => {
+                let idle = idle(held.touched_at);
+                let first_token = held.first_token_timeout(self.began_at, &self.plan);
+                Some(first_token.map_or(idle, |first_token| first_token.min(idle)))
+            }
+        }
+    }
+
+    /// The headers of an answer.
+    pub fn on_headers<'m>(&mut self, head: &Head<'_>, moment: impl FnOnce() -> Moment<'m>) -> Step {
+        if !matches!(self.phase, Phase::Sent) {
+            return Step::Pass;
+        }
+        let policy = &self.plan.policy;
+        let is_watched = policy.hold != Some(Hold::None)
+            || self.plan.stream
+            || self.plan.target().is_some_and(|target| target.ailing);
+        match head.status {
+            200..300 if is_watched => self.on_success(head, moment()),
+            200..300 if !head.end_of_stream => self.let_go(None, 0),
+            ..400 => self.pass(),
+            _ => self.on_error_status(head, moment()),
+        }
+    }
+
+    fn on_error_status(&mut self, head: &Head<'_>, moment: Moment<'_>) -> Step {
+        let status = head.status;
+        let asked_ms = matches!(status, 429 | 500..)
+            .then(|| retry_after(head.header, moment.now))
+            .flatten();
+        let is_plain = is_plain(head);
+        let may_say_more = matches!(status, 400 | 402 | 403 | 404..=428 | 430..500);
+        // Read only where another target could do better.
+        let may_follow = self.plan.targets.len() > 1 && self.plan.has_budget();
+        // 403 is also what a moderated prompt gets, which must not be held against the backend's key.
+        let is_of_use = may_follow || status == 403;
+        if may_say_more && is_plain && !head.end_of_stream && is_of_use {
+            return self.hold(What::Error { status, asked_ms }, moment.now);
+        }
+        self.fail(failure_of_answer(status, b""), asked_ms, moment)
+    }
+
+    fn on_success(&mut self, head: &Head<'_>, moment: Moment<'_>) -> Step {
+        let length = (head.header)("content-length");
+        self.is_fixed = length.is_some();
+        self.length = length
+            .and_then(|length| String::from_utf8(length).ok())
+            .and_then(|length| length.trim().parse().ok())
+            .unwrap_or(usize::MAX);
+        let hold = self.plan.policy.hold.unwrap_or(Hold::None);
+        let is = |kind: &[u8]| {
+            (head.header)("content-type").is_some_and(|value| {
+                value
+                    .get(..kind.len())
+                    .is_some_and(|start| start.eq_ignore_ascii_case(kind))
+            })
+        };
+        let plain = is_plain(head);
+        let is_stream = plain && is(b"text/event-stream");
+        let may_be_empty = head.status != 200 || hold == Hold::None && !self.plan.stream;
+        if head.end_of_stream && !may_be_empty {
+            return self.fail(Failure::Incomplete, None, moment);
+        }
+        let what = match hold {
+            _ if head.end_of_stream => None,
+            Hold::None => None,
+            Hold::FirstToken | Hold::Complete if is_stream => Some(What::Stream {
+                reader: StreamReader::new(self.plan.schema()),
+                complete: hold == Hold::Complete,
+            }),
+            Hold::FirstToken | Hold::Complete if plain && is(b"application/json") => {
+                Some(What::Json)
+            }
+            Hold::FirstToken => None,
+            Hold::Complete => Some(What::Opaque),
+        };
+        if let Some(what) = what {
+            return self.hold(what, moment.now);
+        }
+        self.plan.tell_success(self.began_at, moment);
+        if head.end_of_stream {
+            self.pass()
+        } else if is_stream && self.plan.stream {
+            self.follow(StreamReader::new(self.plan.schema()))
+        } else {
+            self.let_go(None, 0)
+        }
+    }
+
+    /// Some of an answer's body.
+    pub fn on_body<'m>(&mut self, body: &Body<'_>, moment: impl FnOnce() -> Moment<'m>) -> Step {
+        if self.passes_unread(body.end_of_stream) {
+            return Step::Pass;
+        }
+        match &self.phase {
+            Phase::Held(_) => self.on_held_body(body, moment()),
+            Phase::Following(_) => self.on_followed_body(body),
+            Phase::Waiting { .. } => Step::Hold,
+            Phase::Sent | Phase::Over => Step::Pass,
+        }
+    }
+
+    /// The trailers of an answer: its body has ended, and was never told so. `read` reads what is held of it.
+    pub fn on_trailers<'m>(
+        &mut self,
+        read: &dyn Fn(usize, usize) -> Vec<u8>,
+        moment: impl FnOnce() -> Moment<'m>,
+    ) -> Step {
+        self.is_fixed = true;
+        match &self.phase {
+            Phase::Held(held) => {
+                let body = Body {
+                    size: held.size,
+                    end_of_stream: true,
+                    read,
+                };
+                self.on_held_body(&body, moment())
+            }
+            Phase::Following(_) => self.on_followed_trailers(),
+            Phase::Waiting { .. } => Step::Hold,
+            _ => self.pass(),
+        }
+    }
+
+    /// Whether it is held, and nothing of its body has come since some time.
+    pub fn waits_for_body_since(&self, then: u64) -> bool {
+        matches!(&self.phase, Phase::Held(held) if held.size == 0 && held.touched_at <= then)
+    }
+
+    /// Whether it is held.
+    pub fn is_held(&self) -> bool {
+        matches!(self.phase, Phase::Held(_))
+    }
+
+    /// Gives up holding it.
+    pub fn let_pass(&mut self) -> Step {
+        match self.take_held() {
+            Some((reader, size)) => self.let_go(Some(reader), size),
+            None => self.pass(),
+        }
+    }
+
+    /// Whether the next piece of its answer passes without a look at it, which then has come.
+    pub fn passes_unread(&mut self, end_of_stream: bool) -> bool {
+        match &mut self.phase {
+            Phase::Over => true,
+            Phase::Following(followed) if !followed.is_read() => {
+                followed.is_touched = true;
+                if end_of_stream {
+                    self.phase = Phase::Over;
+                }
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether its end may be the end of an attempt without an answer.
+    pub fn may_end_unanswered(&self) -> bool {
+        matches!(self.phase, Phase::Sent | Phase::Held(_))
+    }
+
+    /// Time has passed.
+    pub fn on_time(&mut self, moment: Moment<'_>) -> Step {
+        if let Phase::Following(followed) = &mut self.phase
+            && std::mem::take(&mut followed.is_touched)
+        {
+            followed.touched_at = moment.now;
+        }
+        if self.due_at().is_none_or(|due_at| due_at > moment.now) {
+            return Step::Hold;
+        }
+        match &self.phase {
+            Phase::Waiting { .. } => {
+                self.phase = Phase::Over;
+                Step::Retry(None)
+            }
+            Phase::Following(_) => {
+                self.phase = Phase::Over;
+                Step::Reset
+            }
+            Phase::Held(held) => {
+                let is_late = held
+                    .first_token_timeout(self.began_at, &self.plan)
+                    .is_some_and(|due_at| due_at <= moment.now);
+                let failure = if is_late {
+                    Failure::LateFirstToken
+                } else {
+                    Failure::Incomplete
+                };
+                self.fail(failure, None, moment)
+            }
+            Phase::Sent | Phase::Over => Step::Hold,
+        }
+    }
+
+    /// The attempt is over, and Envoy asks the matcher again after this if it makes another.
+    ///
+    /// `no_connection`: it never had one. What is returned must be left for the next attempt.
+    pub fn on_done(&mut self, no_connection: bool, moment: Moment<'_>) -> Option<Left> {
+        let elapsed = moment.now.saturating_sub(self.began_at);
+        let limit = u64::from(self.plan.attempt_timeout_ms());
+        let is_past_deadline = moment.now >= self.plan.deadline_at;
+        // At the request's deadline it is the router role that ends it.
+        let is_late = elapsed.saturating_add(CLOCK_SLACK_MS) >= limit || is_past_deadline;
+        let failure = match &self.phase {
+            Phase::Sent if no_connection => Failure::ConnectFailure,
+            Phase::Sent if is_late => Failure::NoAnswer,
+            Phase::Sent => Failure::Reset,
+            Phase::Held(held)
+                if held
+                    .first_token_timeout(self.began_at, &self.plan)
+                    .is_some_and(|due_at| due_at <= moment.now.saturating_add(CLOCK_SLACK_MS)) =>
+            {
+                Failure::LateFirstToken
+            }
+            Phase::Held(_) if is_late => Failure::NoAnswer,
+            Phase::Held(held) if held.has_begun() => Failure::Incomplete,
+            Phase::Held(_) => Failure::Reset,
+            Phase::Waiting { .. } | Phase::Following(_) | Phase::Over => return None,
+        };
+        // Nothing follows that would show that it was not the client who ended it. An attempt that had little of the time
+        // is not to blame.
+        let had_its_time = elapsed.saturating_mul(2) >= u64::from(self.plan.policy.deadline_ms);
+        let failed = Failed {
+            failure,
+            asked_ms: None,
+            is_sure: is_past_deadline && had_its_time && !self.plan.hurried,
+            sent_ms: self.began_at,
+        };
+        let verdict = self.plan.judge(failed, moment);
+        Some(self.leave(failed, verdict))
+    }
+
+    /// The attempt failed.
+    fn fail(&mut self, failure: Failure, asked_ms: Option<u64>, moment: Moment<'_>) -> Step {
+        let is_callers = self.plan.target().is_some_and(|target| target.callers_key);
+        let failure = match failure {
+            // What any caller can send must not close the target to all.
+            Failure::Unauthorized if is_callers => Failure::Rejected,
+            failure => failure,
+        };
+        self.last_failure = Some(failure);
+        let failed = Failed {
+            failure,
+            asked_ms,
+            is_sure: true,
+            sent_ms: self.began_at,
+        };
+        self.tell_alive(failure, moment);
+        let verdict = self.plan.judge(failed, moment);
+        match verdict {
+            Verdict::Pass => self.pass_failed(failed),
+            Verdict::Again { wait_ms, .. } => {
+                let left = self.leave(failed, verdict);
+                if wait_ms > 0 {
+                    let until = moment.now.saturating_add(wait_ms);
+                    self.phase = Phase::Waiting { until };
+                    Step::Wait(left)
+                } else {
+                    // What Envoy does not retry after all passes on.
+                    self.let_pass();
+                    Step::Retry(Some(left))
+                }
+            }
+        }
+    }
+
+    /// A target that finds fault with the request is well, unless the route holds that against it.
+    fn tell_alive(&self, failure: Failure, moment: Moment<'_>) {
+        let is_requests = matches!(
+            failure,
+            Failure::Rejected | Failure::ContextLength | Failure::ContentPolicy
+        );
+        if is_requests && self.plan.policy.row(failure).cooldown == Cooldown::None {
+            self.plan.tell_success(self.began_at, moment);
+        }
+    }
+
+    /// No other attempt will be made: what this one brought is what there is.
+    fn pass_failed(&mut self, failed: Failed) -> Step {
+        // Held for its end only, which did not come.
+        let is_finished = matches!(
+            &self.phase,
+            Phase::Held(Held { what: What::Stream { reader, .. }, .. }) if reader.is_finished()
+        );
+        match failed.failure {
+            // It may come yet.
+            Failure::LateFirstToken => self.let_pass(),
+            Failure::Incomplete if is_finished => self.let_pass(),
+            Failure::Incomplete => {
+                self.phase = Phase::Over;
+                let code = ErrorCode::UpstreamIncomplete;
+                let left = self.leave(failed, Verdict::Pass);
+                Step::Answer(left, code.answer(self.plan.schema(), code.own_message()))
+            }
+            _ => self.pass(),
+        }
+    }
+
+    fn leave(&self, failed: Failed, verdict: Verdict) -> Left {
+        let plan = self.plan.clone().after(failed, verdict);
+        Left {
+            cluster: plan.cluster().to_owned(),
+            plan: plan.encode(),
+        }
+    }
+
+    fn pass(&mut self) -> Step {
+        self.phase = Phase::Over;
+        Step::Pass
+    }
+}
+
+/// Whether a body is as it was written.
+fn is_plain(head: &Head<'_>) -> bool {
+    (head.header)("content-encoding")
+        .is_none_or(|encoding| encoding.eq_ignore_ascii_case(b"identity"))
+}
+
+#[cfg(test)]
+#[expect(
+    clippy::arithmetic_side_effects,
+    clippy::as_conversions,
+    clippy::string_slice,
+    clippy::unreachable,
+    reason = "a test fails by panicking"
+)]
+mod tests;
