@@ -34,11 +34,7 @@ impl Suite {
     ) where
         Run: Future<Output = ()>,
     {
-        for workers in [1, 2] {
-            for protocol in Protocol::ALL {
-                self.on(name, Which::Main { workers }, protocol, scenario);
-            }
-        }
+        self.each(name, |workers| Which::Main { workers }, scenario);
     }
 
     /// A scenario on the Envoy with the whole policy: with 1 and with 2 workers, for HTTP/1.1 and for HTTP/2 clients.
@@ -49,9 +45,20 @@ impl Suite {
     ) where
         Run: Future<Output = ()>,
     {
+        self.each(name, |workers| Which::Policy { workers }, scenario);
+    }
+
+    fn each<Run>(
+        &mut self,
+        name: &str,
+        which: fn(usize) -> Which,
+        scenario: impl Fn(Case) -> Run + Copy + Send + 'static,
+    ) where
+        Run: Future<Output = ()>,
+    {
         for workers in [1, 2] {
             for protocol in Protocol::ALL {
-                self.on(name, Which::Policy { workers }, protocol, scenario);
+                self.on(name, which(workers), protocol, scenario);
             }
         }
     }
