@@ -4,6 +4,7 @@ mod condition;
 mod decision;
 mod dry_run;
 mod flow;
+mod passing;
 mod pattern;
 mod steering;
 mod strategy;
@@ -11,6 +12,7 @@ mod strategy;
 pub use condition::{Condition, Subject};
 pub use decision::{Candidate, Decision, LeftOut, Undecided, decide};
 pub use flow::{Arrival, BodyChange, Pending, Routed, arrive};
+pub use passing::Passed;
 pub use pattern::Pattern;
 
 #[cfg(test)]

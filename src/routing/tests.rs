@@ -60,7 +60,7 @@ fn document(defaults: &str) -> Document {
         ],
         "routes": [
             {{"name": "one", "match": {{"model": "one"}}, "targets": [{{"backend": "a", "model": "m"}}]}},
-            {{"name": "several", "match": {{"model": "*"}}, "targets": [
+            {{"name": "several", "match": {{"model": "*"}}, "stored_at": "a", "targets": [
                 {{"backend": "a", "model": "m"}}, {{"backend": "b", "model": "m"}}, {{"backend": "b", "model": "n"}},
                 {{"backend": "a", "model": "n"}}, {{"backend": "c"}}, {{"backend": "d", "model": "claude"}}
             ]}}

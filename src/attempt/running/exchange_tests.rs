@@ -4,7 +4,7 @@
 use super::super::*;
 use crate::attempt::test_plans::{NOW, NoHeaders, Store, plan};
 use crate::attempt::{Policy, Refusal, begin};
-use crate::schema::{Schema, error_event};
+use crate::schema::{Api, error_event};
 
 pub(super) type Headers = &'static [(&'static str, &'static str)];
 
@@ -232,6 +232,6 @@ pub(super) fn held(hold: Hold) -> impl Fn(&mut Policy) {
 
 pub(super) fn incomplete() -> String {
     let code = ErrorCode::UpstreamIncomplete;
-    let event = error_event(code, Schema::OpenAi, code.own_message());
+    let event = error_event(code, Api::ChatCompletions, code.own_message());
     String::from_utf8(event).unwrap()
 }

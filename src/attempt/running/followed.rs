@@ -91,7 +91,7 @@ impl Running {
     pub(super) fn release(&mut self, reader: StreamReader, is_cut: bool, body: &Body<'_>) -> Step {
         if self.filters() {
             // From its beginning, because an event may be malformed that has come already.
-            let mut reader = StreamReader::new(self.plan.schema());
+            let mut reader = StreamReader::new(self.plan.api);
             let all = (body.read)(0, body.size);
             let passed = reader.push_filtered(&all, body.end_of_stream);
             self.follow(reader);
@@ -132,7 +132,7 @@ impl Running {
             };
         }
         let code = ErrorCode::UpstreamIncomplete;
-        last.extend(error_event(code, self.plan.schema(), code.own_message()));
+        last.extend(error_event(code, self.plan.api, code.own_message()));
         Step::Replace(last)
     }
 }

@@ -7,7 +7,7 @@ use super::failure::Failure;
 use super::plan::Plan;
 use super::policy::{Cooldown, Hold};
 use super::verdict::{Failed, Moment, Verdict};
-use crate::schema::{Answer, ErrorCode, StreamReader, failure_of_answer, retry_after};
+use crate::schema::{Answer, Asks, ErrorCode, StreamReader, failure_of_answer, retry_after};
 use followed::Followed;
 use held::{Held, What};
 
@@ -172,6 +172,8 @@ impl Running {
         };
         let plain = is_plain(head);
         let is_stream = plain && is(b"text/event-stream");
+        // Such a stream is one JSON array, which must not be held to its end.
+        let is_array = self.plan.api.asks() == Asks::ByPath;
         let may_be_empty = head.status != 200 || hold == Hold::None && !self.plan.stream;
         if head.end_of_stream && !may_be_empty {
             return self.fail(Failure::Incomplete, None, moment);
@@ -180,10 +182,10 @@ impl Running {
             _ if head.end_of_stream => None,
             Hold::None => None,
             Hold::FirstToken | Hold::Complete if is_stream => Some(What::Stream {
-                reader: StreamReader::new(self.plan.schema()),
+                reader: StreamReader::new(self.plan.api),
                 complete: hold == Hold::Complete,
             }),
-            Hold::FirstToken | Hold::Complete if plain && is(b"application/json") => {
+            Hold::FirstToken | Hold::Complete if plain && !is_array && is(b"application/json") => {
                 Some(What::Json)
             }
             Hold::FirstToken => None,
@@ -196,7 +198,7 @@ impl Running {
         if head.end_of_stream {
             self.pass()
         } else if is_stream && self.plan.stream {
-            self.follow(StreamReader::new(self.plan.schema()))
+            self.follow(StreamReader::new(self.plan.api))
         } else {
             self.let_go(None, 0)
         }
