@@ -83,6 +83,7 @@ pub(super) fn plan(targets: &str) -> Plan {
         deadline_at: NOW + u64::from(policy.deadline_ms),
         policy,
         cooldown: Some(CooldownPolicy::default()),
+        is_pool: false,
         targets,
         failed: Vec::new(),
         headers: Vec::new(),

@@ -341,6 +341,9 @@ fn send_on_its_way(routed: &Routed<'_>) {
             calls::set_header(map, "content-length", length.to_string().as_bytes());
         }
     }
+    if let Some(name) = routed.cluster_header {
+        calls::set_header(map, name, routed.cluster.as_bytes());
+    }
     calls::set_state(PLAN, &routed.plan);
     calls::set_state(NEXT, routed.cluster.as_bytes());
     // The last of all: what Envoy selects from now on, it selects by what was just written.

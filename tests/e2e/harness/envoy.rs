@@ -95,7 +95,17 @@ impl Envoy {
         workers: usize,
         config: &Config,
     ) -> Result<Self, String> {
-        let file = programs.write(name, &config.render(&programs.wasm));
+        Self::start_with(programs, name, workers, &config.render(&programs.wasm)).await
+    }
+
+    /// The same with a configuration as Envoy reads it.
+    pub(crate) async fn start_with(
+        programs: &Programs,
+        name: &str,
+        workers: usize,
+        config: &Value,
+    ) -> Result<Self, String> {
+        let file = programs.write(name, config);
         let log = programs.directory.join(format!("{name}.log"));
         let admin_file = programs.directory.join(format!("{name}.admin"));
         let stderr = File::create(&log).map_err(|error| format!("{}: {error}", log.display()))?;
