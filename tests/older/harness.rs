@@ -8,3 +8,5 @@ pub(crate) mod config;
 pub(crate) mod envoy;
 #[path = "../e2e/harness/files.rs"]
 pub(crate) mod files;
+#[path = "../e2e/harness/tls.rs"]
+pub(crate) mod tls;

@@ -9,6 +9,8 @@ use serde_json::json;
 use crate::Older;
 use crate::config::Selection;
 use crate::document::BACKENDS;
+use crate::harness::files;
+use crate::harness::tls::Authority;
 use crate::world::{Setup, World, content, render};
 
 const NAME: &str = "older::the_normal_mode";
@@ -19,6 +21,13 @@ pub(crate) fn add(trials: &mut Vec<Trial>, envoy: &Older) {
         retry_policy: json!({}),
         ..Setup::usual()
     };
+    trials.push(envoy.trial("older::metrics", setup.clone(), metrics));
+    let older = envoy.clone();
+    let full = format!("older::the_example_loads [{}]", envoy.version);
+    trials.push(Trial::test(full, move || {
+        the_example_loads(&older);
+        Ok(())
+    }));
     trials.push(envoy.trial("older::released_by_time", setup.clone(), late));
     if envoy.reselects() {
         trials.push(envoy.trial(NAME, setup, works));
@@ -72,4 +81,28 @@ async fn late(world: World) {
         without_first
     };
     assert_eq!(content(&answer.text), expected);
+}
+
+/// Where the module's counters stand among Envoy's.
+async fn metrics(world: World) {
+    let stats = world.envoy.admin("/stats").await.expect("it answers");
+    let ours = "wasmcustom.llm_router.unauthorized: 0";
+    let line = stats.lines().find(|line| line.ends_with(ours));
+    let line = line.unwrap_or_else(|| panic!("no counter\n{stats}"));
+    let expected = if world.reselects {
+        "wasmcustom."
+    } else {
+        "cluster."
+    };
+    assert!(line.starts_with(expected), "{line}");
+}
+
+fn the_example_loads(envoy: &Older) {
+    let programs = &envoy.programs;
+    let ca = programs.directory.join(format!("ca-{}.pem", envoy.version));
+    std::fs::write(&ca, Authority::new().pem()).expect("a CA is written");
+    let text = files::read(&files::root().join("envoy/older.yaml"));
+    let name = format!("older-{}.yaml", envoy.version);
+    let (accepted, printed) = programs.validate_example(&name, &text, &ca, &programs.directory);
+    assert!(accepted, "it is refused\n{printed}");
 }

@@ -12,6 +12,12 @@ use super::config::Config;
 
 const START_LIMIT: Duration = Duration::from_secs(30);
 
+/// How the examples name the module, relative to where Envoy is started.
+const MODULE: &str = "filename: llm_router.wasm";
+
+/// Where the examples find the CAs to trust: Debian's place, which not every machine has.
+const TRUSTED_CA: &str = "/etc/ssl/certs/ca-certificates.crt";
+
 /// The two files that every test needs, from the environment.
 #[derive(Clone)]
 pub(crate) struct Programs {
@@ -67,6 +73,23 @@ impl Programs {
             output.status.success(),
             String::from_utf8_lossy(&printed).into_owned(),
         )
+    }
+
+    /// The same with one of the files that people copy, with this module and these CAs to trust.
+    pub(crate) fn validate_example(
+        &self,
+        name: &str,
+        text: &str,
+        trusted_ca: &Path,
+        directory: &Path,
+    ) -> (bool, String) {
+        assert!(text.contains(MODULE), "{name} does not say `{MODULE}`");
+        let built = format!("filename: {}", self.wasm.display());
+        let text = text.replace(MODULE, &built);
+        let text = text.replace(TRUSTED_CA, &trusted_ca.display().to_string());
+        let copy = self.directory.join(name);
+        std::fs::write(&copy, text).expect("a copy is written");
+        self.validate(&copy, directory)
     }
 
     pub(crate) fn write(&self, name: &str, config: &Value) -> PathBuf {
