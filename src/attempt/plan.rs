@@ -46,6 +46,8 @@ pub struct Plan {
     pub(super) policy: Policy,
     /// `None`: cooldowns are off.
     pub(super) cooldown: Option<CooldownPolicy>,
+    /// Whether the targets are one cluster's, which chooses among its members itself.
+    pub(super) is_pool: bool,
     pub(super) targets: Vec<PlannedTarget>,
     /// The attempts that failed, in order.
     pub(super) failed: Vec<FailedAttempt>,
@@ -106,6 +108,10 @@ pub(crate) struct Terms<'a> {
     pub(crate) deadline_ms: Option<u32>,
     /// Whether there is one attempt and no more.
     pub(crate) no_fallback: bool,
+    /// The cluster that has all candidates as members, if it is to choose among them.
+    pub(crate) pool: Option<&'a str>,
+    /// A header for Envoy alone, which goes to no backend.
+    pub(crate) cluster_header: Option<&'a str>,
 }
 
 impl Plan {
@@ -142,16 +148,18 @@ impl Plan {
             };
             let path = backend.path.fill(call, candidate.model, query);
             let mut changes = changes(backend, &path, headers);
+            changes.extend(terms.cluster_header.map(HeaderChange::remove));
             if plain {
                 changes.push(HeaderChange::set(ACCEPT_ENCODING, b"identity"));
             }
             PlannedTarget {
-                backend: backend.name.clone(),
-                cluster: backend.cluster.clone(),
+                backend: terms.pool.unwrap_or(&backend.name).to_owned(),
+                cluster: terms.pool.unwrap_or(&backend.cluster).to_owned(),
                 model: candidate.model.to_owned(),
                 key: candidate.key,
                 ailing: *ailing,
-                context_window: candidate.context_window,
+                // Which of a pool's members an attempt comes to, and whose window it is, is not known.
+                context_window: terms.pool.map_or(candidate.context_window, |_| 0),
                 callers_key: backend.forward_client_credentials,
                 changes,
             }
@@ -171,6 +179,7 @@ impl Plan {
             hurried: policy.deadline_ms < terms.policy.deadline_ms,
             policy,
             cooldown: terms.cooldown.cloned(),
+            is_pool: terms.pool.is_some(),
             targets: candidates.iter().map(target).collect(),
             failed: Vec::new(),
             headers: Vec::new(),
@@ -295,6 +304,7 @@ impl Plan {
         if let Some(cooldown) = &self.cooldown {
             write_cooldown(cooldown, &mut out);
         }
+        out.byte(self.is_pool.into());
         out.list(&self.targets, |out, target| {
             out.bytes(target.backend.as_bytes());
             out.bytes(target.cluster.as_bytes());
@@ -340,6 +350,7 @@ impl Plan {
                 0 => None,
                 _ => Some(read_cooldown(&mut from)?),
             },
+            is_pool: from.byte()? != 0,
             targets: from.list(|from| {
                 Some(PlannedTarget {
                     backend: from.text()?,

@@ -87,6 +87,7 @@ pub(super) fn plan(targets: &str) -> Plan {
         hurried: false,
         policy,
         cooldown: Some(CooldownPolicy::default()),
+        is_pool: false,
         targets,
         failed: Vec::new(),
         headers: Vec::new(),

@@ -218,7 +218,7 @@ impl Plan {
             *index != self.next
                 && !self.has_been_tried(*index)
                 && window.is_none_or(|window| window > 0 && target.context_window > window)
-                && !self.is_silent(*index, failure)
+                && (self.is_pool || !self.is_silent(*index, failure))
         });
         allowed.collect()
     }

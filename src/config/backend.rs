@@ -278,7 +278,7 @@ pub(super) fn read_header_name(node: &Node<'_>, written: &str) -> Option<String>
 }
 
 /// The name of a header that a document may change on its way to a backend.
-fn read_changed_header(node: &Node<'_>, written: &str) -> Option<String> {
+pub(super) fn read_changed_header(node: &Node<'_>, written: &str) -> Option<String> {
     let name = read_header_name(node, written)?;
     let why_not = match name.as_str() {
         "host" => "use the backend's `host`",

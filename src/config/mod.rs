@@ -3,6 +3,7 @@
 mod backend;
 mod error;
 mod fallback;
+mod older;
 mod pass_through;
 mod protobuf_struct;
 mod reader;
@@ -41,6 +42,9 @@ pub struct Document {
     pub response_headers: bool,
     /// What callers may ask for by headers.
     pub steering: Steering,
+    /// The request header that the chosen cluster is written into, for Envoys that cannot choose it again for a retry; in
+    /// lower case.
+    pub cluster_header: Option<String>,
     /// After how long a body that Envoy holds back is taken for a missing setting.
     pub missing_flag_timeout: Duration,
 }
@@ -68,6 +72,7 @@ pub(crate) mod fields {
         "strategy",
         "targets",
         "stored_at",
+        "aggregate_cluster",
         "fallback",
     ];
     pub(crate) const MATCH: &[&str] = &[
@@ -100,6 +105,7 @@ pub(crate) mod fields {
         "cooldown",
         "response_headers",
         "allow_request_headers",
+        "cluster_header",
         "missing_flag_timeout_ms",
     ];
     pub(crate) const BACKEND_ROLE: &[&str] = &["backend"];
@@ -167,9 +173,11 @@ fn read_document(node: &Node<'_>) -> Document {
     let policy = default("fallback")
         .map(|node| fallback::read_policy(node, &Policy::default()))
         .unwrap_or_default();
+    let cluster_header =
+        default("cluster_header").map(|node| older::read_cluster_header(node, &backends));
     let routes = document
         .required("routes")
-        .map(|node| route::read_all(node, &backends, &policy))
+        .map(|node| route::read_all(node, &backends, &policy, cluster_header.is_some()))
         .unwrap_or_default();
     let missing_flag_timeout = default("missing_flag_timeout_ms")
         .and_then(|node| node.integer(100, 60_000))
@@ -188,6 +196,7 @@ fn read_document(node: &Node<'_>) -> Document {
         steering: default("allow_request_headers")
             .map(steering::read)
             .unwrap_or_default(),
+        cluster_header: cluster_header.flatten(),
         missing_flag_timeout: Duration::from_millis(missing_flag_timeout.into()),
     }
 }

@@ -339,9 +339,8 @@ fn let_through(passed: &Passed) {
         calls::remove_header(map, name);
     }
     calls::set_header(map, "x-envoy-max-retries", b"0");
-    calls::set_state(PLAN, &passed.passage);
-    calls::set_state(NEXT, passed.cluster.as_bytes());
-    calls::clear_route_cache();
+    let header = passed.cluster_header.as_deref();
+    choose(&passed.cluster, header, &passed.passage);
 }
 
 fn send_on_its_way(routed: &Routed<'_>) {
@@ -363,8 +362,16 @@ fn send_on_its_way(routed: &Routed<'_>) {
             calls::set_header(map, "content-length", length.to_string().as_bytes());
         }
     }
-    calls::set_state(PLAN, &routed.plan);
-    calls::set_state(NEXT, routed.cluster.as_bytes());
-    // The last of all: what Envoy selects from now on, it selects by what was just written.
+    choose(&routed.cluster, routed.cluster_header, &routed.plan);
+}
+
+/// Leaves word of the cluster, and of what the backend role shall do there. The last of all: what Envoy selects from now
+/// on, it selects by what was just written.
+fn choose(cluster: &str, cluster_header: Option<&str>, plan: &[u8]) {
+    if let Some(name) = cluster_header {
+        calls::set_header(MapType::HttpRequestHeaders, name, cluster.as_bytes());
+    }
+    calls::set_state(PLAN, plan);
+    calls::set_state(NEXT, cluster.as_bytes());
     calls::clear_route_cache();
 }

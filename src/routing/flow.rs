@@ -56,6 +56,8 @@ pub struct Routed<'d> {
     pub deadline_at: u64,
     /// What makes the body what the first target needs.
     pub body: Option<BodyChange>,
+    /// The header that carries the cluster to Envoy, if one does.
+    pub cluster_header: Option<&'d str>,
     /// The cluster of the first attempt.
     pub cluster: String,
     /// The plan, encoded for the backend role.
@@ -185,17 +187,28 @@ impl Pending {
                 .map_err(|unpinned| unpinned.answer(schema, field))?;
         }
         log::debug!("{decision}");
-        let candidates = by_health(&decision, document.cooldown.as_ref(), asked.dry_run, moment);
+        let cluster_header = document.cluster_header.as_deref();
+        // What only one provider has stored is not at whichever member the pool chooses.
+        let pool = decision.route.aggregate_cluster.as_deref();
+        let pool = pool.filter(|_| view.tie.is_none());
+        // Its members' health is Envoy's business.
+        let cooldown = document.cooldown.as_ref().filter(|_| pool.is_none());
+        let mut candidates = by_health(&decision, cooldown, asked.dry_run, moment);
+        if cluster_header.is_some() && pool.is_none() {
+            candidates.truncate(1);
+        }
         if asked.dry_run {
             let answer = dry_run::answer(&decision, &candidates, model, stream);
             return Err(answer);
         }
         let terms = Terms {
             policy: &decision.route.policy,
-            cooldown: document.cooldown.as_ref(),
+            cooldown,
             now: moment.now,
             deadline_ms: asked.deadline_ms,
             no_fallback: asked.no_fallback,
+            pool,
+            cluster_header,
         };
         let (plan, edit) = Plan::make(
             &self.call,
@@ -209,7 +222,7 @@ impl Pending {
         Ok(Routed {
             route: decision.route,
             left_out: decision.left_out,
-            remove_headers: headers_to_remove(&self.headers),
+            remove_headers: headers_to_remove(&self.headers, cluster_header),
             max_retries: plan.max_retries(),
             holds: plan.holds(),
             attempt_timeout_ms: plan.attempt_timeout_ms(),
@@ -222,6 +235,7 @@ impl Pending {
                     .contains("content-length")
                     .then(|| plan.body_length()),
             }),
+            cluster_header,
             cluster: plan.cluster().to_owned(),
             plan: plan.encode(),
         })
@@ -229,10 +243,12 @@ impl Pending {
 }
 
 /// What a client sent to identify itself, or under a name that is Envoy's or ours.
-pub(super) fn headers_to_remove(headers: &Headers) -> Vec<String> {
+pub(super) fn headers_to_remove(headers: &Headers, cluster_header: Option<&str>) -> Vec<String> {
     let mut names: Vec<String> = Vec::new();
     for (name, _) in headers.iter() {
-        let goes = CREDENTIAL_HEADERS.contains(&name) || is_internal_header(name);
+        let goes = CREDENTIAL_HEADERS.contains(&name)
+            || is_internal_header(name)
+            || cluster_header == Some(name);
         if goes && !names.iter().any(|known| known == name) {
             names.push(name.to_owned());
         }

@@ -9,12 +9,6 @@ use crate::harness::config::Wrapping;
 use crate::harness::envoy::Programs;
 use crate::harness::{Suite, files, tls};
 
-/// How the examples name the module, relative to where Envoy is started.
-const MODULE: &str = "filename: llm_router.wasm";
-
-/// Where the examples find the CAs to trust: Debian's place, which not every machine has.
-const TRUSTED_CA: &str = "/etc/ssl/certs/ca-certificates.crt";
-
 pub(crate) fn add(suite: &mut Suite, programs: &Programs, trusted_ca: &Path) {
     let examples = files::in_folder("envoy", "yaml");
     for file in examples.clone() {
@@ -52,17 +46,8 @@ pub(crate) fn add(suite: &mut Suite, programs: &Programs, trusted_ca: &Path) {
 /// In the real Envoy, from the repository's root, as the README has it.
 fn loads(programs: &Programs, trusted_ca: &Path, file: &Path) {
     let text = files::read(file);
-    assert!(
-        text.contains(MODULE),
-        "{} does not say `{MODULE}`",
-        files::name(file)
-    );
-    let copy = programs.directory.join(files::name(file).replace('/', "-"));
-    let built = format!("filename: {}", programs.wasm.display());
-    let text = text.replace(MODULE, &built);
-    let text = text.replace(TRUSTED_CA, &trusted_ca.display().to_string());
-    std::fs::write(&copy, text).expect("a copy is written");
-    let (accepted, printed) = programs.validate(&copy, files::root());
+    let name = files::name(file).replace('/', "-");
+    let (accepted, printed) = programs.validate_example(&name, &text, trusted_ca, files::root());
     assert!(accepted, "{} is refused\n{printed}", files::name(file));
 }
 
