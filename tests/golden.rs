@@ -245,7 +245,8 @@ fn send(
 ) -> Attempt {
     match &adaptation.headers {
         HeaderWrite::Replace(all) => headers.clone_from(all),
-        HeaderWrite::Change(changes) => {
+        HeaderWrite::Change(changes, gone) => {
+            headers.retain(|(name, _)| !gone.contains(&name.as_str()));
             for change in changes {
                 match change.kind {
                     ChangeKind::Remove => headers.retain(|(name, _)| *name != change.name),

@@ -3,6 +3,7 @@
 
 mod adaptation;
 mod failure;
+mod outgoing;
 mod plan;
 mod policy;
 mod running;

@@ -12,9 +12,10 @@ use std::ops::Range;
 
 use super::adaptation::HeaderChange;
 use super::failure::Failure;
+use super::outgoing::{private_headers, unwanted};
 use super::policy::{Hold, Policy, read_cooldown, write_cooldown};
 use super::wire::{Reader, Writer};
-use crate::config::{Backend, CREDENTIAL_HEADERS};
+use crate::config::{Backend, is_credential_header};
 use crate::health::{CooldownPolicy, TargetKey};
 use crate::request::{Edit, Headers, View, text};
 use crate::routing::Candidate;
@@ -131,6 +132,7 @@ impl Plan {
             || policy.max_attempts > 1 && candidates.len() > 1;
         let plain = is_read && headers.contains(ACCEPT_ENCODING);
         let clean_query = without_credentials(query);
+        let private = private_headers(headers);
         let target = |(candidate, ailing): &(Candidate<'_>, bool)| {
             let backend = candidate.backend;
             let query = if backend.forward_client_credentials {
@@ -139,7 +141,7 @@ impl Plan {
                 &clean_query
             };
             let path = backend.path.fill(api, candidate.model, query);
-            let mut changes = changes(backend, &path, headers);
+            let mut changes = changes(backend, &path, headers, &private);
             if plain {
                 changes.push(HeaderChange::set(ACCEPT_ENCODING, b"identity"));
             }
@@ -373,7 +375,12 @@ fn settle(terms: Terms<'_>, targets: usize) -> Policy {
 
 /// What distinguishes the headers for this backend from the client's, of which the router role has removed the
 /// credentials. What is right already is not written again, and doing it twice is as good as once.
-fn changes(backend: &Backend, path: &str, headers: &Headers) -> Vec<HeaderChange> {
+fn changes(
+    backend: &Backend,
+    path: &str,
+    headers: &Headers,
+    private: &[&str],
+) -> Vec<HeaderChange> {
     let mut changes = Vec::new();
     if headers.text(PATH) != Some(path) {
         changes.push(HeaderChange::set(PATH, path.as_bytes()));
@@ -383,11 +390,11 @@ fn changes(backend: &Backend, path: &str, headers: &Headers) -> Vec<HeaderChange
     {
         changes.push(HeaderChange::set(AUTHORITY, host.as_bytes()));
     }
-    let present = backend
-        .remove_headers
-        .iter()
-        .filter(|name| headers.contains(name));
-    changes.extend(present.map(|name| HeaderChange::remove(name)));
+    let unwanted = unwanted(&backend.allow_headers, headers, private);
+    let present = backend.remove_headers.iter().map(String::as_str);
+    let present = present.filter(|name| headers.contains(name) && !unwanted.contains(name));
+    let gone = unwanted.iter().copied().chain(present);
+    changes.extend(gone.map(HeaderChange::remove));
     for (name, value) in &backend.set_headers {
         // Envoy's setting of a header with several values replaces one of them.
         if headers.values(name).nth(1).is_some() {
@@ -396,13 +403,16 @@ fn changes(backend: &Backend, path: &str, headers: &Headers) -> Vec<HeaderChange
         changes.push(HeaderChange::set(name, value.as_bytes()));
     }
     if backend.forward_client_credentials {
-        for name in CREDENTIAL_HEADERS
+        let mut names: Vec<&str> = Vec::new();
+        for (name, value) in headers
             .iter()
-            .filter(|name| headers.contains(name))
+            .filter(|(name, _)| is_credential_header(name))
         {
-            changes.push(HeaderChange::remove(name));
-            let values = headers.values(name);
-            changes.extend(values.map(|value| HeaderChange::add(name, value)));
+            if !names.contains(&name) {
+                names.push(name);
+                changes.push(HeaderChange::remove(name));
+            }
+            changes.push(HeaderChange::add(name, value));
         }
     }
     changes

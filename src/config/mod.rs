@@ -3,6 +3,7 @@
 mod backend;
 mod error;
 mod fallback;
+mod hygiene;
 mod protobuf_struct;
 mod reader;
 mod role;
@@ -13,8 +14,12 @@ mod tree;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use backend::{Backend, CREDENTIAL_HEADERS, Model, is_internal_header};
+pub use backend::{Backend, Model};
 pub use error::ConfigError;
+pub use hygiene::{
+    Allowed, CREDENTIAL_HEADERS, INTERNAL_HEADERS, NEEDED_HEADERS, PRIVATE_HEADERS,
+    is_credential_header, is_internal_header, is_private_header,
+};
 pub use role::backend_name;
 pub use route::{Route, Strategy, Target};
 pub use steering::{STEERING_HEADERS, Steering};
@@ -56,6 +61,7 @@ pub(crate) mod fields {
         "path_template",
         "set_headers",
         "remove_headers",
+        "allow_headers",
         "forward_client_credentials",
         "models",
     ];

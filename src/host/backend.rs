@@ -347,7 +347,10 @@ impl CurrentHeaders for EnvoyHeaders {
 fn write_headers(write: &HeaderWrite) {
     let map = MapType::HttpRequestHeaders;
     match write {
-        HeaderWrite::Change(changes) => {
+        HeaderWrite::Change(changes, gone) => {
+            for name in gone {
+                calls::remove_header(map, name);
+            }
             for change in changes {
                 match change.kind {
                     ChangeKind::Remove => calls::remove_header(map, &change.name),

@@ -8,7 +8,7 @@ use super::decision::{Candidate, Decision, LeftOut, Undecided, decide};
 use super::dry_run;
 use super::steering::Asked;
 use crate::attempt::{Moment, Plan, Terms};
-use crate::config::{CREDENTIAL_HEADERS, Document, Route, Target, is_internal_header};
+use crate::config::{Document, Route, Target, is_credential_header, is_internal_header};
 use crate::health::{CooldownPolicy, Health, State, TargetKey, choose};
 use crate::request::{Headers, scan};
 use crate::schema::{Answer, Api, Endpoint, ErrorCode, Schema, split_query};
@@ -174,7 +174,7 @@ impl Pending {
     fn headers_to_remove(&self) -> Vec<String> {
         let mut names: Vec<String> = Vec::new();
         for (name, _) in self.headers.iter() {
-            let goes = CREDENTIAL_HEADERS.contains(&name) || is_internal_header(name);
+            let goes = is_credential_header(name) || is_internal_header(name);
             if goes && !names.iter().any(|known| known == name) {
                 names.push(name.to_owned());
             }

@@ -16,7 +16,7 @@ pub use answer::Answer;
 pub use catalog::Catalog;
 pub use endpoint::{Api, Endpoint, split_query};
 pub use error::ErrorCode;
-pub use path::{PathTemplate, without_credentials};
+pub use path::{CREDENTIAL_PARAMETERS, PathTemplate, without_credentials};
 pub use provider_error::{failure_of_answer, failure_of_error_object};
 pub use retry_after::retry_after;
 pub use stream::{StreamReader, error_event};

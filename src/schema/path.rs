@@ -86,15 +86,34 @@ impl PathTemplate {
     }
 }
 
-/// Query parameters in which some APIs take their key.
-const CREDENTIAL_PARAMETERS: [&str; 5] = ["key", "api-key", "api_key", "access_token", "token"];
+/// Query parameters in which some APIs take their key, or a signature made with it; in lower case. A `*` at the end stands
+/// for any.
+pub const CREDENTIAL_PARAMETERS: [&str; 10] = [
+    "key",
+    "$key",
+    "api-key",
+    "api_key",
+    "apikey",
+    "access_token",
+    "oauth_token",
+    "token",
+    "subscription-key",
+    "x-amz-*",
+];
 
 /// A query without credentials.
 pub fn without_credentials(query: &str) -> String {
-    let kept = parameters(query)
-        .filter(|(name, _)| !CREDENTIAL_PARAMETERS.contains(&name.to_ascii_lowercase().as_str()));
+    let kept = parameters(query).filter(|(name, _)| !is_credential(&name.to_ascii_lowercase()));
     let kept: Vec<&str> = kept.map(|(_, parameter)| parameter).collect();
     kept.join("&")
+}
+
+fn is_credential(name: &str) -> bool {
+    let mut known = CREDENTIAL_PARAMETERS.iter();
+    known.any(|known| match known.strip_suffix('*') {
+        Some(prefix) => name.starts_with(prefix),
+        None => *known == name,
+    })
 }
 
 /// The parameters of a query: each name as it is meant, and the whole as it is written.
@@ -184,6 +203,8 @@ mod tests {
             "k%65y=secret",
             "KEY=secret&api-key=secret&access_token=secret",
             "%6B%65%79=secret&key=x",
+            "X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Signature=secret&x-amz-security-token=secret",
+            "%24key=secret&oauth_token=secret&subscription-key=secret",
             "",
         ] {
             assert_eq!(without_credentials(query), "", "{query}");

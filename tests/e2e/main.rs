@@ -24,6 +24,7 @@ mod flag;
 mod fleet;
 mod harness;
 mod health;
+mod hygiene;
 mod input;
 mod rewriting;
 mod routing;
@@ -82,6 +83,7 @@ fn trials(world: &Arc<World>) -> Vec<libtest_mimic::Trial> {
     routing::add(&mut suite);
     configuration::add(&mut suite, &world.programs);
     rewriting::add(&mut suite);
+    hygiene::add(&mut suite);
     fallback::add(&mut suite);
     verdicts::add(&mut suite);
     streams::add(&mut suite);

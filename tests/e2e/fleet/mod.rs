@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use crate::harness::backends::Backends;
 use crate::harness::cluster::Cluster;
 use crate::harness::config::{Config, NO_MATCH, Wrapping};
-use crate::harness::tls;
+use crate::harness::{files, tls};
 
 /// The `request_body_buffer_limit` of the main Envoy, and of that with the whole policy.
 pub(crate) const BUFFER_LIMIT: usize = 2 * 1024 * 1024;
@@ -36,6 +36,8 @@ pub(crate) enum Which {
     Main { workers: usize },
     /// The whole fallback policy, cooldowns included.
     Policy { workers: usize },
+    /// Access logs as docs/envoy.md has them.
+    Logging,
     /// A small document that arrives as a JSON string.
     Text,
     /// The same without `allow_on_headers_stop_iteration`.
@@ -48,7 +50,7 @@ impl Which {
             Self::Main { workers } | Self::Policy { workers } | Self::WithoutFlag { workers } => {
                 workers
             }
-            Self::Text => 1,
+            Self::Text | Self::Logging => 1,
         }
     }
 
@@ -56,6 +58,7 @@ impl Which {
         match self {
             Self::Main { .. } => main(backends),
             Self::Policy { workers } => policy::config(backends, workers),
+            Self::Logging => logging(backends),
             Self::Text => small(backends).wrapping(Wrapping::Text),
             Self::WithoutFlag { .. } => small(backends).flag(false),
         }
@@ -68,6 +71,7 @@ impl fmt::Display for Which {
         match self {
             Self::Main { .. } => {}
             Self::Policy { .. } => formatter.write_str("policy ")?,
+            Self::Logging => formatter.write_str("logging ")?,
             Self::Text => formatter.write_str("text ")?,
             Self::WithoutFlag { .. } => formatter.write_str("without-flag ")?,
         }
@@ -90,6 +94,8 @@ fn main(backends: &Backends) -> Config {
         .cluster(to("anthropic", "anthropic"))
         .cluster(to("claude-two", "claude-two"))
         .cluster(to("byok", "byok"))
+        .cluster(to("vllm", "bare"))
+        .cluster(to("lax", "bare").http2())
         .cluster(to("paced", "paced"))
         .cluster(to("last-word", "openai").without_retries())
         .cluster(to("halfway-h1", "openai"))
@@ -123,6 +129,34 @@ fn small(backends: &Backends) -> Config {
         .cluster(to("anthropic"))
         .cluster(to("dead"))
         .unmatched_cluster(to(NO_MATCH).plain())
+}
+
+/// With the filter and the log format of docs/envoy.md.
+fn logging(backends: &Backends) -> Config {
+    let page = files::read(&files::root().join("docs/envoy.md"));
+    let (_, section) = page
+        .split_once("\n## Logging what is stripped\n")
+        .expect("the section is there");
+    let snippet = section.split("```").nth(1).expect("it has a block");
+    let snippet = snippet.strip_prefix("yaml\n").expect("the block is YAML");
+    let documented = files::yaml(snippet).expect("the block is YAML");
+    small(backends).change_manager(move |manager| {
+        let filters = manager["http_filters"].as_array_mut().expect("a list");
+        filters.insert(0, documented["http_filters"][0].clone());
+        let kept = documented["access_log"][0]["typed_config"]["log_format"]["json_format"]
+            ["request_id"]
+            .as_str()
+            .expect("a format");
+        manager["access_log"] = json!([{
+            "name": "envoy.access_loggers.stderr",
+            "typed_config": {
+                "@type": "type.googleapis.com/envoy.extensions.access_loggers.stream.v3.StderrAccessLog",
+                "log_format": {"text_format_source": {"inline_string": format!(
+                    "kept={kept} header=%REQ(X-REQUEST-ID)% stream=%STREAM_ID% proto=%REQ(X-FORWARDED-PROTO)% \n"
+                )}},
+            },
+        }]);
+    })
 }
 
 /// A minimal setup around a document that is only to be checked: a cluster for each of these backends.
