@@ -7,6 +7,7 @@ mod outgoing;
 mod plan;
 mod policy;
 mod running;
+mod unretried;
 mod verdict;
 mod wire;
 
@@ -18,6 +19,7 @@ pub use plan::Plan;
 pub(crate) use plan::Terms;
 pub use policy::{Action, Cooldown, Hold, Policy, Row};
 pub use running::{Body, Head, Left, Running, Step};
+pub use unretried::Unretried;
 pub use verdict::{Moment, Verdict};
 
 #[cfg(test)]

@@ -212,6 +212,17 @@ impl Plan {
         }
     }
 
+    /// Whether the answer of the last attempt is one that broke off while it was held.
+    pub fn is_cut(&self) -> bool {
+        let last = self.failed.last();
+        last.is_some_and(|last| last.failure == Failure::Incomplete)
+    }
+
+    /// Whether another attempt was to follow the last failure.
+    pub fn wants_another(&self) -> bool {
+        !self.gave_up && !self.failed.is_empty()
+    }
+
     /// How long Envoy may wait for what an attempt passes on, in milliseconds.
     pub(crate) fn attempt_timeout_ms(&self) -> u32 {
         let first_token = self.policy.first_token_timeout_ms;

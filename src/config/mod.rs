@@ -45,6 +45,8 @@ pub struct Document {
     pub response_headers: bool,
     /// What callers may ask for by headers.
     pub steering: Steering,
+    /// The largest body of a request; `None`: Envoy's own limit.
+    pub max_body_bytes: Option<u32>,
     /// After how long a body that Envoy holds back is taken for a missing setting.
     pub missing_flag_timeout: Duration,
 }
@@ -97,6 +99,7 @@ pub(crate) mod fields {
         "cooldown",
         "response_headers",
         "allow_request_headers",
+        "max_body_bytes",
         "missing_flag_timeout_ms",
     ];
     pub(crate) const BACKEND_ROLE: &[&str] = &["backend"];
@@ -185,6 +188,8 @@ fn read_document(node: &Node<'_>) -> Document {
         steering: default("allow_request_headers")
             .map(steering::read)
             .unwrap_or_default(),
+        max_body_bytes: default("max_body_bytes")
+            .and_then(|node| node.integer(1_024, 1_073_741_824)),
         missing_flag_timeout: Duration::from_millis(missing_flag_timeout.into()),
     }
 }

@@ -84,7 +84,15 @@ pub fn arrive(document: &Document, headers: Headers) -> Arrival {
     match endpoint {
         Endpoint::ListModels => Arrival::Answer(document.catalog.list(schema)),
         Endpoint::RetrieveModel(name) => Arrival::Answer(document.catalog.retrieve(schema, name)),
-        Endpoint::Model(api) => Arrival::AwaitBody(Pending { api, headers }),
+        Endpoint::Model(api) => {
+            let pending = Pending { api, headers };
+            let length = pending.headers.text("content-length");
+            let length = length.and_then(|length| length.parse().ok());
+            match pending.too_large(document, length.unwrap_or(0)) {
+                Some(answer) => Arrival::Answer(answer),
+                None => Arrival::AwaitBody(pending),
+            }
+        }
     }
 }
 
@@ -97,6 +105,13 @@ impl Pending {
     /// By how much Envoy's `request.total_size` exceeds the bytes of the body that have come.
     pub fn header_bytes(&self) -> usize {
         self.headers.byte_size()
+    }
+
+    /// The answer to a body of which so much has come, or is to come, if that is more than the document allows.
+    pub fn too_large(&self, document: &Document, size: u64) -> Option<Answer> {
+        let limit = document.max_body_bytes.filter(|limit| size > u64::from(*limit))?;
+        let message = format!("The body is larger than the {limit} bytes that this gateway takes.");
+        Some(ErrorCode::RequestTooLarge.answer(self.schema(), &message))
     }
 
     /// Takes the whole body.

@@ -28,6 +28,7 @@ mod hygiene;
 mod input;
 mod rewriting;
 mod routing;
+mod sizes;
 mod streams;
 mod tls;
 mod verdicts;
@@ -88,6 +89,7 @@ fn trials(world: &Arc<World>) -> Vec<libtest_mimic::Trial> {
     verdicts::add(&mut suite);
     streams::add(&mut suite);
     errors::add(&mut suite);
+    sizes::add(&mut suite);
     flag::add(&mut suite);
     input::add(&mut suite);
     tls::add(&mut suite);

@@ -5,6 +5,7 @@
 pub(crate) mod document;
 pub(crate) mod policy;
 pub(crate) mod policy_streams;
+pub(crate) mod sizes;
 
 use std::fmt;
 
@@ -38,6 +39,10 @@ pub(crate) enum Which {
     Policy { workers: usize },
     /// Access logs as docs/envoy.md has them.
     Logging,
+    /// Envoy keeps less of a body to send it again than bodies may have. `tells`: answers tell where they come from.
+    SmallRetryBuffer { tells: bool },
+    /// Room for images.
+    Large,
     /// A small document that arrives as a JSON string.
     Text,
     /// The same without `allow_on_headers_stop_iteration`.
@@ -50,7 +55,7 @@ impl Which {
             Self::Main { workers } | Self::Policy { workers } | Self::WithoutFlag { workers } => {
                 workers
             }
-            Self::Text | Self::Logging => 1,
+            Self::Text | Self::Logging | Self::SmallRetryBuffer { .. } | Self::Large => 1,
         }
     }
 
@@ -59,6 +64,8 @@ impl Which {
             Self::Main { .. } => main(backends),
             Self::Policy { workers } => policy::config(backends, workers),
             Self::Logging => logging(backends),
+            Self::SmallRetryBuffer { tells } => sizes::small_buffer(backends, tells),
+            Self::Large => sizes::large(backends),
             Self::Text => small(backends).wrapping(Wrapping::Text),
             Self::WithoutFlag { .. } => small(backends).flag(false),
         }
@@ -72,6 +79,11 @@ impl fmt::Display for Which {
             Self::Main { .. } => {}
             Self::Policy { .. } => formatter.write_str("policy ")?,
             Self::Logging => formatter.write_str("logging ")?,
+            Self::SmallRetryBuffer { tells: true } => formatter.write_str("small-retry-buffer ")?,
+            Self::SmallRetryBuffer { tells: false } => {
+                formatter.write_str("quiet-small-retry-buffer ")?;
+            }
+            Self::Large => formatter.write_str("large ")?,
             Self::Text => formatter.write_str("text ")?,
             Self::WithoutFlag { .. } => formatter.write_str("without-flag ")?,
         }
