@@ -109,7 +109,9 @@ impl Pending {
 
     /// The answer to a body of which so much has come, or is to come, if that is more than the document allows.
     pub fn too_large(&self, document: &Document, size: u64) -> Option<Answer> {
-        let limit = document.max_body_bytes.filter(|limit| size > u64::from(*limit))?;
+        let limit = document
+            .max_body_bytes
+            .filter(|limit| size > u64::from(*limit))?;
         let message = format!("The body is larger than the {limit} bytes that this gateway takes.");
         Some(ErrorCode::RequestTooLarge.answer(self.schema(), &message))
     }

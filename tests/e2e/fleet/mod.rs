@@ -43,6 +43,8 @@ pub(crate) enum Which {
     SmallRetryBuffer { tells: bool },
     /// Room for images.
     Large,
+    /// A heap that cannot hold what comes, and the overload manager of envoy/providers.yaml.
+    Overload,
     /// A small document that arrives as a JSON string.
     Text,
     /// The same without `allow_on_headers_stop_iteration`.
@@ -56,6 +58,7 @@ impl Which {
                 workers
             }
             Self::Text | Self::Logging | Self::SmallRetryBuffer { .. } | Self::Large => 1,
+            Self::Overload => 2,
         }
     }
 
@@ -66,6 +69,7 @@ impl Which {
             Self::Logging => logging(backends),
             Self::SmallRetryBuffer { tells } => sizes::small_buffer(backends, tells),
             Self::Large => sizes::large(backends),
+            Self::Overload => sizes::overload(backends),
             Self::Text => small(backends).wrapping(Wrapping::Text),
             Self::WithoutFlag { .. } => small(backends).flag(false),
         }
@@ -84,6 +88,7 @@ impl fmt::Display for Which {
                 formatter.write_str("quiet-small-retry-buffer ")?;
             }
             Self::Large => formatter.write_str("large ")?,
+            Self::Overload => formatter.write_str("overload ")?,
             Self::Text => formatter.write_str("text ")?,
             Self::WithoutFlag { .. } => formatter.write_str("without-flag ")?,
         }

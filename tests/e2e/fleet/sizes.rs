@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use crate::harness::backends::Backends;
 use crate::harness::cluster::Cluster;
 use crate::harness::config::{Config, NO_MATCH};
+use crate::harness::files;
 
 /// The document's `max_body_bytes` where the buffer for retries is small.
 pub(crate) const DOCUMENTS_LIMIT: usize = 512 * 1024;
@@ -76,4 +77,35 @@ pub(super) fn large(backends: &Backends) -> Config {
         .cluster(to("breaker", "bare").without_retries())
         .cluster(to("azure-east", "azure-east"))
         .unmatched_cluster(to(NO_MATCH, NO_MATCH).plain())
+}
+
+/// The heap of the Envoy that is overloaded.
+pub(crate) const HEAP: u64 = 400 * 1024 * 1024;
+
+/// The overload manager of envoy/providers.yaml, with a smaller heap.
+pub(super) fn overload(backends: &Backends) -> Config {
+    let example = files::yaml(&files::read(&files::root().join("envoy/providers.yaml")));
+    let example = example.expect("the example is YAML");
+    let mut manager = example["overload_manager"].clone();
+    let read_ahead = "per_connection_buffer_limit_bytes";
+    let limit = example["static_resources"]["listeners"][0][read_ahead].clone();
+    let monitors = manager["resource_monitors"].as_array_mut();
+    let heap = monitors
+        .expect("a list")
+        .iter_mut()
+        .find(|monitor| monitor["name"] == "envoy.resource_monitors.fixed_heap");
+    heap.expect("a limit")["typed_config"]["max_heap_size_bytes"] = json!(HEAP);
+    let document = json!({
+        "backends": [{"name": "discarding", "schema": "openai", "models": [{"name": "*"}]}],
+        "routes": [{"name": "all", "match": {"model": "*"}, "targets": [{"backend": "discarding"}]}],
+    });
+    let to = |cluster: &str| Cluster::new(cluster).to(backends.address(cluster));
+    Config::new(document)
+        .buffer_limit(LARGE)
+        .cluster(to("discarding"))
+        .unmatched_cluster(to(NO_MATCH).plain())
+        .change(move |config| {
+            config["overload_manager"] = manager.clone();
+            config["static_resources"]["listeners"][0][read_ahead] = limit.clone();
+        })
 }

@@ -1,5 +1,7 @@
 //! Bodies that are larger than something: than the document allows, than Envoy keeps to send again, than most.
 
+mod overload;
+
 use std::time::{Duration, Instant};
 
 use serde_json::json;
@@ -9,6 +11,7 @@ use crate::fleet::sizes::{DOCUMENTS_LIMIT, RETRY_BUFFER, faults};
 use crate::harness::{Answer, Api, Call, Case, Protocol, Suite};
 
 pub(crate) fn add(suite: &mut Suite) {
+    overload::add(suite);
     for protocol in Protocol::ALL {
         let small = Which::SmallRetryBuffer { tells: true };
         let name = "sizes::over_the_documents_limit";
@@ -54,10 +57,15 @@ async fn over_the_documents_limit(case: Case) {
                     call = call.piece(vec![b' '; 65_536]);
                 }
             }
-            let call = call.pause(Duration::from_secs(20)).piece(vec![b' '; DOCUMENTS_LIMIT]);
+            let call = call
+                .pause(Duration::from_secs(20))
+                .piece(vec![b' '; DOCUMENTS_LIMIT]);
             let answer = call.send_on(&mut case.connect().await).await;
             is_refused(&answer, api);
-            assert!(started.elapsed() < Duration::from_secs(10), "chunked: {chunked}");
+            assert!(
+                started.elapsed() < Duration::from_secs(10),
+                "chunked: {chunked}"
+            );
         }
     }
     // To the byte.
@@ -96,7 +104,12 @@ async fn unretried(case: &Case, first: &str, reached: &str, bytes: usize) -> Vec
 fn tell(answers: &[Answer], first: &str, reason: &str) {
     for (answer, (fault, _)) in answers.iter().zip(faults()) {
         let told = answer.header("x-llm-router-unretried");
-        assert_eq!(told.as_deref(), Some(reason), "{fault}{}", answer.describe());
+        assert_eq!(
+            told.as_deref(),
+            Some(reason),
+            "{fault}{}",
+            answer.describe()
+        );
         match fault {
             "status-503" => answer.tells(Some(first), 1, &[]),
             "reset" => answer.tells(None, 1, &[&format!("{first}=reset")]),
@@ -151,7 +164,10 @@ async fn images(case: Case) {
             {"type": "text", "text": "What is this?"},
             {"type": "image_url", "image_url": {"url": image}},
         ]}]});
-        let answer = case.post("/v1/chat/completions", body.to_string()).send().await;
+        let answer = case
+            .post("/v1/chat/completions", body.to_string())
+            .send()
+            .await;
         let seen = answer.went_to(&reached);
         answer.is(if reached.len() == 1 { 503 } else { 200 });
         for seen in seen {
