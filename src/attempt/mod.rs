@@ -15,6 +15,7 @@ pub use adaptation::{
     Adaptation, ChangeKind, CurrentHeaders, HeaderChange, HeaderWrite, Refusal, begin,
 };
 pub use failure::Failure;
+pub use outgoing::CREDENTIAL_SUBPROTOCOLS;
 pub use plan::Plan;
 pub(crate) use plan::Terms;
 pub use policy::{Action, Cooldown, Hold, Policy, Row};

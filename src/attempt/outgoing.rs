@@ -25,6 +25,35 @@ const TRACING: [&str; 8] = [
     "x-b3-traceid",
 ];
 
+/// The header in which a browser, which can send no other, names its key.
+pub(super) const SUBPROTOCOL: &str = "sec-websocket-protocol";
+
+/// What begins the subprotocols in which OpenAI takes a key, and whose it is.
+pub const CREDENTIAL_SUBPROTOCOLS: [&str; 3] = [
+    "openai-insecure-api-key.",
+    "openai-organization.",
+    "openai-project.",
+];
+
+/// The subprotocols that a client offers, without credentials; `None` if there are none among them.
+pub(super) fn clean_subprotocols(headers: &Headers) -> Option<Vec<u8>> {
+    let is_credential = |offered: &&[u8]| {
+        let starts = |prefix: &&str| {
+            let start = offered.get(..prefix.len());
+            start.is_some_and(|start| start.eq_ignore_ascii_case(prefix.as_bytes()))
+        };
+        CREDENTIAL_SUBPROTOCOLS.iter().any(starts)
+    };
+    let offered = headers
+        .values(SUBPROTOCOL)
+        .flat_map(|value| value.split(|byte| *byte == b','))
+        .map(<[u8]>::trim_ascii);
+    let all: Vec<&[u8]> = offered.collect();
+    let kept = all.iter().copied().filter(|one| !is_credential(one));
+    let kept: Vec<&[u8]> = kept.collect();
+    (kept.len() < all.len()).then(|| kept.join(&b", "[..]))
+}
+
 /// The client's headers that only go where they are allowed by name, each once.
 pub(super) fn private_headers(headers: &Headers) -> Vec<&str> {
     distinct(headers, is_private_header)

@@ -12,7 +12,7 @@ use std::ops::Range;
 
 use super::adaptation::HeaderChange;
 use super::failure::Failure;
-use super::outgoing::{private_headers, unwanted};
+use super::outgoing::{SUBPROTOCOL, clean_subprotocols, private_headers, unwanted};
 use super::policy::{Hold, Policy, read_cooldown, write_cooldown};
 use super::wire::{Reader, Writer};
 use crate::config::{Backend, is_credential_header};
@@ -424,6 +424,11 @@ fn changes(
                 changes.push(HeaderChange::remove(name));
             }
             changes.push(HeaderChange::add(name, value));
+        }
+    } else if let Some(kept) = clean_subprotocols(headers) {
+        changes.push(HeaderChange::remove(SUBPROTOCOL));
+        if !kept.is_empty() {
+            changes.push(HeaderChange::add(SUBPROTOCOL, &kept));
         }
     }
     changes

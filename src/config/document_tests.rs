@@ -434,8 +434,13 @@ fn the_tables_of_headers_in_the_docs_are_the_code() {
     };
     assert_eq!(names("hygiene", 0, 2), CREDENTIAL_HEADERS);
     assert_eq!(names("hygiene", 1, 2), crate::schema::CREDENTIAL_PARAMETERS);
-    assert_eq!(names("hygiene", 2, 2), PRIVATE_HEADERS);
-    assert_eq!(names("hygiene", 3, 2), INTERNAL_HEADERS);
+    let subprotocols = crate::attempt::CREDENTIAL_SUBPROTOCOLS;
+    assert_eq!(
+        names("hygiene", 2, 2),
+        subprotocols.map(|start| format!("{start}*"))
+    );
+    assert_eq!(names("hygiene", 3, 2), PRIVATE_HEADERS);
+    assert_eq!(names("hygiene", 4, 2), INTERNAL_HEADERS);
     assert_eq!(names("needed", 0, 1), NEEDED_HEADERS);
 }
 
