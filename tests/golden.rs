@@ -240,7 +240,7 @@ fn pass(
         .unwrap();
     let passage = Passage::decode(&passed.passage).unwrap();
     let changes = passage.begin(&backend.name).unwrap();
-    write(&mut headers, &HeaderWrite::Change(changes));
+    write(&mut headers, &changes);
     Expected {
         route: Some(passed.route.clone()),
         attempts: vec![seen(&backend.name, headers, body.as_bytes())],
@@ -299,7 +299,8 @@ fn send(
 fn write(headers: &mut Vec<(String, Vec<u8>)>, how: &HeaderWrite) {
     match how {
         HeaderWrite::Replace(all) => headers.clone_from(all),
-        HeaderWrite::Change(changes) => {
+        HeaderWrite::Change(changes, gone) => {
+            headers.retain(|(name, _)| !gone.contains(&name.as_str()));
             for change in changes {
                 match change.kind {
                     ChangeKind::Remove => headers.retain(|(name, _)| *name != change.name),

@@ -12,9 +12,10 @@ use std::ops::Range;
 
 use super::adaptation::HeaderChange;
 use super::failure::Failure;
+use super::outgoing::{SUBPROTOCOL, clean_subprotocols, private_headers, unwanted};
 use super::policy::{Hold, Policy, read_cooldown, write_cooldown};
 use super::wire::{Reader, Writer};
-use crate::config::{Backend, CREDENTIAL_HEADERS};
+use crate::config::{Backend, is_credential_header};
 use crate::health::{CooldownPolicy, TargetKey};
 use crate::request::{Edit, Headers, Notation, View};
 use crate::routing::Candidate;
@@ -139,6 +140,7 @@ impl Plan {
             || policy.max_attempts > 1 && candidates.len() > 1;
         let plain = is_read && headers.contains(ACCEPT_ENCODING);
         let clean_query = without_credentials(query);
+        let private = private_headers(headers);
         let target = |(candidate, ailing): &(Candidate<'_>, bool)| {
             let backend = candidate.backend;
             let query = if backend.forward_client_credentials {
@@ -147,7 +149,7 @@ impl Plan {
                 &clean_query
             };
             let path = backend.path.fill(call, candidate.model, query);
-            let mut changes = changes(backend, &path, headers);
+            let mut changes = changes(backend, &path, headers, &private);
             changes.extend(terms.cluster_header.map(HeaderChange::remove));
             if plain {
                 changes.push(HeaderChange::set(ACCEPT_ENCODING, b"identity"));
@@ -219,6 +221,17 @@ impl Plan {
         if let Some(last) = self.failed.pop() {
             self.next = last.target;
         }
+    }
+
+    /// Whether the answer of the last attempt is one that broke off while it was held.
+    pub fn is_cut(&self) -> bool {
+        let last = self.failed.last();
+        last.is_some_and(|last| last.failure == Failure::Incomplete)
+    }
+
+    /// Whether another attempt was to follow the last failure.
+    pub fn wants_another(&self) -> bool {
+        !self.gave_up && !self.failed.is_empty()
     }
 
     /// How long Envoy may wait for what an attempt passes on, in milliseconds.
@@ -399,7 +412,12 @@ fn settle(terms: Terms<'_>, targets: usize) -> Policy {
 
 /// What distinguishes the headers for this backend from the client's, of which the router role has removed the
 /// credentials. What is right already is not written again, and doing it twice is as good as once.
-pub(super) fn changes(backend: &Backend, path: &str, headers: &Headers) -> Vec<HeaderChange> {
+pub(super) fn changes(
+    backend: &Backend,
+    path: &str,
+    headers: &Headers,
+    private: &[&str],
+) -> Vec<HeaderChange> {
     let mut changes = Vec::new();
     if headers.text(PATH) != Some(path) {
         changes.push(HeaderChange::set(PATH, path.as_bytes()));
@@ -409,11 +427,11 @@ pub(super) fn changes(backend: &Backend, path: &str, headers: &Headers) -> Vec<H
     {
         changes.push(HeaderChange::set(AUTHORITY, host.as_bytes()));
     }
-    let present = backend
-        .remove_headers
-        .iter()
-        .filter(|name| headers.contains(name));
-    changes.extend(present.map(|name| HeaderChange::remove(name)));
+    let unwanted = unwanted(&backend.allow_headers, headers, private);
+    let present = backend.remove_headers.iter().map(String::as_str);
+    let present = present.filter(|name| headers.contains(name) && !unwanted.contains(name));
+    let gone = unwanted.iter().copied().chain(present);
+    changes.extend(gone.map(HeaderChange::remove));
     for (name, value) in &backend.set_headers {
         // Envoy's setting of a header with several values replaces one of them.
         if headers.values(name).nth(1).is_some() {
@@ -422,13 +440,21 @@ pub(super) fn changes(backend: &Backend, path: &str, headers: &Headers) -> Vec<H
         changes.push(HeaderChange::set(name, value.as_bytes()));
     }
     if backend.forward_client_credentials {
-        for name in CREDENTIAL_HEADERS
+        let mut names: Vec<&str> = Vec::new();
+        for (name, value) in headers
             .iter()
-            .filter(|name| headers.contains(name))
+            .filter(|(name, _)| is_credential_header(name))
         {
-            changes.push(HeaderChange::remove(name));
-            let values = headers.values(name);
-            changes.extend(values.map(|value| HeaderChange::add(name, value)));
+            if !names.contains(&name) {
+                names.push(name);
+                changes.push(HeaderChange::remove(name));
+            }
+            changes.push(HeaderChange::add(name, value));
+        }
+    } else if let Some(kept) = clean_subprotocols(headers) {
+        changes.push(HeaderChange::remove(SUBPROTOCOL));
+        if !kept.is_empty() {
+            changes.push(HeaderChange::add(SUBPROTOCOL, &kept));
         }
     }
     changes

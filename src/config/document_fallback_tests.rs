@@ -289,6 +289,9 @@ fn headers_that_callers_may_send() {
         }
     );
     assert!(document("", "response_headers: true").response_headers);
+    let limited = document("", "max_body_bytes: 33554432");
+    assert_eq!(limited.max_body_bytes, Some(33_554_432));
+    assert_eq!(document("", "response_headers: true").max_body_bytes, None);
     for (defaults, expected) in [
         (
             "allow_request_headers: [dry_rum]",
@@ -307,6 +310,14 @@ fn headers_that_callers_may_send() {
         (
             "response_headers: 'yes'",
             "response_headers: must be true or false, not text",
+        ),
+        (
+            "max_body_bytes: 16MiB",
+            "max_body_bytes: must be a whole number, not text",
+        ),
+        (
+            "max_body_bytes: 100",
+            "max_body_bytes: must be a whole number from 1024 to 1073741824",
         ),
     ] {
         let expected = format!("defaults.{expected}");

@@ -3,6 +3,7 @@
 mod backend;
 mod error;
 mod fallback;
+mod hygiene;
 mod older;
 mod pass_through;
 mod protobuf_struct;
@@ -15,8 +16,12 @@ mod tree;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use backend::{Backend, CREDENTIAL_HEADERS, Model, is_internal_header};
+pub use backend::{Backend, Model};
 pub use error::ConfigError;
+pub use hygiene::{
+    Allowed, CREDENTIAL_HEADERS, INTERNAL_HEADERS, NEEDED_HEADERS, PRIVATE_HEADERS,
+    is_credential_header, is_internal_header, is_private_header,
+};
 pub use role::backend_name;
 pub use route::{Route, Strategy, Target};
 pub use steering::{STEERING_HEADERS, Steering};
@@ -42,6 +47,8 @@ pub struct Document {
     pub response_headers: bool,
     /// What callers may ask for by headers.
     pub steering: Steering,
+    /// The largest body of a request; `None`: Envoy's own limit.
+    pub max_body_bytes: Option<u32>,
     /// The request header that the chosen cluster is written into, for Envoys that cannot choose it again for a retry; in
     /// lower case.
     pub cluster_header: Option<String>,
@@ -61,6 +68,7 @@ pub(crate) mod fields {
         "path_template",
         "set_headers",
         "remove_headers",
+        "allow_headers",
         "forward_client_credentials",
         "models",
     ];
@@ -105,6 +113,7 @@ pub(crate) mod fields {
         "cooldown",
         "response_headers",
         "allow_request_headers",
+        "max_body_bytes",
         "cluster_header",
         "missing_flag_timeout_ms",
     ];
@@ -196,6 +205,8 @@ fn read_document(node: &Node<'_>) -> Document {
         steering: default("allow_request_headers")
             .map(steering::read)
             .unwrap_or_default(),
+        max_body_bytes: default("max_body_bytes")
+            .and_then(|node| node.integer(1_024, 1_073_741_824)),
         cluster_header: cluster_header.flatten(),
         missing_flag_timeout: Duration::from_millis(missing_flag_timeout.into()),
     }

@@ -113,7 +113,8 @@ fn differences(one: &Target, other: &Target) -> Vec<String> {
             host(b)
         ));
     }
-    if a.path != b.path {
+    // Without one of its own a backend's prefix is its schema's.
+    if a.schema == b.schema && a.path != b.path {
         found.push("path_prefix or path_template".to_owned());
     }
     if sorted(&a.set_headers) != sorted(&b.set_headers) {
@@ -121,6 +122,9 @@ fn differences(one: &Target, other: &Target) -> Vec<String> {
     }
     if sorted(&a.remove_headers) != sorted(&b.remove_headers) {
         found.push("remove_headers".to_owned());
+    }
+    if a.allow_headers != b.allow_headers {
+        found.push("allow_headers".to_owned());
     }
     if a.forward_client_credentials != b.forward_client_credentials {
         found.push("forward_client_credentials".to_owned());

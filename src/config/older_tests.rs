@@ -81,6 +81,10 @@ fn members_that_do_not_are_refused() {
             "remove_headers",
         ),
         (
+            &format!("schema: openai, allow_headers: [x-b], {models}"),
+            "allow_headers",
+        ),
+        (
             &format!("schema: openai, forward_client_credentials: true, {models}"),
             "forward_client_credentials",
         ),

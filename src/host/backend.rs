@@ -358,7 +358,10 @@ impl CurrentHeaders for EnvoyHeaders {
 fn write_headers(write: &HeaderWrite) {
     let map = MapType::HttpRequestHeaders;
     match write {
-        HeaderWrite::Change(changes) => {
+        HeaderWrite::Change(changes, gone) => {
+            for name in gone {
+                calls::remove_header(map, name);
+            }
             for change in changes {
                 match change.kind {
                     ChangeKind::Remove => calls::remove_header(map, &change.name),
@@ -423,8 +426,8 @@ impl Attempt {
     fn pass(&mut self, passage: Passage) -> Action {
         let schema = passage.schema;
         match passage.begin(&self.cluster.backend) {
-            Ok(changes) => {
-                write_headers(&HeaderWrite::Change(changes));
+            Ok(headers) => {
+                write_headers(&headers);
                 self.state = State::Passing;
                 Action::Continue
             }

@@ -9,7 +9,7 @@ use super::dry_run;
 use super::passing::{Passed, pass};
 use super::steering::Asked;
 use crate::attempt::{Moment, Plan, Terms};
-use crate::config::{CREDENTIAL_HEADERS, Document, Route, Target, is_internal_header};
+use crate::config::{Document, Route, Target, is_credential_header, is_internal_header};
 use crate::health::{CooldownPolicy, Health, State, TargetKey, choose};
 use crate::request::{
     BodyKind, Headers, MAX_MODEL_BYTES, ScanError, View, Wants, body_kind, scan, scan_form,
@@ -109,13 +109,23 @@ pub fn arrive(document: &Document, headers: Headers) -> Arrival {
     {
         return Arrival::Answer(invalid_model("path", schema));
     }
-    match body_kind(&headers, call.api.place().accepts()) {
-        Ok(kind) => Arrival::AwaitBody(Pending {
+    let accepts = call.api.place().accepts();
+    let pending = match body_kind(&headers, accepts) {
+        Ok(kind) => Pending {
             call,
             kind,
             headers,
-        }),
-        Err(error) => Arrival::Answer(ErrorCode::from(error).answer(schema, &error.to_string())),
+        },
+        Err(error) => {
+            let answer = ErrorCode::from(error).answer(schema, &error.to_string());
+            return Arrival::Answer(answer);
+        }
+    };
+    let length = pending.headers.text("content-length");
+    let length = length.and_then(|length| length.parse().ok());
+    match pending.too_large(document, length.unwrap_or(0)) {
+        Some(answer) => Arrival::Answer(answer),
+        None => Arrival::AwaitBody(pending),
     }
 }
 
@@ -147,6 +157,15 @@ impl Pending {
             BodyKind::Json => scan(body, wants),
             BodyKind::Form { boundary } => scan_form(boundary, body, wants),
         }
+    }
+
+    /// The answer to a body of which so much has come, or is to come, if that is more than the document allows.
+    pub fn too_large(&self, document: &Document, size: u64) -> Option<Answer> {
+        let limit = document
+            .max_body_bytes
+            .filter(|limit| size > u64::from(*limit))?;
+        let message = format!("The body is larger than the {limit} bytes that this gateway takes.");
+        Some(ErrorCode::RequestTooLarge.answer(self.schema(), &message))
     }
 
     /// Takes the whole body.
@@ -246,9 +265,8 @@ impl Pending {
 pub(super) fn headers_to_remove(headers: &Headers, cluster_header: Option<&str>) -> Vec<String> {
     let mut names: Vec<String> = Vec::new();
     for (name, _) in headers.iter() {
-        let goes = CREDENTIAL_HEADERS.contains(&name)
-            || is_internal_header(name)
-            || cluster_header == Some(name);
+        let goes =
+            is_credential_header(name) || is_internal_header(name) || cluster_header == Some(name);
         if goes && !names.iter().any(|known| known == name) {
             names.push(name.to_owned());
         }

@@ -28,7 +28,7 @@ pub(crate) fn document(older: bool) -> Value {
         {"name": "pooled", "match": {"model": "pooled"}, "targets": [to("broken", "m"), to("well", "m")],
          "aggregate_cluster": "pool", "fallback": {"attempt_timeout_ms": 700}},
         {"name": "pooled-the-other-way", "match": {"model": "pooled-the-other-way"},
-         "targets": [to("well", "m"), to("broken", "m")], "aggregate_cluster": "pool"},
+         "targets": [to("well", "m"), to("broken", "m")], "aggregate_cluster": "pool", "stored_at": "well"},
         {"name": "dead-pool", "match": {"model": "dead-pool"}, "targets": [to("dead", "m"), to("well", "m")],
          "aggregate_cluster": "dead-pool"},
         {"name": "ends", "match": {"model": "ends"}, "targets": [to("two", "ends")]},

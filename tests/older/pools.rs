@@ -179,7 +179,7 @@ async fn hosts(world: World) {
     assert_eq!(hosts, ["broken.member", "well.member"]);
 }
 
-/// A request that names what one provider has stored goes to the first target's own cluster.
+/// A request that names what one provider has stored goes to the own cluster of the backend that has it.
 async fn stored(world: World) {
     let ask = || world.ask("pooled-the-other-way");
     ask().send().await.is(200, &["broken"]);
