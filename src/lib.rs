@@ -21,7 +21,7 @@
 //!   is no dependency anywhere but on wasm32.
 //! * No input panics: a panic takes down the VM with every request of its worker. The lints in Cargo.toml deny
 //!   what could.
-//! * Every byte of a body but the model's name stays as it was sent.
+//! * Every byte of a body but the model's name (and a byte order mark, which goes) stays as it was sent.
 //! * Every attempt is adapted from the request as the client sent it, never from what an earlier attempt made of it,
 //!   and carries no credential that an earlier attempt was given.
 //! * What a client or a backend sent is never logged.
