@@ -86,10 +86,13 @@ pub use super::record::{Answered, Recorded, Recorder};
 pub use super::switch::{Switch, UnknownFault};
 
 use super::answer::Answer;
+use super::api::Operation;
 use super::call::Call;
 use super::connection::{Breaker, ResettableTcp};
 use super::fault::Fault;
+use super::openai::responses;
 use super::reply::Reply;
+use super::store::Store;
 use super::switch::Turns;
 
 /// Larger bodies are refused, so that a runaway client cannot eat the machine.
@@ -103,6 +106,7 @@ pub struct Backend {
     records: bool,
     switch: Switch,
     turns: Arc<Turns>,
+    store: Arc<Store>,
 }
 
 impl Backend {
@@ -115,6 +119,7 @@ impl Backend {
             records: false,
             switch: Switch::default(),
             turns: Arc::default(),
+            store: Arc::default(),
         }
     }
 
@@ -223,6 +228,9 @@ async fn answer(State(conversation): State<Conversation>, request: Request) -> R
     }
     // Dropped with this future, or with the body of the answer.
     let watch = request.answer.watch();
+    if let Some(answer) = backend.store.answer(&backend.name, &request) {
+        return answer.respond(breaker, watch);
+    }
     let call = match Call::read(&request) {
         Ok(call) => call,
         Err(refusal) => return Answer::refusal(&refusal).respond(breaker, watch),
@@ -246,6 +254,10 @@ async fn answer(State(conversation): State<Conversation>, request: Request) -> R
         _ => {}
     }
     let reply = Reply::to(&backend.name, &request, &call);
+    if call.operation == Operation::Responses && call.fields.get("store") != Some(false.into()) {
+        let whole = responses::whole(&reply);
+        backend.store.keep_response(responses::id(&reply), whole);
+    }
     Answer::to(&backend.name, &call, reply, fault.as_ref()).respond(breaker, watch)
 }
 

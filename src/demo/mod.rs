@@ -12,12 +12,16 @@ pub mod cli;
 
 mod answer;
 mod anthropic;
+mod api;
+mod bedrock;
 mod call;
 mod clock;
 mod connection;
 mod envoy;
 mod event;
 mod fault;
+mod fields;
+mod gemini;
 mod openai;
 mod ports;
 mod record;
@@ -25,7 +29,9 @@ mod reply;
 mod run;
 mod screen;
 mod script;
+mod store;
 mod switch;
+mod tool;
 
 #[cfg(test)]
 mod backend_tests;
