@@ -24,6 +24,7 @@ mod fields;
 mod gemini;
 mod openai;
 mod ports;
+mod realtime;
 mod record;
 mod reply;
 mod run;
