@@ -14,12 +14,12 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use llm_router::attempt::{
-    Adaptation, ChangeKind, CurrentHeaders, Head, HeaderWrite, Moment, Plan, Step, begin,
+    Adaptation, ChangeKind, CurrentHeaders, Head, HeaderWrite, Moment, Passage, Plan, Step, begin,
 };
 use llm_router::config::{Document, Tree};
 use llm_router::health::NoMemory;
 use llm_router::request::Headers;
-use llm_router::routing::{Arrival, Routed, arrive};
+use llm_router::routing::{Arrival, Passed, Routed, arrive};
 use llm_router::schema::Answer;
 use serde::{Deserialize, Serialize};
 
@@ -134,6 +134,7 @@ fn run(document: &Document, request: &Request) -> Expected {
     }
     let pending = match arrive(document, Headers::new(headers.clone())) {
         Arrival::Answer(answer) => return answered(&answer),
+        Arrival::Pass(passed) => return pass(document, &passed, headers, &request.body),
         Arrival::AwaitBody(pending) => pending,
     };
     let moment = Moment {
@@ -208,12 +209,39 @@ impl CurrentHeaders for Envoy<'_> {
 
 fn answered(answer: &Answer) -> Expected {
     let body: serde_json::Value = serde_json::from_slice(&answer.body).unwrap();
-    let code = body
-        .pointer("/error/code")
-        .or(body.pointer("/error/details/error_code"))
-        .and_then(|code| code.as_str());
+    // Of OpenAI, Anthropic, Gemini, Bedrock.
+    let places = [
+        "/error/code",
+        "/error/details/error_code",
+        "/error/details/0/reason",
+        "/code",
+    ];
+    let mut codes = places.iter().filter_map(|place| body.pointer(place));
+    let code = codes.find_map(|code| code.as_str());
     Expected {
         answer: Some(format!("{} {}", answer.status, code.unwrap_or("-"))),
+        ..Expected::default()
+    }
+}
+
+/// Both roles' effects on what is no call of a model.
+fn pass(
+    document: &Document,
+    passed: &Passed,
+    mut headers: Vec<(String, Vec<u8>)>,
+    body: &str,
+) -> Expected {
+    headers.retain(|(name, _)| !passed.remove_headers.contains(name));
+    let mut backends = document.backends.iter();
+    let backend = backends
+        .find(|backend| backend.cluster == passed.cluster)
+        .unwrap();
+    let passage = Passage::decode(&passed.passage).unwrap();
+    let changes = passage.begin(&backend.name).unwrap();
+    write(&mut headers, &HeaderWrite::Change(changes));
+    Expected {
+        route: Some(passed.route.clone()),
+        attempts: vec![seen(&backend.name, headers, body.as_bytes())],
         ..Expected::default()
     }
 }
@@ -243,18 +271,7 @@ fn send(
     headers: &mut Vec<(String, Vec<u8>)>,
     body: &[u8],
 ) -> Attempt {
-    match &adaptation.headers {
-        HeaderWrite::Replace(all) => headers.clone_from(all),
-        HeaderWrite::Change(changes) => {
-            for change in changes {
-                match change.kind {
-                    ChangeKind::Remove => headers.retain(|(name, _)| *name != change.name),
-                    ChangeKind::Set => set(headers, &change.name, &change.value),
-                    ChangeKind::Add => headers.push((change.name.clone(), change.value.clone())),
-                }
-            }
-        }
-    }
+    write(headers, &adaptation.headers);
     let mut sent = Vec::new();
     for chunk in body.chunks(7) {
         match adaptation
@@ -271,8 +288,28 @@ fn send(
             }
         }
     }
+    seen(backend, headers.clone(), &sent)
+}
+
+fn write(headers: &mut Vec<(String, Vec<u8>)>, how: &HeaderWrite) {
+    match how {
+        HeaderWrite::Replace(all) => headers.clone_from(all),
+        HeaderWrite::Change(changes) => {
+            for change in changes {
+                match change.kind {
+                    ChangeKind::Remove => headers.retain(|(name, _)| *name != change.name),
+                    ChangeKind::Set => set(headers, &change.name, &change.value),
+                    ChangeKind::Add => headers.push((change.name.clone(), change.value.clone())),
+                }
+            }
+        }
+    }
+}
+
+/// What a backend sees.
+fn seen(backend: &str, headers: Vec<(String, Vec<u8>)>, sent: &[u8]) -> Attempt {
     let text = |value: &[u8]| String::from_utf8(value.to_vec()).unwrap();
-    let seen = Headers::new(headers.clone());
+    let seen = Headers::new(headers);
     assert_eq!(
         seen.text("content-length"),
         Some(sent.len().to_string().as_str())
@@ -286,7 +323,7 @@ fn send(
             .filter(|(name, _)| !name.starts_with(':') && *name != "content-length")
             .map(|(name, value)| BTreeMap::from([(name.to_owned(), text(value))]))
             .collect(),
-        body: text(&sent),
+        body: text(sent),
     }
 }
 

@@ -7,7 +7,7 @@ use criterion::{BatchSize, Criterion, Throughput};
 use llm_router::attempt::{CurrentHeaders, Moment, Plan, begin};
 use llm_router::config::Document;
 use llm_router::health::NoMemory;
-use llm_router::request::{Edit, Headers, scan};
+use llm_router::request::{Edit, Headers, Wants, scan};
 use llm_router::routing::{Arrival, Subject, arrive, decide};
 use llm_router::schema::Api;
 use serde_json::Value;
@@ -30,7 +30,7 @@ fn scanning(criterion: &mut Criterion) {
         let mut group = criterion.benchmark_group(name);
         group.throughput(Throughput::Bytes(body.len() as u64));
         group.bench_function("scan", |bencher| {
-            bencher.iter(|| scan(black_box(&body)).unwrap());
+            bencher.iter(|| scan(black_box(&body), Wants::Model).unwrap());
         });
         group.bench_function("value", |bencher| {
             bencher.iter(|| serde_json::from_slice::<Value>(black_box(&body)).unwrap());
@@ -51,11 +51,11 @@ fn splicing(criterion: &mut Criterion) {
         let mut group = criterion.benchmark_group(name);
         group.throughput(Throughput::Bytes(body.len() as u64));
         for (which, body) in [("splice", &body), ("splice-last", &model_last(&body))] {
-            let view = scan(body).unwrap();
+            let view = scan(body, Wants::Model).unwrap();
             group.bench_function(which, |bencher| {
                 bencher.iter(|| {
                     let edit = Edit {
-                        span: view.model_span.clone(),
+                        span: view.model.clone().unwrap().span,
                         with: RENAMED.as_bytes().to_vec(),
                     };
                     edit.beginning(black_box(body))

@@ -5,7 +5,7 @@ use super::plan::Plan;
 use super::running::Running;
 use super::verdict::Moment;
 use super::wire::{Reader, Writer};
-use crate::request::{Edit, StreamingEdit, text};
+use crate::request::{Edit, StreamingEdit};
 use crate::schema::ErrorCode;
 
 /// One change of the request's headers.
@@ -168,9 +168,11 @@ pub fn begin<'m>(
     if now >= plan.deadline_at {
         return Err(Refusal::DeadlineExceeded);
     }
-    let edit = (target.model != plan.body.model).then(|| Edit {
-        span: plan.body.model_span.clone(),
-        with: text::encode(&target.model),
+    let body = &plan.body;
+    let is_another = target.model != body.model && !body.model_span.is_empty();
+    let edit = is_another.then(|| Edit {
+        span: body.model_span.clone(),
+        with: body.notation.write(&target.model),
     });
     let headers = if plan.failed.is_empty() || plan.targets.len() < 2 {
         let changes = target.changes.clone();

@@ -3,6 +3,7 @@
 
 mod adaptation;
 mod failure;
+mod passage;
 mod plan;
 mod policy;
 mod running;
@@ -13,6 +14,7 @@ pub use adaptation::{
     Adaptation, ChangeKind, CurrentHeaders, HeaderChange, HeaderWrite, Refusal, begin,
 };
 pub use failure::Failure;
+pub use passage::Passage;
 pub use plan::Plan;
 pub(crate) use plan::Terms;
 pub use policy::{Action, Cooldown, Hold, Policy, Row};

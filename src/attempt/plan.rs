@@ -16,9 +16,9 @@ use super::policy::{Hold, Policy, read_cooldown, write_cooldown};
 use super::wire::{Reader, Writer};
 use crate::config::{Backend, CREDENTIAL_HEADERS};
 use crate::health::{CooldownPolicy, TargetKey};
-use crate::request::{Edit, Headers, View, text};
+use crate::request::{Edit, Headers, Notation, View};
 use crate::routing::Candidate;
-use crate::schema::{Api, Schema, without_credentials};
+use crate::schema::{Api, Call, Place, Schema, without_credentials};
 
 pub(super) const PATH: &str = ":path";
 pub(super) const AUTHORITY: &str = ":authority";
@@ -56,8 +56,10 @@ pub struct Plan {
 pub(super) struct Body {
     /// The model that it names: the first target's.
     pub(super) model: String,
-    /// Where the inside of that name's string stands.
+    /// Where that name stands; empty where the body names none, because the path alone does.
     pub(super) model_span: Range<usize>,
+    /// How a name is written there.
+    pub(super) notation: Notation,
     pub(super) length: usize,
 }
 
@@ -108,26 +110,24 @@ impl Plan {
     /// Makes the plan of some candidates in the order in which they are tried, and the edit that makes the body what
     /// the first of them needs. The flag of a candidate says that something is known against it.
     pub(crate) fn make(
-        api: Api,
+        call: &Call,
         headers: &Headers,
         query: &str,
         view: &View,
         candidates: &[(Candidate<'_>, bool)],
-        body_length: usize,
+        body: &[u8],
         terms: Terms<'_>,
     ) -> (Plan, Option<Edit>) {
         let first = candidates.first().map_or("", |(first, _)| first.model);
-        let edit = (first != view.model).then(|| Edit {
-            span: view.model_span.clone(),
-            with: text::encode(first),
-        });
-        let model_end = edit.as_ref().map_or(view.model_span.end, |edit| {
-            edit.span.start.saturating_add(edit.with.len())
-        });
+        // Where the path alone counts, a body is left as it is.
+        let in_body = call.api.place() != Place::Path;
+        let rewrite = view.rewrite(body, in_body.then_some(first));
+        let model_span = rewrite.model_span.filter(|_| in_body);
+        let stream = call.streams(view.stream);
         let policy = settle(terms, candidates.len());
         // What cannot be read cannot be judged, and clients ask for gzip without being asked.
         let is_read = policy.hold != Some(Hold::None)
-            || view.stream
+            || stream
             || policy.max_attempts > 1 && candidates.len() > 1;
         let plain = is_read && headers.contains(ACCEPT_ENCODING);
         let clean_query = without_credentials(query);
@@ -138,7 +138,7 @@ impl Plan {
             } else {
                 &clean_query
             };
-            let path = backend.path.fill(api, candidate.model, query);
+            let path = backend.path.fill(call, candidate.model, query);
             let mut changes = changes(backend, &path, headers);
             if plain {
                 changes.push(HeaderChange::set(ACCEPT_ENCODING, b"identity"));
@@ -157,14 +157,13 @@ impl Plan {
         let plan = Plan {
             next: 0,
             gave_up: false,
-            api,
-            stream: view.stream,
+            api: call.api,
+            stream,
             body: Body {
                 model: first.to_owned(),
-                model_span: view.model_span.start..model_end,
-                length: edit
-                    .as_ref()
-                    .map_or(body_length, |edit| edit.length_after(body_length)),
+                model_span: model_span.unwrap_or_default(),
+                notation: view.notation,
+                length: rewrite.length,
             },
             deadline_at: terms.now.saturating_add(policy.deadline_ms.into()),
             policy,
@@ -173,7 +172,7 @@ impl Plan {
             failed: Vec::new(),
             headers: Vec::new(),
         };
-        (plan, edit)
+        (plan, rewrite.edit)
     }
 
     /// When it was made, in Unix milliseconds.
@@ -275,6 +274,10 @@ impl Plan {
         out.bytes(self.body.model.as_bytes());
         out.length(self.body.model_span.start);
         out.length(self.body.model_span.end);
+        let notation = Notation::ALL
+            .iter()
+            .position(|one| *one == self.body.notation);
+        out.length(notation.unwrap_or(0));
         out.length(self.body.length);
         out.long(self.deadline_at);
         self.policy.write(&mut out);
@@ -317,6 +320,7 @@ impl Plan {
             body: Body {
                 model: from.text()?,
                 model_span: from.length()?..from.length()?,
+                notation: *Notation::ALL.get(from.length()?)?,
                 length: from.length()?,
             },
             deadline_at: from.long()?,
@@ -373,7 +377,7 @@ fn settle(terms: Terms<'_>, targets: usize) -> Policy {
 
 /// What distinguishes the headers for this backend from the client's, of which the router role has removed the
 /// credentials. What is right already is not written again, and doing it twice is as good as once.
-fn changes(backend: &Backend, path: &str, headers: &Headers) -> Vec<HeaderChange> {
+pub(super) fn changes(backend: &Backend, path: &str, headers: &Headers) -> Vec<HeaderChange> {
     let mut changes = Vec::new();
     if headers.text(PATH) != Some(path) {
         changes.push(HeaderChange::set(PATH, path.as_bytes()));

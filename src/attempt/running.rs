@@ -5,7 +5,8 @@ use super::plan::Plan;
 use super::policy::Hold;
 use super::verdict::{Moment, Verdict};
 use crate::schema::{
-    Answer, ErrorCode, StreamReader, Whole, error_event, failure_of_answer, read_whole, retry_after,
+    Answer, Asks, ErrorCode, StreamReader, Whole, error_event, failure_of_answer, read_whole,
+    retry_after,
 };
 
 /// What has come of an answer's headers.
@@ -209,6 +210,8 @@ impl Running {
         }
         let plain = is_plain(head);
         let is_stream = plain && is(b"text/event-stream");
+        // A stream may be one JSON array, which must not be held to its end.
+        let is_json = plain && is(b"application/json") && self.plan.api.asks() != Asks::ByPath;
         if head.end_of_stream && head.status == 200 {
             return self.fail(Failure::Incomplete, None, moment);
         }
@@ -219,14 +222,14 @@ impl Running {
         let what = match hold {
             Hold::None if is_stream => {
                 self.plan.tell_success(self.began_at, moment);
-                self.follow(StreamReader::new(self.plan.schema()), moment.now);
+                self.follow(StreamReader::new(self.plan.api), moment.now);
                 return Step::Pass;
             }
             _ if is_stream && hold != Hold::None => What::Stream {
-                reader: StreamReader::new(self.plan.schema()),
+                reader: StreamReader::new(self.plan.api),
                 complete: hold == Hold::Complete,
             },
-            Hold::FirstToken | Hold::Complete if plain && is(b"application/json") => What::Json,
+            Hold::FirstToken | Hold::Complete if is_json => What::Json,
             Hold::Complete => What::Opaque,
             _ => {
                 self.plan.tell_success(self.began_at, moment);
@@ -304,7 +307,7 @@ impl Running {
             };
         }
         let code = ErrorCode::UpstreamIncomplete;
-        last.extend(error_event(code, self.plan.schema(), code.own_message()));
+        last.extend(error_event(code, self.plan.api, code.own_message()));
         Step::Replace(last)
     }
 
@@ -553,7 +556,7 @@ impl Running {
         self.plan.tell_success(self.began_at, moment);
         if self.filters() {
             // From its beginning, because an event may be malformed that has come already.
-            let mut reader = StreamReader::new(self.plan.schema());
+            let mut reader = StreamReader::new(self.plan.api);
             let all = (body.read)(0, body.size);
             let passed = reader.push_filtered(&all, body.end_of_stream);
             self.follow(reader, moment.now);

@@ -4,7 +4,7 @@
 use super::super::*;
 use crate::attempt::test_plans::{NOW, Store, plan};
 use crate::attempt::{CurrentHeaders, Policy, Refusal, begin};
-use crate::schema::Schema;
+use crate::schema::Api;
 
 pub(super) type Headers = &'static [(&'static str, &'static str)];
 
@@ -248,6 +248,6 @@ pub(super) fn held(hold: Hold) -> impl Fn(&mut Policy) {
 
 pub(super) fn incomplete() -> String {
     let code = ErrorCode::UpstreamIncomplete;
-    let event = error_event(code, Schema::OpenAi, code.own_message());
+    let event = error_event(code, Api::ChatCompletions, code.own_message());
     String::from_utf8(event).unwrap()
 }

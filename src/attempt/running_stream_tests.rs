@@ -2,7 +2,7 @@
 
 use super::exchange::*;
 use super::*;
-use crate::schema::Schema;
+use crate::schema::Api;
 
 /// What is held goes out whole with the first token, and no later.
 #[test]
@@ -253,10 +253,7 @@ fn the_last_one_is_told_as_it_is() {
 #[test]
 fn as_anthropic_streams() {
     let mut anthropic = plan("a b");
-    anthropic.api = crate::schema::Api::ALL
-        .into_iter()
-        .find(|api| api.schema() == Schema::Anthropic)
-        .unwrap();
+    anthropic.api = Api::Messages;
     let start = "event: message_start\ndata: {\"type\":\"message_start\",\"message\":{}}\n\n";
     let ping = "event: ping\ndata: {\"type\":\"ping\"}\n\n";
     let delta = "event: content_block_delta\ndata: {\"type\":\"content_block_delta\",\"delta\":{\"type\":\"text_delta\",\"text\":\"hi\"}}\n\n";

@@ -6,6 +6,7 @@ use super::plan::{Body, Plan, PlannedTarget};
 use super::policy::{Hold, Policy};
 use super::verdict::Moment;
 use crate::health::{CooldownPolicy, Health, HealthStore, State, TargetKey};
+use crate::request::Notation;
 use crate::schema::Api;
 
 /// A day in 2025.
@@ -78,6 +79,7 @@ pub(super) fn plan(targets: &str) -> Plan {
         body: Body {
             model: targets[0].model.clone(),
             model_span: 0..0,
+            notation: Notation::Json,
             length: 0,
         },
         deadline_at: NOW + u64::from(policy.deadline_ms),

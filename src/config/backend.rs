@@ -133,7 +133,7 @@ fn read(node: &Node<'_>, fields: &Fields<'_>) -> Option<Backend> {
         .map(|node| read_models(node, name.unwrap_or_default()))
         .unwrap_or_default();
     let host = fields.optional("host").and_then(read_host);
-    let path = read_path(node, fields);
+    let path = read_path(node, fields, schema.unwrap_or(Schema::OpenAi));
     let set_headers = fields
         .optional("set_headers")
         .map(read_set_headers)
@@ -231,7 +231,7 @@ fn read_host(node: &Node<'_>) -> Option<String> {
 const PREFIX: &str = "must be empty or begin with \"/\", not end with one, and have no spaces, \"?\" or \"#\"; for \
                       {model} there is path_template";
 
-fn read_path(node: &Node<'_>, fields: &Fields<'_>) -> PathTemplate {
+fn read_path(node: &Node<'_>, fields: &Fields<'_>, schema: Schema) -> PathTemplate {
     let is_path = |path: &str| {
         path.starts_with('/')
             && path
@@ -246,7 +246,7 @@ fn read_path(node: &Node<'_>, fields: &Fields<'_>) -> PathTemplate {
     if let Some(node) = template
         && let Some(text) = node.name()
     {
-        match PathTemplate::parse(text) {
+        match PathTemplate::parse(schema, text) {
             Ok(template) if is_path(text) => return template,
             Ok(_) => {
                 node.error("must begin with \"/\" and have no spaces, no \"#\" and only ASCII")
@@ -260,11 +260,11 @@ fn read_path(node: &Node<'_>, fields: &Fields<'_>) -> PathTemplate {
         if text.is_empty()
             || is_path(text) && !text.ends_with('/') && !text.contains(['?', '{', '}'])
         {
-            return PathTemplate::with_prefix(text);
+            return PathTemplate::new(schema, Some(text));
         }
         node.error(PREFIX);
     }
-    PathTemplate::default()
+    PathTemplate::new(schema, None)
 }
 
 /// A header's name in lower case, if a document may set, remove or match it.

@@ -43,7 +43,8 @@ default: {}
         ),
         [
             "default: unknown field, did you mean \"defaults\"?",
-            "backends[0].schema: unknown schema \"opnai\", did you mean \"openai\"?; known are openai, anthropic",
+            "backends[0].schema: unknown schema \"opnai\", did you mean \"openai\"?; known are openai, azure-openai, anthropic, \
+             gemini, bedrock",
             "backends[0].models[0].contxt: unknown field; known are name, upstream_name, context_window",
             "backends[0].path_prefix: must be empty or begin with \"/\", not end with one, and have no spaces, \"?\" \
              or \"#\"; for {model} there is path_template",

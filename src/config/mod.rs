@@ -3,6 +3,7 @@
 mod backend;
 mod error;
 mod fallback;
+mod pass_through;
 mod protobuf_struct;
 mod reader;
 mod role;
@@ -60,7 +61,15 @@ pub(crate) mod fields {
         "models",
     ];
     pub(crate) const MODEL: &[&str] = &["name", "upstream_name", "context_window"];
-    pub(crate) const ROUTE: &[&str] = &["name", "match", "strategy", "targets", "fallback"];
+    pub(crate) const ROUTE: &[&str] = &[
+        "name",
+        "match",
+        "pass_through",
+        "strategy",
+        "targets",
+        "stored_at",
+        "fallback",
+    ];
     pub(crate) const MATCH: &[&str] = &[
         "model", "path", "method", "headers", "stream", "any", "all", "not",
     ];

@@ -23,6 +23,10 @@ pub struct Route {
     pub strategy: Strategy,
     /// Where a request may go.
     pub targets: Vec<Target>,
+    /// Whether it takes what is no call of a model, and nothing else.
+    pub pass_through: bool,
+    /// The backend where that is stored which its requests name; `None`: its only one, if it has one.
+    pub stored_at: Option<String>,
     /// What happens when an attempt fails.
     pub policy: Policy,
 }
@@ -73,12 +77,15 @@ pub(super) fn read_all(node: &Node<'_>, backends: &[Arc<Backend>], policy: &Poli
                 route.name
             ));
         }
-        check_possible(&node, &fields, &route);
-        let earlier = routes.iter().zip(&places);
-        if let Some((earlier, place)) = earlier
-            .clone()
-            .find(|(earlier, _)| earlier.condition.covers(&route.condition))
-        {
+        if route.pass_through {
+            super::pass_through::check(&node, &fields, &route);
+        } else {
+            check_possible(&node, &fields, &route);
+        }
+        let mut earlier = routes.iter().zip(&places);
+        if let Some((earlier, place)) = earlier.find(|(earlier, _)| {
+            earlier.pass_through == route.pass_through && earlier.condition.covers(&route.condition)
+        }) {
             node.error(format!(
                 "can never be reached: {place} (\"{}\") already takes every request that it matches",
                 earlier.name
@@ -107,11 +114,20 @@ fn read(fields: &Fields<'_>, backends: &[Arc<Backend>], policy: &Policy) -> Opti
         Some(node) => super::fallback::read_policy(node, policy),
         None => policy.clone(),
     };
+    let pass_through = fields
+        .optional("pass_through")
+        .and_then(Node::boolean)
+        .unwrap_or(false);
+    let stored_at = fields
+        .optional("stored_at")
+        .and_then(|node| read_stored_at(node, &targets));
     Some(Route {
         name: name?.to_owned(),
         condition: condition?,
         strategy,
         targets,
+        pass_through,
+        stored_at,
         policy,
     })
 }
@@ -255,6 +271,27 @@ fn read_target(
     })
 }
 
+/// The backend where a route's requests find what they name.
+fn read_stored_at(node: &Node<'_>, targets: &[Target]) -> Option<String> {
+    let written = node.name()?;
+    let mut names = targets.iter().map(|target| target.backend.name.as_str());
+    if !names.clone().any(|name| name == written) {
+        let close = suggestion(written, names.clone());
+        node.error(format!(
+            "no target of this route is at a backend \"{written}\"{}",
+            match close.as_str() {
+                "" => format!(
+                    "; they are at {}",
+                    names.by_ref().collect::<Vec<_>>().join(", ")
+                ),
+                close => close.to_owned(),
+            }
+        ));
+        return None;
+    }
+    Some(written.to_owned())
+}
+
 fn read_target_model(node: &Node<'_>, backend: &Backend) -> Option<String> {
     let written = node.name()?;
     if written.contains('*') {
@@ -279,23 +316,20 @@ fn read_target_model(node: &Node<'_>, backend: &Backend) -> Option<String> {
 /// Refuses a match that no request can satisfy and targets that no request can reach.
 fn check_possible(node: &Node<'_>, fields: &Fields<'_>, route: &Route) {
     let apis: Vec<Api> = Api::ALL
-        .into_iter()
+        .iter()
+        .copied()
         .filter(|api| {
-            let subject = Subject {
-                path: Some(api.path()),
-                method: Some("POST"),
-                ..Subject::default()
-            };
-            route.condition.evaluate(&subject) != Some(false)
+            let post = Condition::Method(vec![Pattern::Exact("POST".to_owned())]);
+            let calls = Condition::All(vec![post, api.paths()]);
+            !route.condition.excludes(&calls)
         })
         .collect();
     if apis.is_empty() || route.condition.is_impossible() {
-        let paths = Api::ALL.map(Api::path);
-        node.error(format!(
-            "no request can ever match this: routed are POST requests to {}, and all conditions of a match must \
-             hold together",
-            paths.join(" and ")
-        ));
+        node.error(
+            "no request can ever match this: a route takes POST requests to paths of models, such as \
+             /v1/chat/completions or /v1/messages (docs/apis.md has all), and all conditions of a match must hold \
+             together; for other paths and methods there is `pass_through: true`",
+        );
         return;
     }
     let Some(node) = fields.optional("targets") else {
@@ -326,7 +360,7 @@ fn check_possible(node: &Node<'_>, fields: &Fields<'_>, route: &Route) {
 /// Why no request of this route can ever go to one of its targets.
 fn why_never(route: &Route, target: &Target, apis: &[Api]) -> Option<String> {
     let backend = &target.backend;
-    if !apis.iter().any(|api| api.schema() == backend.schema) {
+    if !apis.iter().any(|api| backend.schema.speaks(*api)) {
         return Some(format!(
             "backend \"{}\" does not speak the API of the path that the route asks for",
             backend.name
@@ -371,7 +405,7 @@ pub(super) fn catalog(routes: &[Route], backends: &[Arc<Backend>]) -> Catalog {
             catalog.add(name, owner.map_or("llm-router", |backend| &backend.name));
         }
     };
-    for route in routes {
+    for route in routes.iter().filter(|route| !route.pass_through) {
         let mut names = Vec::new();
         route.condition.exact_models(&mut names);
         names.into_iter().for_each(&mut add);
@@ -389,7 +423,7 @@ fn can_be_asked_for(routes: &[Route], model: &str) -> bool {
         model: Some(model),
         ..Subject::default()
     };
-    for route in routes {
+    for route in routes.iter().filter(|route| !route.pass_through) {
         let takes = route.condition.evaluate(&subject);
         if takes != Some(false) && serves(route, model) {
             return true;

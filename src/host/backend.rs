@@ -13,8 +13,8 @@ use super::random::Random;
 use super::timers::Timers;
 use super::{NEXT, PLAN, RETRY};
 use crate::attempt::{
-    Body, ChangeKind, CurrentHeaders, Failure, Head, HeaderWrite, Left, Moment, Plan, Refusal,
-    Running, Step, begin,
+    Body, ChangeKind, CurrentHeaders, Failure, Head, HeaderWrite, Left, Moment, Passage, Plan,
+    Refusal, Running, Step, begin,
 };
 use crate::config;
 use crate::request::StreamingEdit;
@@ -171,6 +171,8 @@ enum State {
     Beginning,
     /// No plan is known for it: it came here by a route that is none of ours, and passes as it is.
     Unplanned,
+    /// It is no call of a model: only its headers were adapted.
+    Passing,
     /// Its request is on its way.
     Sent {
         edit: Option<StreamingEdit>,
@@ -220,6 +222,9 @@ impl HttpContext for Attempt {
             self.state = State::Unplanned;
             return Action::Continue;
         };
+        if let Some(passage) = Passage::decode(&bytes) {
+            return self.pass(passage);
+        }
         let Some(plan) = Plan::decode(&bytes) else {
             return self.refuse(Schema::OpenAi, &Refusal::Mismatch(String::new()));
         };
@@ -263,6 +268,9 @@ impl HttpContext for Attempt {
         // The mark is ours alone: a backend that sends it must not cause attempts at others.
         let unmark = || calls::remove_header(MapType::HttpResponseHeaders, RETRY);
         let State::Sent { running, .. } = &self.state else {
+            if matches!(self.state, State::Passing) {
+                unmark();
+            }
             return Action::Continue;
         };
         unmark();
@@ -403,6 +411,19 @@ impl Attempt {
                 calls::reset_response();
                 Action::Pause
             }
+        }
+    }
+
+    /// Adapts the headers of what is no call of a model.
+    fn pass(&mut self, passage: Passage) -> Action {
+        let schema = passage.schema;
+        match passage.begin(&self.cluster.backend) {
+            Ok(changes) => {
+                write_headers(&HeaderWrite::Change(changes));
+                self.state = State::Passing;
+                Action::Continue
+            }
+            Err(refusal) => self.refuse(schema, &refusal),
         }
     }
 

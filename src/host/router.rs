@@ -17,7 +17,7 @@ use super::{NEXT, PLAN, RETRY};
 use crate::attempt::{Moment, Plan};
 use crate::config::Document;
 use crate::request::Headers;
-use crate::routing::{Arrival, Pending, Routed, arrive};
+use crate::routing::{Arrival, Passed, Pending, Routed, arrive};
 use crate::schema::{Answer, ErrorCode, Schema};
 use crate::telemetry;
 
@@ -178,6 +178,15 @@ impl HttpContext for RouterStream {
         };
         match arrive(document, Headers::new(calls::request_headers())) {
             Arrival::Answer(answer) => self.answer(&answer),
+            Arrival::Pass(passed) => {
+                self.state = State::Routed(OnItsWay {
+                    schema: passed.schema,
+                    route: document.response_headers.then(|| passed.route.clone()),
+                    holds: false,
+                });
+                let_through(&passed);
+                Action::Continue
+            }
             Arrival::AwaitBody(pending) => {
                 let watched = Watched {
                     context_id: self.context_id,
@@ -320,6 +329,19 @@ impl RouterStream {
             Err(answer) => self.answer(&answer),
         }
     }
+}
+
+/// Sends a request on that is no call of a model. No limit of ours is set: what passes may take as long as it will, a file
+/// or a conversation.
+fn let_through(passed: &Passed) {
+    let map = MapType::HttpRequestHeaders;
+    for name in &passed.remove_headers {
+        calls::remove_header(map, name);
+    }
+    calls::set_header(map, "x-envoy-max-retries", b"0");
+    calls::set_state(PLAN, &passed.passage);
+    calls::set_state(NEXT, passed.cluster.as_bytes());
+    calls::clear_route_cache();
 }
 
 fn send_on_its_way(routed: &Routed<'_>) {

@@ -8,25 +8,13 @@ use std::fmt;
 use std::ops::Range;
 
 use super::text;
+use super::view::{Insertion, ModelField, Notation, View, Wants};
 
 /// How many objects and arrays may stand inside each other.
 pub const MAX_DEPTH: usize = 512;
 
 /// How long a model's name may be, in bytes as it is written in the body.
 pub const MAX_MODEL_BYTES: usize = 256;
-
-/// What a body says, as far as routing reads it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct View {
-    /// The model that is asked for.
-    pub model: String,
-    /// Where the inside of its string stands in the body, without the quotes.
-    pub model_span: Range<usize>,
-    /// Whether a streamed answer is asked for.
-    pub stream: bool,
-    /// Whether it names what only one provider has: an earlier answer, a conversation, a file.
-    pub is_tied: bool,
-}
 
 /// Why a body cannot be routed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,6 +37,8 @@ pub enum ScanError {
     InvalidModel,
     /// A `stream` that is neither a boolean nor `null`.
     InvalidStream,
+    /// No `multipart/form-data`, for this reason, at this byte.
+    InvalidForm(&'static str, usize),
 }
 
 impl fmt::Display for ScanError {
@@ -75,6 +65,9 @@ impl fmt::Display for ScanError {
             ScanError::InvalidStream => out.write_str(
                 "The field \"stream\" must be true, false or null, and its name in lower case.",
             ),
+            ScanError::InvalidForm(why, at) => {
+                write!(out, "The body is not a valid form at byte {at}: {why}.")
+            }
         }
     }
 }
@@ -83,14 +76,19 @@ impl fmt::Display for ScanError {
 ///
 /// # Errors
 /// See [`ScanError`]; positions are bytes from the body's start.
-pub fn scan(body: &[u8]) -> Result<View, ScanError> {
+pub fn scan(body: &[u8], wants: Wants) -> Result<View, ScanError> {
     if let Err(error) = std::str::from_utf8(body) {
         return Err(ScanError::InvalidUtf8(error.valid_up_to()));
     }
+    let mark = if body.starts_with(BYTE_ORDER_MARK) {
+        BYTE_ORDER_MARK.len()
+    } else {
+        0
+    };
     let mut scanner = Scanner {
         body,
-        at: 0,
-        is_tied: false,
+        at: mark,
+        tie: None,
     };
     scanner.white_space();
     let fields = match scanner.peek() {
@@ -105,9 +103,20 @@ pub fn scan(body: &[u8]) -> Result<View, ScanError> {
     if scanner.peek().is_some() {
         return Err(scanner.invalid());
     }
-    let is_tied = scanner.is_tied;
-    fields.ok_or(ScanError::NotAnObject)?.view(body, is_tied)
+    let fields = fields.ok_or(ScanError::NotAnObject)?;
+    let (model, stream) = fields.read(body, wants)?;
+    Ok(View {
+        model,
+        insert_at: Some(fields.insertion),
+        stream,
+        tie: scanner.tie,
+        notation: Notation::Json,
+        mark,
+    })
 }
+
+/// UTF-8's, with which some editors and libraries begin a text (RFC 8259, section 8.1, lets a reader ignore it).
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// A field of the top-level object that routing reads.
 #[derive(Debug, Default)]
@@ -119,56 +128,70 @@ struct Seen {
     last: usize,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct TopLevel {
     model: Seen,
     stream: Seen,
+    insertion: Insertion,
 }
 
 impl TopLevel {
-    fn view(self, body: &[u8], is_tied: bool) -> Result<View, ScanError> {
+    fn read(&self, body: &[u8], wants: Wants) -> Result<(Option<ModelField>, bool), ScanError> {
         for (name, seen) in [(MODEL, &self.model), (STREAM, &self.stream)] {
             if seen.times > 1 {
                 return Err(ScanError::Duplicate(name, seen.last));
             }
         }
-        let model = self.model.value.ok_or(ScanError::MissingModel)?;
-        let written = body.get(model.clone()).unwrap_or_default();
-        let inside = written
-            .strip_prefix(b"\"")
-            .and_then(|inside| inside.strip_suffix(b"\""))
-            .filter(|inside| (1..=MAX_MODEL_BYTES).contains(&inside.len()));
-        let name = inside
-            .and_then(text::decode)
-            // In a path these two are not names, however they are encoded.
-            .filter(|name| name != "." && name != "..")
-            .ok_or(ScanError::InvalidModel)?;
-        if self.stream.times > 0 && self.stream.value.is_none() {
+        let model = match (&self.model.value, wants) {
+            (Some(value), _) => Some(model(body, value).ok_or(ScanError::InvalidModel)?),
+            (None, Wants::Model) => return Err(ScanError::MissingModel),
             // Under another name than its own, which some readers take for it.
+            (None, Wants::MayHaveModel) if self.model.times > 0 => {
+                return Err(ScanError::InvalidModel);
+            }
+            (None, Wants::MayHaveModel) => None,
+        };
+        if self.stream.times > 0 && self.stream.value.is_none() {
             return Err(ScanError::InvalidStream);
         }
-        let stream = self.stream.value.and_then(|span| body.get(span));
-        Ok(View {
-            model: name,
-            model_span: model.start.saturating_add(1)..model.end.saturating_sub(1),
-            stream: match stream {
-                None | Some(b"false" | b"null") => false,
-                Some(b"true") => true,
-                Some(_) => return Err(ScanError::InvalidStream),
-            },
-            is_tied,
-        })
+        let stream = self.stream.value.clone().and_then(|span| body.get(span));
+        let stream = match stream {
+            None | Some(b"false" | b"null") => false,
+            Some(b"true") => true,
+            Some(_) => return Err(ScanError::InvalidStream),
+        };
+        Ok((model, stream))
     }
+}
+
+/// The model that this value names.
+fn model(body: &[u8], value: &Range<usize>) -> Option<ModelField> {
+    let span = value.start.saturating_add(1)..value.end.saturating_sub(1);
+    let written = body.get(value.clone())?;
+    let inside = written.strip_prefix(b"\"")?.strip_suffix(b"\"")?;
+    let name = text::decode(inside).filter(|name| names_a_model(inside.len(), name))?;
+    Some(ModelField { name, span })
+}
+
+/// Whether this can be a model's name, which takes so many bytes in a body.
+pub(super) fn names_a_model(written: usize, name: &str) -> bool {
+    // In a path the dots are not names, however they are encoded.
+    (1..=MAX_MODEL_BYTES).contains(&written) && name != "." && name != ".."
 }
 
 const MODEL: &str = "model";
 const STREAM: &str = "stream";
 
 /// Fields of the top level that name what one provider has stored.
-const TIES: [&[u8]; 3] = [b"previous_response_id", b"conversation", b"container"];
+const TIES: [&str; 3] = ["previous_response_id", "conversation", "container"];
 
 /// Such fields further down.
-const INNER_TIES: [&[u8]; 3] = [b"file_id", b"file_ids", b"vector_store_ids"];
+const INNER_TIES: [&str; 3] = ["file_id", "file_ids", "vector_store_ids"];
+
+/// The one of these names that a key is, if it is one.
+fn one_of<'n>(names: &[&'n str], key: &[u8]) -> Option<&'n str> {
+    names.iter().copied().find(|name| name.as_bytes() == key)
+}
 
 /// Whether a key means a field in the eyes of a reader that folds case as Go's `encoding/json` does (it takes `ſ`
 /// for `s`), and whether it is the very name.
@@ -221,7 +244,7 @@ impl Containers {
 struct Scanner<'a> {
     body: &'a [u8],
     at: usize,
-    is_tied: bool,
+    tie: Option<&'static str>,
 }
 
 impl Scanner<'_> {
@@ -262,12 +285,20 @@ impl Scanner<'_> {
     }
 
     fn top_level_object(&mut self) -> Result<TopLevel, ScanError> {
-        let mut fields = TopLevel::default();
         self.expect(b'{')?;
+        let mut fields = TopLevel {
+            model: Seen::default(),
+            stream: Seen::default(),
+            insertion: Insertion {
+                at: self.at,
+                comma: false,
+            },
+        };
         self.white_space();
         if self.eat(b'}') {
             return Ok(fields);
         }
+        fields.insertion.comma = true;
         loop {
             self.white_space();
             let key_start = self.at;
@@ -279,7 +310,9 @@ impl Scanner<'_> {
             self.value()?;
             let key = self.body.get(key).unwrap_or_default();
             let is_null = self.body.get(value_start..self.at) == Some(b"null");
-            self.is_tied |= TIES.contains(&key) && !is_null;
+            if !is_null && let Some(name) = one_of(&TIES, key) {
+                self.tie = Some(name);
+            }
             for (name, seen) in [(MODEL, &mut fields.model), (STREAM, &mut fields.stream)] {
                 if let Some(is_exact) = compare_key(key, name) {
                     seen.times = seen.times.saturating_add(1);
@@ -357,9 +390,9 @@ impl Scanner<'_> {
         self.expect(b':')?;
         self.white_space();
         // By length first: keys are many.
-        if matches!(key.len(), 7 | 8 | 16) && !self.is_tied {
+        if matches!(key.len(), 7 | 8 | 16) && self.tie.is_none() {
             let key = self.body.get(key).unwrap_or_default();
-            self.is_tied = INNER_TIES.contains(&key) && !self.rest().starts_with(b"null");
+            self.tie = one_of(&INNER_TIES, key).filter(|_| !self.rest().starts_with(b"null"));
         }
         Ok(())
     }

@@ -138,6 +138,18 @@ impl Condition {
         }
     }
 
+    /// Whether it asks for what only a call of a model has: a model, a streamed answer.
+    pub fn is_of_model_calls(&self) -> bool {
+        match self {
+            Condition::Model(_) | Condition::Stream(_) => true,
+            Condition::Path(_) | Condition::Method(_) | Condition::Header { .. } => false,
+            Condition::Any(conditions) | Condition::All(conditions) => {
+                conditions.iter().any(Condition::is_of_model_calls)
+            }
+            Condition::Not(condition) => condition.is_of_model_calls(),
+        }
+    }
+
     /// The model names that are asked for by exactly this name, in the order of the document.
     pub fn exact_models<'a>(&'a self, names: &mut Vec<&'a str>) {
         match self {

@@ -6,7 +6,7 @@ use super::condition::Subject;
 use super::strategy;
 use crate::config::{Backend, Document, Route, Target};
 use crate::health::TargetKey;
-use crate::schema::{Api, ErrorCode};
+use crate::schema::{Answer, Api, ErrorCode, Schema};
 
 /// Where a request goes, and why: of the document, and of the request's model.
 #[derive(Clone, Debug)]
@@ -20,19 +20,59 @@ pub struct Decision<'d, 'm> {
 }
 
 impl Decision<'_, '_> {
-    /// Keeps to the backend that comes first: what the request names is stored there, or nowhere.
-    pub(super) fn tie(&mut self) {
-        let Some(home) = self.plan.first().map(|first| first.backend) else {
-            return;
+    /// Keeps to the one backend where that is stored which the request names.
+    ///
+    /// # Errors
+    /// If that is not known: it is never guessed.
+    pub(super) fn tie(&mut self) -> Result<(), Unpinned> {
+        let home = match &self.route.stored_at {
+            Some(home) => home.clone(),
+            None => {
+                let mut backends = self.plan.iter().map(|candidate| &candidate.backend.name);
+                let first = backends.next();
+                match first.filter(|first| backends.all(|other| other == *first)) {
+                    Some(only) => only.clone(),
+                    None => return Err(Unpinned::Several(self.route.name.clone())),
+                }
+            }
         };
+        self.plan.retain(|candidate| candidate.backend.name == home);
+        if self.plan.is_empty() {
+            return Err(Unpinned::NotThere(self.route.name.clone(), home));
+        }
         for target in &self.route.targets {
             let is_out = |(out, _): &(&Target, LeftOut)| std::ptr::eq(*out, target);
-            if target.backend.name != home.name && !self.left_out.iter().any(is_out) {
+            if target.backend.name != home && !self.left_out.iter().any(is_out) {
                 self.left_out.push((target, LeftOut::Tied));
             }
         }
-        self.plan
-            .retain(|candidate| candidate.backend.name == home.name);
+        Ok(())
+    }
+}
+
+/// Why a request cannot be tied to a backend; the names are of the document.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Unpinned {
+    /// This route has targets at several backends.
+    Several(String),
+    /// At the backend that this route names, no target serves the request.
+    NotThere(String, String),
+}
+
+impl Unpinned {
+    /// The answer to a request that names what is stored in this field.
+    pub(super) fn answer(&self, schema: Schema, field: &str) -> Answer {
+        let message = match self {
+            Unpinned::Several(route) => format!(
+                "\"{field}\" names what one provider has stored, and the route \"{route}\" has several backends. Which \
+                 of them has it, the route must say: `stored_at: <backend>`."
+            ),
+            Unpinned::NotThere(route, home) => format!(
+                "\"{field}\" names what is stored at the backend \"{home}\", as the route \"{route}\" says, but that \
+                 backend does not serve this request."
+            ),
+        };
+        ErrorCode::StoredStateUnpinned.answer(schema, &message)
     }
 }
 
@@ -124,7 +164,7 @@ pub fn decide<'d: 'm, 'm>(
     subject: &Subject<'_>,
     random: u64,
 ) -> Result<Decision<'d, 'm>, Undecided<'d>> {
-    let mut routes = document.routes.iter();
+    let mut routes = document.routes.iter().filter(|route| !route.pass_through);
     let route = routes
         .find(|route| route.condition.evaluate(subject) == Some(true))
         .ok_or(Undecided::NoRoute)?;
@@ -160,7 +200,7 @@ fn candidate<'a>(
     asked_for: &'a str,
 ) -> Result<Candidate<'a>, LeftOut> {
     let backend = &target.backend;
-    if backend.schema != api.schema() {
+    if !backend.schema.speaks(api) {
         return Err(LeftOut::SchemaMismatch);
     }
     let name = target.model.as_deref().unwrap_or(asked_for);

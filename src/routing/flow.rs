@@ -6,12 +6,17 @@
 use super::condition::Subject;
 use super::decision::{Candidate, Decision, LeftOut, Undecided, decide};
 use super::dry_run;
+use super::passing::{Passed, pass};
 use super::steering::Asked;
 use crate::attempt::{Moment, Plan, Terms};
 use crate::config::{CREDENTIAL_HEADERS, Document, Route, Target, is_internal_header};
 use crate::health::{CooldownPolicy, Health, State, TargetKey, choose};
-use crate::request::{Headers, scan};
-use crate::schema::{Answer, Api, Endpoint, ErrorCode, Schema, split_query};
+use crate::request::{
+    BodyKind, Headers, MAX_MODEL_BYTES, ScanError, View, Wants, body_kind, scan, scan_form,
+};
+use crate::schema::{
+    Answer, Call, Endpoint, ErrorCode, Schema, caller_schema, is_model_name, split_query,
+};
 
 /// What becomes of a request whose headers have arrived.
 #[derive(Debug)]
@@ -20,12 +25,15 @@ pub enum Arrival {
     Answer(Answer),
     /// Its body decides.
     AwaitBody(Pending),
+    /// It is no call of a model, and passes as it comes.
+    Pass(Passed),
 }
 
 /// A request whose body is awaited.
 #[derive(Debug)]
 pub struct Pending {
-    api: Api,
+    call: Call,
+    kind: BodyKind,
     headers: Headers,
 }
 
@@ -69,34 +77,73 @@ pub struct BodyChange {
 pub fn arrive(document: &Document, headers: Headers) -> Arrival {
     let (path, _) = split_query(headers.text(":path").unwrap_or_default());
     let endpoint = Endpoint::at(path);
-    let schema = Endpoint::caller_schema(endpoint.as_ref(), &headers);
-    let Some(endpoint) = endpoint else {
-        let message = "There is nothing at this path. There are POST /v1/chat/completions, POST /v1/messages, \
-                       GET /v1/models and GET /v1/models/{model}.";
-        return Arrival::Answer(ErrorCode::PathNotFound.answer(schema, message));
+    let method = endpoint.as_ref().map(Endpoint::method);
+    let call = match endpoint {
+        Some(endpoint) if headers.text(":method") == method && !headers.contains("upgrade") => {
+            let catalog = &document.catalog;
+            let schema = || caller_schema(path, &headers);
+            match endpoint {
+                Endpoint::ListModels => return Arrival::Answer(catalog.list(schema())),
+                Endpoint::RetrieveModel(name) => {
+                    return Arrival::Answer(catalog.retrieve(schema(), name));
+                }
+                Endpoint::Model(call) => call,
+            }
+        }
+        _ => {
+            return match pass(document, &headers, method) {
+                Ok(passed) => Arrival::Pass(passed),
+                Err(answer) => Arrival::Answer(answer),
+            };
+        }
     };
-    let method = endpoint.method();
-    if headers.text(":method") != Some(method) {
-        let message = format!("The method of this path is {method}.");
-        let answer = ErrorCode::MethodNotAllowed.answer(schema, &message);
-        return Arrival::Answer(answer.with_header("allow", method));
+    if call
+        .model
+        .as_deref()
+        .is_some_and(|name| !is_model_name(name))
+    {
+        return Arrival::Answer(invalid_model("path", call.schema));
     }
-    match endpoint {
-        Endpoint::ListModels => Arrival::Answer(document.catalog.list(schema)),
-        Endpoint::RetrieveModel(name) => Arrival::Answer(document.catalog.retrieve(schema, name)),
-        Endpoint::Model(api) => Arrival::AwaitBody(Pending { api, headers }),
+    match body_kind(&headers, call.api.place().accepts()) {
+        Ok(kind) => Arrival::AwaitBody(Pending {
+            call,
+            kind,
+            headers,
+        }),
+        Err(error) => {
+            Arrival::Answer(ErrorCode::from(error).answer(call.schema, &error.to_string()))
+        }
     }
+}
+
+fn invalid_model(place: &str, schema: Schema) -> Answer {
+    let message = format!(
+        "The model that the {place} names must be 1 to {MAX_MODEL_BYTES} bytes of text, without control characters and \
+         without the segments \".\" and \"..\"."
+    );
+    ErrorCode::InvalidModel.answer(schema, &message)
 }
 
 impl Pending {
     /// The dialect of the caller, for answers.
     pub fn schema(&self) -> Schema {
-        self.api.schema()
+        self.call.schema
     }
 
     /// By how much Envoy's `request.total_size` exceeds the bytes of the body that have come.
     pub fn header_bytes(&self) -> usize {
         self.headers.byte_size()
+    }
+
+    fn scan(&self, body: &[u8]) -> Result<View, ScanError> {
+        let wants = match self.call.model {
+            Some(_) => Wants::MayHaveModel,
+            None => Wants::Model,
+        };
+        match &self.kind {
+            BodyKind::Json => scan(body, wants),
+            BodyKind::Form { boundary } => scan_form(boundary, body, wants),
+        }
     }
 
     /// Takes the whole body.
@@ -112,25 +159,34 @@ impl Pending {
         let schema = self.schema();
         let asked = Asked::read(document.steering, &self.headers)
             .map_err(|message| ErrorCode::InvalidRouterHeader.answer(schema, &message))?;
-        let view = scan(body)
+        let view = self
+            .scan(body)
             .map_err(|error| ErrorCode::from(error).answer(schema, &error.to_string()))?;
+        // Where both name one, the path decides.
+        let in_body = view.model.as_ref().map(|field| &field.name);
+        let model = self.call.model.as_ref().or(in_body);
+        let model = model.filter(|name| is_model_name(name));
+        let model = model.ok_or_else(|| invalid_model("body", schema))?;
+        let stream = self.call.streams(view.stream);
         let (path, query) = split_query(self.headers.text(":path").unwrap_or_default());
         let subject = Subject {
-            model: Some(&view.model),
+            model: Some(model),
             path: Some(path),
             method: Some(self.headers.text(":method").unwrap_or_default()),
             headers: Some(&self.headers),
-            stream: Some(view.stream),
+            stream: Some(stream),
         };
-        let mut decision = decide(document, self.api, &view.model, &subject, moment.random)
-            .map_err(|undecided| explain(undecided, schema, &view.model))?;
-        if view.is_tied {
-            decision.tie();
+        let mut decision = decide(document, self.call.api, model, &subject, moment.random)
+            .map_err(|undecided| explain(undecided, schema, model))?;
+        if let Some(field) = view.tie {
+            decision
+                .tie()
+                .map_err(|unpinned| unpinned.answer(schema, field))?;
         }
         log::debug!("{decision}");
         let candidates = by_health(&decision, document.cooldown.as_ref(), asked.dry_run, moment);
         if asked.dry_run {
-            let answer = dry_run::answer(&decision, &candidates, &view.model, view.stream);
+            let answer = dry_run::answer(&decision, &candidates, model, stream);
             return Err(answer);
         }
         let terms = Terms {
@@ -141,18 +197,18 @@ impl Pending {
             no_fallback: asked.no_fallback,
         };
         let (plan, edit) = Plan::make(
-            self.api,
+            &self.call,
             &self.headers,
             query,
             &view,
             &candidates,
-            body.len(),
+            body,
             terms,
         );
         Ok(Routed {
             route: decision.route,
             left_out: decision.left_out,
-            remove_headers: self.headers_to_remove(),
+            remove_headers: headers_to_remove(&self.headers),
             max_retries: plan.max_retries(),
             holds: plan.holds(),
             attempt_timeout_ms: plan.attempt_timeout_ms(),
@@ -169,18 +225,18 @@ impl Pending {
             plan: plan.encode(),
         })
     }
+}
 
-    /// What a client sent to identify itself, or under a name that is Envoy's or ours.
-    fn headers_to_remove(&self) -> Vec<String> {
-        let mut names: Vec<String> = Vec::new();
-        for (name, _) in self.headers.iter() {
-            let goes = CREDENTIAL_HEADERS.contains(&name) || is_internal_header(name);
-            if goes && !names.iter().any(|known| known == name) {
-                names.push(name.to_owned());
-            }
+/// What a client sent to identify itself, or under a name that is Envoy's or ours.
+pub(super) fn headers_to_remove(headers: &Headers) -> Vec<String> {
+    let mut names: Vec<String> = Vec::new();
+    for (name, _) in headers.iter() {
+        let goes = CREDENTIAL_HEADERS.contains(&name) || is_internal_header(name);
+        if goes && !names.iter().any(|known| known == name) {
+            names.push(name.to_owned());
         }
-        names
     }
+    names
 }
 
 /// The plan with the first target at its head that is not to be left alone, or the one that is due soonest. The flag says

@@ -27,7 +27,8 @@ impl Catalog {
 
     /// The list, in the caller's format.
     ///
-    /// Sources: OpenAI's `ListModelsResponse`, Anthropic's `ListResponse` of `ModelInfo`.
+    /// Sources: OpenAI's `ListModelsResponse`, which Azure's clients read too, Anthropic's `ListResponse` of `ModelInfo`,
+    /// Gemini's `ListModelsResponse`. Bedrock's clients ask for its models at another address.
     pub fn list(&self, schema: Schema) -> Answer {
         let data: Vec<Value> = self
             .entries
@@ -35,7 +36,10 @@ impl Catalog {
             .map(|(name, owner)| entry(schema, name, owner))
             .collect();
         let body = match schema {
-            Schema::OpenAi => json!({"object": "list", "data": data}),
+            Schema::OpenAi | Schema::AzureOpenAi | Schema::Bedrock => {
+                json!({"object": "list", "data": data})
+            }
+            Schema::Gemini => json!({"models": data}),
             Schema::Anthropic => json!({
                 "data": data,
                 "first_id": self.entries.first().map(|(name, _)| name),
@@ -49,10 +53,15 @@ impl Catalog {
     /// One model by its percent-encoded name, in the caller's format.
     pub fn retrieve(&self, schema: Schema, encoded: &str) -> Answer {
         let name = percent_decode(encoded);
+        let name = match (schema, &name) {
+            // As its lists call it.
+            (Schema::Gemini, Some(name)) => Some(name.strip_prefix(GEMINI_NAME).unwrap_or(name)),
+            (_, name) => name.as_deref(),
+        };
         let found = self
             .entries
             .iter()
-            .find(|(known, _)| Some(known) == name.as_ref());
+            .find(|(known, _)| Some(known.as_str()) == name);
         match found {
             Some((name, owner)) => Answer::json(200, &entry(schema, name, owner)),
             None => ErrorCode::ModelNotFound.answer(schema, "There is no such model here."),
@@ -60,10 +69,28 @@ impl Catalog {
     }
 }
 
-/// Neither the router nor the document knows when a model was made: both formats get the beginning of time.
+/// What names of models begin with in Gemini's lists.
+const GEMINI_NAME: &str = "models/";
+
+/// Neither the router nor the document knows when a model was made: the formats that ask get the beginning of time.
 fn entry(schema: Schema, name: &str, owner: &str) -> Value {
     match schema {
-        Schema::OpenAi => json!({"id": name, "object": "model", "created": 0, "owned_by": owner}),
+        Schema::OpenAi | Schema::Bedrock => {
+            json!({"id": name, "object": "model", "created": 0, "owned_by": owner})
+        }
+        Schema::AzureOpenAi => json!({
+            "id": name,
+            "object": "model",
+            "created": 0,
+            "created_at": 0,
+            "owned_by": owner,
+            "status": "succeeded",
+        }),
+        Schema::Gemini => json!({
+            "name": format!("{GEMINI_NAME}{name}"),
+            "displayName": name,
+            "supportedGenerationMethods": ["generateContent", "streamGenerateContent", "countTokens"],
+        }),
         Schema::Anthropic => json!({
             "type": "model",
             "id": name,
@@ -93,6 +120,14 @@ mod tests {
             anthropic.contains(r#""last_id":"meta/llama 3""#),
             "{anthropic}"
         );
+        assert_eq!(
+            text(catalog.retrieve(Schema::Gemini, "fast")),
+            r#"{"displayName":"fast","name":"models/fast","supportedGenerationMethods":["generateContent","streamGenerateContent","countTokens"]}"#
+        );
+        assert_eq!(catalog.retrieve(Schema::Gemini, "models/fast").status, 200);
+        assert!(text(catalog.list(Schema::Gemini)).starts_with(r#"{"models":[{"#));
+        let azure = text(catalog.list(Schema::AzureOpenAi));
+        assert!(azure.contains(r#""status":"succeeded""#), "{azure}");
         for encoded in ["meta%2Fllama%203", "meta/llama 3"] {
             assert_eq!(catalog.retrieve(Schema::OpenAi, encoded).status, 200);
         }

@@ -1,53 +1,44 @@
 //! Which API a request belongs to, by its path.
+//!
+//! Paths, by the providers' references: OpenAI's and Anthropic's `/v1/…`; Azure's `/openai/v1/…`, `/openai/…` and
+//! `/openai/deployments/{model}/…`; Gemini's `/v1beta/models/{model}:method`, also with `/v1`; Bedrock's
+//! `/model/{modelId}/…`, where the model may be an ARN, percent-encoded.
+//!
+//! What stands for a model may have slashes, encoded or not: clients put its name there as it is. It is told from the
+//! operation by the end of the path alone, decoded once, and sent on as one segment, so that no name can be made into
+//! a piece of path.
 
 use super::Schema;
-use crate::request::Headers;
+use super::api::{
+    API_PREFIX, AZURE_DEPLOYMENTS, AZURE_OLD_PREFIX, AZURE_PREFIX, Api, Asks, BEDROCK_MODEL,
+    GEMINI_MODELS, GEMINI_PREFIXES, Place, RERANK_PATHS,
+};
+use super::path::percent_decode;
+use crate::request::{Headers, MAX_MODEL_BYTES};
 
-/// An operation whose requests are routed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Api {
-    /// `POST /v1/chat/completions` (OpenAI).
-    ChatCompletions,
-    /// `POST /v1/messages` (Anthropic).
-    Messages,
+/// A path and its query, without the `?`; the query is empty where there is none.
+pub fn split_query(path: &str) -> (&str, &str) {
+    path.split_once('?').unwrap_or((path, ""))
 }
 
-impl Api {
-    /// All of them.
-    pub const ALL: [Api; 2] = [Api::ChatCompletions, Api::Messages];
-
-    /// The dialect that it belongs to.
-    pub const fn schema(self) -> Schema {
-        match self {
-            Api::ChatCompletions => Schema::OpenAi,
-            Api::Messages => Schema::Anthropic,
-        }
-    }
-
-    /// The path that clients send.
-    pub const fn path(self) -> &'static str {
-        match self {
-            Api::ChatCompletions => "/v1/chat/completions",
-            Api::Messages => "/v1/messages",
-        }
-    }
-
-    /// What follows `/v1` in that path.
-    pub fn operation(self) -> &'static str {
-        self.path().strip_prefix(API_PREFIX).unwrap_or(self.path())
-    }
+/// What a path says of a call of a model.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Call {
+    /// What is called.
+    pub api: Api,
+    /// The dialect of the path, in which the caller is answered.
+    pub schema: Schema,
+    /// The model, if the path names it; empty where that is no text.
+    pub model: Option<String>,
+    /// The version that the path begins with, where clients choose it.
+    pub version: &'static str,
 }
-
-/// What the paths of all these APIs begin with.
-pub(super) const API_PREFIX: &str = "/v1";
-
-const MODELS: &str = "/v1/models";
 
 /// What a path asks for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Endpoint<'a> {
     /// To be routed.
-    Model(Api),
+    Model(Call),
     /// The list of models, answered by the filter.
     ListModels,
     /// One model, answered by the filter; its name as it stands in the path, percent-encoded.
@@ -57,16 +48,25 @@ pub enum Endpoint<'a> {
 impl<'a> Endpoint<'a> {
     /// The endpoint at a path (without its query), if there is one.
     pub fn at(path: &'a str) -> Option<Self> {
-        if let Some(api) = Api::ALL.into_iter().find(|api| api.path() == path) {
-            return Some(Endpoint::Model(api));
+        let in_body = |api: Api| Endpoint::Model(Call::new(api, api.schema()));
+        if let Some(api) = path.strip_prefix(API_PREFIX).and_then(of_operation) {
+            return Some(in_body(api));
         }
-        match path.strip_prefix(MODELS)? {
-            "" => Some(Endpoint::ListModels),
-            rest => rest
-                .strip_prefix('/')
-                .filter(|name| !name.is_empty())
-                .map(Endpoint::RetrieveModel),
+        if RERANK_PATHS.contains(&path) {
+            return Some(in_body(Api::Rerank));
         }
+        if let Some(rest) = path.strip_prefix(BEDROCK_MODEL) {
+            let (api, model) = before_operation(rest, Schema::Bedrock)?;
+            return Some(Endpoint::Model(
+                Call::new(api, Schema::Bedrock).named(model),
+            ));
+        }
+        if path.starts_with(AZURE_OLD_PREFIX) {
+            return azure(path);
+        }
+        GEMINI_PREFIXES
+            .iter()
+            .find_map(|prefix| gemini(prefix, path.strip_prefix(prefix)?))
     }
 
     /// The one method that it has.
@@ -76,49 +76,165 @@ impl<'a> Endpoint<'a> {
             Endpoint::ListModels | Endpoint::RetrieveModel(_) => "GET",
         }
     }
+}
 
-    /// The dialect in which a caller at this endpoint (or at none) is answered.
-    pub fn caller_schema(endpoint: Option<&Self>, headers: &Headers) -> Schema {
-        match endpoint {
-            Some(Endpoint::Model(api)) => api.schema(),
-            // Every Anthropic client sends it, and no other.
-            _ if headers.contains("anthropic-version") => Schema::Anthropic,
-            _ => Schema::OpenAi,
+impl Call {
+    fn new(api: Api, schema: Schema) -> Self {
+        Call {
+            api,
+            schema,
+            model: None,
+            version: "",
         }
+    }
+
+    /// Whether a streamed answer is asked for; `in_body`: by the body.
+    pub fn streams(&self, in_body: bool) -> bool {
+        match self.api.place() {
+            Place::Path => self.api.asks() == Asks::ByPath,
+            _ => in_body,
+        }
+    }
+
+    /// With the model that stands in the path like this.
+    fn named(mut self, encoded: &str) -> Self {
+        self.model = Some(percent_decode(encoded).unwrap_or_default());
+        self
     }
 }
 
-/// A path and its query, without the `?`; the query is empty where there is none.
-pub fn split_query(path: &str) -> (&str, &str) {
-    path.split_once('?').unwrap_or((path, ""))
+/// OpenAI's or Anthropic's API with this operation.
+fn of_operation(operation: &str) -> Option<Api> {
+    let mut apis = Api::ALL.iter();
+    let api = apis.find(|api| api.operation() == operation)?;
+    matches!(api.schema(), Schema::OpenAi | Schema::Anthropic).then_some(*api)
+}
+
+/// The API with the longest operation that a path ends with, and what stands before it.
+fn before_operation(path: &str, schema: Schema) -> Option<(Api, &str)> {
+    let apis = Api::ALL.iter().filter(|api| api.schema() == schema);
+    let found = apis.filter_map(|api| Some((*api, path.strip_suffix(api.operation())?)));
+    let longest = found.min_by_key(|(_, model)| model.len());
+    longest.filter(|(_, model)| !model.is_empty())
+}
+
+fn azure(path: &str) -> Option<Endpoint<'_>> {
+    let schema = Schema::AzureOpenAi;
+    if let Some(rest) = path.strip_prefix(AZURE_DEPLOYMENTS) {
+        let (api, model) = before_operation(rest, Schema::OpenAi)?;
+        return Some(Endpoint::Model(Call::new(api, schema).named(model)));
+    }
+    let rest = path
+        .strip_prefix(AZURE_PREFIX)
+        .or_else(|| path.strip_prefix(AZURE_OLD_PREFIX))?;
+    match of_operation(rest) {
+        Some(api) if api.schema() == Schema::OpenAi => {
+            Some(Endpoint::Model(Call::new(api, schema)))
+        }
+        _ => catalog(rest),
+    }
+}
+
+fn gemini<'a>(version: &'static str, rest: &'a str) -> Option<Endpoint<'a>> {
+    if let Some(rest) = rest.strip_prefix(GEMINI_MODELS)
+        && let Some((api, model)) = before_operation(rest, Schema::Gemini)
+    {
+        let mut call = Call::new(api, Schema::Gemini).named(model);
+        call.version = version;
+        return Some(Endpoint::Model(call));
+    }
+    catalog(rest)
+}
+
+/// The list of models, or one of them, behind the version.
+fn catalog(rest: &str) -> Option<Endpoint<'_>> {
+    match rest.strip_prefix("/models")? {
+        "" => Some(Endpoint::ListModels),
+        rest => rest
+            .strip_prefix('/')
+            .filter(|name| !name.is_empty())
+            .map(Endpoint::RetrieveModel),
+    }
+}
+
+/// The dialect in which a request to a path is answered.
+pub fn caller_schema(path: &str, headers: &Headers) -> Schema {
+    if path.starts_with(AZURE_OLD_PREFIX) {
+        return Schema::AzureOpenAi;
+    }
+    if path.starts_with("/v1beta") || path.starts_with("/upload/") {
+        return Schema::Gemini;
+    }
+    if path.starts_with(BEDROCK_MODEL) || path.starts_with("/async-invoke") {
+        return Schema::Bedrock;
+    }
+    // Every client of Anthropic's sends the one, every client of Google's one of the others, and no other does.
+    if headers.contains("anthropic-version") {
+        return Schema::Anthropic;
+    }
+    if headers.contains("x-goog-api-key") || headers.contains("x-goog-api-client") {
+        return Schema::Gemini;
+    }
+    Schema::OpenAi
+}
+
+/// First segments, behind the version, of paths to what a provider has stored.
+const STORED: [&str; 24] = [
+    "assistants",
+    "async-invoke",
+    "batches",
+    "cachedContents",
+    "containers",
+    "conversations",
+    "corpora",
+    "evals",
+    "fileSearchStores",
+    "files",
+    "fine_tuning",
+    "model-invocation-job",
+    "operations",
+    "realtime",
+    "responses",
+    "sessions",
+    "skills",
+    "threads",
+    "tunedModels",
+    "uploads",
+    "vector_stores",
+    "videos",
+    "chat",
+    "messages",
+];
+
+/// Whether a path (without its query) that is none of a model's leads to what one provider has stored: files, batches,
+/// earlier responses and the like.
+pub fn is_stored_state(path: &str) -> bool {
+    let path = path.strip_prefix("/upload").unwrap_or(path);
+    let prefixes = [
+        AZURE_PREFIX,
+        AZURE_OLD_PREFIX,
+        GEMINI_PREFIXES[0],
+        API_PREFIX,
+        "",
+    ];
+    prefixes.iter().any(|prefix| {
+        let rest = path
+            .strip_prefix(prefix)
+            .and_then(|rest| rest.strip_prefix('/'));
+        let first = rest.and_then(|rest| rest.split('/').next());
+        first.is_some_and(|first| STORED.contains(&first))
+    })
+}
+
+/// Whether this can be a model's name: some text without control characters, in which no segment of a path stands that
+/// would mean another path.
+pub fn is_model_name(name: &str) -> bool {
+    let is_segment = |segment: &str| !matches!(segment, "." | "..");
+    (1..=MAX_MODEL_BYTES).contains(&name.len())
+        && !name.chars().any(char::is_control)
+        && name.split(['/', '\\']).all(is_segment)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn endpoints_by_path() {
-        for (path, expected) in [
-            (
-                "/v1/chat/completions",
-                Some(Endpoint::Model(Api::ChatCompletions)),
-            ),
-            ("/v1/messages", Some(Endpoint::Model(Api::Messages))),
-            ("/v1/models", Some(Endpoint::ListModels)),
-            ("/v1/models/a%2Fb", Some(Endpoint::RetrieveModel("a%2Fb"))),
-            (
-                "/v1/models/meta/llama",
-                Some(Endpoint::RetrieveModel("meta/llama")),
-            ),
-            ("/v1/models/", None),
-            ("/v1/modelsx", None),
-            ("/v1/chat/completions/", None),
-            ("/chat/completions", None),
-            ("/", None),
-            ("", None),
-        ] {
-            assert_eq!(Endpoint::at(path), expected, "{path}");
-        }
-    }
-}
+#[path = "endpoint_tests.rs"]
+mod tests;

@@ -1,9 +1,10 @@
 //! Errors: one stable code for each, told in the caller's own format.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::{Answer, Schema};
-use crate::request::ScanError;
+use super::api::Events;
+use super::{Answer, Api, Schema};
+use crate::request::{KindError, ScanError};
 
 macro_rules! error_codes {
     ($($(#[$doc:meta])* $variant:ident $code:literal $status:literal,)+) => {
@@ -49,16 +50,28 @@ error_codes! {
     InvalidStream "invalid_stream" 400,
     /// A field that routing reads stands there twice.
     DuplicateField "duplicate_field" 400,
+    /// The body is no form.
+    InvalidForm "invalid_form" 400,
     /// A header of ours that does not say what it can.
     InvalidRouterHeader "invalid_router_header" 400,
     /// No target of the route speaks the caller's API.
     ApiNotSupported "api_not_supported" 400,
+    /// The call names what one backend has stored, and nothing says which.
+    StoredStateUnpinned "stored_state_unpinned" 400,
     /// No route, or no target, for this model.
     ModelNotFound "model_not_found" 404,
     /// No such path.
     PathNotFound "path_not_found" 404,
+    /// A path to what one provider has stored, and no route for it.
+    StoredStateNotRouted "stored_state_not_routed" 404,
+    /// An upgrade, and no route for it.
+    UpgradeNotRouted "upgrade_not_routed" 404,
     /// The path has another method.
     MethodNotAllowed "method_not_allowed" 405,
+    /// The body is compressed.
+    UnsupportedEncoding "unsupported_encoding" 415,
+    /// The body is of a type that the API does not take.
+    UnsupportedContentType "unsupported_content_type" 415,
     /// `allow_on_headers_stop_iteration` is missing.
     MissingEnvoySetting "missing_envoy_setting" 500,
     /// An attempt came out at another backend's cluster.
@@ -101,6 +114,19 @@ impl From<ScanError> for ErrorCode {
             ScanError::MissingModel => ErrorCode::MissingModel,
             ScanError::InvalidModel => ErrorCode::InvalidModel,
             ScanError::InvalidStream => ErrorCode::InvalidStream,
+            ScanError::InvalidForm(..) => ErrorCode::InvalidForm,
+        }
+    }
+}
+
+impl From<KindError> for ErrorCode {
+    fn from(error: KindError) -> Self {
+        match error {
+            KindError::Encoding => ErrorCode::UnsupportedEncoding,
+            KindError::SeveralTypes | KindError::Type(_) | KindError::Charset => {
+                ErrorCode::UnsupportedContentType
+            }
+            KindError::Boundary => ErrorCode::InvalidForm,
         }
     }
 }
@@ -187,17 +213,13 @@ impl ErrorCode {
 
     /// The answer in a caller's format.
     ///
-    /// Sources: OpenAI's `ErrorResponse`; Anthropic's `ErrorResponse`, whose error types are a closed set and whose
-    /// clients read the cause from `error.details.error_code`.
+    /// Sources: OpenAI's `ErrorResponse`, which is Azure's too; Anthropic's `ErrorResponse`, whose error types are a
+    /// closed set and whose clients read the cause from `error.details.error_code`; Google's `Status` and `ErrorInfo`;
+    /// AWS's restJson1 protocol, whose clients read the error's type from the header first.
     pub fn answer(self, schema: Schema, message: &str) -> Answer {
         let status = self.status();
         let body = match schema {
-            Schema::OpenAi => json!({"error": {
-                "message": message,
-                "type": if status < 500 { "invalid_request_error" } else { "server_error" },
-                "param": self.param(),
-                "code": self.name(),
-            }}),
+            Schema::OpenAi | Schema::AzureOpenAi => json!({"error": self.openai(message)}),
             Schema::Anthropic => json!({
                 "type": "error",
                 "error": {
@@ -213,8 +235,64 @@ impl ErrorCode {
                     "details": {"error_code": self.name()},
                 },
             }),
+            Schema::Gemini => json!({"error": {
+                "code": status,
+                "message": message,
+                "status": match status {
+                    404 => "NOT_FOUND",
+                    408 | 504 => "DEADLINE_EXCEEDED",
+                    502 | 503 => "UNAVAILABLE",
+                    400..500 => "INVALID_ARGUMENT",
+                    _ => "INTERNAL",
+                },
+                "details": [{
+                    "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+                    "reason": self.name().to_ascii_uppercase(),
+                    "domain": "llm-router",
+                }],
+            }}),
+            Schema::Bedrock => json!({"message": message, "code": self.name()}),
         };
-        Answer::json(status, &body)
+        let answer = Answer::json(status, &body);
+        if schema != Schema::Bedrock {
+            return answer;
+        }
+        let kind = match status {
+            404 => "ResourceNotFoundException",
+            408 | 504 => "ModelTimeoutException",
+            503 => "ServiceUnavailableException",
+            400..500 => "ValidationException",
+            _ => "InternalServerException",
+        };
+        answer.with_header("x-amzn-errortype", kind)
+    }
+
+    /// OpenAI's error object.
+    fn openai(self, message: &str) -> Value {
+        json!({
+            "message": message,
+            "type": if self.status() < 500 { "invalid_request_error" } else { "server_error" },
+            "param": self.param(),
+            "code": self.name(),
+        })
+    }
+
+    /// The data of an event that tells the error in a stream.
+    pub(super) fn event(self, api: Api, message: &str) -> Vec<u8> {
+        // The events of responses and their like have a type, and their error no object around it; clients take either
+        // for an error.
+        if api.events() == Events::Typed {
+            let error = self.openai(message);
+            let event = json!({
+                "type": "error",
+                "code": self.name(),
+                "message": message,
+                "param": self.param(),
+                "error": error,
+            });
+            return event.to_string().into_bytes();
+        }
+        self.answer(api.schema(), message).body
     }
 }
 
@@ -223,7 +301,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn both_formats() {
+    fn every_format() {
         let answer = ErrorCode::ModelNotFound.answer(Schema::OpenAi, "No \"x\".");
         assert_eq!(answer.status, 404);
         assert_eq!(
@@ -236,6 +314,21 @@ mod tests {
             String::from_utf8(answer.body).unwrap(),
             r#"{"error":{"details":{"error_code":"upstream_timeout"},"message":"Late.","type":"timeout_error"},"type":"error"}"#
         );
+        let answer = ErrorCode::ModelNotFound.answer(Schema::Gemini, "No.");
+        assert_eq!(answer.headers, []);
+        assert_eq!(
+            String::from_utf8(answer.body).unwrap(),
+            r#"{"error":{"code":404,"details":[{"@type":"type.googleapis.com/google.rpc.ErrorInfo","domain":"llm-router","reason":"MODEL_NOT_FOUND"}],"message":"No.","status":"NOT_FOUND"}}"#
+        );
+        let answer = ErrorCode::InvalidJson.answer(Schema::Bedrock, "No.");
+        let kind = ("x-amzn-errortype", "ValidationException".to_owned());
+        assert_eq!(answer.headers, [kind]);
+        assert_eq!(
+            String::from_utf8(answer.body).unwrap(),
+            r#"{"code":"invalid_json","message":"No."}"#
+        );
+        let answer = ErrorCode::InvalidJson.answer(Schema::AzureOpenAi, "No.");
+        assert_eq!(answer, ErrorCode::InvalidJson.answer(Schema::OpenAi, "No."));
     }
 
     #[test]

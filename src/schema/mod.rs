@@ -1,9 +1,11 @@
-//! What differs from API to API: paths, errors, and the list of models.
+//! What differs from API to API: paths, errors, streams, and the list of models.
 
 mod answer;
+mod api;
 mod catalog;
 mod endpoint;
 mod error;
+mod event;
 mod json;
 mod path;
 mod provider_error;
@@ -13,8 +15,9 @@ mod stream;
 mod whole;
 
 pub use answer::Answer;
+pub use api::{Api, Asks, Place};
 pub use catalog::Catalog;
-pub use endpoint::{Api, Endpoint, split_query};
+pub use endpoint::{Call, Endpoint, caller_schema, is_model_name, is_stored_state, split_query};
 pub use error::ErrorCode;
 pub use path::{PathTemplate, without_credentials};
 pub use provider_error::{failure_of_answer, failure_of_error_object};
@@ -27,19 +30,43 @@ pub use whole::{Whole, read_whole};
 pub enum Schema {
     /// OpenAI's, and what is compatible with it.
     OpenAi,
+    /// OpenAI's APIs at Azure's paths.
+    AzureOpenAi,
     /// Anthropic's.
     Anthropic,
+    /// Google's.
+    Gemini,
+    /// AWS's.
+    Bedrock,
 }
 
 impl Schema {
     /// All of them.
-    pub const ALL: [Schema; 2] = [Schema::OpenAi, Schema::Anthropic];
+    pub const ALL: [Schema; 5] = [
+        Schema::OpenAi,
+        Schema::AzureOpenAi,
+        Schema::Anthropic,
+        Schema::Gemini,
+        Schema::Bedrock,
+    ];
 
     /// Its name in the document.
     pub const fn name(self) -> &'static str {
         match self {
             Schema::OpenAi => "openai",
+            Schema::AzureOpenAi => "azure-openai",
             Schema::Anthropic => "anthropic",
+            Schema::Gemini => "gemini",
+            Schema::Bedrock => "bedrock",
         }
+    }
+
+    /// Whether a backend of this dialect takes calls of an API.
+    pub fn speaks(self, api: Api) -> bool {
+        let dialect = match self {
+            Schema::AzureOpenAi => Schema::OpenAi,
+            other => other,
+        };
+        api.schema() == dialect
     }
 }

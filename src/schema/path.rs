@@ -2,34 +2,56 @@
 
 use std::fmt::Write as _;
 
-use super::endpoint::{API_PREFIX, Api};
+use super::Schema;
+use super::api::{API_PREFIX, AZURE_PREFIX, BEDROCK_MODEL, GEMINI_MODELS, GEMINI_PREFIXES};
+use super::endpoint::Call;
 
 /// How a backend's paths are made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PathTemplate {
+    schema: Schema,
+    /// What takes the place of the API's own prefix; `None`: the API's own, or the client's.
+    prefix: Option<String>,
     parts: Vec<Part>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Part {
     Literal(String),
+    /// What the client's path begins with.
+    Version,
     /// `{model}`
     Model,
     /// `{operation}`
     Operation,
 }
 
-impl Default for PathTemplate {
-    fn default() -> Self {
-        PathTemplate::with_prefix(API_PREFIX)
-    }
-}
-
 impl PathTemplate {
-    /// Some prefix in the place of the API's own `/v1`.
-    pub fn with_prefix(prefix: &str) -> Self {
+    /// The paths of an API, with some prefix in the place of its own.
+    pub fn new(schema: Schema, prefix: Option<&str>) -> Self {
+        let own = match schema {
+            Schema::OpenAi | Schema::Anthropic => Some(API_PREFIX),
+            Schema::AzureOpenAi => Some(AZURE_PREFIX),
+            Schema::Gemini => None,
+            Schema::Bedrock => Some(""),
+        };
+        let mut parts = vec![match prefix.or(own) {
+            Some(prefix) => Part::Literal(prefix.to_owned()),
+            None => Part::Version,
+        }];
+        let before_model = match schema {
+            Schema::Gemini => Some(GEMINI_MODELS),
+            Schema::Bedrock => Some(BEDROCK_MODEL),
+            _ => None,
+        };
+        if let Some(before) = before_model {
+            parts.extend([Part::Literal(before.to_owned()), Part::Model]);
+        }
+        parts.push(Part::Operation);
         PathTemplate {
-            parts: vec![Part::Literal(prefix.to_owned()), Part::Operation],
+            schema,
+            prefix: prefix.or(own).map(str::to_owned),
+            parts,
         }
     }
 
@@ -37,7 +59,7 @@ impl PathTemplate {
     ///
     /// # Errors
     /// What is wrong with it, and what to do.
-    pub fn parse(template: &str) -> Result<Self, String> {
+    pub fn parse(schema: Schema, template: &str) -> Result<Self, String> {
         let mut parts = Vec::new();
         let mut rest = template;
         while let Some((literal, after)) = rest.split_once('{') {
@@ -60,30 +82,65 @@ impl PathTemplate {
             return Err("has a \"}\" without its \"{\"".to_owned());
         }
         parts.push(Part::Literal(rest.to_owned()));
-        Ok(PathTemplate { parts })
+        Ok(PathTemplate {
+            parts,
+            ..PathTemplate::new(schema, None)
+        })
     }
 
-    /// The path for one operation on one model (its upstream name), with the client's query after whatever query
+    /// The path for one call of one model (its upstream name), with the client's query after whatever query
     /// the template has itself, but for parameters that the template sets: those are not the client's to choose.
-    pub fn fill(&self, api: Api, model: &str, client_query: &str) -> String {
+    pub fn fill(&self, call: &Call, model: &str, client_query: &str) -> String {
         let mut path = String::new();
         for part in &self.parts {
             match part {
                 Part::Literal(literal) => path.push_str(literal),
+                Part::Version => path.push_str(call.version),
                 Part::Model => percent_encode(model, &mut path),
-                Part::Operation => path.push_str(api.operation()),
+                Part::Operation => path.push_str(call.api.operation()),
             }
         }
-        let own_query = path.split_once('?').map_or("", |(_, query)| query);
-        let own_names: Vec<String> = parameters(own_query).map(|(name, _)| name).collect();
-        for (name, parameter) in parameters(client_query) {
-            if !own_names.contains(&name) {
-                path.push(if path.contains('?') { '&' } else { '?' });
-                path.push_str(parameter);
-            }
-        }
-        path
+        // Azure's paths with a model want a version that its others do not know.
+        let is_for_azure = self.schema == Schema::AzureOpenAi
+            && self.parts.contains(&Part::Model) == call.model.is_some();
+        with_query(path, client_query, is_for_azure)
     }
+
+    /// The path for what is no call of a model: the client's own, but for the prefix.
+    pub fn pass(&self, path: &str, client_query: &str) -> String {
+        let known: &[&str] = match self.schema {
+            // Either's clients can be sent to the other.
+            Schema::OpenAi | Schema::AzureOpenAi => &[AZURE_PREFIX, API_PREFIX],
+            Schema::Anthropic => &[API_PREFIX],
+            Schema::Gemini => &GEMINI_PREFIXES,
+            Schema::Bedrock => &[""],
+        };
+        let is_whole = |rest: &&str| rest.is_empty() || rest.starts_with('/');
+        let mut rests = known
+            .iter()
+            .filter_map(|known| path.strip_prefix(known).filter(is_whole));
+        let path = match (&self.prefix, rests.next()) {
+            (Some(prefix), Some(rest)) => [prefix, rest].concat(),
+            _ => path.to_owned(),
+        };
+        with_query(path, client_query, self.schema == Schema::AzureOpenAi)
+    }
+}
+
+/// The query parameter by which Azure's clients choose a version: no other provider's.
+const API_VERSION: &str = "api-version";
+
+/// A path with a client's query after its own.
+fn with_query(mut path: String, client_query: &str, is_for_azure: bool) -> String {
+    let own_query = path.split_once('?').map_or("", |(_, query)| query);
+    let own_names: Vec<String> = parameters(own_query).map(|(name, _)| name).collect();
+    for (name, parameter) in parameters(client_query) {
+        if !own_names.contains(&name) && (is_for_azure || name != API_VERSION) {
+            path.push(if path.contains('?') { '&' } else { '?' });
+            path.push_str(parameter);
+        }
+    }
+    path
 }
 
 /// Query parameters in which some APIs take their key.
@@ -147,58 +204,5 @@ fn hex(digit: u8) -> Option<u8> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn prefixes_and_templates() {
-        let chat =
-            |template: &PathTemplate, query| template.fill(Api::ChatCompletions, "gpt 4/o", query);
-        assert_eq!(chat(&PathTemplate::default(), ""), "/v1/chat/completions");
-        assert_eq!(
-            chat(&PathTemplate::with_prefix(""), "beta=true"),
-            "/chat/completions?beta=true"
-        );
-        let azure =
-            PathTemplate::parse("/openai/deployments/{model}{operation}?api-version=1").unwrap();
-        assert_eq!(
-            chat(&azure, "a=b&&c"),
-            "/openai/deployments/gpt%204%2Fo/chat/completions?api-version=1&a=b&c"
-        );
-        assert_eq!(
-            PathTemplate::parse("/x")
-                .unwrap()
-                .fill(Api::Messages, "m", ""),
-            "/x"
-        );
-        for wrong in ["/{", "/{mode}", "/}", "/{model}}", "/{}"] {
-            assert!(PathTemplate::parse(wrong).is_err(), "{wrong}");
-        }
-    }
-
-    #[test]
-    fn a_key_in_the_query_is_a_credential() {
-        for query in [
-            "key=secret",
-            "key",
-            "k%65y=secret",
-            "KEY=secret&api-key=secret&access_token=secret",
-            "%6B%65%79=secret&key=x",
-            "",
-        ] {
-            assert_eq!(without_credentials(query), "", "{query}");
-        }
-        assert_eq!(
-            without_credentials("keys=1&key=2&monkey=3"),
-            "keys=1&monkey=3"
-        );
-    }
-
-    #[test]
-    fn percent_decoding() {
-        assert_eq!(percent_decode("a%2Fb%2fc").unwrap(), "a/b/c");
-        assert_eq!(percent_decode("100%").unwrap(), "100%");
-        assert_eq!(percent_decode("%zz%4").unwrap(), "%zz%4");
-        assert_eq!(percent_decode("%ff"), None);
-    }
-}
+#[path = "path_tests.rs"]
+mod tests;

@@ -17,8 +17,8 @@ fn state(reader: &StreamReader) -> (bool, bool, Option<Failure>, bool, u32) {
     )
 }
 
-fn read(schema: Schema, stream: &str) -> StreamReader {
-    let mut reader = StreamReader::new(schema);
+fn read(api: Api, stream: &str) -> StreamReader {
+    let mut reader = StreamReader::new(api);
     reader.push(stream.as_bytes());
     reader
 }
@@ -201,7 +201,7 @@ const OPENAI: [(&[&str], bool, bool); 31] = [
 #[test]
 fn openai() {
     for (data, content, finished) in OPENAI {
-        let reader = read(Schema::OpenAi, &events(data));
+        let reader = read(Api::ChatCompletions, &events(data));
         assert_eq!(
             state(&reader),
             (content, finished, None, true, 0),
@@ -304,79 +304,79 @@ const ANTHROPIC: [(&str, bool, bool); 19] = [
 #[test]
 fn anthropic() {
     for (data, content, finished) in ANTHROPIC {
-        let reader = read(Schema::Anthropic, &format!("event: x\ndata: {data}\n\n"));
+        let reader = read(Api::Messages, &format!("event: x\ndata: {data}\n\n"));
         assert_eq!(state(&reader), (content, finished, None, true, 0), "{data}");
     }
 }
 
 #[test]
 fn errors() {
-    for (schema, stream, expected) in [
+    for (api, stream, expected) in [
         (
-            Schema::OpenAi,
+            Api::ChatCompletions,
             "data: {\"error\":{\"message\":\"x\",\"code\":502},\"choices\":[{\"index\":0,\"delta\":{\"content\":\"\"},\"finish_reason\":\"error\"}]}\n\n",
             Failure::ServerError,
         ),
         (
-            Schema::OpenAi,
+            Api::ChatCompletions,
             "data: {\"error\":{\"message\":\"x\",\"type\":\"server_error\",\"code\":\"rate_limit_exceeded\"}}\n\n",
             Failure::RateLimited,
         ),
         (
-            Schema::OpenAi,
+            Api::ChatCompletions,
             "data: {\"object\":\"error\",\"message\":\"This model's maximum context length is 1\",\"code\":400}\n\n",
             Failure::ContextLength,
         ),
         (
-            Schema::OpenAi,
+            Api::ChatCompletions,
             "event: error\ndata: {\"code\":400,\"details\":\"x\"}\n\n",
             Failure::ServerError,
         ),
         (
-            Schema::OpenAi,
+            Api::ChatCompletions,
             "data: [{\"error\":{\"code\":503,\"status\":\"UNAVAILABLE\"}}]\n\n",
             Failure::Unavailable,
         ),
         (
-            Schema::OpenAi,
+            Api::ChatCompletions,
             "data: {\"error\":\ndata: {\"code\":429}}\n\ndata: {\"error\":{\"code\":503}}\n\n",
             Failure::RateLimited,
         ),
         (
-            Schema::Anthropic,
+            Api::Messages,
             "event: error\ndata: {\"type\":\"error\",\"error\":{\"type\":\"overloaded_error\",\"message\":\"Overloaded\"}}\n\n",
             Failure::Unavailable,
         ),
         (
-            Schema::Anthropic,
+            Api::Messages,
             "data: {\"type\":\"error\",\"error\":{\"type\":\"api_error\"}}\n\n",
             Failure::ServerError,
         ),
     ] {
-        let reader = read(schema, stream);
+        let reader = read(api, stream);
         assert_eq!(reader.error(), Some(expected), "{stream}");
         assert_eq!(reader.malformed(), 0);
     }
     // Not even JSON.
-    let reader = read(Schema::Anthropic, "event: error\ndata: Bad Gateway\n\n");
+    let reader = read(Api::Messages, "event: error\ndata: Bad Gateway\n\n");
     assert_eq!(
         (reader.error(), reader.malformed()),
         (Some(Failure::ServerError), 1)
     );
 }
 
-fn error_of(schema: Schema) -> String {
-    String::from_utf8(error_event(ErrorCode::ProxyError, schema, "It\nbroke.")).unwrap()
+fn error_of(api: Api) -> String {
+    String::from_utf8(error_event(ErrorCode::ProxyError, api, "It\nbroke.")).unwrap()
 }
 
 #[test]
 fn an_error_as_an_event() {
     assert_eq!(
-        error_of(Schema::OpenAi),
+        error_of(Api::ChatCompletions),
         "data: {\"error\":{\"code\":\"proxy_error\",\"message\":\"It\\nbroke.\",\"param\":null,\"type\":\"server_error\"}}\n\n"
     );
     assert_eq!(
-        error_of(Schema::Anthropic),
+        error_of(Api::Messages),
         "event: error\ndata: {\"error\":{\"details\":{\"error_code\":\"proxy_error\"},\"message\":\"It\\nbroke.\",\"type\":\"api_error\"},\"type\":\"error\"}\n\n"
     );
 }

@@ -1,0 +1,194 @@
+//! What is no call of a model, on its way to the one backend that its route names: nothing of its body is read, there is
+//! one attempt, and its answer passes.
+
+use super::adaptation::{HeaderChange, Refusal};
+use super::plan::changes;
+use super::wire::{Reader, Writer};
+use crate::config::Backend;
+use crate::request::Headers;
+use crate::schema::{Schema, without_credentials};
+
+/// What stands first in filter state; a plan begins with the number of a target.
+const MARK: u8 = u8::MAX;
+
+/// A request that passes, as the router role leaves it for the backend role in filter state.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Passage {
+    /// The dialect of the caller.
+    pub schema: Schema,
+    backend: String,
+    changes: Vec<HeaderChange>,
+}
+
+const PROTOCOLS: &str = "sec-websocket-protocol";
+
+/// What the subprotocols begin with in which browsers, which can send no other header with an upgrade, send a key or
+/// whose it is.
+const CREDENTIAL_PROTOCOLS: [&str; 3] = [
+    "openai-insecure-api-key.",
+    "openai-organization.",
+    "openai-project.",
+];
+
+impl Passage {
+    /// On the way to this backend.
+    pub(crate) fn make(
+        schema: Schema,
+        backend: &Backend,
+        headers: &Headers,
+        path: &str,
+        query: &str,
+    ) -> Self {
+        let clean_query = without_credentials(query);
+        let forwards = backend.forward_client_credentials;
+        let query = if forwards { query } else { &clean_query };
+        let path = backend.path.pass(path, query);
+        let mut changes = changes(backend, &path, headers);
+        if !forwards && headers.contains(PROTOCOLS) {
+            changes.push(HeaderChange::remove(PROTOCOLS));
+            let kept: Vec<&[u8]> = headers.values(PROTOCOLS).flat_map(kept_protocols).collect();
+            if !kept.is_empty() {
+                changes.push(HeaderChange::add(PROTOCOLS, &kept.join(b", ".as_slice())));
+            }
+        }
+        Passage {
+            schema,
+            backend: backend.name.clone(),
+            changes,
+        }
+    }
+
+    /// What makes its headers what the backend shall see.
+    ///
+    /// # Errors
+    /// At another backend than its own.
+    pub fn begin(self, backend: &str) -> Result<Vec<HeaderChange>, Refusal> {
+        if self.backend == backend {
+            Ok(self.changes)
+        } else {
+            Err(Refusal::Mismatch(self.backend))
+        }
+    }
+
+    /// As bytes for filter state.
+    pub fn encode(&self) -> Vec<u8> {
+        let mut out = Writer::default();
+        out.byte(MARK);
+        let schema = Schema::ALL.iter().position(|one| *one == self.schema);
+        out.length(schema.unwrap_or(0));
+        out.bytes(self.backend.as_bytes());
+        out.list(&self.changes, |out, change| change.write(out));
+        out.0
+    }
+
+    /// From bytes of filter state; `None` if they are none.
+    pub fn decode(bytes: &[u8]) -> Option<Passage> {
+        let mut from = Reader(bytes);
+        if from.byte()? != MARK {
+            return None;
+        }
+        let passage = Passage {
+            schema: *Schema::ALL.get(from.length()?)?,
+            backend: from.text()?,
+            changes: from.list(HeaderChange::read)?,
+        };
+        from.0.is_empty().then_some(passage)
+    }
+}
+
+/// The subprotocols of a list that are no credentials.
+fn kept_protocols(list: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let protocols = list.split(|byte| *byte == b',').map(<[u8]>::trim_ascii);
+    protocols.filter(|protocol| {
+        let begins = |with: &&str| {
+            let start = protocol.get(..with.len());
+            start.is_some_and(|start| start.eq_ignore_ascii_case(with.as_bytes()))
+        };
+        !protocol.is_empty() && !CREDENTIAL_PROTOCOLS.iter().any(|with| begins(&with))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::attempt::ChangeKind;
+    use crate::config::{Document, Tree};
+
+    fn passage(fields: &str, protocols: &[&str], query: &str) -> Passage {
+        let tree: Tree = serde_saphyr::from_str(&format!(
+            "backends: [{{name: b, schema: openai, models: [{{name: m}}], {fields}}}]
+routes: [{{name: r, match: {{model: '*'}}, targets: [{{backend: b}}]}}]"
+        ))
+        .unwrap();
+        let document = Document::compile(&tree).unwrap();
+        let headers = protocols
+            .iter()
+            .map(|value| (PROTOCOLS.to_owned(), value.as_bytes().to_vec()));
+        let headers = Headers::new(headers.collect());
+        Passage::make(
+            Schema::OpenAi,
+            &document.backends[0],
+            &headers,
+            "/v1/realtime",
+            query,
+        )
+    }
+
+    /// What becomes of the subprotocols.
+    fn protocols(passage: Passage) -> Option<String> {
+        let changes = passage.begin("b").unwrap();
+        let mut changes = changes.iter().filter(|change| change.name == PROTOCOLS);
+        assert_eq!(changes.next()?.kind, ChangeKind::Remove);
+        let value = changes.next().map(|change| change.value.clone());
+        Some(String::from_utf8(value.unwrap_or_default()).unwrap())
+    }
+
+    #[test]
+    fn keys_are_no_subprotocols() {
+        for (sent, kept) in [
+            (
+                &["realtime, openai-insecure-api-key.sk-1, openai-beta.realtime-v1"][..],
+                "realtime, openai-beta.realtime-v1",
+            ),
+            (
+                &[
+                    "realtime",
+                    "OpenAI-Insecure-API-Key.sk-1,openai-project.p ,, x",
+                ],
+                "realtime, x",
+            ),
+            (&["openai-insecure-api-key.sk-1"], ""),
+        ] {
+            assert_eq!(protocols(passage("", sent, "")).unwrap(), kept, "{sent:?}");
+        }
+        let byok = "forward_client_credentials: true";
+        assert_eq!(
+            protocols(passage(byok, &["openai-insecure-api-key.sk-1"], "")),
+            None
+        );
+        assert_eq!(protocols(passage("", &[], "")), None);
+    }
+
+    #[test]
+    fn goes_to_its_backend_alone() {
+        let passage = passage("host: b.example, path_prefix: /x", &[], "key=secret&a=1");
+        assert_eq!(Passage::decode(&passage.encode()), Some(passage.clone()));
+        let other = passage.clone().begin("other");
+        assert_eq!(other, Err(Refusal::Mismatch("b".to_owned())));
+        let changes = passage.begin("b").unwrap();
+        let values: Vec<_> = changes.iter().map(|change| change.value.clone()).collect();
+        assert_eq!(values, [b"/x/realtime?a=1".to_vec(), b"b.example".to_vec()]);
+    }
+
+    proptest! {
+        #[test]
+        fn arbitrary_bytes_never_panic(mut bytes: Vec<u8>, marked: bool) {
+            if marked {
+                bytes.insert(0, MARK);
+            }
+            let _ = Passage::decode(&bytes);
+        }
+    }
+}

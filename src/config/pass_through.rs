@@ -1,0 +1,72 @@
+//! Routes for what is no call of a model, and what such a route cannot have.
+
+use super::reader::{Fields, Node};
+use super::route::Route;
+use crate::routing::{Condition, Pattern};
+use crate::schema::Api;
+
+/// Refuses what would have no effect, and a match that nothing could ever meet.
+pub(super) fn check(node: &Node<'_>, fields: &Fields<'_>, route: &Route) {
+    for (name, why_not) in [
+        ("strategy", "there is one target to choose from"),
+        (
+            "fallback",
+            "there is one attempt, and its answer passes unread",
+        ),
+        ("stored_at", "its only target says where it goes"),
+    ] {
+        if let Some(node) = fields.optional(name) {
+            node.error(format!("not with `pass_through: true`: {why_not}"));
+        }
+    }
+    if let Some(node) = fields.optional("targets") {
+        check_targets(node);
+    }
+    if route.condition.is_of_model_calls() {
+        node.error(
+            "with `pass_through: true` a request is matched by its path, method and headers alone: its body is not read, so \
+             that neither `model` nor `stream` is known",
+        );
+    } else if route.condition.is_impossible() {
+        node.error("no request can ever match this: all conditions of a match must hold together");
+    } else if is_taken(&route.condition) {
+        node.error(
+            "no request can ever match this: a POST to such a path is a call of a model, which only routes without \
+             `pass_through` take, and lists of models are the router's own; for another method at the same path, name \
+             it in the match",
+        );
+    }
+}
+
+fn check_targets(node: &Node<'_>) {
+    let targets = node.list();
+    if targets.len() > 1 {
+        node.error(
+            "with `pass_through: true` there is exactly one target: nothing is tried elsewhere",
+        );
+    }
+    for target in targets {
+        for name in ["model", "weight"] {
+            // What is not known is reported where targets are read.
+            if let Some((_, node)) = target.entries().iter().find(|(field, _)| *field == name) {
+                node.error("not with `pass_through: true`: remove it");
+            }
+        }
+    }
+}
+
+/// Whether all that meets a condition is answered otherwise: as a call of a model, or by the router itself.
+fn is_taken(condition: &Condition) -> bool {
+    let method = |method: &str| Condition::Method(vec![Pattern::Exact(method.to_owned())]);
+    let exact = |path: &str| Pattern::Exact(path.to_owned());
+    let lists = [
+        "/v1/models",
+        "/v1beta/models",
+        "/openai/v1/models",
+        "/openai/models",
+    ];
+    let lists = Condition::Path(lists.iter().map(|path| exact(path)).collect());
+    let calls = Api::ALL.iter().any(|api| api.paths().covers(condition));
+    (calls && !condition.excludes(&method("POST")))
+        || (lists.covers(condition) && !condition.excludes(&method("GET")))
+}

@@ -1,0 +1,78 @@
+//! What is no call of a model: it takes the first route that is for passing through, decided by its headers alone.
+
+use super::condition::Subject;
+use super::flow::headers_to_remove;
+use crate::attempt::Passage;
+use crate::config::Document;
+use crate::request::Headers;
+use crate::schema::Schema;
+use crate::schema::{Answer, ErrorCode, caller_schema, is_stored_state, split_query};
+
+/// A request that passes: what the host has to do, in this order.
+#[derive(Debug)]
+pub struct Passed {
+    /// The name of the route that takes it.
+    pub route: String,
+    /// The dialect of the caller.
+    pub schema: Schema,
+    /// Headers that must go.
+    pub remove_headers: Vec<String>,
+    /// The cluster of its backend.
+    pub cluster: String,
+    /// The passage, encoded for the backend role.
+    pub passage: Vec<u8>,
+}
+
+/// Takes the headers of a request that is no call of a model. `method`: the only one that its path has by itself.
+pub(super) fn pass(
+    document: &Document,
+    headers: &Headers,
+    method: Option<&'static str>,
+) -> Result<Passed, Answer> {
+    let (path, query) = split_query(headers.text(":path").unwrap_or_default());
+    let schema = caller_schema(path, headers);
+    let subject = Subject {
+        path: Some(path),
+        method: Some(headers.text(":method").unwrap_or_default()),
+        headers: Some(headers),
+        ..Subject::default()
+    };
+    let mut routes = document.routes.iter().filter(|route| route.pass_through);
+    let route = routes.find(|route| route.condition.evaluate(&subject) == Some(true));
+    let target = route.and_then(|route| Some((route, route.targets.first()?)));
+    let Some((route, target)) = target else {
+        return Err(refuse(path, headers, schema, method));
+    };
+    let backend = &target.backend;
+    Ok(Passed {
+        route: route.name.clone(),
+        schema,
+        remove_headers: headers_to_remove(headers),
+        cluster: backend.cluster.clone(),
+        passage: Passage::make(schema, backend, headers, path, query).encode(),
+    })
+}
+
+/// Why it goes nowhere, and what would change that.
+fn refuse(path: &str, headers: &Headers, schema: Schema, method: Option<&'static str>) -> Answer {
+    if headers.contains("upgrade") {
+        let message = "No route takes this upgrade. One that does says `pass_through: true`, names this path in its \
+                       match, and has the one backend that it goes to as its target.";
+        return ErrorCode::UpgradeNotRouted.answer(schema, message);
+    }
+    if let Some(method) = method {
+        let message = format!("The method of this path is {method}.");
+        let answer = ErrorCode::MethodNotAllowed.answer(schema, &message);
+        return answer.with_header("allow", method);
+    }
+    if is_stored_state(path) {
+        let message = "What this path names is stored at one provider, and no route says at which. One that does says \
+                       `pass_through: true`, names this path in its match, and has that provider's backend as its \
+                       target.";
+        return ErrorCode::StoredStateNotRouted.answer(schema, message);
+    }
+    let message = "There is nothing at this path. There are POST /v1/chat/completions, POST /v1/messages, GET /v1/models, \
+                   GET /v1/models/{model} and the other calls of models; for all else a route with \
+                   `pass_through: true` is needed.";
+    ErrorCode::PathNotFound.answer(schema, message)
+}

@@ -1,0 +1,223 @@
+//! The APIs whose calls are routed by their model.
+
+use super::Schema;
+use crate::request::Accepts;
+use crate::routing::{Condition, Pattern};
+
+/// Where a call names its model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// The field `model` of a JSON body.
+    Json,
+    /// The field `model` of a form (`multipart/form-data`).
+    Form,
+    /// Of either, as the body is.
+    JsonOrForm,
+    /// The path.
+    Path,
+}
+
+impl Place {
+    /// What kinds of body such calls have.
+    pub const fn accepts(self) -> Accepts {
+        match self {
+            Place::Json | Place::Path => Accepts::Json,
+            Place::Form => Accepts::Form,
+            Place::JsonOrForm => Accepts::Both,
+        }
+    }
+}
+
+/// How a call asks for a streamed answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asks {
+    /// By `stream` in its body.
+    InBody,
+    /// By its path.
+    ByPath,
+    /// Not at all.
+    Never,
+}
+
+/// What the events of a streamed answer are like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Events {
+    /// OpenAI's `choices`.
+    Choices,
+    /// OpenAI's events with a `type`.
+    Typed,
+    /// Anthropic's.
+    Messages,
+    /// Gemini's `candidates`.
+    Candidates,
+}
+
+macro_rules! apis {
+    ($($(#[$doc:meta])* $variant:ident $name:literal $schema:ident $path:literal $place:ident $asks:ident $events:ident,)+) => {
+        /// An operation whose calls are routed. docs/apis.md says it for users.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Api {
+            $($(#[$doc])* $variant,)+
+        }
+
+        impl Api {
+            /// All of them.
+            pub const ALL: &'static [Api] = &[$(Api::$variant,)+];
+
+            /// The stable name.
+            pub const fn name(self) -> &'static str {
+                match self { $(Api::$variant => $name,)+ }
+            }
+
+            /// The dialect that it belongs to.
+            pub const fn schema(self) -> Schema {
+                match self { $(Api::$variant => Schema::$schema,)+ }
+            }
+
+            /// The path that clients send: of OpenAI's and Anthropic's the whole of it, of the others what follows the
+            /// model.
+            const fn written(self) -> &'static str {
+                match self { $(Api::$variant => $path,)+ }
+            }
+
+            /// Where its calls name their model.
+            pub const fn place(self) -> Place {
+                match self { $(Api::$variant => Place::$place,)+ }
+            }
+
+            /// How its calls ask for a streamed answer.
+            pub const fn asks(self) -> Asks {
+                match self { $(Api::$variant => Asks::$asks,)+ }
+            }
+
+            pub(super) const fn events(self) -> Events {
+                match self { $(Api::$variant => Events::$events,)+ }
+            }
+        }
+    };
+}
+
+// The most frequent ones first: they are looked for in this order.
+apis! {
+    /// OpenAI's chat completions.
+    ChatCompletions "chat_completions" OpenAi "/v1/chat/completions" Json InBody Choices,
+    /// Anthropic's messages.
+    Messages "messages" Anthropic "/v1/messages" Json InBody Messages,
+    /// OpenAI's responses.
+    Responses "responses" OpenAi "/v1/responses" Json InBody Typed,
+    /// OpenAI's legacy completions.
+    Completions "completions" OpenAi "/v1/completions" Json InBody Choices,
+    /// OpenAI's embeddings.
+    Embeddings "embeddings" OpenAi "/v1/embeddings" Json Never Choices,
+    /// How many tokens a response would take in.
+    ResponsesInputTokens "responses_input_tokens" OpenAi "/v1/responses/input_tokens" Json Never Typed,
+    /// A conversation of responses made shorter.
+    ResponsesCompact "responses_compact" OpenAi "/v1/responses/compact" Json Never Typed,
+    /// OpenAI's images.
+    ImageGenerations "image_generations" OpenAi "/v1/images/generations" Json InBody Typed,
+    /// Edits of images.
+    ImageEdits "image_edits" OpenAi "/v1/images/edits" JsonOrForm InBody Typed,
+    /// Variations of images.
+    ImageVariations "image_variations" OpenAi "/v1/images/variations" Form Never Typed,
+    /// Text to speech.
+    Speech "speech" OpenAi "/v1/audio/speech" Json InBody Typed,
+    /// Speech to text.
+    Transcriptions "transcriptions" OpenAi "/v1/audio/transcriptions" Form InBody Typed,
+    /// Speech to English text.
+    Translations "translations" OpenAi "/v1/audio/translations" Form Never Typed,
+    /// OpenAI's moderations.
+    Moderations "moderations" OpenAi "/v1/moderations" Json Never Choices,
+    /// Documents in the order of their relevance, as Cohere, Jina, vLLM and others have it.
+    Rerank "rerank" OpenAi "/v1/rerank" Json Never Choices,
+    /// How many tokens a message would take in.
+    CountTokens "count_tokens" Anthropic "/v1/messages/count_tokens" Json Never Messages,
+    /// Gemini's content.
+    GenerateContent "generate_content" Gemini ":generateContent" Path Never Candidates,
+    /// Gemini's content as a stream.
+    StreamGenerateContent "stream_generate_content" Gemini ":streamGenerateContent" Path ByPath Candidates,
+    /// How many tokens Gemini would take in.
+    GeminiCountTokens "gemini_count_tokens" Gemini ":countTokens" Path Never Candidates,
+    /// Bedrock's conversations, the same for all models.
+    Converse "converse" Bedrock "/converse" Path Never Choices,
+    /// The same as a stream.
+    ConverseStream "converse_stream" Bedrock "/converse-stream" Path ByPath Choices,
+    /// Bedrock's models, each by its own format.
+    Invoke "invoke" Bedrock "/invoke" Path Never Choices,
+    /// The same as a stream.
+    InvokeStream "invoke_stream" Bedrock "/invoke-with-response-stream" Path ByPath Choices,
+}
+
+/// What OpenAI's and Anthropic's paths begin with.
+pub(super) const API_PREFIX: &str = "/v1";
+
+/// What Azure's paths begin with.
+pub(super) const AZURE_PREFIX: &str = "/openai/v1";
+/// The same without a version.
+pub(super) const AZURE_OLD_PREFIX: &str = "/openai";
+/// The same with the model behind it.
+pub(super) const AZURE_DEPLOYMENTS: &str = "/openai/deployments/";
+
+/// What Gemini's paths begin with.
+pub(super) const GEMINI_PREFIXES: [&str; 2] = ["/v1beta", "/v1"];
+
+/// Between that and the model.
+pub(super) const GEMINI_MODELS: &str = "/models/";
+
+/// What Bedrock's paths begin with.
+pub(super) const BEDROCK_MODEL: &str = "/model/";
+
+/// Rerankers have two more paths.
+pub(super) const RERANK_PATHS: [&str; 2] = ["/v2/rerank", "/rerank"];
+
+impl Api {
+    /// What its path has behind the version, or behind the model: `/chat/completions`, `:generateContent`.
+    pub fn operation(self) -> &'static str {
+        let written = self.written();
+        written.strip_prefix(API_PREFIX).unwrap_or(written)
+    }
+
+    /// The path that its clients send first of all, with `{model}` for the model.
+    pub fn path(self) -> String {
+        let before = match self.schema() {
+            Schema::Gemini => "/v1beta/models/{model}",
+            Schema::Bedrock => "/model/{model}",
+            _ => "",
+        };
+        [before, self.written()].concat()
+    }
+
+    /// All paths that its calls can have.
+    pub fn paths(self) -> Condition {
+        let exact = |path: &str| Pattern::Exact(path.to_owned());
+        let around = |before: &str| {
+            Condition::All(vec![
+                Condition::Path(vec![Pattern::Prefix(before.to_owned())]),
+                Condition::Path(vec![Pattern::Suffix(self.operation().to_owned())]),
+            ])
+        };
+        match self.schema() {
+            Schema::Gemini => Condition::Any(
+                GEMINI_PREFIXES
+                    .iter()
+                    .map(|prefix| around(&[prefix, GEMINI_MODELS].concat()))
+                    .collect(),
+            ),
+            Schema::Bedrock => around(BEDROCK_MODEL),
+            Schema::Anthropic => Condition::Path(vec![exact(self.written())]),
+            Schema::OpenAi | Schema::AzureOpenAi => {
+                let mut paths = vec![exact(self.written())];
+                for prefix in [AZURE_PREFIX, AZURE_OLD_PREFIX] {
+                    paths.push(Pattern::Exact([prefix, self.operation()].concat()));
+                }
+                if self == Api::Rerank {
+                    paths.extend(RERANK_PATHS.map(exact));
+                }
+                Condition::Any(vec![Condition::Path(paths), around(AZURE_DEPLOYMENTS)])
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "api_tests.rs"]
+mod tests;

@@ -1,0 +1,233 @@
+//! What one event of a streamed answer says, by its API.
+//!
+//! Sources: OpenAI's reference of `CreateChatCompletionStreamResponse` (and of legacy completions), the additions of
+//! compatible providers (`reasoning`, `reasoning_content`: OpenRouter, DeepSeek, vLLM), its references of streaming events
+//! of responses, images, speech and transcriptions, Anthropic's reference of streamed messages, Gemini's
+//! `GenerateContentResponse`.
+
+use super::json::{Json, Step};
+
+/// What one event says.
+#[derive(Debug, Default)]
+pub(super) struct Event {
+    pub(super) has_content: bool,
+    pub(super) is_ended: bool,
+    pub(super) is_error: bool,
+    pub(super) seen: u128,
+    pub(super) finished: u128,
+}
+
+impl Event {
+    /// Of OpenAI's completions.
+    pub(super) fn choices(&mut self, data: &[u8]) -> Step {
+        Json::whole(data, |json| self.answer(json))
+    }
+
+    fn answer(&mut self, json: &mut Json<'_>) -> Step {
+        json.fields(|json, key| match key {
+            b"choices" => json.items(|json| self.choice(json)),
+            b"error" => {
+                self.is_error |= json.is_something()?;
+                Ok(())
+            }
+            b"object" | b"type" => {
+                self.is_error |= json.text()? == Some(b"error");
+                Ok(())
+            }
+            _ => json.skip().map(drop),
+        })
+    }
+
+    fn choice(&mut self, json: &mut Json<'_>) -> Step {
+        let mut bit = 1_u128;
+        let mut is_finished = false;
+        json.fields(|json, key| {
+            match key {
+                b"index" => bit = bit_of(json.skip()?),
+                b"delta" | b"message" => json.fields(|json, key| {
+                    let is_something = json.is_something()?;
+                    self.has_content |= is_something && is_content(key);
+                    Ok(())
+                })?,
+                b"text" => self.has_content |= json.is_something()?,
+                // Some send `""` for `null`.
+                b"finish_reason" => is_finished = json.is_something()?,
+                _ => {
+                    json.skip()?;
+                }
+            }
+            Ok(())
+        })?;
+        self.saw(bit, is_finished);
+        Ok(())
+    }
+
+    /// Of Anthropic.
+    pub(super) fn messages(&mut self, name: &[u8], data: &[u8]) -> Step {
+        let mut kind = name;
+        let mut is_delta_something = false;
+        let mut has_stop_reason = false;
+        let mut is_block_something = false;
+        Json::whole(data, |json| {
+            json.fields(|json, key| {
+                match key {
+                    b"type" => kind = json.text()?.unwrap_or_default(),
+                    b"error" => self.is_error |= json.is_something()?,
+                    b"delta" => json.fields(|json, key| {
+                        let is_something = json.is_something()?;
+                        is_delta_something |= is_something && key != b"type";
+                        has_stop_reason |= is_something && key == b"stop_reason";
+                        Ok(())
+                    })?,
+                    b"content_block" => json.fields(|json, key| {
+                        is_block_something |= match key {
+                            // The call of a tool, or its result, has begun.
+                            b"type" => !matches!(json.text()?, Some(b"text" | b"thinking")),
+                            b"text" | b"thinking" => json.is_something()?,
+                            _ => {
+                                json.skip()?;
+                                false
+                            }
+                        };
+                        Ok(())
+                    })?,
+                    _ => {
+                        json.skip()?;
+                    }
+                }
+                Ok(())
+            })
+        })?;
+        match kind {
+            b"content_block_delta" => self.has_content = is_delta_something,
+            b"content_block_start" => self.has_content = is_block_something,
+            b"message_delta" => self.is_ended = has_stop_reason,
+            b"message_stop" => self.is_ended = true,
+            b"error" => self.is_error = true,
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Of OpenAI's events with a type: of responses, images, speech and transcripts.
+    pub(super) fn typed(&mut self, name: &[u8], data: &[u8]) -> Step {
+        let mut kind = name;
+        let mut is_something = false;
+        Json::whole(data, |json| {
+            json.fields(|json, key| {
+                match key {
+                    b"type" => kind = json.text()?.unwrap_or_default(),
+                    b"error" => self.is_error |= json.is_something()?,
+                    b"delta" | b"b64_json" | b"partial_image_b64" | b"audio" | b"text" => {
+                        is_something |= json.is_something()?;
+                    }
+                    _ => {
+                        json.skip()?;
+                    }
+                }
+                Ok(())
+            })
+        })?;
+        let is_content = CONTENT.iter().any(|suffix| kind.ends_with(suffix));
+        self.has_content = is_something && is_content;
+        self.is_ended = FINAL.contains(&kind);
+        self.is_error |= matches!(kind, b"error" | b"response.failed");
+        Ok(())
+    }
+
+    /// Of Gemini.
+    pub(super) fn candidates(&mut self, data: &[u8]) -> Step {
+        Json::whole(data, |json| {
+            json.fields(|json, key| match key {
+                b"candidates" => json.items(|json| self.candidate(json)),
+                b"promptFeedback" => json.fields(|json, key| {
+                    // Refused before anything was written.
+                    self.is_ended |= json.is_something()? && key == b"blockReason";
+                    Ok(())
+                }),
+                b"error" => {
+                    self.is_error |= json.is_something()?;
+                    Ok(())
+                }
+                _ => json.skip().map(drop),
+            })
+        })
+    }
+
+    fn candidate(&mut self, json: &mut Json<'_>) -> Step {
+        let mut bit = 1_u128;
+        let mut is_finished = false;
+        json.fields(|json, key| {
+            match key {
+                b"index" => bit = bit_of(json.skip()?),
+                b"content" => json.fields(|json, key| match key {
+                    b"parts" => json.items(|json| {
+                        json.fields(|json, key| {
+                            // Beside a thought stands that it is one.
+                            self.has_content |= json.is_something()? && key != b"thought";
+                            Ok(())
+                        })
+                    }),
+                    _ => json.skip().map(drop),
+                })?,
+                b"finishReason" => is_finished = json.is_something()?,
+                _ => {
+                    json.skip()?;
+                }
+            }
+            Ok(())
+        })?;
+        self.saw(bit, is_finished);
+        Ok(())
+    }
+
+    /// A choice was there, and whether it is finished.
+    fn saw(&mut self, bit: u128, is_finished: bool) {
+        self.seen |= bit;
+        if is_finished && bit != LAST_BIT {
+            self.finished |= bit;
+        }
+    }
+}
+
+/// How the types of events end that bring content.
+const CONTENT: [&[u8]; 4] = [b".delta", b".partial_image", b".segment", b".completed"];
+
+/// The types of the events that end a stream.
+const FINAL: [&[u8]; 6] = [
+    b"response.completed",
+    b"response.incomplete",
+    b"image_generation.completed",
+    b"image_edit.completed",
+    b"speech.audio.done",
+    b"transcript.text.done",
+];
+
+/// Whether something in a delta under this name is content.
+fn is_content(key: &[u8]) -> bool {
+    matches!(
+        key,
+        b"content"
+            | b"reasoning"
+            | b"reasoning_content"
+            | b"reasoning_details"
+            | b"refusal"
+            | b"tool_calls"
+            | b"function_call"
+            | b"audio"
+    )
+}
+
+const LAST_BIT: u128 = 1 << 127;
+
+/// The bit of a choice's index.
+fn bit_of(index: &[u8]) -> u128 {
+    let number = match index {
+        b"null" => 0,
+        _ => std::str::from_utf8(index)
+            .ok()
+            .and_then(|digits| digits.parse().ok())
+            .unwrap_or(127),
+    };
+    1_u128.checked_shl(number).unwrap_or(LAST_BIT)
+}
