@@ -274,8 +274,8 @@ fn whole(call: &Call, reply: &Reply, fault: Option<&Fault>) -> Answer {
         }
         _ => Answer::body(StatusCode::OK, kind, body),
     };
-    if kind != "application/json" {
-        // Where else would it say what reached it?
+    if kind != "application/json" || matches!(call.api, Api::Gemini | Api::Bedrock) {
+        // The clients of these show no field that they do not know, and other answers have none.
         answer.insert(HeaderName::from_static("x-demo"), &reply.demo.to_string());
     }
     answer

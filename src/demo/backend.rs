@@ -22,7 +22,7 @@
 //! already; one that brings a JSON schema for its answer, with the least that this asks for. Beside the API's own
 //! fields a whole answer has an object `demo`: `backend`, `method`, `path`, `host`, `model`, `headers` (a list of
 //! name and value), `body_bytes` and the `files` of a form, as they reached the backend. Where the answer is no JSON,
-//! it is in the header `x-demo`.
+//! and for Gemini and Bedrock, whose clients drop what they do not know, it is in the header `x-demo` too.
 //!
 //! Some model names make it go wrong, or answer otherwise than usual. `N`, `S` and `MS` are numbers of digits, with
 //! `S` in seconds and `MS` in milliseconds; a token is a word of the content, or of a tool's arguments. What is said of

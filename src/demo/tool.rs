@@ -38,8 +38,9 @@ pub(crate) fn tool_to_call(operation: Operation, fields: &Fields) -> Option<Tool
         Operation::Responses => (first, first.get("parameters")),
         Operation::Generate { .. } => {
             let tool = first.get("functionDeclarations")?.as_array()?.first()?;
-            let schema = tool.get("parameters");
-            (tool, schema.or_else(|| tool.get("parametersJsonSchema")))
+            // Protobuf's JSON has two spellings of every name, and the official client mixes them.
+            let names = ["parameters", "parametersJsonSchema", "parameters_json_schema"];
+            (tool, names.iter().find_map(|name| tool.get(name)))
         }
         Operation::Converse => {
             let tool = first.get("toolSpec")?;

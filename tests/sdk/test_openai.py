@@ -148,7 +148,7 @@ def test_a_model_that_is_no_string(openai_client):
 @pytest.mark.router
 def test_no_such_path(openai_client):
     with pytest.raises(openai.NotFoundError) as error:
-        openai_client.fine_tuning.jobs.list()
+        openai_client.get("/engines", cast_to=object)
     assert error.value.code == "path_not_found"
 
 

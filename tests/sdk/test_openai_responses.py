@@ -137,10 +137,10 @@ def test_a_backends_own_error_comes_as_it_is(openai_client):
 
 
 @pytest.mark.router
-def test_a_stream_that_breaks_off(openai_client):
+def test_a_stream_that_ends_too_early(openai_client):
     with pytest.raises(openai.APIError) as error:
-        list(respond(openai_client, "cut-3", stream=True))
-    assert error.value.code == "upstream_reset"
+        list(respond(openai_client, "end-3", stream=True))
+    assert error.value.code == "stream_truncated"
 
 
 def test_async(openai_options):
