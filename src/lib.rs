@@ -33,6 +33,7 @@ pub mod demo;
 pub mod health;
 #[cfg(target_arch = "wasm32")]
 mod host;
+mod json;
 pub mod request;
 pub mod routing;
 pub mod schema;

@@ -100,11 +100,11 @@ impl Passage {
 fn kept_protocols(list: &[u8]) -> impl Iterator<Item = &[u8]> {
     let protocols = list.split(|byte| *byte == b',').map(<[u8]>::trim_ascii);
     protocols.filter(|protocol| {
-        let begins = |with: &&str| {
+        let begins_with = |with: &&str| {
             let start = protocol.get(..with.len());
             start.is_some_and(|start| start.eq_ignore_ascii_case(with.as_bytes()))
         };
-        !protocol.is_empty() && !CREDENTIAL_PROTOCOLS.iter().any(|with| begins(&with))
+        !protocol.is_empty() && !CREDENTIAL_PROTOCOLS.iter().any(begins_with)
     })
 }
 

@@ -210,8 +210,8 @@ impl Running {
         }
         let plain = is_plain(head);
         let is_stream = plain && is(b"text/event-stream");
-        // A stream may be one JSON array, which must not be held to its end.
-        let is_json = plain && is(b"application/json") && self.plan.api.asks() != Asks::ByPath;
+        // Such a stream is one JSON array, which must not be held to its end.
+        let is_array = self.plan.api.asks() == Asks::ByPath;
         if head.end_of_stream && head.status == 200 {
             return self.fail(Failure::Incomplete, None, moment);
         }
@@ -229,7 +229,9 @@ impl Running {
                 reader: StreamReader::new(self.plan.api),
                 complete: hold == Hold::Complete,
             },
-            Hold::FirstToken | Hold::Complete if is_json => What::Json,
+            Hold::FirstToken | Hold::Complete if plain && !is_array && is(b"application/json") => {
+                What::Json
+            }
             Hold::Complete => What::Opaque,
             _ => {
                 self.plan.tell_success(self.began_at, moment);

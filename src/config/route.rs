@@ -114,13 +114,14 @@ fn read(fields: &Fields<'_>, backends: &[Arc<Backend>], policy: &Policy) -> Opti
         Some(node) => super::fallback::read_policy(node, policy),
         None => policy.clone(),
     };
-    let pass_through = fields
-        .optional("pass_through")
-        .and_then(Node::boolean)
-        .unwrap_or(false);
     let stored_at = fields
         .optional("stored_at")
         .and_then(|node| read_stored_at(node, &targets));
+    // What it takes is not known without this.
+    let pass_through = match fields.optional("pass_through") {
+        Some(node) => node.boolean()?,
+        None => false,
+    };
     Some(Route {
         name: name?.to_owned(),
         condition: condition?,

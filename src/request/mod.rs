@@ -6,6 +6,7 @@ mod headers;
 mod kind;
 mod scan;
 pub mod text;
+mod ties;
 mod view;
 
 pub use edit::{ChunkEdit, Edit, StreamingEdit};

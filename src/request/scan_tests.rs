@@ -181,17 +181,121 @@ fn nesting_is_bounded_without_recursion() {
 }
 
 #[test]
-fn eight_bytes_at_a_time_find_what_one_at_a_time_finds() {
-    for special in [b'"', b'\\', 0, 0x1f, b'\n'] {
-        for at in 0..40 {
-            for filler in [b' ', b'!', b'#', b'[', b']', 0x7f, 0x80, 0xc3, 0xff, b'a'] {
-                let mut bytes = vec![filler; 40];
-                bytes[at] = special;
-                assert_eq!(plain_prefix(&bytes), at, "{special} at {at} in {filler}");
-            }
-        }
+fn a_byte_order_mark_is_no_part_of_the_text() {
+    let marked = |text: &str| format!("\u{feff}{text}");
+    let body = marked(r#" {"a":1,"model":"gpt-4o"}"#);
+    let view = ok(&body);
+    assert_eq!(view.mark, 3);
+    assert_eq!(&body[view.model.clone().unwrap().span], "gpt-4o");
+    for (model, expected) in [
+        (Some("x"), r#" {"a":1,"model":"x"}"#),
+        (Some("gpt-4o"), r#" {"a":1,"model":"gpt-4o"}"#),
+        (None, r#" {"a":1,"model":"gpt-4o"}"#),
+    ] {
+        let rewrite = view.rewrite(body.as_bytes(), model);
+        let edited = rewrite.edit.unwrap().apply(body.as_bytes());
+        assert_eq!(edited, expected.as_bytes());
+        assert_eq!(rewrite.length, edited.len());
+        let named = &edited[rewrite.model_span.unwrap()];
+        assert_eq!(named, model.unwrap_or("gpt-4o").as_bytes());
     }
-    assert_eq!(plain_prefix(&[b'a'; 23]), 23);
+    // Positions count it, and there is one at most, at the beginning.
+    assert_eq!(err(marked("{]")), ScanError::InvalidJson(4));
+    assert_eq!(err(marked("")), ScanError::Empty);
+    assert_eq!(err(marked(&marked("{}"))), ScanError::InvalidJson(3));
+    assert_eq!(err("{\u{feff}}"), ScanError::InvalidJson(1));
+}
+
+#[test]
+fn a_model_can_be_inserted_where_there_is_none() {
+    for (body, expected) in [
+        ("{}", r#"{"model":"a\"b"}"#),
+        (" { } ", r#" {"model":"a\"b" } "#),
+        (
+            r#"{"models":1,"x":{"model":2}}"#,
+            r#"{"model":"a\"b","models":1,"x":{"model":2}}"#,
+        ),
+        ("\u{feff}{\"x\":1}", r#"{"model":"a\"b","x":1}"#),
+    ] {
+        let view = scan(body.as_bytes(), Wants::MayHaveModel).unwrap();
+        assert_eq!(view.model, None);
+        let rewrite = view.rewrite(body.as_bytes(), Some("a\"b"));
+        let edited = rewrite.edit.unwrap().apply(body.as_bytes());
+        assert_eq!(edited, expected.as_bytes(), "{body}");
+        assert_eq!(rewrite.length, edited.len());
+        assert_eq!(&edited[rewrite.model_span.unwrap()], br#"a\"b"#);
+        // Nobody asks for it: nothing happens, but for the mark.
+        let rewrite = view.rewrite(body.as_bytes(), None);
+        assert_eq!(rewrite.edit.is_some(), body.starts_with('\u{feff}'));
+    }
+    // What some reader takes for a model is one too many.
+    for body in [r#"{"Model":"a"}"#, r#"{"model":null}"#, r#"{"model":1}"#] {
+        let error = scan(body.as_bytes(), Wants::MayHaveModel).unwrap_err();
+        assert_eq!(error, ScanError::InvalidModel, "{body}");
+    }
+}
+
+#[test]
+fn what_names_something_stored_ties() {
+    for (fields, name) in [
+        (r#""previous_response_id":"resp_1""#, "previous_response_id"),
+        (r#""conversation":"conv_1""#, "conversation"),
+        (r#""conversation":{"id":"conv_1"}"#, "conversation"),
+        (r#""container":{"id":"c"}"#, "container"),
+        (r#""cachedContent":"cachedContents/1""#, "cachedContent"),
+        (r#""cached_content":"cachedContents/1""#, "cachedContent"),
+        (r#""prompt":{"id":"pmpt_1"}"#, "prompt"),
+        (r#""input":[{"content":[{"file_id":"file-1"}]}]"#, "file_id"),
+        (
+            r#""tools":[{"vector_store_ids" : [ "vs_1"]}]"#,
+            "vector_store_ids",
+        ),
+        (
+            r#""tools":[{"container":{"file_ids":["file-1"]}}]"#,
+            "file_ids",
+        ),
+        (r#""tools":[{"container":"cntr_1"}]"#, "container"),
+        (
+            r#""input":[{"type":"item_reference","id":"msg_1"}]"#,
+            "item_reference",
+        ),
+        (
+            r#""contents":[{"parts":[{"fileData":{"fileUri":"https://generativelanguage.googleapis.com/v1beta/files/1"}}]}]"#,
+            "fileUri",
+        ),
+        // After what is the caller's own.
+        (
+            r#""x":[{"input":{"file_id":"a","y":{}}},{"input":{}},{"file_id":"file-1"}]"#,
+            "file_id",
+        ),
+    ] {
+        let view = ok(&format!("{{{fields},\"model\":\"a\"}}"));
+        assert_eq!(view.tie, Some(name), "{fields}");
+    }
+}
+
+#[test]
+fn what_only_has_such_a_name_does_not_tie() {
+    for fields in [
+        r#""previous_response_id":null,"conversation":null,"container":null,"cachedContent":null"#,
+        r#""previous_response_id":"""#,
+        r#""prompt":"file_id","prompt_id":1"#,
+        r#""prompt":["a"]"#,
+        r#""x":{"file_id":""},"y":{"file_id":null},"z":{"file_id":1}"#,
+        r#""x":{"file_ids":[],"vector_store_ids":[ ]},"y":{"file_ids":"a"}"#,
+        r#""tools":[{"parameters":{"properties":{"file_id":{"type":"string"}},"required":["file_id"]}}]"#,
+        r#""tools":[{"input_schema":{"examples":[{"file_id":"a"}]}}]"#,
+        r#""messages":[{"content":[{"type":"tool_use","input":{"q":[{"x":{"file_id":"a"}}]}}]}]"#,
+        r#""contents":[{"parts":[{"functionCall":{"args":{"file_id":"a"}}},{"functionResponse":{"response":{"file_id":"a"}}}]}]"#,
+        r#""metadata":{"file_id":"a"}"#,
+        r#""contents":[{"fileData":{"fileUri":"gs://bucket/file"}}]"#,
+        r#""tools":[{"container":{"type":"auto"}}]"#,
+        r#""messages":"\"file_id\":\"a\"""#,
+        r#""x":{"previous_response_id":"a","conversation":"b"}"#,
+    ] {
+        let view = ok(&format!("{{{fields},\"model\":\"a\"}}"));
+        assert_eq!(view.tie, None, "{fields}");
+    }
 }
 
 /// JSON values as text, with odd spacing and number formats.

@@ -1,4 +1,4 @@
-//! JSON strings between their bytes in a body and the text that they mean.
+//! Text: JSON strings between their bytes in a body and what they mean, and names that are alike.
 
 /// The text that the inside of a JSON string (without its quotes) means; `None` if it means none, because half of a
 /// surrogate pair stands alone. The escapes must be well-formed, as the scan has seen to.
@@ -57,6 +57,19 @@ pub fn encode(text: &str) -> Vec<u8> {
         .get(1..quoted.len().saturating_sub(1))
         .unwrap_or_default()
         .to_vec()
+}
+
+/// Whether a reader that folds case as Go's `encoding/json` does (it takes `ſ` for `s`) reads this name, which is in
+/// lower case.
+pub(super) fn is_alike(text: &str, name: &str) -> bool {
+    let folded = text.chars().map(|char| {
+        if char == 'ſ' {
+            's'
+        } else {
+            char.to_ascii_lowercase()
+        }
+    });
+    folded.eq(name.chars())
 }
 
 #[cfg(test)]

@@ -53,7 +53,7 @@ pub(super) enum Events {
 }
 
 macro_rules! apis {
-    ($($(#[$doc:meta])* $variant:ident $name:literal $schema:ident $path:literal $place:ident $asks:ident $events:ident,)+) => {
+    ($($(#[$doc:meta])* $variant:ident $name:literal $schema:ident $operation:literal $place:ident $asks:ident $events:ident,)+) => {
         /// An operation whose calls are routed. docs/apis.md says it for users.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub enum Api {
@@ -74,10 +74,9 @@ macro_rules! apis {
                 match self { $(Api::$variant => Schema::$schema,)+ }
             }
 
-            /// The path that clients send: of OpenAI's and Anthropic's the whole of it, of the others what follows the
-            /// model.
-            const fn written(self) -> &'static str {
-                match self { $(Api::$variant => $path,)+ }
+            /// What its path has behind the version, or behind the model: `/chat/completions`, `:generateContent`.
+            pub const fn operation(self) -> &'static str {
+                match self { $(Api::$variant => $operation,)+ }
             }
 
             /// Where its calls name their model.
@@ -100,37 +99,37 @@ macro_rules! apis {
 // The most frequent ones first: they are looked for in this order.
 apis! {
     /// OpenAI's chat completions.
-    ChatCompletions "chat_completions" OpenAi "/v1/chat/completions" Json InBody Choices,
+    ChatCompletions "chat_completions" OpenAi "/chat/completions" Json InBody Choices,
     /// Anthropic's messages.
-    Messages "messages" Anthropic "/v1/messages" Json InBody Messages,
+    Messages "messages" Anthropic "/messages" Json InBody Messages,
     /// OpenAI's responses.
-    Responses "responses" OpenAi "/v1/responses" Json InBody Typed,
+    Responses "responses" OpenAi "/responses" Json InBody Typed,
     /// OpenAI's legacy completions.
-    Completions "completions" OpenAi "/v1/completions" Json InBody Choices,
+    Completions "completions" OpenAi "/completions" Json InBody Choices,
     /// OpenAI's embeddings.
-    Embeddings "embeddings" OpenAi "/v1/embeddings" Json Never Choices,
+    Embeddings "embeddings" OpenAi "/embeddings" Json Never Choices,
     /// How many tokens a response would take in.
-    ResponsesInputTokens "responses_input_tokens" OpenAi "/v1/responses/input_tokens" Json Never Typed,
+    ResponsesInputTokens "responses_input_tokens" OpenAi "/responses/input_tokens" Json Never Typed,
     /// A conversation of responses made shorter.
-    ResponsesCompact "responses_compact" OpenAi "/v1/responses/compact" Json Never Typed,
+    ResponsesCompact "responses_compact" OpenAi "/responses/compact" Json Never Typed,
     /// OpenAI's images.
-    ImageGenerations "image_generations" OpenAi "/v1/images/generations" Json InBody Typed,
+    ImageGenerations "image_generations" OpenAi "/images/generations" Json InBody Typed,
     /// Edits of images.
-    ImageEdits "image_edits" OpenAi "/v1/images/edits" JsonOrForm InBody Typed,
+    ImageEdits "image_edits" OpenAi "/images/edits" JsonOrForm InBody Typed,
     /// Variations of images.
-    ImageVariations "image_variations" OpenAi "/v1/images/variations" Form Never Typed,
+    ImageVariations "image_variations" OpenAi "/images/variations" Form Never Typed,
     /// Text to speech.
-    Speech "speech" OpenAi "/v1/audio/speech" Json InBody Typed,
+    Speech "speech" OpenAi "/audio/speech" Json InBody Typed,
     /// Speech to text.
-    Transcriptions "transcriptions" OpenAi "/v1/audio/transcriptions" Form InBody Typed,
+    Transcriptions "transcriptions" OpenAi "/audio/transcriptions" Form InBody Typed,
     /// Speech to English text.
-    Translations "translations" OpenAi "/v1/audio/translations" Form Never Typed,
+    Translations "translations" OpenAi "/audio/translations" Form Never Typed,
     /// OpenAI's moderations.
-    Moderations "moderations" OpenAi "/v1/moderations" Json Never Choices,
+    Moderations "moderations" OpenAi "/moderations" Json Never Choices,
     /// Documents in the order of their relevance, as Cohere, Jina, vLLM and others have it.
-    Rerank "rerank" OpenAi "/v1/rerank" Json Never Choices,
+    Rerank "rerank" OpenAi "/rerank" Json Never Choices,
     /// How many tokens a message would take in.
-    CountTokens "count_tokens" Anthropic "/v1/messages/count_tokens" Json Never Messages,
+    CountTokens "count_tokens" Anthropic "/messages/count_tokens" Json Never Messages,
     /// Gemini's content.
     GenerateContent "generate_content" Gemini ":generateContent" Path Never Candidates,
     /// Gemini's content as a stream.
@@ -170,25 +169,18 @@ pub(super) const BEDROCK_MODEL: &str = "/model/";
 pub(super) const RERANK_PATHS: [&str; 2] = ["/v2/rerank", "/rerank"];
 
 impl Api {
-    /// What its path has behind the version, or behind the model: `/chat/completions`, `:generateContent`.
-    pub fn operation(self) -> &'static str {
-        let written = self.written();
-        written.strip_prefix(API_PREFIX).unwrap_or(written)
-    }
-
     /// The path that its clients send first of all, with `{model}` for the model.
     pub fn path(self) -> String {
         let before = match self.schema() {
             Schema::Gemini => "/v1beta/models/{model}",
             Schema::Bedrock => "/model/{model}",
-            _ => "",
+            _ => API_PREFIX,
         };
-        [before, self.written()].concat()
+        [before, self.operation()].concat()
     }
 
     /// All paths that its calls can have.
     pub fn paths(self) -> Condition {
-        let exact = |path: &str| Pattern::Exact(path.to_owned());
         let around = |before: &str| {
             Condition::All(vec![
                 Condition::Path(vec![Pattern::Prefix(before.to_owned())]),
@@ -203,13 +195,13 @@ impl Api {
                     .collect(),
             ),
             Schema::Bedrock => around(BEDROCK_MODEL),
-            Schema::Anthropic => Condition::Path(vec![exact(self.written())]),
+            Schema::Anthropic => Condition::Path(vec![Pattern::Exact(self.path())]),
             Schema::OpenAi | Schema::AzureOpenAi => {
-                let mut paths = vec![exact(self.written())];
-                for prefix in [AZURE_PREFIX, AZURE_OLD_PREFIX] {
-                    paths.push(Pattern::Exact([prefix, self.operation()].concat()));
-                }
+                let prefixes = [API_PREFIX, AZURE_PREFIX, AZURE_OLD_PREFIX];
+                let whole = |prefix: &str| Pattern::Exact([prefix, self.operation()].concat());
+                let mut paths: Vec<Pattern> = prefixes.into_iter().map(whole).collect();
                 if self == Api::Rerank {
+                    let exact = |path: &str| Pattern::Exact(path.to_owned());
                     paths.extend(RERANK_PATHS.map(exact));
                 }
                 Condition::Any(vec![Condition::Path(paths), around(AZURE_DEPLOYMENTS)])

@@ -6,13 +6,14 @@ mod catalog;
 mod endpoint;
 mod error;
 mod event;
-mod json;
 mod path;
 mod provider_error;
 mod retry_after;
 mod sse;
 mod stream;
 mod whole;
+
+use crate::json;
 
 pub use answer::Answer;
 pub use api::{Api, Asks, Place};

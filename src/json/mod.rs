@@ -1,39 +1,61 @@
-//! A walk over JSON text: what is of interest is read where it stands, the rest is validated and skipped.
+//! A walk over JSON text: what is of interest is read where it stands, the rest is validated and skipped. Requests and
+//! answers are read by it.
 //!
-//! Grammar: RFC 8259, but for two things. That text is UTF-8 is not checked: where it is not, readers of answers put
-//! U+FFFD in its place and go on. And keys are compared as they are written: no provider escapes letters.
+//! Grammar: RFC 8259, but for one thing. That text is UTF-8 is not checked: where it is not, readers of answers put
+//! U+FFFD in its place and go on. Keys are given as they are written.
 //!
 //! Nothing is built. [`Json::skip`] costs one bit a level, up to [`MAX_DEPTH`]; the levels that are entered by
 //! [`Json::fields`] and [`Json::items`] are as many as the caller's code has.
 
-/// How many objects and arrays inside each other are looked through.
-const MAX_DEPTH: usize = 512;
+mod run;
+
+pub(crate) use run::line_length;
+use run::plain_prefix;
+
+/// How many objects and arrays may stand inside each other.
+pub(crate) const MAX_DEPTH: usize = 512;
 
 /// Why a walk ended early.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Fault {
+pub(crate) enum Fault {
     /// No JSON, or cut off.
     Malformed,
     /// It may be JSON, but nests too deeply to tell.
     TooDeep,
 }
 
-pub(super) type Step<T = ()> = Result<T, Fault>;
+pub(crate) type Step<T = ()> = Result<T, Fault>;
 
 /// What is left of a text.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Json<'a> {
+pub(crate) struct Json<'a> {
     rest: &'a [u8],
+    /// How many levels have been entered.
+    entered: usize,
 }
 
 impl<'a> Json<'a> {
     /// Walks over a text that must be one value and nothing else.
-    pub(super) fn whole(text: &'a [u8], walk: impl FnOnce(&mut Self) -> Step) -> Step {
-        let mut json = Json { rest: text };
-        json.white_space();
+    pub(crate) fn whole(text: &'a [u8], walk: impl FnOnce(&mut Self) -> Step) -> Step {
+        let mut json = Json::new(text);
         walk(&mut json)?;
+        json.end()
+    }
+
+    /// At the first value of a text.
+    pub(crate) fn new(text: &'a [u8]) -> Self {
+        let mut json = Json {
+            rest: text,
+            entered: 0,
+        };
         json.white_space();
-        if json.rest.is_empty() {
+        json
+    }
+
+    /// There is to be nothing more.
+    pub(crate) fn end(&mut self) -> Step {
+        self.white_space();
+        if self.rest.is_empty() {
             Ok(())
         } else {
             Err(Fault::Malformed)
@@ -42,27 +64,31 @@ impl<'a> Json<'a> {
 
     /// Calls `each` at the value of every field, if an object begins here; it has to take the value. Skips any other
     /// value.
-    pub(super) fn fields(&mut self, mut each: impl FnMut(&mut Self, &'a [u8]) -> Step) -> Step {
+    pub(crate) fn fields(&mut self, mut each: impl FnMut(&mut Self, &'a [u8]) -> Step) -> Step {
         if !self.eat(b'{') {
             return self.skip().map(drop);
         }
+        self.entered = self.entered.saturating_add(1);
         let mut is_first = true;
         while self.next(b'}', &mut is_first)? {
             let key = self.key()?;
             each(self, key)?;
         }
+        self.entered = self.entered.saturating_sub(1);
         Ok(())
     }
 
     /// Calls `each` at every item, if an array begins here; it has to take the item. Skips any other value.
-    pub(super) fn items(&mut self, mut each: impl FnMut(&mut Self) -> Step) -> Step {
+    pub(crate) fn items(&mut self, mut each: impl FnMut(&mut Self) -> Step) -> Step {
         if !self.eat(b'[') {
             return self.skip().map(drop);
         }
+        self.entered = self.entered.saturating_add(1);
         let mut is_first = true;
         while self.next(b']', &mut is_first)? {
             each(self)?;
         }
+        self.entered = self.entered.saturating_sub(1);
         Ok(())
     }
 
@@ -82,13 +108,22 @@ impl<'a> Json<'a> {
 
     /// Takes one value of any kind, as it is written.
     #[inline(never)]
-    pub(super) fn skip(&mut self) -> Step<&'a [u8]> {
+    pub(crate) fn skip(&mut self) -> Step<&'a [u8]> {
+        self.skip_noting(&mut |_, _| false)
+    }
+
+    /// The same, with a look at the keys of all objects inside: `note` gets each as it is written, and the text from its
+    /// value on. `true`: that value is an object whose own keys are not to be noted.
+    pub(crate) fn skip_noting(
+        &mut self,
+        note: &mut dyn FnMut(&'a [u8], &'a [u8]) -> bool,
+    ) -> Step<&'a [u8]> {
         let start = self.rest;
         match start.first() {
             Some(b'"') => {
                 self.string()?;
             }
-            Some(b'{' | b'[') => self.container()?,
+            Some(b'{' | b'[') => self.container(note)?,
             _ => self.scalar()?,
         }
         let taken = start.len().saturating_sub(self.rest.len());
@@ -96,12 +131,12 @@ impl<'a> Json<'a> {
     }
 
     /// Takes one value and says whether it [is something](is_something).
-    pub(super) fn is_something(&mut self) -> Step<bool> {
+    pub(crate) fn is_something(&mut self) -> Step<bool> {
         self.skip().map(is_something)
     }
 
     /// Takes one value: the inside of its string, if it is one.
-    pub(super) fn text(&mut self) -> Step<Option<&'a [u8]>> {
+    pub(crate) fn text(&mut self) -> Step<Option<&'a [u8]>> {
         if self.peek() == Some(b'"') {
             self.string().map(Some)
         } else {
@@ -110,11 +145,11 @@ impl<'a> Json<'a> {
     }
 
     /// What is left, beginning with the value that is next.
-    pub(super) fn rest(&self) -> &'a [u8] {
+    pub(crate) fn rest(&self) -> &'a [u8] {
         self.rest
     }
 
-    pub(super) fn peek(&self) -> Option<u8> {
+    pub(crate) fn peek(&self) -> Option<u8> {
         self.rest.first().copied()
     }
 
@@ -162,37 +197,16 @@ impl<'a> Json<'a> {
     fn string(&mut self) -> Step<&'a [u8]> {
         self.expect(b'"')?;
         let start = self.rest;
-        loop {
-            self.advance(plain_prefix(self.rest));
-            match self.peek() {
-                Some(b'"') => {
-                    let length = start.len().saturating_sub(self.rest.len());
-                    self.advance(1);
-                    return Ok(start.get(..length).unwrap_or_default());
-                }
-                Some(b'\\') => self.escape()?,
-                // A control character, or the end.
-                _ => return Err(Fault::Malformed),
+        match string_length(start) {
+            Ok(length) => {
+                self.advance(length.saturating_add(1));
+                Ok(start.get(..length).unwrap_or_default())
+            }
+            Err(at) => {
+                self.advance(at);
+                Err(Fault::Malformed)
             }
         }
-    }
-
-    fn escape(&mut self) -> Step {
-        let length = match self.rest {
-            [
-                _,
-                b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't',
-                ..,
-            ] => 2,
-            [_, b'u', a, b, c, d, ..]
-                if [a, b, c, d].iter().all(|digit| digit.is_ascii_hexdigit()) =>
-            {
-                6
-            }
-            _ => return Err(Fault::Malformed),
-        };
-        self.advance(length);
-        Ok(())
     }
 
     /// A number, `true`, `false` or `null`.
@@ -237,8 +251,8 @@ impl<'a> Json<'a> {
     }
 
     /// Takes an object or an array, which must begin here.
-    fn container(&mut self) -> Step {
-        let mut open = Containers::default();
+    fn container(&mut self, note: &mut dyn FnMut(&'a [u8], &'a [u8]) -> bool) -> Step {
+        let mut open = Containers::new(self.entered);
         loop {
             // A value begins here.
             match self.peek() {
@@ -251,7 +265,8 @@ impl<'a> Json<'a> {
                         open.close();
                     } else {
                         if is_object {
-                            self.key()?;
+                            let key = self.key()?;
+                            open.note(key, self.rest, note);
                         }
                         continue;
                     }
@@ -270,7 +285,8 @@ impl<'a> Json<'a> {
                 if self.eat(b',') {
                     self.white_space();
                     if is_object {
-                        self.key()?;
+                        let key = self.key()?;
+                        open.note(key, self.rest, note);
                     }
                     break;
                 }
@@ -281,12 +297,43 @@ impl<'a> Json<'a> {
     }
 }
 
+/// How many bytes there are before the quote that ends a string, or before the byte that may not be in one.
+fn string_length(bytes: &[u8]) -> Result<usize, usize> {
+    let mut at = 0_usize;
+    loop {
+        let rest = bytes.get(at..).unwrap_or_default();
+        at = at.saturating_add(plain_prefix(rest));
+        match bytes.get(at) {
+            Some(b'"') => return Ok(at),
+            Some(b'\\') => {}
+            // A control character, or the end.
+            _ => return Err(at),
+        }
+        at = at.saturating_add(1);
+        match bytes.get(at) {
+            Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => {
+                at = at.saturating_add(1);
+            }
+            Some(b'u') => {
+                at = at.saturating_add(1);
+                let digits = bytes.get(at..).unwrap_or_default().iter().take(4);
+                let valid = digits.take_while(|byte| byte.is_ascii_hexdigit()).count();
+                at = at.saturating_add(valid);
+                if valid != 4 {
+                    return Err(at);
+                }
+            }
+            _ => return Err(at),
+        }
+    }
+}
+
 fn closing(is_object: bool) -> u8 {
     if is_object { b'}' } else { b']' }
 }
 
 /// Whether a value, as it is written, is more than `null`, `false`, `""`, `[]` or `{}`.
-pub(super) fn is_something(value: &[u8]) -> bool {
+pub(crate) fn is_something(value: &[u8]) -> bool {
     match value {
         b"null" | b"false" | b"\"\"" => false,
         [b'{', inside @ .., b'}'] | [b'[', inside @ .., b']'] => !inside.trim_ascii().is_empty(),
@@ -295,23 +342,53 @@ pub(super) fn is_something(value: &[u8]) -> bool {
 }
 
 /// The containers that are open, one bit each: set for an object.
-#[derive(Default)]
 struct Containers {
     bits: [u64; MAX_DEPTH / 64],
     depth: usize,
+    /// How many there may be.
+    limit: usize,
+    /// The depth of the object in which no key is noted; 0: there is none.
+    quiet: usize,
 }
 
 impl Containers {
+    /// Inside of so many others.
+    fn new(entered: usize) -> Self {
+        Containers {
+            bits: [0; MAX_DEPTH / 64],
+            depth: 0,
+            limit: MAX_DEPTH.saturating_sub(entered),
+            quiet: 0,
+        }
+    }
+
     fn open(&mut self, is_object: bool) -> Step {
         let bit = 1_u64 << (self.depth % 64);
-        let word = self.bits.get_mut(self.depth / 64).ok_or(Fault::TooDeep)?;
+        let word = self.bits.get_mut(self.depth / 64);
+        let word = word
+            .filter(|_| self.depth < self.limit)
+            .ok_or(Fault::TooDeep)?;
         *word = if is_object { *word | bit } else { *word & !bit };
         self.depth = self.depth.saturating_add(1);
         Ok(())
     }
 
     fn close(&mut self) {
+        if self.quiet == self.depth {
+            self.quiet = 0;
+        }
         self.depth = self.depth.saturating_sub(1);
+    }
+
+    fn note<'a>(
+        &mut self,
+        key: &'a [u8],
+        value: &'a [u8],
+        note: &mut dyn FnMut(&'a [u8], &'a [u8]) -> bool,
+    ) {
+        if self.quiet == 0 && note(key, value) {
+            self.quiet = self.depth.saturating_add(1);
+        }
     }
 
     /// Whether the innermost is an object; `None` if none is open.
@@ -322,57 +399,5 @@ impl Containers {
     }
 }
 
-const ONES: u64 = u64::from_ne_bytes([0x01; 8]);
-const TOPS: u64 = u64::from_ne_bytes([0x80; 8]);
-
-/// The top bit of the first byte that is zero is set, and no bit below it.
-const fn zero_bytes(word: u64) -> u64 {
-    // Mycroft's test; a borrow can only disturb the bytes above the first hit.
-    word.wrapping_sub(ONES) & !word & TOPS
-}
-
-/// How many bytes there are before the first that ends a run: `in_word` has set the top bit of the first such byte in
-/// eight (little end first), `is_end` tells it of one.
-#[inline]
-fn run_length(bytes: &[u8], in_word: impl Fn(u64) -> u64, is_end: impl Fn(u8) -> bool) -> usize {
-    let (words, tail) = bytes.as_chunks::<8>();
-    let mut length = 0_usize;
-    for word in words {
-        let hits = in_word(u64::from_le_bytes(*word));
-        if hits != 0 {
-            let before = usize::try_from(hits.trailing_zeros() >> 3).unwrap_or(0);
-            return length.saturating_add(before);
-        }
-        length = length.saturating_add(8);
-    }
-    length.saturating_add(tail.iter().take_while(|byte| !is_end(**byte)).count())
-}
-
-/// How many bytes at the beginning are neither `"` nor `\` nor a control character.
-fn plain_prefix(bytes: &[u8]) -> usize {
-    run_length(
-        bytes,
-        |word| {
-            zero_bytes(word ^ u64::from_ne_bytes([b'"'; 8]))
-                | zero_bytes(word ^ u64::from_ne_bytes([b'\\'; 8]))
-                | zero_bytes(word & u64::from_ne_bytes([0xe0; 8]))
-        },
-        |byte| byte < 0x20 || matches!(byte, b'"' | b'\\'),
-    )
-}
-
-/// How many bytes there are before the end of the line, or of the text.
-pub(super) fn line_length(bytes: &[u8]) -> usize {
-    run_length(
-        bytes,
-        |word| {
-            zero_bytes(word ^ u64::from_ne_bytes([b'\n'; 8]))
-                | zero_bytes(word ^ u64::from_ne_bytes([b'\r'; 8]))
-        },
-        |byte| matches!(byte, b'\n' | b'\r'),
-    )
-}
-
 #[cfg(test)]
-#[path = "json_tests.rs"]
 mod tests;

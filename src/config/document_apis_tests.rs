@@ -1,0 +1,141 @@
+//! Documents with routes for what is no call of a model, and with stored state.
+
+use super::{errors, route_errors};
+
+#[test]
+fn what_a_pass_through_route_cannot_have() {
+    for (routes, expected) in [
+        (
+            "- {name: a, match: {path: /v1/files}, pass_through: yes please, targets: [{backend: openai}]}",
+            "routes[0].pass_through: must be true or false",
+        ),
+        (
+            "- {name: a, match: {path: /v1/files}, pass_through: true, targets: [{backend: openai}, {backend: anthropic}]}",
+            "routes[0].targets: with `pass_through: true` there is exactly one target",
+        ),
+        (
+            "- {name: a, match: {path: /v1/files}, pass_through: true, targets: [{backend: openai, model: gpt-4o}]}",
+            "routes[0].targets[0].model: not with `pass_through: true`",
+        ),
+        (
+            "- {name: a, match: {path: /v1/files}, pass_through: true, strategy: weighted, targets: [{backend: openai}]}",
+            "routes[0].strategy: not with `pass_through: true`",
+        ),
+        (
+            "- {name: a, match: {path: /v1/files}, pass_through: true, fallback: {hold: none}, targets: [{backend: openai}]}",
+            "routes[0].fallback: not with `pass_through: true`",
+        ),
+        (
+            "- {name: a, match: {path: /v1/files}, pass_through: true, stored_at: openai, targets: [{backend: openai}]}",
+            "routes[0].stored_at: not with `pass_through: true`",
+        ),
+        (
+            "- {name: a, match: {any: [{path: /v1/files}, {not: {stream: true}}]}, pass_through: true, targets: [{backend: openai}]}",
+            "routes[0]: with `pass_through: true` a request is matched by its path, method and headers alone",
+        ),
+        (
+            "- {name: a, match: {all: [{path: /a}, {path: /b}]}, pass_through: true, targets: [{backend: openai}]}",
+            "routes[0]: no request can ever match this: all conditions",
+        ),
+        (
+            "- {name: a, match: {path: /v1/chat/completions}, pass_through: true, targets: [{backend: openai}]}",
+            "routes[0]: no request can ever match this: a POST to such a path is a call of a model",
+        ),
+        (
+            "- {name: a, match: {path: '/v1beta/models/x:generateContent', method: POST}, pass_through: true, targets: [{backend: openai}]}",
+            "routes[0]: no request can ever match this: a POST to such a path is a call of a model",
+        ),
+        (
+            "- {name: a, match: {path: /v1/models}, pass_through: true, targets: [{backend: openai}]}",
+            "routes[0]: no request can ever match this: a POST to such a path is a call of a model",
+        ),
+        (
+            "- {name: all, match: {path: '*'}, pass_through: true, targets: [{backend: openai}]}
+- {name: late, match: {path: /v1/files}, pass_through: true, targets: [{backend: anthropic}]}",
+            "routes[1]: can never be reached: routes[0] (\"all\")",
+        ),
+        (
+            "- {name: a, match: {path: /v1/files}, targets: [{backend: openai}]}",
+            "routes[0]: no request can ever match this: a route takes POST requests to paths of models",
+        ),
+        (
+            "- {name: a, match: {model: x}, stored_at: opnai, targets: [{backend: openai, model: gpt-4o}]}",
+            "routes[0].stored_at: no target of this route is at a backend \"opnai\", did you mean \"openai\"?",
+        ),
+        (
+            "- {name: a, match: {model: x}, stored_at: anthropic, targets: [{backend: openai, model: gpt-4o}]}",
+            "routes[0].stored_at: no target of this route is at a backend \"anthropic\"; they are at openai",
+        ),
+    ] {
+        let errors = route_errors(routes);
+        assert_eq!(errors.len(), 1, "{routes}\n{errors:#?}");
+        assert!(errors[0].starts_with(expected), "{}", errors[0]);
+    }
+}
+
+#[test]
+fn routes_of_both_kinds_stand_side_by_side() {
+    for routes in [
+        "- {name: all, match: {model: '*'}, targets: [{backend: openai}]}
+- {name: rest, match: {path: '*'}, pass_through: true, targets: [{backend: openai}]}",
+        "- {name: rest, match: {path: '*'}, pass_through: true, targets: [{backend: openai}]}
+- {name: all, match: {path: '*'}, targets: [{backend: openai}]}",
+        // What is stored can be at the path of a call.
+        "- {name: a, match: {path: /v1/chat/completions, method: GET}, pass_through: true, targets: [{backend: openai}]}",
+        "- {name: a, match: {path: '/v1/chat/completions*'}, pass_through: true, targets: [{backend: openai}]}",
+        "- {name: a, match: {path: '/v1beta/models/*', method: POST}, pass_through: true, targets: [{backend: openai}]}",
+        "- {name: a, match: {path: /openai/deployments/m/chat/completions}, targets: [{backend: openai}]}",
+        "- {name: a, match: {path: '*/embeddings', model: x}, stored_at: openai, targets: [{backend: openai, model: gpt-4o}]}",
+    ] {
+        assert_eq!(route_errors(routes), [""; 0], "{routes}");
+    }
+}
+
+#[test]
+fn every_dialect_is_spoken_only_by_its_own() {
+    let with = |schema: &str, path: &str| {
+        errors(&format!(
+            "backends: [{{name: a, schema: {schema}, models: [{{name: m}}]}}]
+routes: [{{name: r, match: {{path: '{path}'}}, targets: [{{backend: a}}]}}]"
+        ))
+    };
+    for (schema, path) in [
+        ("openai", "/v1/rerank"),
+        ("openai", "/openai/v1/rerank"),
+        ("azure-openai", "/v1/responses"),
+        ("anthropic", "/v1/messages/count_tokens"),
+        ("gemini", "/v1beta/models/m:countTokens"),
+        ("bedrock", "/model/m/invoke"),
+    ] {
+        assert_eq!(with(schema, path), [""; 0], "{schema} {path}");
+        for other in ["openai", "azure-openai", "anthropic", "gemini", "bedrock"] {
+            let both = [schema, other].iter().all(|one| one.ends_with("openai"));
+            if other != schema && !both {
+                let errors = with(other, path);
+                assert_eq!(errors.len(), 1, "{other} {path}");
+                assert!(errors[0].contains("does not speak the API"), "{errors:?}");
+            }
+        }
+    }
+}
+
+/// The examples in docs/apis.md, over the backends that they name.
+#[test]
+fn the_examples_of_apis_load() {
+    let docs = include_str!("../../docs/apis.md");
+    let blocks: Vec<&str> = docs
+        .split("```yaml\n")
+        .skip(1)
+        .map(|after| after.split("```").next().unwrap())
+        .collect();
+    assert_eq!(blocks.len(), 2);
+    for block in blocks {
+        let document = format!(
+            "backends:
+- {{name: openai, schema: openai, models: [{{name: gpt-5.5}}]}}
+- {{name: azure, schema: azure-openai, models: [{{name: gpt-5.5}}]}}
+{block}"
+        );
+        assert_eq!(errors(&document), [""; 0], "{block}");
+    }
+}

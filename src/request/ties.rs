@@ -1,0 +1,81 @@
+//! Fields of a request that name what only one provider has stored.
+//!
+//! They count where a provider reads them. In what a caller made up itself (the schema of a tool, the arguments of a
+//! call, metadata) the same names mean nothing.
+
+/// The field that ties a request, if this one of the top level does (an earlier answer, a conversation, a container, a
+/// cache of Gemini's), with its value as it is written.
+pub(super) fn of_top_level(key: &[u8], value: &[u8]) -> Option<&'static str> {
+    let name = match key {
+        b"cachedContent" | b"cached_content" => "cachedContent",
+        b"container" => "container",
+        b"conversation" => "conversation",
+        b"previous_response_id" => "previous_response_id",
+        // An object names a stored prompt; as anything else it is the prompt itself.
+        b"prompt" => return value.starts_with(b"{").then_some("prompt"),
+        _ => return None,
+    };
+    (!matches!(value, b"null" | b"\"\"")).then_some(name)
+}
+
+/// Looks at a key further down and the text from its value on. `true`: that value is the caller's own.
+///
+/// Keys are many: what sorts most of them out comes first.
+pub(super) fn look(key: &[u8], value: &[u8], tie: &mut Option<&'static str>) -> bool {
+    let found = match (value, key.len()) {
+        ([b'{', ..], _) => return is_callers_own(key, value),
+        ([b'"', b'i', ..], 4) => an_item(key, value),
+        ([b'"', ..], 7 | 8 | 9 | 12) => by_text(key, value),
+        ([b'[', ..], 8 | 16) => by_list(key, value),
+        _ => None,
+    };
+    *tie = tie.or(found);
+    false
+}
+
+/// Whether this is an object whose fields the caller has named: the schema of a tool, the arguments of a call or what
+/// came of it, metadata.
+pub(super) fn is_callers_own(key: &[u8], value: &[u8]) -> bool {
+    let is_its_name = matches!(
+        key,
+        b"args"
+            | b"arguments"
+            | b"input"
+            | b"input_schema"
+            | b"metadata"
+            | b"parameters"
+            | b"response"
+            | b"schema"
+    );
+    is_its_name && value.starts_with(b"{")
+}
+
+/// A part of a conversation that is stored, in place of the part itself.
+fn an_item(key: &[u8], value: &[u8]) -> Option<&'static str> {
+    let is_reference = key == b"type" && value.starts_with(b"\"item_reference\"");
+    is_reference.then_some("item_reference")
+}
+
+/// The field that ties a request by a string.
+fn by_text(key: &[u8], value: &[u8]) -> Option<&'static str> {
+    let (name, beginning): (_, &[u8]) = match key {
+        b"file_id" => ("file_id", b"\""),
+        b"container" | b"container_id" => ("container", b"\"cntr_"),
+        // Other files are given by their addresses, too.
+        b"fileUri" | b"file_uri" => ("fileUri", b"\"https://generativelanguage.googleapis.com/"),
+        _ => return None,
+    };
+    let is_stored = value.starts_with(beginning) && !value.starts_with(b"\"\"");
+    is_stored.then_some(name)
+}
+
+/// The field that ties a request by an array with something in it.
+fn by_list(key: &[u8], value: &[u8]) -> Option<&'static str> {
+    let name = match key {
+        b"file_ids" => "file_ids",
+        b"vector_store_ids" => "vector_store_ids",
+        _ => return None,
+    };
+    let inside = value.strip_prefix(b"[")?.trim_ascii_start();
+    (!inside.starts_with(b"]")).then_some(name)
+}
