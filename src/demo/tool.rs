@@ -39,7 +39,11 @@ pub(crate) fn tool_to_call(operation: Operation, fields: &Fields) -> Option<Tool
         Operation::Generate { .. } => {
             let tool = first.get("functionDeclarations")?.as_array()?.first()?;
             // Protobuf's JSON has two spellings of every name, and the official client mixes them.
-            let names = ["parameters", "parametersJsonSchema", "parameters_json_schema"];
+            let names = [
+                "parameters",
+                "parametersJsonSchema",
+                "parameters_json_schema",
+            ];
             (tool, names.iter().find_map(|name| tool.get(name)))
         }
         Operation::Converse => {

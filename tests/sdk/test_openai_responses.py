@@ -140,7 +140,7 @@ def test_a_backends_own_error_comes_as_it_is(openai_client):
 def test_a_stream_that_ends_too_early(openai_client):
     with pytest.raises(openai.APIError) as error:
         list(respond(openai_client, "end-3", stream=True))
-    assert error.value.code == "stream_truncated"
+    assert error.value.code == "upstream_incomplete"
 
 
 def test_async(openai_options):
