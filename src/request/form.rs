@@ -1,11 +1,351 @@
-//! One pass over a `multipart/form-data` body.
+//! One pass over a `multipart/form-data` body: which model does it ask for, and for a stream?
+//!
+//! Sources: RFC 7578 and RFC 2046, section 5.1. Readers of forms differ in what they forgive, and a form that a provider
+//! reads otherwise than the router did could be used to get around a route. So what they differ in is refused: a line
+//! that begins like a separator and is none, lines that end without CRLF, headers of a part that are folded, repeated
+//! or written in an extended way.
+//!
+//! Files are passed over line by line, eight bytes at a time: only at the beginning of a line can a separator stand, so
+//! that no byte is looked at more than twice.
 
-use super::{ScanError, View, Wants};
+use std::ops::Range;
 
-/// Reads a form.
+use super::parameters::{self, Malformed, Parameter, is_token};
+use super::scan::{MODEL, STREAM, ScanError, names_a_model, position};
+use super::text;
+use super::view::{ModelField, Notation, View, Wants};
+use crate::json::line_length;
+
+/// How many bytes the headers of one part may have.
+const MAX_PART_HEADER_BYTES: usize = 8192;
+
+/// How many bytes may stand before the first part.
+const MAX_PREAMBLE_BYTES: usize = 1024;
+
+const CRLF: &[u8] = b"\r\n";
+
+/// Reads a form whose parts are separated by this boundary.
 ///
 /// # Errors
 /// See [`ScanError`]; positions are bytes from the body's start.
-pub fn scan_form(_boundary: &[u8], _body: &[u8], _wants: Wants) -> Result<View, ScanError> {
-    Err(ScanError::InvalidForm("forms are not read yet", 0))
+pub fn scan_form(boundary: &[u8], body: &[u8], wants: Wants) -> Result<View, ScanError> {
+    if body.is_empty() {
+        return Err(ScanError::Empty);
+    }
+    let form = Form {
+        body,
+        separator: [b"--", boundary].concat(),
+    };
+    let mut fields = Fields::default();
+    let first = form
+        .separator_after(0)?
+        .ok_or_else(|| form.unterminated())?;
+    form.check_preamble(first.start)?;
+    let mut separator = first;
+    while !separator.is_last {
+        let part = form.part(separator.end)?;
+        separator = form
+            .separator_after(part.content)?
+            .ok_or_else(|| form.unterminated())?;
+        let end = separator.start.saturating_sub(CRLF.len());
+        fields.take(&part, part.content..end);
+    }
+    if let Some(more) = form.separator_after(separator.end)? {
+        let why = "a separator follows the last one";
+        return Err(ScanError::InvalidForm(why, more.start));
+    }
+    fields.view(body, wants)
 }
+
+struct Form<'a> {
+    body: &'a [u8],
+    /// The boundary with the two dashes before it.
+    separator: Vec<u8>,
+}
+
+/// A line that separates two parts.
+#[derive(Clone, Copy, Debug)]
+struct Separator {
+    start: usize,
+    /// Behind its line's end.
+    end: usize,
+    /// Whether it says that no part follows.
+    is_last: bool,
+}
+
+/// The headers of a part, as far as they are read.
+struct Part<'a> {
+    /// Where they begin.
+    start: usize,
+    name: &'a [u8],
+    /// Whether it is text that means what is written: no file, in no encoding of its own.
+    is_plain: bool,
+    /// Where the content begins.
+    content: usize,
+}
+
+impl<'a> Form<'a> {
+    fn from(&self, at: usize) -> &'a [u8] {
+        self.body.get(at..).unwrap_or_default()
+    }
+
+    fn unterminated(&self) -> ScanError {
+        let why = "it ends before its last separator";
+        ScanError::InvalidForm(why, self.body.len())
+    }
+
+    /// The next line from here on that is a separator; a line begins here.
+    fn separator_after(&self, start: usize) -> Result<Option<Separator>, ScanError> {
+        let mut at = start;
+        loop {
+            if self.from(at).starts_with(&self.separator) {
+                let why = "a line begins like a separator and is none";
+                let found = self.separator_at(at, start);
+                return found.map(Some).ok_or(ScanError::InvalidForm(why, at));
+            }
+            let line_end = at.saturating_add(line_length(self.from(at)));
+            if line_end >= self.body.len() {
+                return Ok(None);
+            }
+            // Behind a CR or an LF: behind either of them some readers look for a separator.
+            at = line_end.saturating_add(1);
+        }
+    }
+
+    /// The separator that a line here may be. What is before it begins at `start`.
+    fn separator_at(&self, at: usize, start: usize) -> Option<Separator> {
+        let is_first = at == 0;
+        let before = self.body.get(start..at)?;
+        if !is_first && !before.ends_with(CRLF) {
+            return None;
+        }
+        let after = self.from(at).strip_prefix(self.separator.as_slice())?;
+        let unclosed = after.strip_prefix(b"--");
+        let is_last = unclosed.is_some();
+        let padding = unclosed.unwrap_or(after);
+        let spaces = padding.iter().take_while(|byte| b" \t".contains(byte));
+        let rest = padding.get(spaces.count()..)?;
+        let rest = match rest.strip_prefix(CRLF) {
+            Some(rest) => rest,
+            None if is_last && rest.is_empty() => rest,
+            None => return None,
+        };
+        Some(Separator {
+            start: at,
+            end: self.body.len().checked_sub(rest.len())?,
+            is_last,
+        })
+    }
+
+    /// Some readers take a separator wherever it stands before the first part.
+    fn check_preamble(&self, end: usize) -> Result<(), ScanError> {
+        let preamble = self.body.get(..end).unwrap_or_default();
+        let mut places = preamble.windows(self.separator.len());
+        if end <= MAX_PREAMBLE_BYTES && !places.any(|place| place == self.separator) {
+            return Ok(());
+        }
+        let why = "what stands before the first part is too long, or has the boundary in it";
+        Err(ScanError::InvalidForm(why, 0))
+    }
+
+    /// Reads the headers of a part.
+    fn part(&self, start: usize) -> Result<Part<'a>, ScanError> {
+        let end = start.saturating_add(MAX_PART_HEADER_BYTES);
+        let block = self.body.get(start..end).unwrap_or(self.from(start));
+        let mut headers = PartHeaders::default();
+        let mut rest = block;
+        loop {
+            let at = position(self.body, rest);
+            let (line, after) = rest.split_at_checked(line_length(rest)).unwrap_or_default();
+            rest = after.strip_prefix(CRLF).ok_or(ScanError::InvalidForm(
+                "a part's header is too long, or its line does not end with CRLF",
+                at,
+            ))?;
+            if line.is_empty() {
+                break;
+            }
+            headers
+                .take(line)
+                .map_err(|why| ScanError::InvalidForm(why, at))?;
+        }
+        let why = "a part has no content-disposition with a name";
+        Ok(Part {
+            start,
+            name: headers.name.ok_or(ScanError::InvalidForm(why, start))?,
+            is_plain: !headers.is_file && !headers.is_encoded,
+            content: position(self.body, rest),
+        })
+    }
+}
+
+#[derive(Default)]
+struct PartHeaders<'a> {
+    name: Option<&'a [u8]>,
+    is_file: bool,
+    is_encoded: bool,
+}
+
+impl<'a> PartHeaders<'a> {
+    /// Takes a line; the error says what is wrong with it.
+    fn take(&mut self, line: &'a [u8]) -> Result<(), &'static str> {
+        let colon = line.iter().position(|byte| *byte == b':');
+        let (name, value) = colon
+            .and_then(|colon| line.split_at_checked(colon))
+            .filter(|(name, _)| !name.is_empty() && name.iter().all(|byte| is_token(*byte)))
+            .ok_or("a part's header has no name, or is folded")?;
+        if value
+            .iter()
+            .any(|byte| byte.is_ascii_control() && *byte != b'\t')
+        {
+            return Err("a part's header has a control character");
+        }
+        let value = value.strip_prefix(b":").unwrap_or(value).trim_ascii();
+        if name.eq_ignore_ascii_case(b"content-disposition") {
+            self.disposition(value)
+        } else {
+            self.is_encoded |= says_encoded(name, value);
+            Ok(())
+        }
+    }
+
+    fn disposition(&mut self, value: &'a [u8]) -> Result<(), &'static str> {
+        let (word, parameters) = parameters::split(value);
+        if self.name.is_some() || !word.eq_ignore_ascii_case(b"form-data") {
+            return Err("a part's content-disposition is not form-data, or stands there twice");
+        }
+        let mut has_name = false;
+        for parameter in parameters {
+            let parameter =
+                parameter.map_err(|Malformed| "a part's content-disposition is malformed")?;
+            if is_ambiguous(&parameter) {
+                return Err("a part's content-disposition can be read in two ways");
+            }
+            if parameter.is("name") {
+                if std::mem::replace(&mut has_name, true) {
+                    return Err("a part has two names");
+                }
+                self.name = Some(parameter.value);
+            }
+            self.is_file |= parameter.is("filename") || parameter.is("filename*");
+        }
+        Ok(())
+    }
+}
+
+/// Whether some readers take a parameter for another, or its name for another.
+fn is_ambiguous(parameter: &Parameter<'_>) -> bool {
+    let Parameter { name, value } = parameter;
+    // RFC 2231: `name*` and, in pieces, `name*0`.
+    let is_extended_name = name
+        .get(..5)
+        .is_some_and(|name| name.eq_ignore_ascii_case(b"name*"));
+    let has = |text: &[u8]| value.windows(text.len()).any(|place| place == text);
+    // A backslash may be one, and RFC 2047 encodes by `=?`.
+    let is_odd_name = parameter.is("name") && (value.contains(&b'\\') || has(b"=?"));
+    // To whom a backslash is one, the quote behind it ends the value, and a parameter begins behind a semicolon.
+    let is_open = has(b"\\\"") && value.contains(&b';');
+    is_extended_name || is_odd_name || is_open
+}
+
+/// Whether a header says that the content is not the text that is written there.
+fn says_encoded(name: &[u8], value: &[u8]) -> bool {
+    if name.eq_ignore_ascii_case(b"content-transfer-encoding") {
+        let plain: [&[u8]; 3] = [b"7bit", b"8bit", b"binary"];
+        return !plain.iter().any(|plain| value.eq_ignore_ascii_case(plain));
+    }
+    if !name.eq_ignore_ascii_case(b"content-type") {
+        return false;
+    }
+    // Of these, what is UTF-8 by its bytes means the same but for letters that are no model's.
+    let plain: [&[u8]; 4] = [b"utf-8", b"utf8", b"us-ascii", b"iso-8859-1"];
+    let (_, mut parameters) = parameters::split(value);
+    parameters.any(|parameter| match parameter {
+        Ok(one) => {
+            one.is("charset")
+                && !plain
+                    .iter()
+                    .any(|name| one.value.eq_ignore_ascii_case(name))
+        }
+        Err(Malformed) => true,
+    })
+}
+
+/// A field that routing reads.
+#[derive(Debug, Default)]
+struct Seen {
+    /// Where its value stands, if it is text under the field's very name.
+    value: Option<Range<usize>>,
+    /// How often its name stood there, in any letter case, and where its part last began.
+    times: usize,
+    last: usize,
+}
+
+#[derive(Debug, Default)]
+struct Fields {
+    model: Seen,
+    stream: Seen,
+}
+
+impl Fields {
+    fn take(&mut self, part: &Part<'_>, content: Range<usize>) {
+        let Ok(name) = std::str::from_utf8(part.name) else {
+            return;
+        };
+        for (known, seen) in [(MODEL, &mut self.model), (STREAM, &mut self.stream)] {
+            if text::is_alike(name.trim(), known) {
+                seen.times = seen.times.saturating_add(1);
+                seen.last = part.start;
+                let is_its_value = part.is_plain && name == known;
+                seen.value = is_its_value.then(|| content.clone());
+            }
+        }
+    }
+
+    fn view(self, body: &[u8], wants: Wants) -> Result<View, ScanError> {
+        for (name, seen) in [(MODEL, &self.model), (STREAM, &self.stream)] {
+            if seen.times > 1 {
+                return Err(ScanError::Duplicate(name, seen.last));
+            }
+        }
+        let model = match (self.model.times, wants) {
+            (0, Wants::Model) => return Err(ScanError::MissingModel),
+            (0, Wants::MayHaveModel) => None,
+            _ => Some(model(body, self.model.value).ok_or(ScanError::InvalidModel)?),
+        };
+        let stream = self.stream.value.and_then(|span| body.get(span));
+        let stream = match stream {
+            Some(value) if value.eq_ignore_ascii_case(b"true") => true,
+            Some(value) if value.eq_ignore_ascii_case(b"false") => false,
+            None if self.stream.times == 0 => false,
+            _ => return Err(ScanError::InvalidStream),
+        };
+        Ok(View {
+            model,
+            insert_at: None,
+            stream,
+            tie: None,
+            notation: Notation::Form,
+            mark: 0,
+        })
+    }
+}
+
+/// The model that the text here names.
+fn model(body: &[u8], span: Option<Range<usize>>) -> Option<ModelField> {
+    let span = span?;
+    let name = std::str::from_utf8(body.get(span.clone())?).ok()?;
+    let is_one = names_a_model(name.len(), name) && !name.chars().any(char::is_control);
+    is_one.then(|| ModelField {
+        name: name.to_owned(),
+        span,
+    })
+}
+
+#[cfg(test)]
+#[expect(
+    clippy::arithmetic_side_effects,
+    clippy::string_slice,
+    reason = "a test fails by panicking"
+)]
+#[path = "form_tests.rs"]
+mod tests;

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::Headers;
+use super::{Headers, parameters};
 
 /// What kinds of body an API takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,6 +74,199 @@ impl fmt::Display for KindError {
 ///
 /// # Errors
 /// If the API does not take such a body.
-pub fn body_kind(_headers: &Headers, _accepts: Accepts) -> Result<BodyKind, KindError> {
-    Ok(BodyKind::Json)
+pub fn body_kind(headers: &Headers, accepts: Accepts) -> Result<BodyKind, KindError> {
+    let mut encodings = headers
+        .values("content-encoding")
+        .flat_map(|value| value.split(|byte| *byte == b','))
+        .map(<[u8]>::trim_ascii);
+    if encodings.any(|name| !name.is_empty() && !name.eq_ignore_ascii_case(b"identity")) {
+        return Err(KindError::Encoding);
+    }
+    let mut types = headers.values("content-type");
+    let value = types.next().unwrap_or_default();
+    if types.next().is_some() {
+        return Err(KindError::SeveralTypes);
+    }
+    let takes = |kind| accepts == kind || accepts == Accepts::Both;
+    let (media_type, parameters) = parameters::split(value);
+    let media_type = media_type.to_ascii_lowercase();
+    let mut boundaries = Vec::new();
+    for parameter in parameters {
+        let parameter = parameter.map_err(|_| KindError::Type(accepts))?;
+        if parameter.is("charset") && !is_utf8(parameter.value) {
+            return Err(KindError::Charset);
+        }
+        if parameter.is("boundary") {
+            boundaries.push(parameter.value);
+        }
+    }
+    if takes(Accepts::Json) && is_json(&media_type) {
+        return Ok(BodyKind::Json);
+    }
+    if !takes(Accepts::Form) || media_type != b"multipart/form-data" {
+        return Err(KindError::Type(accepts));
+    }
+    match boundaries.as_slice() {
+        [boundary] if is_boundary(boundary) => Ok(BodyKind::Form {
+            boundary: boundary.to_vec(),
+        }),
+        _ => Err(KindError::Boundary),
+    }
+}
+
+/// Whether this type, in lower case, is JSON; nothing at all is taken for it.
+fn is_json(media_type: &[u8]) -> bool {
+    let is_other = || media_type.starts_with(b"application/") && media_type.ends_with(b"+json");
+    matches!(media_type, b"" | b"application/json" | b"text/json") || is_other()
+}
+
+/// Whether text in this charset is UTF-8.
+fn is_utf8(charset: &[u8]) -> bool {
+    let names: [&[u8]; 3] = [b"utf-8", b"utf8", b"us-ascii"];
+    names.iter().any(|name| charset.eq_ignore_ascii_case(name))
+}
+
+/// Source: RFC 2046, section 5.1.1.
+fn is_boundary(boundary: &[u8]) -> bool {
+    let is_allowed = |byte: &u8| byte.is_ascii_alphanumeric() || b"'()+_,-./:=? ".contains(byte);
+    (1..=MAX_BOUNDARY_BYTES).contains(&boundary.len())
+        && boundary.iter().all(is_allowed)
+        && !boundary.ends_with(b" ")
+}
+
+const MAX_BOUNDARY_BYTES: usize = 70;
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn kind(headers: &[(&str, &str)], accepts: Accepts) -> Result<BodyKind, KindError> {
+        let headers = headers.iter().map(|(name, value)| {
+            let value = value.as_bytes().to_vec();
+            ((*name).to_owned(), value)
+        });
+        body_kind(&Headers::new(headers.collect()), accepts)
+    }
+
+    fn of_type(value: &str, accepts: Accepts) -> Result<BodyKind, KindError> {
+        kind(&[("content-type", value)], accepts)
+    }
+
+    #[test]
+    fn json() {
+        for value in [
+            "",
+            "application/json",
+            "Application/JSON",
+            "text/json",
+            "application/vnd.api+json",
+            "application/json;",
+            "application/json; charset=utf-8",
+            "application/json;charset=\"UTF-8\";x=y",
+            "application/json; charset=US-ASCII",
+            "application/json; Charset=utf8",
+        ] {
+            assert_eq!(of_type(value, Accepts::Json), Ok(BodyKind::Json), "{value}");
+            assert_eq!(of_type(value, Accepts::Both), Ok(BodyKind::Json), "{value}");
+            let refused = Err(KindError::Type(Accepts::Form));
+            assert_eq!(of_type(value, Accepts::Form), refused, "{value}");
+        }
+        assert_eq!(kind(&[], Accepts::Json), Ok(BodyKind::Json));
+        assert_eq!(
+            kind(&[], Accepts::Form),
+            Err(KindError::Type(Accepts::Form))
+        );
+    }
+
+    #[test]
+    fn forms() {
+        for (value, boundary) in [
+            ("multipart/form-data; boundary=x", "x"),
+            ("Multipart/Form-Data;BOUNDARY=\"a b\"", "a b"),
+            (
+                "multipart/form-data; charset=utf-8; boundary=----=_Part_1.2",
+                "----=_Part_1.2",
+            ),
+            (
+                "multipart/form-data; boundary=1234567890123456789012345678901234567890123456789012345678901234567890",
+                "1234567890123456789012345678901234567890123456789012345678901234567890",
+            ),
+        ] {
+            let form = Ok(BodyKind::Form {
+                boundary: boundary.as_bytes().to_vec(),
+            });
+            assert_eq!(of_type(value, Accepts::Form), form, "{value}");
+            assert_eq!(of_type(value, Accepts::Both), form, "{value}");
+            let refused = Err(KindError::Type(Accepts::Json));
+            assert_eq!(of_type(value, Accepts::Json), refused, "{value}");
+        }
+        for value in [
+            "multipart/form-data",
+            "multipart/form-data; boundary=",
+            "multipart/form-data; boundary=\"a \"",
+            "multipart/form-data; boundary=a@b",
+            r#"multipart/form-data; boundary="a\"b""#,
+            "multipart/form-data; boundary=a; boundary=a",
+            "multipart/form-data; boundary=12345678901234567890123456789012345678901234567890123456789012345678901",
+        ] {
+            let refused = Err(KindError::Boundary);
+            assert_eq!(of_type(value, Accepts::Form), refused, "{value}");
+        }
+    }
+
+    #[test]
+    fn what_is_neither() {
+        for value in [
+            "application/x-www-form-urlencoded",
+            "text/plain",
+            "application/jsonp",
+            "json",
+            "application/json, application/json",
+            "application/json charset=utf-8",
+            "application/json; charset",
+            "multipart/mixed; boundary=x",
+            "application/jsonl",
+        ] {
+            for accepts in [Accepts::Json, Accepts::Form, Accepts::Both] {
+                let refused = Err(KindError::Type(accepts));
+                assert_eq!(of_type(value, accepts), refused, "{value}");
+            }
+        }
+        for charset in ["iso-8859-1", "utf-16", "\"\"", "", "utf-8x"] {
+            let value = format!("application/json; charset={charset}");
+            assert_eq!(of_type(&value, Accepts::Json), Err(KindError::Charset));
+        }
+        let twice = [("content-type", "application/json"); 2];
+        assert_eq!(kind(&twice, Accepts::Json), Err(KindError::SeveralTypes));
+    }
+
+    #[test]
+    fn encodings() {
+        for (value, expected) in [
+            ("identity", Ok(BodyKind::Json)),
+            ("", Ok(BodyKind::Json)),
+            ("Identity, identity", Ok(BodyKind::Json)),
+            ("gzip", Err(KindError::Encoding)),
+            ("identity,br", Err(KindError::Encoding)),
+            ("zstd", Err(KindError::Encoding)),
+        ] {
+            let found = kind(&[("content-encoding", value)], Accepts::Json);
+            assert_eq!(found, expected, "{value}");
+        }
+        let second = [
+            ("content-encoding", "identity"),
+            ("content-encoding", "gzip"),
+        ];
+        assert_eq!(kind(&second, Accepts::Json), Err(KindError::Encoding));
+    }
+
+    proptest! {
+        #[test]
+        fn arbitrary_bytes_never_panic(value: Vec<u8>) {
+            let headers = Headers::new(vec![("content-type".to_owned(), value)]);
+            let _ = body_kind(&headers, Accepts::Both);
+        }
+    }
 }

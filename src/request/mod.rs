@@ -4,6 +4,7 @@ mod edit;
 mod form;
 mod headers;
 mod kind;
+mod parameters;
 mod scan;
 pub mod text;
 mod ties;

@@ -119,7 +119,7 @@ pub fn scan(body: &[u8], wants: Wants) -> Result<View, ScanError> {
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// Where a part of the body stands in it.
-fn position(body: &[u8], part: &[u8]) -> usize {
+pub(super) fn position(body: &[u8], part: &[u8]) -> usize {
     part.as_ptr().addr().saturating_sub(body.as_ptr().addr())
 }
 
@@ -208,8 +208,8 @@ pub(super) fn names_a_model(written: usize, name: &str) -> bool {
     (1..=MAX_MODEL_BYTES).contains(&written) && name != "." && name != ".."
 }
 
-const MODEL: &str = "model";
-const STREAM: &str = "stream";
+pub(super) const MODEL: &str = "model";
+pub(super) const STREAM: &str = "stream";
 
 /// Whether a key means a field in the eyes of a reader that folds case as Go's `encoding/json` does (it takes `ſ`
 /// for `s`), and whether it is the very name.
