@@ -68,6 +68,8 @@ def test_edits_streamed(openai_client):
     assert [event.type for event in stream] == ["image_edit.completed"]
 
 
+# Callers of what the client calls deprecated are callers all the same.
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_variations(openai_client):
     answer = openai_client.images.create_variation(model="gpt-image-2", image=("one.png", PNG))
     assert_images(answer, "/v1/images/variations")
@@ -117,6 +119,7 @@ def test_transcriptions_streamed(openai_client):
     assert "".join(deltas) == events[-1].text
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_translations(openai_client):
     answer = openai_client.audio.translations.create(model="whisper-1", file=("hello.wav", SOUND))
     assert answer.text.startswith('Hello from demo backend "openai".')
