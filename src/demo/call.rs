@@ -3,8 +3,9 @@
 use axum::http::StatusCode;
 use serde_json::Value;
 
-use super::api::{Api, Operation, Place};
+use super::api::{Api, Operation};
 use super::fields::Fields;
+use super::place::Place;
 use super::record::Recorded;
 use super::tool::{self, Tool};
 

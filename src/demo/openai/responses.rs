@@ -101,74 +101,34 @@ impl Stream {
     /// One item of the output: begun without its content, then piece by piece, then whole.
     fn push_item(&mut self, index: usize, item: &Value) {
         let text = |at: &str| item.pointer(at).and_then(Value::as_str).unwrap_or_default();
-        let id = text("/id");
         let kind = text("/type");
-        let mut begun = item.clone();
-        set(&mut begun, "status", Value::from("in_progress"));
-        let empty = match kind {
+        let (field, empty) = match kind {
             "message" => ("content", json!([])),
             "reasoning" => ("summary", json!([])),
             _ => ("arguments", json!("")),
         };
-        set(&mut begun, empty.0, empty.1);
+        let mut begun = item.clone();
+        set(&mut begun, "status", Value::from("in_progress"));
+        set(&mut begun, field, empty);
         self.push(
             Part::Opening,
             "response.output_item.added",
             json!({"output_index": index, "item": begun}),
         );
-        let at = match kind {
-            "message" => json!({"item_id": id, "output_index": index, "content_index": 0}),
-            "reasoning" => json!({"item_id": id, "output_index": index, "summary_index": 0}),
-            _ => json!({"item_id": id, "output_index": index}),
-        };
-        let mut event = |part, kind, more: Value| {
-            let mut data = at.clone();
-            for (name, value) in more.as_object().into_iter().flatten() {
-                set(&mut data, name, value.clone());
-            }
-            self.push(part, kind, data);
-        };
+        let mut at = json!({"item_id": text("/id"), "output_index": index});
         match kind {
             "message" => {
-                let whole = text("/content/0/text");
-                let part = |text| json!({"part": output_text(text)});
-                event(Part::Opening, "response.content_part.added", part(""));
-                for piece in pieces(whole) {
-                    let delta = json!({"delta": piece, "logprobs": []});
-                    event(Part::Token, "response.output_text.delta", delta);
-                }
-                let done = json!({"text": whole, "logprobs": []});
-                event(Part::Closing, "response.output_text.done", done);
-                event(Part::Closing, "response.content_part.done", part(whole));
+                set(&mut at, "content_index", Value::from(0));
+                self.push_text(&at, text("/content/0/text"));
             }
             "reasoning" => {
-                let whole = text("/summary/0/text");
-                let part = |text| json!({"part": {"type": "summary_text", "text": text}});
-                event(
-                    Part::Opening,
-                    "response.reasoning_summary_part.added",
-                    part(""),
-                );
-                for piece in pieces(whole) {
-                    let delta = json!({"delta": piece});
-                    event(Part::Token, "response.reasoning_summary_text.delta", delta);
-                }
-                let done = json!({"text": whole});
-                event(Part::Closing, "response.reasoning_summary_text.done", done);
-                event(
-                    Part::Closing,
-                    "response.reasoning_summary_part.done",
-                    part(whole),
-                );
+                set(&mut at, "summary_index", Value::from(0));
+                self.push_thoughts(&at, text("/summary/0/text"));
             }
             _ => {
-                let whole = text("/arguments");
-                for piece in pieces(whole) {
-                    let delta = json!({"delta": piece});
-                    event(Part::Token, "response.function_call_arguments.delta", delta);
-                }
-                let done = json!({"name": text("/name"), "arguments": whole});
-                event(Part::Closing, "response.function_call_arguments.done", done);
+                let done = json!({"name": text("/name"), "arguments": text("/arguments")});
+                let kind = "response.function_call_arguments";
+                self.push_pieces(&at, kind, text("/arguments"), &done);
             }
         }
         self.push(
@@ -177,6 +137,43 @@ impl Stream {
             json!({"output_index": index, "item": item}),
         );
     }
+
+    fn push_text(&mut self, at: &Value, text: &str) {
+        let part = |text| with(at, &json!({"part": output_text(text)}));
+        self.push(Part::Opening, "response.content_part.added", part(""));
+        let done = json!({"text": text, "logprobs": []});
+        self.push_pieces(at, "response.output_text", text, &done);
+        self.push(Part::Closing, "response.content_part.done", part(text));
+    }
+
+    fn push_thoughts(&mut self, at: &Value, text: &str) {
+        let part = |text| {
+            let part = json!({"type": "summary_text", "text": text});
+            with(at, &json!({"part": part}))
+        };
+        let kind = "response.reasoning_summary_part";
+        self.push(Part::Opening, &format!("{kind}.added"), part(""));
+        let done = json!({"text": text});
+        self.push_pieces(at, "response.reasoning_summary_text", text, &done);
+        self.push(Part::Closing, &format!("{kind}.done"), part(text));
+    }
+
+    fn push_pieces(&mut self, at: &Value, kind: &str, text: &str, done: &Value) {
+        for piece in pieces(text) {
+            let delta = with(at, &json!({"delta": piece, "logprobs": []}));
+            self.push(Part::Token, &format!("{kind}.delta"), delta);
+        }
+        self.push(Part::Closing, &format!("{kind}.done"), with(at, done));
+    }
+}
+
+/// The fields of both.
+fn with(at: &Value, more: &Value) -> Value {
+    let mut data = at.clone();
+    for (name, value) in more.as_object().into_iter().flatten() {
+        set(&mut data, name, value.clone());
+    }
+    data
 }
 
 /// What the output consists of.
