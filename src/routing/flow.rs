@@ -78,20 +78,23 @@ pub fn arrive(document: &Document, headers: Headers) -> Arrival {
     let (path, _) = split_query(headers.text(":path").unwrap_or_default());
     let endpoint = Endpoint::at(path);
     let method = endpoint.as_ref().map(Endpoint::method);
+    let schema = match &endpoint {
+        Some(Endpoint::Model(call)) => call.schema,
+        _ => caller_schema(path, &headers),
+    };
     let call = match endpoint {
         Some(endpoint) if headers.text(":method") == method && !headers.contains("upgrade") => {
             let catalog = &document.catalog;
-            let schema = || caller_schema(path, &headers);
             match endpoint {
-                Endpoint::ListModels => return Arrival::Answer(catalog.list(schema())),
+                Endpoint::ListModels => return Arrival::Answer(catalog.list(schema)),
                 Endpoint::RetrieveModel(name) => {
-                    return Arrival::Answer(catalog.retrieve(schema(), name));
+                    return Arrival::Answer(catalog.retrieve(schema, name));
                 }
                 Endpoint::Model(call) => call,
             }
         }
         _ => {
-            return match pass(document, &headers, method) {
+            return match pass(document, &headers, schema, method) {
                 Ok(passed) => Arrival::Pass(passed),
                 Err(answer) => Arrival::Answer(answer),
             };
@@ -102,7 +105,7 @@ pub fn arrive(document: &Document, headers: Headers) -> Arrival {
         .as_deref()
         .is_some_and(|name| !is_model_name(name))
     {
-        return Arrival::Answer(invalid_model("path", call.schema));
+        return Arrival::Answer(invalid_model("path", schema));
     }
     match body_kind(&headers, call.api.place().accepts()) {
         Ok(kind) => Arrival::AwaitBody(Pending {
@@ -110,9 +113,7 @@ pub fn arrive(document: &Document, headers: Headers) -> Arrival {
             kind,
             headers,
         }),
-        Err(error) => {
-            Arrival::Answer(ErrorCode::from(error).answer(call.schema, &error.to_string()))
-        }
+        Err(error) => Arrival::Answer(ErrorCode::from(error).answer(schema, &error.to_string())),
     }
 }
 

@@ -5,8 +5,7 @@ use super::flow::headers_to_remove;
 use crate::attempt::Passage;
 use crate::config::Document;
 use crate::request::Headers;
-use crate::schema::Schema;
-use crate::schema::{Answer, ErrorCode, caller_schema, is_stored_state, split_query};
+use crate::schema::{Answer, ErrorCode, Schema, is_stored_state, split_query};
 
 /// A request that passes: what the host has to do, in this order.
 #[derive(Debug)]
@@ -27,10 +26,10 @@ pub struct Passed {
 pub(super) fn pass(
     document: &Document,
     headers: &Headers,
+    schema: Schema,
     method: Option<&'static str>,
 ) -> Result<Passed, Answer> {
     let (path, query) = split_query(headers.text(":path").unwrap_or_default());
-    let schema = caller_schema(path, headers);
     let subject = Subject {
         path: Some(path),
         method: Some(headers.text(":method").unwrap_or_default()),

@@ -33,6 +33,8 @@ impl Place {
 pub enum Asks {
     /// By `stream` in its body.
     InBody,
+    /// By another field of its body, which routing does not read: the answer shows it.
+    InAnswer,
     /// By its path.
     ByPath,
     /// Not at all.
@@ -119,7 +121,7 @@ apis! {
     /// Variations of images.
     ImageVariations "image_variations" OpenAi "/images/variations" Form Never Typed,
     /// Text to speech.
-    Speech "speech" OpenAi "/audio/speech" Json InBody Typed,
+    Speech "speech" OpenAi "/audio/speech" Json InAnswer Typed,
     /// Speech to text.
     Transcriptions "transcriptions" OpenAi "/audio/transcriptions" Form InBody Typed,
     /// Speech to English text.

@@ -66,3 +66,87 @@ fn names_and_operations_are_unique() {
         );
     }
 }
+
+/// The cells of each row of the table in docs/apis.md.
+fn rows() -> Vec<Vec<&'static str>> {
+    let docs = include_str!("../../docs/apis.md");
+    let (_, after) = docs.split_once("<!-- table: apis -->\n").unwrap();
+    let rows = after.lines().take_while(|line| line.starts_with('|'));
+    rows.skip(2)
+        .map(|row| row.trim_matches('|').split('|').map(str::trim).collect())
+        .collect()
+}
+
+/// What stands between backquotes in a cell.
+fn quoted(cell: &str) -> Vec<&str> {
+    cell.split('`').skip(1).step_by(2).collect()
+}
+
+/// docs/apis.md has a row for every API, and each says what the code does.
+#[test]
+fn the_table_in_the_docs_is_the_code() {
+    let rows = rows();
+    let names: Vec<&str> = rows.iter().map(|row| quoted(row[0])[0]).collect();
+    let known: Vec<&str> = Api::ALL.iter().map(|api| api.name()).collect();
+    assert_eq!(names, known);
+    for (api, row) in Api::ALL.iter().zip(&rows) {
+        let [_, path, routed, rewritten, errors, streaming, stateful] = row[..] else {
+            panic!("{row:?}");
+        };
+        assert_eq!(quoted(path), [api.path()]);
+        let (place, where_to) = match api.place() {
+            Place::Json => ("`model` (", "the body ("),
+            Place::Form => ("`model` of the form (", "the body ("),
+            Place::JsonOrForm => ("`model`, also of a form (", "the body ("),
+            Place::Path => ("the path (", "the path ("),
+        };
+        assert!(routed.starts_with(place), "{routed}");
+        assert!(rewritten.starts_with(where_to), "{rewritten}");
+        let format = errors.split(' ').next().unwrap();
+        let written = format!("{:?}", api.schema());
+        assert_eq!(format.to_ascii_lowercase(), written.to_ascii_lowercase());
+        let streams = match api.asks() {
+            Asks::InBody => "`",
+            Asks::InAnswer => "`\"stream_format\": \"sse\"`",
+            Asks::ByPath => "by its path",
+            Asks::Never => "–",
+        };
+        assert!(streaming.starts_with(streams), "{streaming}");
+        // What cannot be has no trial; all else has.
+        for (what, cell, can_be) in [
+            ("routed", routed, true),
+            ("rewritten", rewritten, true),
+            ("errors", errors, true),
+            ("streamed", streaming, api.asks() != Asks::Never),
+            ("stored", stateful, api.place() != Place::Form),
+        ] {
+            let trial = format!("apis::{what}::{}", api.name());
+            assert_eq!(quoted(cell).contains(&trial.as_str()), can_be, "{cell}");
+            assert_eq!(cell == "–", !can_be, "{cell}");
+        }
+    }
+}
+
+/// The trials that the cells name are made for every API from these words.
+#[test]
+fn the_trials_in_the_table_exist() {
+    let trials = include_str!("../../tests/e2e/apis/mod.rs");
+    let mut words: Vec<&str> = rows()
+        .concat()
+        .into_iter()
+        .flat_map(quoted)
+        .filter_map(|name| name.strip_prefix("apis::")?.split("::").next())
+        .collect();
+    words.sort_unstable();
+    words.dedup();
+    assert_eq!(
+        words,
+        ["errors", "rewritten", "routed", "stored", "streamed"]
+    );
+    for word in words {
+        assert!(
+            trials.contains(&format!("each(suite, \"{word}\", api,")),
+            "{word}"
+        );
+    }
+}

@@ -168,6 +168,9 @@ pub fn caller_schema(path: &str, headers: &Headers) -> Schema {
     if path.starts_with(BEDROCK_MODEL) || path.starts_with("/async-invoke") {
         return Schema::Bedrock;
     }
+    if path.starts_with("/v1/messages") {
+        return Schema::Anthropic;
+    }
     // Every client of Anthropic's sends the one, every client of Google's one of the others, and no other does.
     if headers.contains("anthropic-version") {
         return Schema::Anthropic;

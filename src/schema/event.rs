@@ -231,3 +231,7 @@ fn bit_of(index: &[u8]) -> u128 {
     };
     1_u128.checked_shl(number).unwrap_or(LAST_BIT)
 }
+
+#[cfg(test)]
+#[path = "event_tests.rs"]
+mod tests;

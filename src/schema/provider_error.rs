@@ -6,6 +6,7 @@
 //!   `innererror.code`; OpenRouter has the HTTP status in `code`, and in `metadata` the provider's own text (`raw`)
 //!   and what moderation found (`flagged_input`).
 //! * Anthropic: `{"type":"error","error":{"type","message"}}`.
+//! * OpenAI, in the stream of a response: `{"type":"response.failed","response":{"error":{"code","message"}}}`.
 //! * Gemini: `{"error":{"code":400,"message","status":"INVALID_ARGUMENT"}}`, also inside of an array.
 //! * Bedrock: `{"message"}`; AWS's JSON protocols have the name of the error in `__type`.
 //! * vLLM, SGLang, Mistral: `{"object":"error","message","type","code"}`.
@@ -213,17 +214,12 @@ impl Facts {
     /// The object around an error, or the error itself.
     fn answer(&mut self, json: &mut Json<'_>) -> Step {
         json.fields(|json, key| match key {
-            b"error" => {
-                if json.peek() == Some(b'"') {
-                    self.is_error |= !json.rest().starts_with(b"\"\"");
-                    return self.message(json);
-                }
-                let start = json.rest();
-                let walked = self.error(json);
-                let taken = start.len().saturating_sub(json.rest().len());
-                self.is_error |= is_something(start.get(..taken).unwrap_or_default());
-                walked
-            }
+            b"error" => self.error_field(json),
+            // Of a response of OpenAI's that failed in its stream.
+            b"response" => json.fields(|json, key| match key {
+                b"error" => self.error_field(json),
+                _ => json.skip().map(drop),
+            }),
             b"object" => {
                 self.is_error |= json.text()? == Some(b"error");
                 Ok(())
@@ -239,6 +235,19 @@ impl Facts {
             b"detail" => self.message(json),
             _ => self.field(json, key),
         })
+    }
+
+    /// What stands in `error`: the error object, its message, or nothing.
+    fn error_field(&mut self, json: &mut Json<'_>) -> Step {
+        if json.peek() == Some(b'"') {
+            self.is_error |= !json.rest().starts_with(b"\"\"");
+            return self.message(json);
+        }
+        let start = json.rest();
+        let walked = self.error(json);
+        let taken = start.len().saturating_sub(json.rest().len());
+        self.is_error |= is_something(start.get(..taken).unwrap_or_default());
+        walked
     }
 
     /// The error object.

@@ -16,6 +16,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod apis;
 mod configuration;
 mod errors;
 mod examples;
@@ -87,6 +88,7 @@ fn trials(world: &Arc<World>) -> Vec<libtest_mimic::Trial> {
     streams::add(&mut suite);
     errors::add(&mut suite);
     flag::add(&mut suite);
+    apis::add(&mut suite);
     input::add(&mut suite);
     tls::add(&mut suite);
     examples::add(&mut suite, &world.programs, &world.backends.trusted_ca);

@@ -2,6 +2,7 @@
 //!
 //! Few, because each costs a second to start and memory for V8; each is started when the first trial asks for it.
 
+pub(crate) mod apis;
 pub(crate) mod document;
 pub(crate) mod policy;
 pub(crate) mod policy_streams;
@@ -36,6 +37,8 @@ pub(crate) enum Which {
     Main { workers: usize },
     /// The whole fallback policy, cooldowns included.
     Policy { workers: usize },
+    /// A backend of each schema, and routes for what is no call of a model.
+    Apis { workers: usize },
     /// A small document that arrives as a JSON string.
     Text,
     /// The same without `allow_on_headers_stop_iteration`.
@@ -45,9 +48,10 @@ pub(crate) enum Which {
 impl Which {
     pub(crate) fn workers(self) -> usize {
         match self {
-            Self::Main { workers } | Self::Policy { workers } | Self::WithoutFlag { workers } => {
-                workers
-            }
+            Self::Main { workers }
+            | Self::Policy { workers }
+            | Self::Apis { workers }
+            | Self::WithoutFlag { workers } => workers,
             Self::Text => 1,
         }
     }
@@ -56,6 +60,7 @@ impl Which {
         match self {
             Self::Main { .. } => main(backends),
             Self::Policy { workers } => policy::config(backends, workers),
+            Self::Apis { .. } => apis::config(backends),
             Self::Text => small(backends).wrapping(Wrapping::Text),
             Self::WithoutFlag { .. } => small(backends).flag(false),
         }
@@ -68,6 +73,7 @@ impl fmt::Display for Which {
         match self {
             Self::Main { .. } => {}
             Self::Policy { .. } => formatter.write_str("policy ")?,
+            Self::Apis { .. } => formatter.write_str("apis ")?,
             Self::Text => formatter.write_str("text ")?,
             Self::WithoutFlag { .. } => formatter.write_str("without-flag ")?,
         }

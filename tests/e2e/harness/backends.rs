@@ -11,7 +11,7 @@ use llm_router::demo::backend::{Backend, Recorded, Recorder, Switch};
 use tokio::net::{TcpListener, TcpSocket};
 
 use super::tls::Authority;
-use super::{paced, scripted};
+use super::{echo, paced, scripted};
 
 /// The demo backends, by the names of their clusters.
 const DEMO: [&str; 14] = [
@@ -31,6 +31,20 @@ const DEMO: [&str; 14] = [
     "switched-2-h2",
 ];
 
+/// The backends that take whatever comes: two of each schema.
+const ECHO: [&str; 10] = [
+    "echo-openai",
+    "echo-openai-two",
+    "echo-azure-openai",
+    "echo-azure-openai-two",
+    "echo-anthropic",
+    "echo-anthropic-two",
+    "echo-gemini",
+    "echo-gemini-two",
+    "echo-bedrock",
+    "echo-bedrock-two",
+];
+
 /// The demo backends behind TLS: cluster, the name in the certificate, whether Envoy knows the CA.
 const TLS: [(&str, &str, bool); 3] = [
     ("tls-right", "backend.test", true),
@@ -43,6 +57,7 @@ pub(crate) struct Backends {
     addresses: BTreeMap<&'static str, SocketAddr>,
     recorders: BTreeMap<&'static str, Arc<Recorder>>,
     switches: BTreeMap<&'static str, Switch>,
+    echoed: echo::Echoed,
     /// The file with the CA that Envoy trusts.
     pub(crate) trusted_ca: PathBuf,
     /// The first bytes of whatever connected to the matcher's `on_no_match`.
@@ -61,6 +76,7 @@ impl Backends {
             addresses: BTreeMap::from([("dead", dead.local_addr().expect("an address"))]),
             recorders: BTreeMap::new(),
             switches: BTreeMap::new(),
+            echoed: Arc::default(),
             trusted_ca,
             strays: Arc::default(),
             tls_connections: BTreeMap::new(),
@@ -69,6 +85,10 @@ impl Backends {
         for name in DEMO {
             let (backend, listener) = backends.add(name).await;
             tokio::spawn(backend.serve(listener));
+        }
+        for name in ECHO {
+            let listener = backends.listen(name).await;
+            tokio::spawn(echo::serve(listener, name, Arc::clone(&backends.echoed)));
         }
         backends.start_tls().await;
         let listener = backends.listen("paced").await;
@@ -143,6 +163,12 @@ impl Backends {
                     .map(move |request| (*name, request))
             })
             .collect();
+        let is_of = |request: &Recorded| {
+            let mut headers = request.headers.iter();
+            headers.any(|(name, value)| name == "x-test-id" && value == test_id.as_bytes())
+        };
+        let echoed = self.echoed.lock().expect("no thread panics with it");
+        all.extend(echoed.iter().filter(|(_, request)| is_of(request)).cloned());
         all.sort_by_key(|(_, request)| request.at);
         all
     }

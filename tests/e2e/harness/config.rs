@@ -66,6 +66,7 @@ pub(crate) struct Config {
     wrapping: Wrapping,
     flag: bool,
     buffer_limit: Option<u64>,
+    websockets: bool,
     clusters: Vec<Cluster>,
     hops: Vec<(String, String)>,
 }
@@ -77,6 +78,7 @@ impl Config {
             wrapping: Wrapping::Struct,
             flag: true,
             buffer_limit: None,
+            websockets: false,
             clusters: vec![],
             hops: vec![],
         }
@@ -96,6 +98,12 @@ impl Config {
     /// The virtual host's `request_body_buffer_limit`.
     pub(crate) fn buffer_limit(mut self, bytes: u64) -> Self {
         self.buffer_limit = Some(bytes);
+        self
+    }
+
+    /// Whether clients may upgrade to WebSocket.
+    pub(crate) fn websockets(mut self) -> Self {
+        self.websockets = true;
         self
     }
 
@@ -143,6 +151,7 @@ impl Config {
                 "@type": "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
                 "stat_prefix": "client",
                 "http_protocol_options": {"enable_trailers": true},
+                "upgrade_configs": if self.websockets { json!([{"upgrade_type": "websocket"}]) } else { json!([]) },
                 "stream_error_on_invalid_http_message": true,
                 // With HTTP/2 Envoy holds back as much as fits into this window (16 MiB by default) where that is
                 // more than the buffer limit.

@@ -1,0 +1,40 @@
+//! Calls that name what one provider has stored.
+
+use llm_router::schema::Api;
+
+use super::sample::{Kind, at, backend, is_error, path};
+use crate::harness::Case;
+use crate::harness::echo::Answering;
+
+/// To the backend that the route names and to no other, and nowhere if it names none.
+pub(super) async fn stored(case: Case, api: Api) {
+    let home = backend(api, "-two");
+    let pinned = format!("pinned-{}", api.schema().name());
+    let stateful = |model: &str| {
+        let body = format!("{{\"x\":[{{\"file_id\":\"file-1\"}}],\"model\":\"{model}\"}}");
+        at(&case, &path(api, model), Kind::Json, body)
+    };
+    stateful(&pinned).send().await.only_at(&home);
+    // It fails there, and goes to no other.
+    let failing = format!("x-test-answer-{home}");
+    let answer = stateful(&pinned)
+        .header(&failing, Answering::status(503).header())
+        .send()
+        .await;
+    answer.is(503).went_to(&[&home]);
+    // Without what is stored, the route is like any other.
+    let answer = at(
+        &case,
+        &path(api, &pinned),
+        Kind::Json,
+        format!("{{\"model\":\"{pinned}\"}}"),
+    );
+    answer.send().await.only_at(&backend(api, ""));
+    // Two backends, and nothing that says which; one, and there is no doubt.
+    let answer = stateful("chain").send().await;
+    is_error(&answer, api.schema(), 400, "stored_state_unpinned");
+    answer.went_nowhere();
+    let text = String::from_utf8_lossy(&answer.body);
+    assert!(text.contains("file_id"), "{}", answer.describe());
+    stateful("one").send().await.only_at(&backend(api, ""));
+}

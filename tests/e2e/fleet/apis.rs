@@ -1,0 +1,157 @@
+//! The document of the Envoy with a backend of each schema.
+//!
+//! Every route of models has targets of all schemas, so that the caller's API alone decides which of them are tried.
+
+use serde_json::{Value, json};
+
+use super::{BUFFER_LIMIT, MISSING_FLAG_TIMEOUT_MS};
+use crate::harness::backends::Backends;
+use crate::harness::cluster::Cluster;
+use crate::harness::config::{Config, NO_MATCH};
+
+/// What the first backend of a schema calls the only model, and what the second one does.
+pub(crate) const UPSTREAM: [&str; 2] =
+    ["arn:aws:b:r:1:inference-profile/one-v1:0", "second \u{fc}"];
+
+/// The schemas, each with the paths of its second backend.
+const SCHEMAS: [(&str, &str, &str); 5] = [
+    ("openai", "path_prefix", "/two/v1"),
+    (
+        "azure-openai",
+        "path_template",
+        "/openai/deployments/{model}{operation}",
+    ),
+    ("anthropic", "path_prefix", "/two"),
+    (
+        "gemini",
+        "path_template",
+        "/v1/projects/p/locations/l/publishers/google/models/{model}{operation}",
+    ),
+    ("bedrock", "path_prefix", "/two"),
+];
+
+/// How the second backend of each schema has paths: of a call with this operation at this model.
+pub(crate) fn second_path(schema: &str, operation: &str, model: &str) -> String {
+    match schema {
+        "openai" => format!("/two/v1{operation}"),
+        "azure-openai" => format!("/openai/deployments/{model}{operation}"),
+        "anthropic" => format!("/two{operation}"),
+        "gemini" => {
+            format!("/v1/projects/p/locations/l/publishers/google/models/{model}{operation}")
+        }
+        _ => format!("/two/model/{model}{operation}"),
+    }
+}
+
+pub(crate) fn config(backends: &Backends) -> Config {
+    let mut config = Config::new(document())
+        .buffer_limit(BUFFER_LIMIT as u64)
+        .websockets()
+        .unmatched_cluster(
+            Cluster::new(NO_MATCH)
+                .to(backends.address(NO_MATCH))
+                .plain(),
+        );
+    for (schema, ..) in SCHEMAS {
+        for name in [format!("echo-{schema}"), format!("echo-{schema}-two")] {
+            config = config.cluster(Cluster::new(&name).to(backends.address(&name)));
+        }
+        let dead = Cluster::new(&format!("dead-{schema}")).to(backends.address("dead"));
+        config = config.cluster(dead);
+    }
+    config
+}
+
+fn document() -> Value {
+    json!({
+        "backends": backends(),
+        "routes": routes(),
+        "defaults": {
+            "missing_flag_timeout_ms": MISSING_FLAG_TIMEOUT_MS,
+            "cooldown": {"enabled": false},
+            "fallback": {"on_failure": {
+                "server_error": "next", "connect_failure": "next", "incomplete": "next",
+            }},
+        },
+    })
+}
+
+fn backends() -> Vec<Value> {
+    let mut all = vec![];
+    for (schema, field, path) in SCHEMAS {
+        let model = |name| json!([{"name": "m", "upstream_name": name}]);
+        all.push(json!({"name": format!("echo-{schema}"), "schema": schema, "models": model(UPSTREAM[0])}));
+        all.push(json!({
+            "name": format!("echo-{schema}-two"), "schema": schema, "models": model(UPSTREAM[1]), field: path,
+        }));
+        all.push(json!({"name": format!("dead-{schema}"), "schema": schema, "models": model("m")}));
+    }
+    all
+}
+
+/// Targets of each schema but Azure's, which would stand beside OpenAI's.
+fn targets(names: &[&str]) -> Vec<Value> {
+    let schemas = SCHEMAS
+        .iter()
+        .filter(|(schema, ..)| *schema != "azure-openai");
+    let each = schemas.flat_map(|(schema, ..)| {
+        names
+            .iter()
+            .map(move |name| json!({"backend": name.replace("SCHEMA", schema), "model": "m"}))
+    });
+    each.collect()
+}
+
+fn routes() -> Vec<Value> {
+    let route = |name: &str, targets: Vec<Value>| json!({"name": name, "match": {"model": name}, "targets": targets});
+    let azure = |name: &str| vec![json!({"backend": name, "model": "m"})];
+    let mut all = vec![
+        route("one", targets(&["echo-SCHEMA"])),
+        route("chain", targets(&["echo-SCHEMA", "echo-SCHEMA-two"])),
+        route("dead", targets(&["dead-SCHEMA"])),
+        route("azure", azure("echo-azure-openai")),
+        route("azure-deployments", azure("echo-azure-openai-two")),
+        // An ARN of the caller's own, and a name with slashes.
+        json!({
+            "name": "by-name", "match": {"model": ["arn:*", "org/*"]}, "targets": targets(&["echo-SCHEMA"]),
+        }),
+    ];
+    for (schema, ..) in SCHEMAS {
+        let home = format!("echo-{schema}-two");
+        let pinned = json!({
+            "name": format!("pinned-{schema}"), "match": {"model": format!("pinned-{schema}")}, "stored_at": home,
+            "targets": [{"backend": format!("echo-{schema}"), "model": "m"}, {"backend": home, "model": "m"}],
+        });
+        all.push(pinned);
+    }
+    all.extend(passing());
+    all
+}
+
+fn passing() -> Vec<Value> {
+    let pass = |name: &str, condition: Value, backend: &str| json!({"name": name, "match": condition, "pass_through": true, "targets": [{"backend": backend}]});
+    vec![
+        pass(
+            "websockets",
+            json!({"path": "/v1/realtime", "headers": {"upgrade": "websocket"}}),
+            "echo-openai",
+        ),
+        pass("files", json!({"path": "/v1/files*"}), "echo-openai-two"),
+        pass(
+            "azure-files",
+            json!({"path": "/openai/v1/files*"}),
+            "echo-azure-openai",
+        ),
+        pass(
+            "gemini-files",
+            json!({"path": ["/upload/v1beta/files", "/v1beta/files*"]}),
+            "echo-gemini",
+        ),
+        pass(
+            "stored-completions",
+            json!({"path": "/v1/chat/completions*", "method": "GET"}),
+            "echo-openai",
+        ),
+        pass("nobody-there", json!({"path": "/v1/dead"}), "dead-openai"),
+    ]
+}
