@@ -97,19 +97,22 @@ impl<'a> Form<'a> {
     /// The next line from here on that is a separator; a line begins here.
     fn separator_after(&self, start: usize) -> Result<Option<Separator>, ScanError> {
         let mut at = start;
-        loop {
-            if self.from(at).starts_with(&self.separator) {
+        while let Some(first) = self.body.get(at) {
+            // Many lines may be empty.
+            if matches!(first, b'\r' | b'\n') {
+                at = at.saturating_add(1);
+                continue;
+            }
+            let rest = self.from(at);
+            if *first == b'-' && rest.starts_with(&self.separator) {
                 let why = "a line begins like a separator and is none";
                 let found = self.separator_at(at, start);
                 return found.map(Some).ok_or(ScanError::InvalidForm(why, at));
             }
-            let line_end = at.saturating_add(line_length(self.from(at)));
-            if line_end >= self.body.len() {
-                return Ok(None);
-            }
-            // Behind a CR or an LF: behind either of them some readers look for a separator.
-            at = line_end.saturating_add(1);
+            // To a CR or an LF: behind either of them some readers look for a separator.
+            at = at.saturating_add(line_length(rest));
         }
+        Ok(None)
     }
 
     /// The separator that a line here may be. What is before it begins at `start`.

@@ -181,7 +181,7 @@ pub fn caller_schema(path: &str, headers: &Headers) -> Schema {
     Schema::OpenAi
 }
 
-/// First segments, behind the version, of paths to what a provider has stored.
+/// What paths to what a provider has stored begin with, behind the version.
 const STORED: [&str; 24] = [
     "assistants",
     "async-invoke",
@@ -205,8 +205,8 @@ const STORED: [&str; 24] = [
     "uploads",
     "vector_stores",
     "videos",
-    "chat",
-    "messages",
+    "chat/completions",
+    "messages/batches",
 ];
 
 /// Whether a path (without its query) that is none of a model's leads to what one provider has stored: files, batches,
@@ -224,8 +224,11 @@ pub fn is_stored_state(path: &str) -> bool {
         let rest = path
             .strip_prefix(prefix)
             .and_then(|rest| rest.strip_prefix('/'));
-        let first = rest.and_then(|rest| rest.split('/').next());
-        first.is_some_and(|first| STORED.contains(&first))
+        let is_below = |after: &str| after.is_empty() || after.starts_with('/') && after.len() > 1;
+        let mut afters = STORED
+            .iter()
+            .filter_map(|stored| rest?.strip_prefix(stored));
+        afters.any(is_below)
     })
 }
 

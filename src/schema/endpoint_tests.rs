@@ -151,6 +151,7 @@ fn what_is_stored() {
         "/v1beta/cachedContents/x",
         "/upload/v1beta/files",
         "/v1/messages/batches/x",
+        "/v1/chat/completions/id",
         "/async-invoke/x",
     ] {
         assert!(is_stored_state(path), "{path}");
@@ -160,6 +161,8 @@ fn what_is_stored() {
         "/",
         "",
         "/v1",
+        "/v1/chat/completions/",
+        "/v1/messages/x",
         "/health",
         "/v3/files",
         "files",

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use crate::harness::backends::Backends;
 use crate::harness::cluster::Cluster;
 use crate::harness::config::{Config, NO_MATCH, Wrapping};
-use crate::harness::tls;
+use crate::harness::{files, tls};
 
 /// The `request_body_buffer_limit` of the main Envoy, and of that with the whole policy.
 pub(crate) const BUFFER_LIMIT: usize = 2 * 1024 * 1024;
@@ -43,6 +43,8 @@ pub(crate) enum Which {
     Text,
     /// The same without `allow_on_headers_stop_iteration`.
     WithoutFlag { workers: usize },
+    /// The same as `Text`, with the decompressor of docs/input.md in front of the router.
+    Unpacking { workers: usize },
 }
 
 impl Which {
@@ -51,7 +53,8 @@ impl Which {
             Self::Main { workers }
             | Self::Policy { workers }
             | Self::Apis { workers }
-            | Self::WithoutFlag { workers } => workers,
+            | Self::WithoutFlag { workers }
+            | Self::Unpacking { workers } => workers,
             Self::Text => 1,
         }
     }
@@ -63,6 +66,9 @@ impl Which {
             Self::Apis { .. } => apis::config(backends),
             Self::Text => small(backends).wrapping(Wrapping::Text),
             Self::WithoutFlag { .. } => small(backends).flag(false),
+            Self::Unpacking { .. } => small(backends)
+                .buffer_limit(BUFFER_LIMIT as u64)
+                .in_front(decompressor()),
         }
     }
 }
@@ -76,9 +82,21 @@ impl fmt::Display for Which {
             Self::Apis { .. } => formatter.write_str("apis ")?,
             Self::Text => formatter.write_str("text ")?,
             Self::WithoutFlag { .. } => formatter.write_str("without-flag ")?,
+            Self::Unpacking { .. } => formatter.write_str("unpacking ")?,
         }
         write!(formatter, "workers={}", self.workers())
     }
+}
+
+/// The filter that docs/input.md shows.
+fn decompressor() -> Value {
+    let docs = include_str!("../../../docs/input.md");
+    let (_, section) = docs
+        .split_once("\n## Compressed bodies\n")
+        .expect("the section is there");
+    let (_, block) = section.split_once("```yaml\n").expect("it has a block");
+    let (block, _) = block.split_once("```").expect("the block ends");
+    files::yaml(block).expect("the block is YAML")
 }
 
 fn main(backends: &Backends) -> Config {

@@ -47,6 +47,7 @@ pub(crate) struct Virtual {
     name: String,
     targets: Vec<Target>,
     fallback: Value,
+    stored_at: Option<String>,
 }
 
 impl Virtual {
@@ -55,7 +56,14 @@ impl Virtual {
             name: name.to_owned(),
             targets: targets.into(),
             fallback: json!({}),
+            stored_at: None,
         }
+    }
+
+    /// The route's `stored_at`.
+    pub(crate) fn stored_at(mut self, backend: &str) -> Self {
+        self.stored_at = Some(backend.to_owned());
+        self
     }
 
     /// The route's own `fallback`.
@@ -166,9 +174,13 @@ impl Entries {
             }
             self.models.entry(backend).or_default().push(model);
         }
-        self.routes.push(json!({
+        let mut route = json!({
             "name": name, "match": {"model": name}, "targets": targets, "fallback": model.fallback,
-        }));
+        });
+        if let Some(backend) = &model.stored_at {
+            route["stored_at"] = json!(backend);
+        }
+        self.routes.push(route);
     }
 
     /// Backends count the turns of a fault for all who name it, so that each entry needs a name of its own: the period

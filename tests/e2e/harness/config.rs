@@ -67,6 +67,7 @@ pub(crate) struct Config {
     flag: bool,
     buffer_limit: Option<u64>,
     websockets: bool,
+    in_front: Vec<Value>,
     clusters: Vec<Cluster>,
     hops: Vec<(String, String)>,
 }
@@ -79,6 +80,7 @@ impl Config {
             flag: true,
             buffer_limit: None,
             websockets: false,
+            in_front: vec![],
             clusters: vec![],
             hops: vec![],
         }
@@ -104,6 +106,12 @@ impl Config {
     /// Whether clients may upgrade to WebSocket.
     pub(crate) fn websockets(mut self) -> Self {
         self.websockets = true;
+        self
+    }
+
+    /// A filter before the router.
+    pub(crate) fn in_front(mut self, filter: Value) -> Self {
+        self.in_front.push(filter);
         self
     }
 
@@ -145,6 +153,17 @@ impl Config {
     }
 
     fn connection_manager(&self, wasm: &Path) -> Value {
+        let mut filters = self.in_front.clone();
+        filters.push(module(
+            "llm_router",
+            &self.wrapping.wrap(&self.document),
+            self.flag,
+            wasm,
+        ));
+        filters.push(json!({
+            "name": "envoy.filters.http.router",
+            "typed_config": {"@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router"},
+        }));
         json!({
             "name": "envoy.filters.network.http_connection_manager",
             "typed_config": {
@@ -157,13 +176,7 @@ impl Config {
                 // more than the buffer limit.
                 "http2_protocol_options": {"initial_stream_window_size": 65_536},
                 "route_config": {"virtual_hosts": [self.virtual_host()]},
-                "http_filters": [
-                    module("llm_router", &self.wrapping.wrap(&self.document), self.flag, wasm),
-                    {
-                        "name": "envoy.filters.http.router",
-                        "typed_config": {"@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router"},
-                    },
-                ],
+                "http_filters": filters,
             },
         })
     }

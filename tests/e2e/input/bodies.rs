@@ -8,6 +8,7 @@ use crate::harness::{Case, Suite};
 pub(crate) fn add(suite: &mut Suite) {
     suite.matrix("input::empty_body", empty_body);
     suite.matrix("input::malformed_json", malformed_json);
+    suite.matrix("input::byte_order_mark", byte_order_mark);
     suite.matrix("input::not_an_object", not_an_object);
     suite.matrix("input::missing_model", missing_model);
     suite.matrix("input::invalid_model", invalid_model);
@@ -45,7 +46,6 @@ async fn malformed_json(case: Case) {
         "{\"model\":\"fast\"}}",
         "{\"model\":\"fast\"} x",
         "{\"model\":\"fast\"}{\"model\":\"fast\"}",
-        "\u{feff}{\"model\":\"fast\"}",
         "{\"model\":\"fast\",\"x\":01}",
         "{\"model\":\"fast\",\"x\":NaN}",
         "{\"model\":\"fast\",\"x\":\"\\x\"}",
@@ -56,6 +56,35 @@ async fn malformed_json(case: Case) {
     ] {
         refused_body(&case, body, "invalid_json").await;
     }
+}
+
+/// It reaches nobody, be it that the model's name is changed, that it is not, or that another attempt follows.
+async fn byte_order_mark(case: Case) {
+    let mut wire = case.connect().await;
+    for (model, backends) in [
+        ("fast", ["openai"].as_slice()),
+        ("gpt-4o", &["openai"]),
+        ("second-fails", &["second", "openai"]),
+    ] {
+        let body = |model: &str| format!("{{\"x\":\"é\",\"model\":\"{model}\"}}\r\n");
+        let marked = format!("\u{feff}{}", body(model));
+        let call = case.post("/v1/chat/completions", marked);
+        let answer = call.send_on(&mut wire).await;
+        for seen in answer.is(200).went_to(backends) {
+            let expected = body(&seen.model());
+            assert_eq!(String::from_utf8_lossy(&seen.0.body), expected, "{model}");
+            seen.has_its_length();
+        }
+    }
+    for body in [
+        "\u{feff}\u{feff}{\"model\":\"fast\"}",
+        "\u{feff}{",
+        "{\u{feff}}",
+    ] {
+        refused_body(&case, body, "invalid_json").await;
+    }
+    refused_body(&case, "\u{feff}", "empty_body").await;
+    works(&case, &mut wire).await;
 }
 
 async fn not_an_object(case: Case) {

@@ -227,7 +227,7 @@ async fn unknown_path(case: Case) {
     for path in [
         "/",
         "/v1",
-        "/v1/embeddings",
+        "/v1/embedding",
         "/v1/chat/completions/",
         "/v2/chat/completions",
         "/v1/Messages",
@@ -236,12 +236,12 @@ async fn unknown_path(case: Case) {
         refused(&case, Api::OpenAi, case.get(path), 404, "path_not_found").await;
     }
     let call = case
-        .get("/v1/embeddings?x=1")
+        .get("/v1/embedding?x=1")
         .header("anthropic-version", "2023-06-01");
     refused(&case, Api::Anthropic, call, 404, "path_not_found").await;
     // With a body, which nobody reads.
     let answer = case
-        .post("/v1/embeddings", "{\"model\":\"fast\"}")
+        .post("/v1/embedding", "{\"model\":\"fast\"}")
         .send()
         .await;
     answer

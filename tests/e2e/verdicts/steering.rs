@@ -56,8 +56,10 @@ pub(super) fn virtuals() -> Vec<Virtual> {
         Virtual::new(
             "tied",
             [at("openai", "status-503"), fine("second"), fine("openai")],
-        ),
-        Virtual::new("tied-alone", [at("openai", "status-503"), fine("second")]),
+        )
+        .stored_at("openai"),
+        Virtual::new("tied-alone", [at("openai", "status-503"), fine("second")])
+            .stored_at("openai"),
     ]);
     all
 }
