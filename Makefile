@@ -5,11 +5,15 @@ ENVOY_VERSION := 1.40.0
 OLDER_ENVOY_VERSIONS := 1.38.2 1.39.3
 WASM_TARGET := wasm32-wasip1
 
-# Envoy and the Python packages are installed here, below this folder and nowhere else.
+# Envoy and the packages of the SDK tests are installed here, below this folder and nowhere else.
 ENVOY_DIR := .tools/envoy
 PYTHON_DIR := .tools/python
+NODE_DIR := .tools/node
 ENVOY_STAMP := $(ENVOY_DIR)/.installed-$(ENVOY_VERSION)
 PYTHON_STAMP := $(PYTHON_DIR)/.installed
+NODE_STAMP := $(NODE_DIR)/.installed
+# The oldest that the client for Node runs on.
+NODE_MAJOR := 20
 
 # With another Envoy, this one is not installed: make test ENVOY=/path/to/envoy
 ENVOY := $(CURDIR)/$(ENVOY_DIR)/envoy/_bin/envoy
@@ -86,11 +90,12 @@ chaos: build $(NEEDED_ENVOY)
 	@echo '==> chaos'
 	@CHAOS_SECONDS=$${CHAOS_SECONDS:-60} cargo test $(CARGO_FLAGS) --features demo --test chaos
 
-sdk: build $(NEEDED_ENVOY) $(PYTHON_STAMP)
+# SDK_ARGS go to pytest: SDK_ARGS=--direct asks the demo backends themselves, SDK_ARGS='-k gemini' runs some.
+sdk: build $(NEEDED_ENVOY) $(PYTHON_STAMP) $(NODE_STAMP)
 	@echo '==> official SDK clients'
 	@cargo build $(CARGO_FLAGS) --quiet --features demo --bin llm-router-demo
-	@PYTHONPATH="$(CURDIR)/$(PYTHON_DIR)" PYTHONDONTWRITEBYTECODE=1 \
-		python3 -m pytest -q -p no:cacheprovider tests/sdk
+	@PYTHONPATH="$(CURDIR)/$(PYTHON_DIR)" PYTHONDONTWRITEBYTECODE=1 NODE_PATH="$(CURDIR)/$(NODE_DIR)/node_modules" \
+		python3 -m pytest -q -p no:cacheprovider tests/sdk $(SDK_ARGS)
 
 build: rust
 	@echo '==> llm_router.wasm'
@@ -110,7 +115,7 @@ bench-core: rust $(NEEDED_ENVOY)
 	@LLM_BENCH_WASM="$(abspath $(BENCH_CORE_DIR))/$(WASM_TARGET)/release/llm_router.wasm" \
 		cargo bench $(CARGO_FLAGS) --bench core -- $(CORE_ARGS)
 
-tools: rust lint-tools $(NEEDED_ENVOY) $(NEEDED_OLDER) $(PYTHON_STAMP)
+tools: rust lint-tools $(NEEDED_ENVOY) $(NEEDED_OLDER) $(PYTHON_STAMP) $(NODE_STAMP)
 
 # The sysroot says what is there, whoever installed it; rustup is only asked for what is missing.
 rust:
@@ -149,6 +154,13 @@ define check_pip
 			>&2; exit 1; }
 endef
 
+define check_node
+	@command -v node >/dev/null && command -v npm >/dev/null || { \
+		echo 'Node.js is missing: install $(NODE_MAJOR) or later with npm, https://nodejs.org' >&2; exit 1; }
+	@node -e 'process.exit(parseInt(process.versions.node) < $(NODE_MAJOR) ? 1 : 0)' || { \
+		echo "Node.js $$(node --version) is too old: install $(NODE_MAJOR) or later, https://nodejs.org" >&2; exit 1; }
+endef
+
 # All are installed beside and then moved, so that an interrupted installation is not taken for a whole one. The folder
 # and the version are those of the stamp; the variable is by which one of your own is named.
 define install_envoy
@@ -175,6 +187,15 @@ $(PYTHON_STAMP): tests/sdk/requirements.txt
 	@$(PIP_INSTALL) --target $(PYTHON_DIR).new --requirement tests/sdk/requirements.txt
 	@touch $(PYTHON_DIR).new/.installed
 	@rm -rf $(PYTHON_DIR) && mv $(PYTHON_DIR).new $(PYTHON_DIR)
+
+$(NODE_STAMP): tests/sdk/node/package.json tests/sdk/node/package-lock.json
+	$(check_node)
+	@echo '==> Node packages of the SDK tests'
+	@rm -rf $(NODE_DIR).new && mkdir -p $(NODE_DIR).new
+	@cp tests/sdk/node/package.json tests/sdk/node/package-lock.json $(NODE_DIR).new
+	@npm ci --prefix $(NODE_DIR).new --ignore-scripts --no-audit --no-fund --silent
+	@touch $(NODE_DIR).new/.installed
+	@rm -rf $(NODE_DIR) && mv $(NODE_DIR).new $(NODE_DIR)
 
 # wrk has to be there; the numbers are worth something only where nothing else runs. LOAD_ARGS: see its --help.
 NOOP_WASM := $(or $(CARGO_TARGET_DIR),target)/$(WASM_TARGET)/release/llm_router_noop.wasm
