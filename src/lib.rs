@@ -12,7 +12,9 @@
 //!    the request to this target; [`attempt::Running`] follows its answer, and holds it back as long as its failure could
 //!    still be mended. If it fails, the [`attempt::Policy`] says what follows, and where the next attempt goes is written
 //!    into filter state. Envoy does the retrying. What all workers know of targets that fail is in [`health`].
-//! 3. An answer passes untouched; a stream that ends too early gets an error event, and an answer that Envoy gives itself is
+//! 3. What is no call of a model (files, stored responses, WebSockets) is decided by its headers alone
+//!    ([`routing::Passed`]): its one attempt has its headers adapted ([`attempt::Passage`]), and passes unread.
+//! 4. An answer passes untouched; a stream that ends too early gets an error event, and an answer that Envoy gives itself is
 //!    put into the caller's format ([`schema::ErrorCode`]).
 //!
 //! # Invariants
@@ -21,7 +23,8 @@
 //!   is no dependency anywhere but on wasm32.
 //! * No input panics: a panic takes down the VM with every request of its worker. The lints in Cargo.toml deny
 //!   what could.
-//! * Every byte of a body but the model's name (and a byte order mark, which goes) stays as it was sent.
+//! * Every byte of a body but the model's name (and a byte order mark, which goes) stays as it was sent. Where the path alone
+//!   names the model, the name is put into the JSON of an OpenAI-compatible call.
 //! * Every attempt is adapted from the request as the client sent it, never from what an earlier attempt made of it,
 //!   and carries no credential that an earlier attempt was given.
 //! * What a client or a backend sent is never logged.

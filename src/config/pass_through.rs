@@ -1,9 +1,31 @@
-//! Routes for what is no call of a model, and what such a route cannot have.
+//! Routes for what is no call of a model, and what such a route cannot have; routes for calls that name what is stored.
 
+use super::error::suggestion;
 use super::reader::{Fields, Node};
-use super::route::Route;
+use super::route::{Route, Target};
 use crate::routing::{Condition, Pattern};
 use crate::schema::Api;
+
+/// The backend where a route's requests find what they name.
+pub(super) fn read_stored_at(node: &Node<'_>, targets: &[Target]) -> Option<String> {
+    let written = node.name()?;
+    let mut names = targets.iter().map(|target| target.backend.name.as_str());
+    if !names.clone().any(|name| name == written) {
+        let close = suggestion(written, names.clone());
+        node.error(format!(
+            "no target of this route is at a backend \"{written}\"{}",
+            match close.as_str() {
+                "" => format!(
+                    "; they are at {}",
+                    names.by_ref().collect::<Vec<_>>().join(", ")
+                ),
+                close => close.to_owned(),
+            }
+        ));
+        return None;
+    }
+    Some(written.to_owned())
+}
 
 /// Refuses what would have no effect, and a match that nothing could ever meet.
 pub(super) fn check(node: &Node<'_>, fields: &Fields<'_>, route: &Route) {

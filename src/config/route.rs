@@ -139,7 +139,7 @@ fn read(
     };
     let stored_at = fields
         .optional("stored_at")
-        .and_then(|node| read_stored_at(node, &targets));
+        .and_then(|node| super::pass_through::read_stored_at(node, &targets));
     // What it takes is not known without this.
     let pass_through = match fields.optional("pass_through") {
         Some(node) => node.boolean()?,
@@ -297,27 +297,6 @@ fn read_target(
         model,
         weight: weight.unwrap_or(1),
     })
-}
-
-/// The backend where a route's requests find what they name.
-fn read_stored_at(node: &Node<'_>, targets: &[Target]) -> Option<String> {
-    let written = node.name()?;
-    let mut names = targets.iter().map(|target| target.backend.name.as_str());
-    if !names.clone().any(|name| name == written) {
-        let close = suggestion(written, names.clone());
-        node.error(format!(
-            "no target of this route is at a backend \"{written}\"{}",
-            match close.as_str() {
-                "" => format!(
-                    "; they are at {}",
-                    names.by_ref().collect::<Vec<_>>().join(", ")
-                ),
-                close => close.to_owned(),
-            }
-        ));
-        return None;
-    }
-    Some(written.to_owned())
 }
 
 fn read_target_model(node: &Node<'_>, backend: &Backend) -> Option<String> {
