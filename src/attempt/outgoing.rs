@@ -52,9 +52,7 @@ pub(super) fn clean_subprotocols(headers: &Headers) -> Option<Vec<u8>> {
     let is_kept = |offered: &&[u8]| !offered.is_empty() && !is_credential(offered);
     let kept = all.iter().copied().filter(is_kept);
     let kept: Vec<&[u8]> = kept.collect();
-    all.iter()
-        .any(|one| is_credential(one))
-        .then(|| kept.join(&b", "[..]))
+    all.iter().any(is_credential).then(|| kept.join(&b", "[..]))
 }
 
 /// The client's headers that only go where they are allowed by name, each once.
