@@ -152,12 +152,6 @@ def test_no_such_path(openai_client):
     assert error.value.code == "path_not_found"
 
 
-def test_stored_state_that_no_route_takes(openai_client):
-    with pytest.raises(openai.NotFoundError) as error:
-        openai_client.files.list()
-    assert error.value.code == "stored_state_not_routed"
-
-
 def test_a_backends_own_error_comes_as_it_is(openai_client):
     with pytest.raises(openai.RateLimitError) as error:
         chat(openai_client, "status-429")
