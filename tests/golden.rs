@@ -151,10 +151,12 @@ fn run(document: &Document, request: &Request) -> Expected {
     let mut next = Some((routed.cluster.clone(), routed.plan.clone()));
     while let Some((cluster, plan)) = next {
         let mut backends = document.backends.iter();
-        let backend = backends.find(|backend| backend.cluster == cluster).unwrap();
+        let backend = backends.find(|backend| backend.cluster == cluster);
+        // The backend role of an aggregate cluster has its name.
+        let backend = backend.map_or(&cluster, |backend| &backend.name);
         let plan = Plan::decode(&plan).unwrap();
-        let mut adaptation = begin(plan, &backend.name, &Envoy(&headers), || moment).unwrap();
-        attempts.push(send(&backend.name, &mut adaptation, &mut headers, &body));
+        let mut adaptation = begin(plan, backend, &Envoy(&headers), || moment).unwrap();
+        attempts.push(send(backend, &mut adaptation, &mut headers, &body));
         // The cluster's credential_injector comes after our filter, and Envoy keeps what it wrote.
         headers.push((
             "x-api-key".to_owned(),
@@ -238,7 +240,7 @@ fn pass(
         .unwrap();
     let passage = Passage::decode(&passed.passage).unwrap();
     let changes = passage.begin(&backend.name).unwrap();
-    write(&mut headers, &HeaderWrite::Change(changes));
+    write(&mut headers, &changes);
     Expected {
         route: Some(passed.route.clone()),
         attempts: vec![seen(&backend.name, headers, body.as_bytes())],
@@ -253,6 +255,9 @@ fn leave_downstream(
     body: &[u8],
 ) -> Vec<u8> {
     headers.retain(|(name, _)| !routed.remove_headers.contains(name));
+    if let Some(name) = routed.cluster_header {
+        set(headers, name, routed.cluster.as_bytes());
+    }
     let Some(change) = &routed.body else {
         return body.to_vec();
     };
@@ -294,7 +299,8 @@ fn send(
 fn write(headers: &mut Vec<(String, Vec<u8>)>, how: &HeaderWrite) {
     match how {
         HeaderWrite::Replace(all) => headers.clone_from(all),
-        HeaderWrite::Change(changes) => {
+        HeaderWrite::Change(changes, gone) => {
+            headers.retain(|(name, _)| !gone.contains(&name.as_str()));
             for change in changes {
                 match change.kind {
                     ChangeKind::Remove => headers.retain(|(name, _)| *name != change.name),

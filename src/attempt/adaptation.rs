@@ -1,10 +1,12 @@
 //! How an attempt's request is made of what Envoy has at that moment.
 
 use super::failure::Failure;
+use super::outgoing::written_by_envoy;
 use super::plan::Plan;
 use super::running::Running;
 use super::verdict::Moment;
 use super::wire::{Reader, Writer};
+use crate::config::is_internal_header;
 use crate::request::{Edit, StreamingEdit};
 use crate::schema::ErrorCode;
 
@@ -92,8 +94,8 @@ pub struct Adaptation {
 /// How the headers become this attempt's.
 #[derive(Debug, PartialEq, Eq)]
 pub enum HeaderWrite {
-    /// By these changes, in this order: no attempt came before.
-    Change(Vec<HeaderChange>),
+    /// By these changes, in this order, after these have gone: no attempt came before.
+    Change(Vec<HeaderChange>, Vec<&'static str>),
     /// By being replaced as a whole: earlier attempts have left theirs behind.
     Replace(Vec<(String, Vec<u8>)>),
 }
@@ -126,14 +128,7 @@ impl Refusal {
 }
 
 /// What Envoy itself writes anew for each attempt, and should stay as it is then.
-const PER_ATTEMPT: [&str; 6] = [
-    "traceparent",
-    "b3",
-    "x-b3-spanid",
-    "x-b3-parentspanid",
-    "x-envoy-attempt-count",
-    "x-envoy-expected-rq-timeout-ms",
-];
+const PER_ATTEMPT: [&str; 4] = ["traceparent", "b3", "x-b3-spanid", "x-b3-parentspanid"];
 
 const CONTENT_LENGTH: &str = "content-length";
 
@@ -153,7 +148,10 @@ pub fn begin<'m>(
     if !plan.failed.is_empty() {
         let moment = moment();
         now = moment.now;
-        plan.tell_last(moment);
+        plan.tell_last_of_many(moment);
+    }
+    if now >= plan.deadline_at {
+        return Err(Refusal::DeadlineExceeded);
     }
     if plan.gave_up {
         let last = plan.failed.last();
@@ -165,9 +163,6 @@ pub fn begin<'m>(
         let planned = plan.target().map(|target| target.backend.clone());
         return Err(Refusal::Mismatch(planned.unwrap_or_default()));
     };
-    if now >= plan.deadline_at {
-        return Err(Refusal::DeadlineExceeded);
-    }
     let body = &plan.body;
     let is_another = target.model != body.model && !body.model_span.is_empty();
     let edit = is_another.then(|| Edit {
@@ -176,6 +171,7 @@ pub fn begin<'m>(
     });
     let headers = if plan.failed.is_empty() || plan.targets.len() < 2 {
         let changes = target.changes.clone();
+        let mut found = None;
         if plan.targets.len() > 1 && plan.has_budget() {
             if current.is_retry() {
                 // Beside an earlier attempt that has not ended (hedging), these headers may hold its key already. This
@@ -183,8 +179,9 @@ pub fn begin<'m>(
                 plan.policy.max_attempts = 1;
             }
             plan.headers = current.all();
+            found = Some(plan.headers.as_slice());
         }
-        HeaderWrite::Change(changes)
+        HeaderWrite::Change(changes, written_by_envoy(found))
     } else {
         let length = plan.body.length;
         let length = edit
@@ -208,6 +205,7 @@ fn rebuilt(
     current: &impl CurrentHeaders,
 ) -> Vec<(String, Vec<u8>)> {
     let mut headers = found.to_vec();
+    headers.retain(|(name, _)| !is_internal_header(name));
     for change in changes {
         let known = |(name, _): &(String, Vec<u8>)| *name == change.name;
         match change.kind {

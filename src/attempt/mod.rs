@@ -3,10 +3,12 @@
 
 mod adaptation;
 mod failure;
+mod outgoing;
 mod passage;
 mod plan;
 mod policy;
 mod running;
+mod unretried;
 mod verdict;
 mod wire;
 
@@ -14,11 +16,13 @@ pub use adaptation::{
     Adaptation, ChangeKind, CurrentHeaders, HeaderChange, HeaderWrite, Refusal, begin,
 };
 pub use failure::Failure;
+pub use outgoing::CREDENTIAL_SUBPROTOCOLS;
 pub use passage::Passage;
 pub use plan::Plan;
 pub(crate) use plan::Terms;
 pub use policy::{Action, Cooldown, Hold, Policy, Row};
 pub use running::{Body, Head, Left, Running, Step};
+pub use unretried::Unretried;
 pub use verdict::{Moment, Verdict};
 
 #[cfg(test)]

@@ -1,7 +1,8 @@
 //! What is no call of a model, on its way to the one backend that its route names: nothing of its body is read, there is
 //! one attempt, and its answer passes.
 
-use super::adaptation::{HeaderChange, Refusal};
+use super::adaptation::{HeaderChange, HeaderWrite, Refusal};
+use super::outgoing::{private_headers, written_by_envoy};
 use super::plan::changes;
 use super::wire::{Reader, Writer};
 use crate::config::Backend;
@@ -20,37 +21,25 @@ pub struct Passage {
     changes: Vec<HeaderChange>,
 }
 
-const PROTOCOLS: &str = "sec-websocket-protocol";
-
-/// What the subprotocols begin with in which browsers, which can send no other header with an upgrade, send a key or
-/// whose it is.
-const CREDENTIAL_PROTOCOLS: [&str; 3] = [
-    "openai-insecure-api-key.",
-    "openai-organization.",
-    "openai-project.",
-];
-
 impl Passage {
-    /// On the way to this backend.
+    /// On the way to this backend, from a path and a query.
     pub(crate) fn make(
         schema: Schema,
         backend: &Backend,
         headers: &Headers,
-        path: &str,
-        query: &str,
+        (path, query): (&str, &str),
+        cluster_header: Option<&str>,
     ) -> Self {
         let clean_query = without_credentials(query);
-        let forwards = backend.forward_client_credentials;
-        let query = if forwards { query } else { &clean_query };
+        let query = if backend.forward_client_credentials {
+            query
+        } else {
+            &clean_query
+        };
         let path = backend.path.pass(path, query);
-        let mut changes = changes(backend, &path, headers);
-        if !forwards && headers.contains(PROTOCOLS) {
-            changes.push(HeaderChange::remove(PROTOCOLS));
-            let kept: Vec<&[u8]> = headers.values(PROTOCOLS).flat_map(kept_protocols).collect();
-            if !kept.is_empty() {
-                changes.push(HeaderChange::add(PROTOCOLS, &kept.join(b", ".as_slice())));
-            }
-        }
+        let private = private_headers(headers);
+        let mut changes = changes(backend, &path, headers, &private);
+        changes.extend(cluster_header.map(HeaderChange::remove));
         Passage {
             schema,
             backend: backend.name.clone(),
@@ -62,9 +51,9 @@ impl Passage {
     ///
     /// # Errors
     /// At another backend than its own.
-    pub fn begin(self, backend: &str) -> Result<Vec<HeaderChange>, Refusal> {
+    pub fn begin(self, backend: &str) -> Result<HeaderWrite, Refusal> {
         if self.backend == backend {
-            Ok(self.changes)
+            Ok(HeaderWrite::Change(self.changes, written_by_envoy(None)))
         } else {
             Err(Refusal::Mismatch(self.backend))
         }
@@ -96,24 +85,13 @@ impl Passage {
     }
 }
 
-/// The subprotocols of a list that are no credentials.
-fn kept_protocols(list: &[u8]) -> impl Iterator<Item = &[u8]> {
-    let protocols = list.split(|byte| *byte == b',').map(<[u8]>::trim_ascii);
-    protocols.filter(|protocol| {
-        let begins_with = |with: &&str| {
-            let start = protocol.get(..with.len());
-            start.is_some_and(|start| start.eq_ignore_ascii_case(with.as_bytes()))
-        };
-        !protocol.is_empty() && !CREDENTIAL_PROTOCOLS.iter().any(begins_with)
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
     use super::*;
     use crate::attempt::ChangeKind;
+    use crate::attempt::outgoing::SUBPROTOCOL;
     use crate::config::{Document, Tree};
 
     fn passage(fields: &str, protocols: &[&str], query: &str) -> Passage {
@@ -125,21 +103,28 @@ routes: [{{name: r, match: {{model: '*'}}, targets: [{{backend: b}}]}}]"
         let document = Document::compile(&tree).unwrap();
         let headers = protocols
             .iter()
-            .map(|value| (PROTOCOLS.to_owned(), value.as_bytes().to_vec()));
+            .map(|value| (SUBPROTOCOL.to_owned(), value.as_bytes().to_vec()));
         let headers = Headers::new(headers.collect());
         Passage::make(
             Schema::OpenAi,
             &document.backends[0],
             &headers,
-            "/v1/realtime",
-            query,
+            ("/v1/realtime", query),
+            None,
         )
+    }
+
+    fn changes_of(passage: Passage) -> Vec<HeaderChange> {
+        match passage.begin("b").unwrap() {
+            HeaderWrite::Change(changes, _) => changes,
+            HeaderWrite::Replace(_) => panic!("there is no attempt before it"),
+        }
     }
 
     /// What becomes of the subprotocols.
     fn protocols(passage: Passage) -> Option<String> {
-        let changes = passage.begin("b").unwrap();
-        let mut changes = changes.iter().filter(|change| change.name == PROTOCOLS);
+        let changes = changes_of(passage);
+        let mut changes = changes.iter().filter(|change| change.name == SUBPROTOCOL);
         assert_eq!(changes.next()?.kind, ChangeKind::Remove);
         let value = changes.next().map(|change| change.value.clone());
         Some(String::from_utf8(value.unwrap_or_default()).unwrap())
@@ -177,7 +162,7 @@ routes: [{{name: r, match: {{model: '*'}}, targets: [{{backend: b}}]}}]"
         assert_eq!(Passage::decode(&passage.encode()), Some(passage.clone()));
         let other = passage.clone().begin("other");
         assert_eq!(other, Err(Refusal::Mismatch("b".to_owned())));
-        let changes = passage.begin("b").unwrap();
+        let changes = changes_of(passage);
         let values: Vec<_> = changes.iter().map(|change| change.value.clone()).collect();
         assert_eq!(values, [b"/x/realtime?a=1".to_vec(), b"b.example".to_vec()]);
     }

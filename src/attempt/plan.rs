@@ -12,9 +12,10 @@ use std::ops::Range;
 
 use super::adaptation::HeaderChange;
 use super::failure::Failure;
+use super::outgoing::{SUBPROTOCOL, clean_subprotocols, private_headers, unwanted};
 use super::policy::{Hold, Policy, read_cooldown, write_cooldown};
 use super::wire::{Reader, Writer};
-use crate::config::{Backend, CREDENTIAL_HEADERS};
+use crate::config::{Backend, is_credential_header};
 use crate::health::{CooldownPolicy, TargetKey};
 use crate::request::{Edit, Headers, Notation, View};
 use crate::routing::Candidate;
@@ -40,10 +41,14 @@ pub struct Plan {
     pub(super) body: Body,
     /// Unix time in milliseconds by which the first byte of an answer has to go to the client.
     pub(super) deadline_at: u64,
+    /// Whether that is the caller's own wish, and less than the route gives its backends.
+    pub(super) hurried: bool,
     /// Its `hold` and `max_attempts` are settled.
     pub(super) policy: Policy,
     /// `None`: cooldowns are off.
     pub(super) cooldown: Option<CooldownPolicy>,
+    /// Whether the targets are one cluster's, which chooses among its members itself.
+    pub(super) is_pool: bool,
     pub(super) targets: Vec<PlannedTarget>,
     /// The attempts that failed, in order.
     pub(super) failed: Vec<FailedAttempt>,
@@ -104,6 +109,10 @@ pub(crate) struct Terms<'a> {
     pub(crate) deadline_ms: Option<u32>,
     /// Whether there is one attempt and no more.
     pub(crate) no_fallback: bool,
+    /// The cluster that has all candidates as members, if it is to choose among them.
+    pub(crate) pool: Option<&'a str>,
+    /// A header for Envoy alone, which goes to no backend.
+    pub(crate) cluster_header: Option<&'a str>,
 }
 
 impl Plan {
@@ -131,6 +140,7 @@ impl Plan {
             || policy.max_attempts > 1 && candidates.len() > 1;
         let plain = is_read && headers.contains(ACCEPT_ENCODING);
         let clean_query = without_credentials(query);
+        let private = private_headers(headers);
         let target = |(candidate, ailing): &(Candidate<'_>, bool)| {
             let backend = candidate.backend;
             let query = if backend.forward_client_credentials {
@@ -139,17 +149,19 @@ impl Plan {
                 &clean_query
             };
             let path = backend.path.fill(call, candidate.model, query);
-            let mut changes = changes(backend, &path, headers);
+            let mut changes = changes(backend, &path, headers, &private);
+            changes.extend(terms.cluster_header.map(HeaderChange::remove));
             if plain {
                 changes.push(HeaderChange::set(ACCEPT_ENCODING, b"identity"));
             }
             PlannedTarget {
-                backend: backend.name.clone(),
-                cluster: backend.cluster.clone(),
+                backend: terms.pool.unwrap_or(&backend.name).to_owned(),
+                cluster: terms.pool.unwrap_or(&backend.cluster).to_owned(),
                 model: candidate.model.to_owned(),
                 key: candidate.key,
                 ailing: *ailing,
-                context_window: candidate.context_window,
+                // Which of a pool's members an attempt comes to, and whose window it is, is not known.
+                context_window: terms.pool.map_or(candidate.context_window, |_| 0),
                 callers_key: backend.forward_client_credentials,
                 changes,
             }
@@ -166,8 +178,10 @@ impl Plan {
                 length: rewrite.length,
             },
             deadline_at: terms.now.saturating_add(policy.deadline_ms.into()),
+            hurried: policy.deadline_ms < terms.policy.deadline_ms,
             policy,
             cooldown: terms.cooldown.cloned(),
+            is_pool: terms.pool.is_some(),
             targets: candidates.iter().map(target).collect(),
             failed: Vec::new(),
             headers: Vec::new(),
@@ -209,6 +223,17 @@ impl Plan {
         }
     }
 
+    /// Whether the answer of the last attempt is one that broke off while it was held.
+    pub fn is_cut(&self) -> bool {
+        let last = self.failed.last();
+        last.is_some_and(|last| last.failure == Failure::Incomplete)
+    }
+
+    /// Whether another attempt was to follow the last failure.
+    pub fn wants_another(&self) -> bool {
+        !self.gave_up && !self.failed.is_empty()
+    }
+
     /// How long Envoy may wait for what an attempt passes on, in milliseconds.
     pub(crate) fn attempt_timeout_ms(&self) -> u32 {
         let first_token = self.policy.first_token_timeout_ms;
@@ -234,8 +259,14 @@ impl Plan {
 
     /// Whether one more attempt after the next one is within the budget.
     pub(super) fn has_budget(&self) -> bool {
+        self.attempts_left() > 0
+    }
+
+    /// How many attempts after the next one are within the budget.
+    pub(super) fn attempts_left(&self) -> u32 {
         let made = u32::try_from(self.failed.len()).unwrap_or(u32::MAX);
-        made.saturating_add(1) < self.policy.max_attempts
+        let with_next = made.saturating_add(1);
+        self.policy.max_attempts.saturating_sub(with_next)
     }
 
     /// The dialect of the caller.
@@ -280,11 +311,13 @@ impl Plan {
         out.length(notation.unwrap_or(0));
         out.length(self.body.length);
         out.long(self.deadline_at);
+        out.byte(self.hurried.into());
         self.policy.write(&mut out);
         out.byte(self.cooldown.is_some().into());
         if let Some(cooldown) = &self.cooldown {
             write_cooldown(cooldown, &mut out);
         }
+        out.byte(self.is_pool.into());
         out.list(&self.targets, |out, target| {
             out.bytes(target.backend.as_bytes());
             out.bytes(target.cluster.as_bytes());
@@ -324,11 +357,13 @@ impl Plan {
                 length: from.length()?,
             },
             deadline_at: from.long()?,
+            hurried: from.byte()? != 0,
             policy: Policy::read(&mut from)?,
             cooldown: match from.byte()? {
                 0 => None,
                 _ => Some(read_cooldown(&mut from)?),
             },
+            is_pool: from.byte()? != 0,
             targets: from.list(|from| {
                 Some(PlannedTarget {
                     backend: from.text()?,
@@ -377,7 +412,12 @@ fn settle(terms: Terms<'_>, targets: usize) -> Policy {
 
 /// What distinguishes the headers for this backend from the client's, of which the router role has removed the
 /// credentials. What is right already is not written again, and doing it twice is as good as once.
-pub(super) fn changes(backend: &Backend, path: &str, headers: &Headers) -> Vec<HeaderChange> {
+pub(super) fn changes(
+    backend: &Backend,
+    path: &str,
+    headers: &Headers,
+    private: &[&str],
+) -> Vec<HeaderChange> {
     let mut changes = Vec::new();
     if headers.text(PATH) != Some(path) {
         changes.push(HeaderChange::set(PATH, path.as_bytes()));
@@ -387,11 +427,11 @@ pub(super) fn changes(backend: &Backend, path: &str, headers: &Headers) -> Vec<H
     {
         changes.push(HeaderChange::set(AUTHORITY, host.as_bytes()));
     }
-    let present = backend
-        .remove_headers
-        .iter()
-        .filter(|name| headers.contains(name));
-    changes.extend(present.map(|name| HeaderChange::remove(name)));
+    let unwanted = unwanted(&backend.allow_headers, headers, private);
+    let present = backend.remove_headers.iter().map(String::as_str);
+    let present = present.filter(|name| headers.contains(name) && !unwanted.contains(name));
+    let gone = unwanted.iter().copied().chain(present);
+    changes.extend(gone.map(HeaderChange::remove));
     for (name, value) in &backend.set_headers {
         // Envoy's setting of a header with several values replaces one of them.
         if headers.values(name).nth(1).is_some() {
@@ -400,13 +440,21 @@ pub(super) fn changes(backend: &Backend, path: &str, headers: &Headers) -> Vec<H
         changes.push(HeaderChange::set(name, value.as_bytes()));
     }
     if backend.forward_client_credentials {
-        for name in CREDENTIAL_HEADERS
+        let mut names: Vec<&str> = Vec::new();
+        for (name, value) in headers
             .iter()
-            .filter(|name| headers.contains(name))
+            .filter(|(name, _)| is_credential_header(name))
         {
-            changes.push(HeaderChange::remove(name));
-            let values = headers.values(name);
-            changes.extend(values.map(|value| HeaderChange::add(name, value)));
+            if !names.contains(&name) {
+                names.push(name);
+                changes.push(HeaderChange::remove(name));
+            }
+            changes.push(HeaderChange::add(name, value));
+        }
+    } else if let Some(kept) = clean_subprotocols(headers) {
+        changes.push(HeaderChange::remove(SUBPROTOCOL));
+        if !kept.is_empty() {
+            changes.push(HeaderChange::add(SUBPROTOCOL, &kept));
         }
     }
     changes

@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 
+use super::adaptation::CurrentHeaders;
 use super::plan::{Body, Plan, PlannedTarget};
 use super::policy::{Hold, Policy};
 use super::verdict::Moment;
@@ -83,10 +84,29 @@ pub(super) fn plan(targets: &str) -> Plan {
             length: 0,
         },
         deadline_at: NOW + u64::from(policy.deadline_ms),
+        hurried: false,
         policy,
         cooldown: Some(CooldownPolicy::default()),
+        is_pool: false,
         targets,
         failed: Vec::new(),
         headers: Vec::new(),
+    }
+}
+
+/// A request of whose headers nothing matters.
+pub(super) struct NoHeaders;
+
+impl CurrentHeaders for NoHeaders {
+    fn all(&self) -> Vec<(String, Vec<u8>)> {
+        Vec::new()
+    }
+
+    fn value(&self, _: &str) -> Option<Vec<u8>> {
+        None
+    }
+
+    fn is_retry(&self) -> bool {
+        false
     }
 }

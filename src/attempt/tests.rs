@@ -2,6 +2,7 @@
 
 use proptest::prelude::*;
 
+use super::test_plans::NoHeaders;
 use super::*;
 use crate::config::Document;
 use crate::health::NoMemory;
@@ -29,22 +30,6 @@ fn after_503(mut running: Running) -> Option<Left> {
         Step::Retry(left) => left,
         Step::Pass => None,
         step => panic!("{step:?}"),
-    }
-}
-
-struct NoHeaders;
-
-impl CurrentHeaders for NoHeaders {
-    fn all(&self) -> Vec<(String, Vec<u8>)> {
-        Vec::new()
-    }
-
-    fn value(&self, _: &str) -> Option<Vec<u8>> {
-        None
-    }
-
-    fn is_retry(&self) -> bool {
-        false
     }
 }
 

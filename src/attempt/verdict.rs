@@ -3,7 +3,7 @@
 use super::failure::Failure;
 use super::plan::{FailedAttempt, Plan};
 use super::policy::{Action, Cooldown};
-use crate::health::{Blow, Ended, Health, HealthStore, TargetKey, choose};
+use crate::health::{Blow, Ended, Health, HealthStore, State, TargetKey, choose};
 
 /// What follows from a failed attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,25 +32,33 @@ pub struct Moment<'a> {
     pub health: &'a dyn HealthStore,
 }
 
+/// How an attempt failed.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Failed {
+    pub(super) failure: Failure,
+    /// How long the backend asked to be left alone, in milliseconds.
+    pub(super) asked_ms: Option<u64>,
+    /// Whether it is sure that the backend failed: where there was no answer, the client may have ended it, and only what
+    /// follows shows that it did not.
+    pub(super) is_sure: bool,
+    /// When the attempt was begun, in Unix milliseconds.
+    pub(super) sent_ms: u64,
+}
+
 impl Plan {
-    /// Judges the failure of the attempt that is under way. `asked_ms`: how long the backend asked to be left alone.
-    /// Its health is told, unless it ended without an answer.
-    pub(super) fn judge(
-        &self,
-        failure: Failure,
-        asked_ms: Option<u64>,
-        sent_ms: u64,
-        moment: Moment<'_>,
-    ) -> Verdict {
-        let row = self.policy.row(failure);
-        let waits = asked_ms.filter(|asked| {
+    /// Judges the failure of the attempt that is under way. If it is sure, its target's health is told.
+    pub(super) fn judge(&self, failed: Failed, moment: Moment<'_>) -> Verdict {
+        let row = self.policy.row(failed.failure);
+        let may_repeat = self.may_repeat();
+        let waits = failed.asked_ms.filter(|asked| {
             // Envoy's limit for the attempt runs on meanwhile.
-            let ends_at = sent_ms.saturating_add(self.attempt_timeout_ms().into());
+            let ends_at = failed
+                .sent_ms
+                .saturating_add(self.attempt_timeout_ms().into());
             row.action == Action::Wait
                 && *asked <= u64::from(self.policy.patience_ms)
                 && moment.now.saturating_add(*asked) < self.deadline_at.min(ends_at)
         });
-        let may_repeat = self.has_budget() && !self.has_been_tried(self.next);
         if let Some(wait_ms) = waits.filter(|_| may_repeat) {
             return Verdict::Again {
                 target: self.next,
@@ -59,22 +67,29 @@ impl Plan {
                 ailing: self.cooldown.is_some(),
             };
         }
-        let blow = self.blow(failure, asked_ms, moment.now);
-        let blow = blow.filter(|_| !ends_without_answer(failure));
-        let blow = blow.and_then(|blow| Some((self.ended(self.next, sent_ms, moment)?, blow)));
-        let mut candidates = self.candidates(failure, row.action);
-        if row.action == Action::Retry && may_repeat {
-            // It is left alone too if this failure, or another one, has opened a cooldown.
-            candidates.insert(0, self.next);
+        let blow = self.blow(failed.failure, failed.asked_ms, moment.now);
+        let blow = blow.and_then(|blow| {
+            let ended = self.ended(self.next, failed.sent_ms, moment)?;
+            Some((ended, blow))
+        });
+        let mut candidates = Vec::new();
+        if moment.now < self.deadline_at {
+            candidates = self.candidates(failed.failure, row.action);
+            if row.action == Action::Retry && may_repeat {
+                // It is left alone too if this failure, or another one, has opened a cooldown.
+                candidates.insert(0, self.next);
+            }
         }
-        self.next_of(&candidates, blow, moment)
+        self.next_of(&candidates, blow, failed.is_sure, moment)
     }
 
-    /// Tells the blow and chooses among the candidates, in one change of what all workers know.
+    /// Chooses among the candidates, as things are after the blow, in one change of what all workers know. What is not
+    /// sure is not written: neither the blow, nor that a target is leased for an attempt that may not follow.
     fn next_of(
         &self,
         candidates: &[u8],
         blow: Option<(Ended, Blow)>,
+        is_sure: bool,
         moment: Moment<'_>,
     ) -> Verdict {
         let Some(policy) = &self.cooldown else {
@@ -92,7 +107,9 @@ impl Plan {
             .collect();
         let mut verdict = Verdict::Pass;
         if keys.is_empty() {
-            self.tell(blow, moment);
+            if is_sure {
+                self.tell(blow, None, moment);
+            }
             return verdict;
         }
         moment.health.change(&mut |health: &mut Health| {
@@ -108,7 +125,7 @@ impl Plan {
                 // What has just failed may have yet to be told.
                 ailing: target == self.next || health.is_ailing(key),
             });
-            changed || choice.is_some_and(|choice| choice.leased)
+            is_sure && (changed || choice.is_some_and(|choice| choice.leased))
         });
         verdict
     }
@@ -121,18 +138,38 @@ impl Plan {
         })
     }
 
-    fn tell(&self, blow: Option<(Ended, Blow)>, moment: Moment<'_>) {
-        let (Some(policy), Some((ended, blow))) = (&self.cooldown, blow) else {
+    /// Tells a blow, and takes the lease of the target that is tried next, if it needs one.
+    fn tell(&self, blow: Option<(Ended, Blow)>, next: Option<TargetKey>, moment: Moment<'_>) {
+        let Some(policy) = &self.cooldown else {
             return;
         };
-        moment
-            .health
-            .change(&mut |health: &mut Health| health.fail(ended, blow, policy, moment.random));
+        if blow.is_none() && next.is_none() {
+            return;
+        }
+        moment.health.change(&mut |health: &mut Health| {
+            let fell =
+                blow.is_some_and(|(ended, blow)| health.fail(ended, blow, policy, moment.random));
+            let is_due = |next: &TargetKey| health.state(*next, moment.now, policy) == State::Due;
+            let leased = next
+                .filter(is_due)
+                .is_some_and(|next| health.lease(next, moment.now, policy));
+            fell || leased
+        });
     }
 
-    /// Tells the last failure if it has not been: another attempt shows that it was not the client who ended it, and
-    /// so does an answer of Envoy's own.
+    /// Tells the last failure if it has not been: Envoy's own answer shows that it was not the client who ended it.
     pub fn tell_last(&mut self, moment: Moment<'_>) {
+        self.tell_untold(None, moment);
+    }
+
+    /// The same, where the next attempt shows it, which begins now.
+    pub(super) fn tell_last_of_many(&mut self, moment: Moment<'_>) {
+        let next = self.target().filter(|_| !self.gave_up);
+        let next = next.map(|target| target.key);
+        self.tell_untold(next, moment);
+    }
+
+    fn tell_untold(&mut self, next: Option<TargetKey>, moment: Moment<'_>) {
         let Some(last) = self.failed.last_mut().filter(|last| !last.told) else {
             return;
         };
@@ -140,7 +177,7 @@ impl Plan {
         let last = *last;
         let blow = self.blow(last.failure, None, moment.now);
         let ended = self.ended(last.target, last.sent_ms, moment);
-        self.tell(ended.zip(blow), moment);
+        self.tell(ended.zip(blow), next, moment);
     }
 
     /// Tells that the target of the attempt under way is well, if something was known against it.
@@ -181,7 +218,7 @@ impl Plan {
             *index != self.next
                 && !self.has_been_tried(*index)
                 && window.is_none_or(|window| window > 0 && target.context_window > window)
-                && !self.is_silent(*index, failure)
+                && (self.is_pool || !self.is_silent(*index, failure))
         });
         allowed.collect()
     }
@@ -219,13 +256,23 @@ impl Plan {
         silent.any(|silent| of(silent) == of(target))
     }
 
+    /// Whether the same target may be tried once more: it has not been before, and targets that have not been tried at all
+    /// keep an attempt each.
+    fn may_repeat(&self) -> bool {
+        let tried = |index: u8| index == self.next || self.has_been_tried(index);
+        let indexes = 0..u8::try_from(self.targets.len()).unwrap_or(u8::MAX);
+        let untried = indexes.filter(|index| !tried(*index)).count();
+        let untried = u32::try_from(untried).unwrap_or(u32::MAX);
+        self.attempts_left() > untried && !self.has_been_tried(self.next)
+    }
+
     /// The plan after a failure.
-    pub(super) fn after(mut self, failure: Failure, sent_ms: u64, verdict: Verdict) -> Plan {
+    pub(super) fn after(mut self, failed: Failed, verdict: Verdict) -> Plan {
         self.failed.push(FailedAttempt {
             target: self.next,
-            failure,
-            sent_ms,
-            told: !ends_without_answer(failure),
+            failure: failed.failure,
+            sent_ms: failed.sent_ms,
+            told: failed.is_sure,
         });
         match verdict {
             Verdict::Pass => self.gave_up = true,
@@ -238,14 +285,6 @@ impl Plan {
         }
         self
     }
-}
-
-/// Whether it may be that the client ended the attempt.
-fn ends_without_answer(failure: Failure) -> bool {
-    matches!(
-        failure,
-        Failure::ConnectFailure | Failure::Reset | Failure::NoAnswer
-    )
 }
 
 #[cfg(test)]

@@ -7,6 +7,16 @@ use crate::attempt::policy::{Policy, Row};
 use crate::attempt::test_plans::{NOW, Store, plan};
 use crate::health::CooldownPolicy;
 
+/// As it comes of an answer, or, where there was none, of its end.
+fn failed(failure: Failure, asked_ms: Option<u64>, sent_ms: u64) -> Failed {
+    Failed {
+        failure,
+        asked_ms,
+        is_sure: !matches!(failure, ConnectFailure | Reset | NoAnswer),
+        sent_ms,
+    }
+}
+
 /// One request, attempt after attempt.
 struct Request {
     plan: Plan,
@@ -32,8 +42,9 @@ impl Request {
     /// The attempt under way fails, and the next one begins: `pass`, or its target, with the wait before it.
     fn fails(&mut self, failure: Failure, asked_ms: Option<u64>) -> String {
         let moment = self.store.at(self.now);
-        let verdict = self.plan.judge(failure, asked_ms, self.now, moment);
-        self.plan = self.plan.clone().after(failure, self.now, verdict);
+        let failed = failed(failure, asked_ms, self.now);
+        let verdict = self.plan.judge(failed, moment);
+        self.plan = self.plan.clone().after(failed, verdict);
         match verdict {
             Verdict::Pass => {
                 assert!(self.plan.gave_up);
@@ -41,7 +52,7 @@ impl Request {
             }
             Verdict::Again { wait_ms, .. } => {
                 self.now += wait_ms;
-                self.plan.tell_last(self.store.at(self.now));
+                self.plan.tell_last_of_many(self.store.at(self.now));
                 let target = self.plan.target().unwrap();
                 match wait_ms {
                     0 => target.backend.clone(),
@@ -312,8 +323,9 @@ fn told_once_and_not_before_it_is_sure() {
     ] {
         let store = Store::default();
         let mut plan = plan("a b");
-        let verdict = plan.judge(failure, None, NOW, store.at(NOW));
-        plan = plan.after(failure, NOW, verdict);
+        let failed = failed(failure, None, NOW);
+        let verdict = plan.judge(failed, store.at(NOW));
+        plan = plan.after(failed, verdict);
         let key = plan.targets[0].key;
         let known = store.state(key, NOW);
         assert_eq!(known, if sure { "counted" } else { "well" }, "{failure:?}");
@@ -404,5 +416,44 @@ proptest! {
         prop_assert!(tried.len() <= max_attempts as usize);
         prop_assert!(request.now - NOW <= 2_500 * targets as u64);
         prop_assert!(request.now < request.plan.deadline_at);
+    }
+}
+
+/// Every target has its attempt before any has its second.
+#[test]
+fn repeats_leave_attempts_for_the_others() {
+    let broken = [ServerError; 6];
+    let mut request = Request::new("a b c d");
+    assert_eq!(request.course(&broken), ["a", "b", "b", "c", "d", "pass"]);
+    let mut request = Request::with("a b c d", |policy| policy.max_attempts = 4);
+    assert_eq!(request.course(&broken[..4]), ["b", "c", "d", "pass"]);
+    let mut request = Request::with("a", |policy| policy.max_attempts = 2);
+    assert_eq!(request.course(&broken[..2]), ["a", "pass"]);
+}
+
+/// A target that is due is leased by the attempt that begins, not by a failure of which it is not known whether anything
+/// follows.
+#[test]
+fn what_is_not_sure_leases_nothing() {
+    for (failure, sure) in [(Reset, false), (ServerError, true)] {
+        let mut request = Request::with("a b", |policy| {
+            policy.set_row(
+                failure,
+                Row {
+                    action: Action::Next,
+                    cooldown: Cooldown::Count,
+                },
+            );
+        });
+        request.cool(1, NOW - 5_000, Blow::AtOnce);
+        assert_eq!(request.health(1), "due");
+        let failed = failed(failure, None, NOW);
+        let verdict = request.plan.judge(failed, request.store.at(NOW));
+        assert_eq!(request.health(1), if sure { "probing" } else { "due" });
+        request.plan = request.plan.clone().after(failed, verdict);
+        assert_eq!(request.plan.target().unwrap().backend, "b");
+        request.plan.tell_last_of_many(request.store.at(NOW));
+        assert_eq!(request.health(1), "probing");
+        assert_eq!(request.health(0), "counted");
     }
 }

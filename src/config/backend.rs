@@ -5,6 +5,7 @@ use std::sync::Arc;
 use hashbrown::HashSet;
 
 use super::fields;
+use super::hygiene::{Allowed, is_credential_header, is_internal_header, read_allowed};
 use super::reader::{Fields, Node};
 use crate::health::TargetKey;
 use crate::request::MAX_MODEL_BYTES;
@@ -28,6 +29,8 @@ pub struct Backend {
     pub set_headers: Vec<(String, String)>,
     /// Headers that must not reach it; in lower case.
     pub remove_headers: Vec<String>,
+    /// Which of the client's other headers may.
+    pub allow_headers: Allowed,
     /// Whether the caller's own credentials go along.
     pub forward_client_credentials: bool,
     /// The models that it serves.
@@ -70,32 +73,6 @@ impl Backend {
     pub fn exact_models(&self) -> impl Iterator<Item = &str> {
         self.models.iter().filter_map(|model| model.name.as_exact())
     }
-}
-
-/// Headers in which a caller identifies itself: to a provider, to a cloud's gateway, or to the proxy before this one.
-pub const CREDENTIAL_HEADERS: [&str; 17] = [
-    "authorization",
-    "proxy-authorization",
-    "x-api-key",
-    "api-key",
-    "x-goog-api-key",
-    "x-auth-token",
-    "ocp-apim-subscription-key",
-    "openai-organization",
-    "openai-project",
-    "x-amz-security-token",
-    "x-amzn-oidc-accesstoken",
-    "x-amzn-oidc-data",
-    "x-amzn-oidc-identity",
-    "x-goog-iap-jwt-assertion",
-    "cf-access-jwt-assertion",
-    "x-forwarded-access-token",
-    "cookie",
-];
-
-/// Headers that Envoy or the router itself sets and reads.
-pub fn is_internal_header(name: &str) -> bool {
-    name.starts_with("x-llm-router-") || name.starts_with("x-envoy-")
 }
 
 pub(super) fn read_all(node: &Node<'_>) -> Vec<Arc<Backend>> {
@@ -142,6 +119,10 @@ fn read(node: &Node<'_>, fields: &Fields<'_>) -> Option<Backend> {
         .optional("remove_headers")
         .map(|node| read_remove_headers(node, &set_headers))
         .unwrap_or_default();
+    let allow_headers = fields
+        .optional("allow_headers")
+        .map(|node| read_allowed(node, &remove_headers))
+        .unwrap_or_default();
     let forward_client_credentials = fields
         .optional("forward_client_credentials")
         .and_then(Node::boolean)
@@ -156,6 +137,7 @@ fn read(node: &Node<'_>, fields: &Fields<'_>) -> Option<Backend> {
         path,
         set_headers,
         remove_headers,
+        allow_headers,
         forward_client_credentials,
         models,
     })
@@ -278,14 +260,14 @@ pub(super) fn read_header_name(node: &Node<'_>, written: &str) -> Option<String>
 }
 
 /// The name of a header that a document may change on its way to a backend.
-fn read_changed_header(node: &Node<'_>, written: &str) -> Option<String> {
+pub(super) fn read_changed_header(node: &Node<'_>, written: &str) -> Option<String> {
     let name = read_header_name(node, written)?;
     let why_not = match name.as_str() {
         "host" => "use the backend's `host`",
         "content-length" | "transfer-encoding" | "connection" | "te" | "trailer" | "upgrade" => {
             "Envoy sets it to what the request is"
         }
-        name if CREDENTIAL_HEADERS.contains(&name) => {
+        name if is_credential_header(name) => {
             "credentials are never in this document and client's are removed by default: let Envoy's \
              credential_injector add the key from a secret, or see forward_client_credentials"
         }

@@ -178,6 +178,8 @@ fn errors_of_fallbacks() {
         ("on_failure: {reset: {}}", "on_failure.reset: must not be empty".into()),
         ("on_failure: {reset: ''}", "on_failure.reset: must not be empty".into()),
         ("on_failure: {reset: larger_window}", "on_failure.reset: only context_length has `larger_window`".into()),
+        ("on_failure: {no_answer: retry}", "on_failure.no_answer: a target that was silent is not asked again: `next` asks another one".into()),
+        ("on_failure: {context_length: retry}", "on_failure.context_length: what does not fit does not fit the second time: `next` or `larger_window` asks another model".into()),
         (
             "on_failure: {reset: {action: wait}}",
             "on_failure.reset.action: `wait` is for answers that may say for how long: rate_limited, unavailable, server_error".into(),
@@ -287,6 +289,9 @@ fn headers_that_callers_may_send() {
         }
     );
     assert!(document("", "response_headers: true").response_headers);
+    let limited = document("", "max_body_bytes: 33554432");
+    assert_eq!(limited.max_body_bytes, Some(33_554_432));
+    assert_eq!(document("", "response_headers: true").max_body_bytes, None);
     for (defaults, expected) in [
         (
             "allow_request_headers: [dry_rum]",
@@ -305,6 +310,14 @@ fn headers_that_callers_may_send() {
         (
             "response_headers: 'yes'",
             "response_headers: must be true or false, not text",
+        ),
+        (
+            "max_body_bytes: 16MiB",
+            "max_body_bytes: must be a whole number, not text",
+        ),
+        (
+            "max_body_bytes: 100",
+            "max_body_bytes: must be a whole number from 1024 to 1073741824",
         ),
     ] {
         let expected = format!("defaults.{expected}");

@@ -199,6 +199,34 @@ routes: [{{name: r, match: {{model: '*'}}, targets: [{{backend: a}}]}}]"
             "backends[0].remove_headers[0]: \"x-envoy-foo\" cannot be changed here",
         ),
         (
+            "allow_headers: [X-Api-Key]",
+            "backends[0].allow_headers[0]: \"X-Api-Key\" cannot be allowed: it is a credential. For the gateway's own key",
+        ),
+        (
+            "allow_headers: [x-envoy-attempt-count]",
+            "backends[0].allow_headers[0]: \"x-envoy-attempt-count\" cannot be allowed: the name is Envoy's",
+        ),
+        (
+            "allow_headers: [\"x-llm-router-*\"]",
+            "backends[0].allow_headers[0]: \"x-llm-router-*\" cannot be allowed: the name is Envoy's",
+        ),
+        (
+            "allow_headers: [\"x-*-id\"]",
+            "backends[0].allow_headers[0]: \"x-*-id\" is no pattern",
+        ),
+        (
+            "allow_headers: [\"a b\"]",
+            "backends[0].allow_headers[0]: \"a b\" is not a header's name",
+        ),
+        (
+            "allow_headers: [x-a, X-A]",
+            "backends[0].allow_headers[1]: stands there twice",
+        ),
+        (
+            "allow_headers: [x-a], remove_headers: [x-a]",
+            "backends[0].allow_headers[0]: is removed by remove_headers",
+        ),
+        (
             "forward_client_credentials: 1",
             "backends[0].forward_client_credentials: must be true or false, not a number",
         ),
@@ -387,21 +415,36 @@ fn the_tables_in_the_docs_are_the_code() {
     assert_eq!(documented, known);
     assert_eq!(table("match"), fields::MATCH);
     assert_eq!(table("backend-role"), fields::BACKEND_ROLE);
-    let (_, credentials) = docs.split_once("<!-- table: credentials -->\n").unwrap();
-    let headers = credentials
-        .lines()
-        .nth(2)
-        .unwrap()
-        .split('`')
-        .skip(1)
-        .step_by(2);
-    assert_eq!(headers.collect::<Vec<_>>(), CREDENTIAL_HEADERS);
     for pattern in table("patterns") {
         assert!(
             crate::routing::Pattern::parse(&pattern).is_some(),
             "{pattern}"
         );
     }
+}
+
+/// What is stripped is in the docs as it is in the code.
+#[test]
+fn the_tables_of_headers_in_the_docs_are_the_code() {
+    let docs = include_str!("../../docs/configuration.md");
+    let names = |table: &str, row: usize, cell: usize| -> Vec<&str> {
+        let (_, table) = docs
+            .split_once(&format!("<!-- table: {table} -->\n"))
+            .unwrap();
+        let row = table.lines().nth(row.saturating_add(2)).unwrap();
+        let cell = row.split('|').nth(cell).unwrap();
+        cell.split('`').skip(1).step_by(2).collect()
+    };
+    assert_eq!(names("hygiene", 0, 2), CREDENTIAL_HEADERS);
+    assert_eq!(names("hygiene", 1, 2), crate::schema::CREDENTIAL_PARAMETERS);
+    let subprotocols = crate::attempt::CREDENTIAL_SUBPROTOCOLS;
+    assert_eq!(
+        names("hygiene", 2, 2),
+        subprotocols.map(|start| format!("{start}*"))
+    );
+    assert_eq!(names("hygiene", 3, 2), PRIVATE_HEADERS);
+    assert_eq!(names("hygiene", 4, 2), INTERNAL_HEADERS);
+    assert_eq!(names("needed", 0, 1), NEEDED_HEADERS);
 }
 
 /// The overview in README.md names every field too.

@@ -112,6 +112,14 @@ fn read_action(node: &Node<'_>, failure: Failure) -> Option<Action> {
     if action == Action::LargerWindow && failure != Failure::ContextLength {
         node.error("only context_length has `larger_window`");
     }
+    if action == Action::Retry && failure == Failure::NoAnswer {
+        node.error("a target that was silent is not asked again: `next` asks another one");
+    }
+    if action == Action::Retry && failure == Failure::ContextLength {
+        node.error(
+            "what does not fit does not fit the second time: `next` or `larger_window` asks another model",
+        );
+    }
     let may_ask = [
         Failure::RateLimited,
         Failure::Unavailable,
@@ -132,7 +140,7 @@ pub(super) fn read_cooldown(node: &Node<'_>) -> Option<CooldownPolicy> {
     let enabled = fields.optional("enabled").and_then(Node::boolean);
     if let Some(failures) = fields
         .optional("failures")
-        .and_then(|node| node.integer(1, 1_000))
+        .and_then(|node| node.integer(1, 64))
     {
         policy.failures = failures;
     }

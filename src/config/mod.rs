@@ -3,6 +3,8 @@
 mod backend;
 mod error;
 mod fallback;
+mod hygiene;
+mod older;
 mod pass_through;
 mod protobuf_struct;
 mod reader;
@@ -14,8 +16,12 @@ mod tree;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use backend::{Backend, CREDENTIAL_HEADERS, Model, is_internal_header};
+pub use backend::{Backend, Model};
 pub use error::ConfigError;
+pub use hygiene::{
+    Allowed, CREDENTIAL_HEADERS, INTERNAL_HEADERS, NEEDED_HEADERS, PRIVATE_HEADERS,
+    is_credential_header, is_internal_header, is_private_header,
+};
 pub use role::backend_name;
 pub use route::{Route, Strategy, Target};
 pub use steering::{STEERING_HEADERS, Steering};
@@ -41,6 +47,11 @@ pub struct Document {
     pub response_headers: bool,
     /// What callers may ask for by headers.
     pub steering: Steering,
+    /// The largest body of a request; `None`: Envoy's own limit.
+    pub max_body_bytes: Option<u32>,
+    /// The request header that the chosen cluster is written into, for Envoys that cannot choose it again for a retry; in
+    /// lower case.
+    pub cluster_header: Option<String>,
     /// After how long a body that Envoy holds back is taken for a missing setting.
     pub missing_flag_timeout: Duration,
 }
@@ -57,6 +68,7 @@ pub(crate) mod fields {
         "path_template",
         "set_headers",
         "remove_headers",
+        "allow_headers",
         "forward_client_credentials",
         "models",
     ];
@@ -68,6 +80,7 @@ pub(crate) mod fields {
         "strategy",
         "targets",
         "stored_at",
+        "aggregate_cluster",
         "fallback",
     ];
     pub(crate) const MATCH: &[&str] = &[
@@ -100,6 +113,8 @@ pub(crate) mod fields {
         "cooldown",
         "response_headers",
         "allow_request_headers",
+        "max_body_bytes",
+        "cluster_header",
         "missing_flag_timeout_ms",
     ];
     pub(crate) const BACKEND_ROLE: &[&str] = &["backend"];
@@ -167,9 +182,11 @@ fn read_document(node: &Node<'_>) -> Document {
     let policy = default("fallback")
         .map(|node| fallback::read_policy(node, &Policy::default()))
         .unwrap_or_default();
+    let cluster_header =
+        default("cluster_header").map(|node| older::read_cluster_header(node, &backends));
     let routes = document
         .required("routes")
-        .map(|node| route::read_all(node, &backends, &policy))
+        .map(|node| route::read_all(node, &backends, &policy, cluster_header.is_some()))
         .unwrap_or_default();
     let missing_flag_timeout = default("missing_flag_timeout_ms")
         .and_then(|node| node.integer(100, 60_000))
@@ -188,6 +205,9 @@ fn read_document(node: &Node<'_>) -> Document {
         steering: default("allow_request_headers")
             .map(steering::read)
             .unwrap_or_default(),
+        max_body_bytes: default("max_body_bytes")
+            .and_then(|node| node.integer(1_024, 1_073_741_824)),
+        cluster_header: cluster_header.flatten(),
         missing_flag_timeout: Duration::from_millis(missing_flag_timeout.into()),
     }
 }

@@ -7,6 +7,7 @@ use hashbrown::HashSet;
 use super::backend::{Backend, read_header_name};
 use super::error::suggestion;
 use super::fields;
+use super::older;
 use super::reader::{Fields, Node};
 use crate::attempt::Policy;
 use crate::routing::{Condition, Pattern, Subject};
@@ -27,6 +28,8 @@ pub struct Route {
     pub pass_through: bool,
     /// The backend where that is stored which its requests name; `None`: its only one, if it has one.
     pub stored_at: Option<String>,
+    /// The cluster that has all targets as members, where Envoy cannot go from one target's cluster to the next one's.
+    pub aggregate_cluster: Option<String>,
     /// What happens when an attempt fails.
     pub policy: Policy,
 }
@@ -61,14 +64,20 @@ pub struct Target {
 /// How many targets a route may have. Its plan travels with every request, and the attempts are counted in a byte.
 const MAX_TARGETS: usize = 64;
 
-pub(super) fn read_all(node: &Node<'_>, backends: &[Arc<Backend>], policy: &Policy) -> Vec<Route> {
+/// `is_older`: the cluster is chosen once for a request, by a header.
+pub(super) fn read_all(
+    node: &Node<'_>,
+    backends: &[Arc<Backend>],
+    policy: &Policy,
+    is_older: bool,
+) -> Vec<Route> {
     let mut names = HashSet::new();
     let mut routes: Vec<Route> = Vec::new();
     // The place in the document of each route that could be read.
     let mut places: Vec<String> = Vec::new();
     for node in node.non_empty_list() {
         let fields = node.fields(fields::ROUTE);
-        let Some(route) = read(&fields, backends, policy) else {
+        let Some(route) = read(&fields, backends, policy, is_older) else {
             continue;
         };
         if !names.insert(route.name.clone()) {
@@ -97,7 +106,12 @@ pub(super) fn read_all(node: &Node<'_>, backends: &[Arc<Backend>], policy: &Poli
     routes
 }
 
-fn read(fields: &Fields<'_>, backends: &[Arc<Backend>], policy: &Policy) -> Option<Route> {
+fn read(
+    fields: &Fields<'_>,
+    backends: &[Arc<Backend>],
+    policy: &Policy,
+    is_older: bool,
+) -> Option<Route> {
     let name = fields.required("name").and_then(Node::name);
     let condition = fields
         .required("match")
@@ -110,6 +124,15 @@ fn read(fields: &Fields<'_>, backends: &[Arc<Backend>], policy: &Policy) -> Opti
         .required("targets")
         .map(|node| read_targets(node, backends, strategy))
         .unwrap_or_default();
+    let aggregate_cluster = fields.optional("aggregate_cluster").and_then(|node| {
+        let around = older::Surroundings {
+            is_older,
+            strategy,
+            targets: &targets,
+            backends,
+        };
+        older::read_aggregate(node, &around)
+    });
     let policy = match fields.optional("fallback") {
         Some(node) => super::fallback::read_policy(node, policy),
         None => policy.clone(),
@@ -122,6 +145,9 @@ fn read(fields: &Fields<'_>, backends: &[Arc<Backend>], policy: &Policy) -> Opti
         Some(node) => node.boolean()?,
         None => false,
     };
+    if is_older {
+        older::check_policy(fields, &policy);
+    }
     Some(Route {
         name: name?.to_owned(),
         condition: condition?,
@@ -129,6 +155,7 @@ fn read(fields: &Fields<'_>, backends: &[Arc<Backend>], policy: &Policy) -> Opti
         targets,
         pass_through,
         stored_at,
+        aggregate_cluster,
         policy,
     })
 }

@@ -10,7 +10,8 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use serde_json::Value;
 
-use super::call::{Api, Call, Refusal};
+use super::api::{self, Api, Operation};
+use super::call::{Call, Refusal};
 use super::clock::{http_date, time_in};
 use super::connection::Breaker;
 use super::event::{Event, Part, up_to_tokens};
@@ -18,7 +19,6 @@ use super::fault::{Advice, Ending, Failure, Fault, Length, Point, Stop};
 use super::record::Watch;
 use super::reply::Reply;
 use super::script::{Script, Step};
-use super::{anthropic, openai};
 
 /// Between two events of a streamed answer.
 const WORD_INTERVAL: Duration = Duration::from_millis(20);
@@ -51,11 +51,7 @@ impl Answer {
             // These have no body, whatever one would like to say.
             return Answer::bare(*status);
         }
-        let body = match api {
-            Api::OpenAi => openai::error(*status, message),
-            Api::Anthropic => anthropic::error(*status, message),
-        };
-        Answer::json(*status, &body)
+        Answer::error(*api, *status, &api.error(*status, message))
     }
 
     /// What a request gets that is answered, with this fault if it is one that has an answer at all.
@@ -94,12 +90,14 @@ impl Answer {
                 }
                 answer
             }
-            Some(Fault::Refuse(failure)) => {
-                Answer::json(StatusCode::BAD_REQUEST, &error(call.api, *failure))
-            }
-            Some(Fault::EmptyBody) => Answer::text(StatusCode::OK, String::new()),
+            Some(Fault::Refuse(failure)) => Answer::error(
+                call.api,
+                StatusCode::BAD_REQUEST,
+                &call.api.failure(*failure),
+            ),
+            Some(Fault::EmptyBody) => Answer::body(StatusCode::OK, "application/json", ""),
             // A pause first, or the server knows that nothing will come and sends a length.
-            Some(Fault::EmptyStream) => Answer::stream(vec![Step::Flush]),
+            Some(Fault::EmptyStream) => Answer::stream(call.operation, vec![Step::Flush]),
             _ => {
                 let mut answer = if call.stream {
                     streamed(call, &reply, fault)
@@ -137,21 +135,30 @@ impl Answer {
         }
     }
 
-    fn json(status: StatusCode, body: &Value) -> Answer {
-        Answer::text(status, body.to_string())
+    pub(crate) fn json(status: StatusCode, body: &Value) -> Answer {
+        Answer::body(status, "application/json", body.to_string())
     }
 
-    fn text(status: StatusCode, body: String) -> Answer {
+    fn error(api: Api, status: StatusCode, body: &Value) -> Answer {
+        let mut answer = Answer::json(status, body);
+        if let Some((name, value)) = api.error_header(status) {
+            answer.insert(HeaderName::from_static(name), value);
+        }
+        answer
+    }
+
+    pub(crate) fn body(status: StatusCode, content_type: &str, body: impl Into<Bytes>) -> Answer {
+        let body = body.into();
         let mut answer = Answer::bare(status);
-        answer.insert(header::CONTENT_TYPE, "application/json");
+        answer.insert(header::CONTENT_TYPE, content_type);
         answer.length = Some(body.len());
         answer.send(body);
         answer
     }
 
-    fn stream(steps: Vec<Step>) -> Answer {
+    fn stream(operation: Operation, steps: Vec<Step>) -> Answer {
         let mut answer = Answer::bare(StatusCode::OK);
-        answer.insert(header::CONTENT_TYPE, "text/event-stream; charset=utf-8");
+        answer.insert(header::CONTENT_TYPE, operation.stream_type());
         answer.insert(header::CACHE_CONTROL, "no-cache");
         answer.steps = steps;
         answer
@@ -228,13 +235,6 @@ impl Answer {
     }
 }
 
-fn error(api: Api, failure: Failure) -> Value {
-    match api {
-        Api::OpenAi => openai::failure(failure),
-        Api::Anthropic => anthropic::failure(failure),
-    }
-}
-
 fn advice_headers(api: Api, advice: &Advice) -> Vec<(&'static str, String)> {
     match advice {
         Advice::Seconds(seconds) => vec![("retry-after", seconds.clone())],
@@ -243,46 +243,42 @@ fn advice_headers(api: Api, advice: &Advice) -> Vec<(&'static str, String)> {
             let date = http_date(time_in(Duration::from_secs(*seconds)));
             vec![("retry-after", date)]
         }
-        Advice::Reset(millis) => {
-            let wait = Duration::from_millis(*millis);
-            match api {
-                Api::OpenAi => openai::exhausted(wait).into(),
-                Api::Anthropic => anthropic::exhausted(wait).into(),
-            }
-        }
+        Advice::Reset(millis) => api.exhausted(Duration::from_millis(*millis)),
     }
 }
 
 fn whole(call: &Call, reply: &Reply, fault: Option<&Fault>) -> Answer {
-    let body = match call.api {
-        Api::OpenAi => openai::whole(reply),
-        Api::Anthropic => anthropic::whole(reply),
-    };
-    match fault {
+    let whole = api::whole(call, reply);
+    let kind = whole.content_type;
+    let body = Bytes::from(whole.body);
+    let mut answer = match fault {
         Some(Fault::ErrorFirst(failure)) => {
-            Answer::json(StatusCode::OK, &error(call.api, *failure))
+            return Answer::json(StatusCode::OK, &call.api.failure(*failure));
         }
         Some(Fault::ErrorAfter(_)) => {
-            Answer::json(StatusCode::OK, &error(call.api, Failure::Server))
+            return Answer::json(StatusCode::OK, &call.api.failure(Failure::Server));
         }
-        Some(Fault::Malformed(_)) => Answer::text(StatusCode::OK, "{\"broken".to_owned()),
+        Some(Fault::Malformed(_)) => Answer::body(StatusCode::OK, kind, "{\"broken"),
         Some(Fault::Bytewise) => Answer {
             length: None,
-            ..Answer::json(StatusCode::OK, &body)
+            ..Answer::body(StatusCode::OK, kind, body)
         },
         Some(Fault::Stop(stop)) => {
-            let body = Bytes::from(body.to_string());
             let sent = match stop.at {
                 Point::Headers => 0,
                 Point::Tokens(_) | Point::Finish => body.len() / 2,
                 Point::Terminator => body.len(),
             };
-            let mut answer = Answer::text(StatusCode::OK, String::new());
-            answer.send(body.slice(..sent));
+            let answer = Answer::body(StatusCode::OK, kind, body.slice(..sent));
             stopped(answer, *stop, body.len())
         }
-        _ => Answer::json(StatusCode::OK, &body),
+        _ => Answer::body(StatusCode::OK, kind, body),
+    };
+    if kind != "application/json" || matches!(call.api, Api::Gemini | Api::Bedrock) {
+        // The clients of these show no field that they do not know, and other answers have none.
+        answer.insert(HeaderName::from_static("x-demo"), &reply.demo.to_string());
     }
+    answer
 }
 
 /// What there is of an answer, with the length and the end that it shall have.
@@ -297,59 +293,44 @@ fn stopped(mut answer: Answer, stop: Stop, full: usize) -> Answer {
 }
 
 fn streamed(call: &Call, reply: &Reply, fault: Option<&Fault>) -> Answer {
-    let (mut events, ping, malformed) = match call.api {
-        Api::OpenAi => (
-            openai::events(reply, call.include_usage),
-            openai::PING,
-            openai::MALFORMED,
-        ),
-        Api::Anthropic => (
-            anthropic::events(reply),
-            anthropic::PING,
-            anthropic::MALFORMED,
-        ),
-    };
-    let error = |failure| {
-        let text = match call.api {
-            Api::OpenAi => openai::error_event(failure),
-            Api::Anthropic => anthropic::error_event(failure),
-        };
-        Event::new(Part::Terminator, text)
-    };
+    let operation = call.operation;
+    let mut events = api::events(call, reply);
     match fault {
-        Some(Fault::ErrorFirst(failure)) => events = vec![error(*failure)],
+        Some(Fault::ErrorFirst(failure)) => {
+            events = vec![operation.error_event(*failure, true)];
+        }
         Some(Fault::ErrorAfter(tokens)) => {
             events.truncate(up_to_tokens(&events, *tokens));
-            events.push(error(Failure::Server));
+            events.push(operation.error_event(Failure::Server, false));
         }
         Some(Fault::Malformed(tokens)) => {
             let at = up_to_tokens(&events, *tokens);
-            events.insert(at, Event::new(Part::Token, malformed));
+            events.insert(at, Event::new(Part::Token, operation.malformed()));
         }
         Some(Fault::Pings(count)) => {
-            let pings = vec![Event::new(Part::Opening, ping); *count];
+            let pings = vec![Event::new(Part::Opening, operation.ping()); *count];
             events.splice(..0, pings);
         }
         Some(Fault::Crlf) => {
             for event in &mut events {
-                event.text = event.text.replace('\n', "\r\n");
+                event.end_lines_with_crlf();
             }
         }
         Some(Fault::Stop(stop)) => {
             let full = events
                 .iter()
-                .fold(0_usize, |sum, event| sum.saturating_add(event.text.len()));
+                .fold(0_usize, |sum, event| sum.saturating_add(event.bytes.len()));
             match stop.at {
                 Point::Headers => events.clear(),
                 Point::Tokens(tokens) => events.truncate(up_to_tokens(&events, tokens)),
                 Point::Finish => events.retain(|event| event.part <= Part::Finish),
                 Point::Terminator => events.retain(|event| event.part < Part::Terminator),
             }
-            return stopped(Answer::stream(paced(events, fault)), *stop, full);
+            return stopped(Answer::stream(operation, paced(events, fault)), *stop, full);
         }
         _ => {}
     }
-    Answer::stream(paced(events, fault))
+    Answer::stream(operation, paced(events, fault))
 }
 
 /// The events with the pauses between them.
@@ -362,7 +343,7 @@ fn paced(events: Vec<Event>, fault: Option<&Fault>) -> Vec<Step> {
             steps.push(Step::Wait(pause));
         }
         previous = Some(event.part);
-        steps.push(Step::Send(Bytes::from(event.text)));
+        steps.push(Step::Send(Bytes::from(event.bytes)));
     }
     steps
 }

@@ -48,9 +48,14 @@ pub(crate) fn whole(reply: &Reply) -> Value {
     })
 }
 
+/// How many tokens a request has.
+pub(crate) fn count_tokens(reply: &Reply) -> Value {
+    json!({"input_tokens": reply.input_tokens, "demo": reply.demo})
+}
+
 /// A streamed answer, event by event.
 pub(crate) fn events(reply: &Reply) -> Vec<Event> {
-    let mut events = vec![event(
+    let mut events = vec![Event::typed(
         Part::Opening,
         "message_start",
         json!({"message": {
@@ -92,7 +97,7 @@ pub(crate) fn events(reply: &Reply) -> Vec<Event> {
             push_block(&mut events, index, &block, deltas);
         }
     }
-    events.push(event(
+    events.push(Event::typed(
         Part::Finish,
         "message_delta",
         json!({
@@ -100,16 +105,8 @@ pub(crate) fn events(reply: &Reply) -> Vec<Event> {
             "usage": {"output_tokens": reply.output_tokens},
         }),
     ));
-    events.push(event(Part::Terminator, "message_stop", json!({})));
+    events.push(Event::typed(Part::Terminator, "message_stop", json!({})));
     events
-}
-
-/// Every event names its type twice, in the line `event:` and in the data.
-fn event(part: Part, kind: &str, mut data: Value) -> Event {
-    if let Some(data) = data.as_object_mut() {
-        data.insert("type".to_owned(), Value::from(kind));
-    }
-    Event::new(part, format!("event: {kind}\ndata: {data}\n\n"))
 }
 
 fn push_block(
@@ -118,7 +115,7 @@ fn push_block(
     block: &Value,
     deltas: impl IntoIterator<Item = Value>,
 ) {
-    events.push(event(
+    events.push(Event::typed(
         Part::Opening,
         "content_block_start",
         json!({"index": index, "content_block": block}),
@@ -127,13 +124,13 @@ fn push_block(
         events.push(Event::new(Part::Opening, PING));
     }
     for delta in deltas {
-        events.push(event(
+        events.push(Event::typed(
             Part::Token,
             "content_block_delta",
             json!({"index": index, "delta": delta}),
         ));
     }
-    events.push(event(
+    events.push(Event::typed(
         Part::Closing,
         "content_block_stop",
         json!({"index": index}),
@@ -181,8 +178,8 @@ pub(crate) fn failure(failure: Failure) -> Value {
 }
 
 /// An error in a stream.
-pub(crate) fn error_event(failure: Failure) -> String {
-    format!("event: error\ndata: {}\n\n", self::failure(failure))
+pub(crate) fn error_event(failure: Failure) -> Event {
+    Event::typed(Part::Terminator, "error", self::failure(failure))
 }
 
 /// The headers of a refusal that say: no request is left, and more come in so long.

@@ -5,14 +5,24 @@
 //!
 //! | path | API |
 //! |---|---|
-//! | `…/chat/completions` | OpenAI chat completions |
-//! | `…/messages` | Anthropic messages |
+//! | `…/chat/completions`, `…/completions`, `…/responses`, `…/responses/input_tokens`, `…/responses/compact` | OpenAI: text |
+//! | `…/embeddings`, `…/moderations`, `…/rerank` | OpenAI, and Cohere's reranking: one result for each input |
+//! | `…/images/generations`, `…/images/edits`, `…/images/variations` | OpenAI: a PNG of one pixel |
+//! | `…/audio/speech`, `…/audio/transcriptions`, `…/audio/translations` | OpenAI: silence, and text |
+//! | `…/deployments/MODEL/…` and one of these | Azure, which may name the model in the path only |
+//! | `…/messages`, `…/messages/count_tokens` | Anthropic |
+//! | `…/models/MODEL:generateContent`, `:streamGenerateContent`, `:countTokens`, `:embedContent`, `:batchEmbedContents` | Gemini; a stream is a JSON array unless the query has `alt=sse` |
+//! | `/model/MODEL/converse`, `/converse-stream`, `/invoke`, `/invoke-with-response-stream` | Bedrock; what is invoked is Anthropic's |
+//! | `…/files`, `…/batches`, `…/conversations`, `…/cachedContents`, each with `/ID` behind it, and `…/responses/ID` | what was created there, in memory |
+//! | any, with `upgrade: websocket` | a session that begins with `session.created` and repeats what it is told |
 //! | anything else | 404, in Anthropic's format where `anthropic-version` is sent |
 //!
-//! Answers are whole or, with `"stream": true`, streamed a word every 20 milliseconds. A request that offers tools is
-//! answered with a call of the first one, unless its last message is a tool's result already. Beside the API's own
+//! Answers are whole or, where the API has streams and one is asked for, streamed a word every 20 milliseconds. A
+//! request that offers tools is answered with a call of the first one, unless its last message is a tool's result
+//! already; one that brings a JSON schema for its answer, with the least that this asks for. Beside the API's own
 //! fields a whole answer has an object `demo`: `backend`, `method`, `path`, `host`, `model`, `headers` (a list of
-//! name and value) and `body_bytes`, as they reached the backend.
+//! name and value), `body_bytes` and the `files` of a form, as they reached the backend. Where the answer is no JSON,
+//! and for Gemini and Bedrock, whose clients drop what they do not know, it is in the header `x-demo` too.
 //!
 //! Some model names make it go wrong, or answer otherwise than usual. `N`, `S` and `MS` are numbers of digits, with
 //! `S` in seconds and `MS` in milliseconds; a token is a word of the content, or of a tool's arguments. What is said of
@@ -24,7 +34,7 @@
 //! | `status-NNN-retry-after-S` | With `retry-after: S`, which may have decimals (`0.5`). |
 //! | `status-NNN-retry-after-ms-MS` | With `retry-after-ms: MS`. |
 //! | `status-NNN-retry-date-S` | With the HTTP date in `S` seconds as `retry-after`, rounded up to a second. |
-//! | `status-NNN-reset-MS` | OpenAI: with `x-ratelimit-remaining-requests: 0` and `x-ratelimit-reset-requests`, a duration like `20ms`, `1.5s` or `1m2s`. Anthropic: with `anthropic-ratelimit-requests-remaining: 0` and `anthropic-ratelimit-requests-reset`, an RFC 3339 time, which has milliseconds unless `MS` is whole seconds. |
+//! | `status-NNN-reset-MS` | OpenAI: with `x-ratelimit-remaining-requests: 0` and `x-ratelimit-reset-requests`, a duration like `20ms`, `1.5s` or `1m2s`. Anthropic: with `anthropic-ratelimit-requests-remaining: 0` and `anthropic-ratelimit-requests-reset`, an RFC 3339 time, which has milliseconds unless `MS` is whole seconds. Others: nothing more. |
 //! | `context-length` | 400, in the API's own words for a prompt that is too long. |
 //! | `content-policy` | 400, in the API's own words for content that it blocks. |
 //! | `hang` | There is never an answer. The connection stays open until the client leaves. |
@@ -37,7 +47,7 @@
 //! | `cut-length-N` | As `cut-N`, with a `content-length` of the full answer. |
 //! | `end-N` | Stream: it ends as HTTP has it after `N` tokens. Whole: half of the body, chunked, ends that way. |
 //! | `end-length-N` | As `end-N`, with the `content-length` of what is sent. |
-//! | `end-finished` | Stream: it ends as HTTP has it, without its last event (`data: [DONE]`, `message_stop`). Whole: all of the body, chunked. |
+//! | `end-finished` | Stream: it ends as HTTP has it, without its last event (`data: [DONE]`, `message_stop`, `response.completed`). Whole: all of the body, chunked. |
 //! | `stall-N` | Stream: nothing more after `N` tokens. Whole: nothing more after half of the body. The connection stays open until the client leaves. |
 //! | `stall-finished` | The same, after the event that tells why the stream finishes. |
 //! | `malformed-N` | Stream: an event whose data is no JSON after `N` tokens, then the rest. Whole: a body that is no JSON. |
@@ -49,7 +59,7 @@
 //! | `slow-headers-MS` | It works, after so long. |
 //! | `slow-token-MS` | Stream: all that comes before the first token at once, the first token after so long. Whole: as `slow-headers-MS`. |
 //! | `slow-words-MS` | Stream: so long between two tokens. |
-//! | `pings-N` | Stream: `N` pings (OpenAI: comments `: ping`) 20 milliseconds apart, then the rest. |
+//! | `pings-N` | Stream: `N` pings (OpenAI and Gemini: comments `: ping`; Bedrock has none) 20 milliseconds apart, then the rest. |
 //! | `words-N` | It works, with `N` words (at most 1,000,000). |
 //! | `large-N` | It works, with `N` KiB of text (at most 65,536). Stream: `N` tokens of 1 KiB, without pauses. |
 //! | `headers-N` | It works, with `N` headers more (at most 10,000), `x-demo-0` and so on. |
@@ -71,7 +81,9 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use axum::Router;
+use axum::body::Body;
 use axum::extract::{Request, State};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use http_body_util::{BodyExt, Limited};
@@ -86,10 +98,14 @@ pub use super::record::{Answered, Recorded, Recorder};
 pub use super::switch::{Switch, UnknownFault};
 
 use super::answer::Answer;
+use super::api::Operation;
 use super::call::Call;
 use super::connection::{Breaker, ResettableTcp};
 use super::fault::Fault;
+use super::openai::responses;
+use super::realtime;
 use super::reply::Reply;
+use super::store::Store;
 use super::switch::Turns;
 
 /// Larger bodies are refused, so that a runaway client cannot eat the machine.
@@ -103,6 +119,7 @@ pub struct Backend {
     records: bool,
     switch: Switch,
     turns: Arc<Turns>,
+    store: Arc<Store>,
 }
 
 impl Backend {
@@ -115,6 +132,7 @@ impl Backend {
             records: false,
             switch: Switch::default(),
             turns: Arc::default(),
+            store: Arc::default(),
         }
     }
 
@@ -196,8 +214,8 @@ impl Backend {
             breaker: breaker.clone(),
         });
         let server = auto::Builder::new(TokioExecutor::new());
-        let connection =
-            server.serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+        let connection = server
+            .serve_connection_with_upgrades(TokioIo::new(stream), TowerToHyperService::new(router));
         tokio::select! {
             // A connection's error is the client's doing and concerns no one here.
             _ = connection => {}
@@ -215,14 +233,21 @@ struct Conversation {
 
 async fn answer(State(conversation): State<Conversation>, request: Request) -> Response {
     let Conversation { backend, breaker } = conversation;
-    let Some(request) = receive(request).await else {
+    let (head, body) = request.into_parts();
+    let Some(request) = receive(&head, body).await else {
         return StatusCode::PAYLOAD_TOO_LARGE.into_response();
     };
     if backend.records {
         backend.recorder.record(request.clone());
     }
+    if realtime::is_asked_for(&head) {
+        return realtime::answer(&backend.name, &request, head).await;
+    }
     // Dropped with this future, or with the body of the answer.
     let watch = request.answer.watch();
+    if let Some(answer) = backend.store.answer(&backend.name, &request) {
+        return answer.respond(breaker, watch);
+    }
     let call = match Call::read(&request) {
         Ok(call) => call,
         Err(refusal) => return Answer::refusal(&refusal).respond(breaker, watch),
@@ -246,13 +271,16 @@ async fn answer(State(conversation): State<Conversation>, request: Request) -> R
         _ => {}
     }
     let reply = Reply::to(&backend.name, &request, &call);
+    if call.operation == Operation::Responses && call.fields.get("store") != Some(false.into()) {
+        let whole = responses::whole(&reply);
+        backend.store.keep_response(responses::id(&reply), whole);
+    }
     Answer::to(&backend.name, &call, reply, fault.as_ref()).respond(breaker, watch)
 }
 
 /// Reads a request to its end; none if its body is too large or breaks off.
-async fn receive(request: Request) -> Option<Recorded> {
+async fn receive(head: &Parts, body: Body) -> Option<Recorded> {
     let at = Instant::now();
-    let (head, body) = request.into_parts();
     let body = Limited::new(body, BODY_LIMIT).collect().await.ok()?;
     let trailers = body.trailers().map(fields).unwrap_or_default();
     let host = head

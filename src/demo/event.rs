@@ -1,11 +1,13 @@
-//! The events of a streamed answer, as far as both APIs have them.
+//! The events of a streamed answer, as far as the APIs have them.
 
-/// One server-sent event, or a comment between two.
+use serde_json::Value;
+
+/// One server-sent event, a comment between two, or one message of a binary stream.
 #[derive(Clone, Debug)]
 pub(crate) struct Event {
     pub(crate) part: Part,
-    /// As it is sent, with the empty line at its end.
-    pub(crate) text: String,
+    /// As it is sent; a server-sent event with the empty line at its end.
+    pub(crate) bytes: Vec<u8>,
 }
 
 /// The parts of a stream, in their order.
@@ -26,14 +28,33 @@ pub(crate) enum Part {
 }
 
 impl Event {
-    pub(crate) fn new(part: Part, text: impl Into<String>) -> Event {
+    pub(crate) fn new(part: Part, bytes: impl Into<Vec<u8>>) -> Event {
         Event {
             part,
-            text: text.into(),
+            bytes: bytes.into(),
+        }
+    }
+
+    /// An event that is only data.
+    pub(crate) fn data(part: Part, data: &Value) -> Event {
+        Event::new(part, format!("data: {data}\n\n"))
+    }
+
+    /// An event that names its type twice, in the line `event:` and in the data.
+    pub(crate) fn typed(part: Part, kind: &str, mut data: Value) -> Event {
+        if let Some(data) = data.as_object_mut() {
+            data.insert("type".to_owned(), Value::from(kind));
+        }
+        Event::new(part, format!("event: {kind}\ndata: {data}\n\n"))
+    }
+
+    /// An event that is no text stays as it is.
+    pub(crate) fn end_lines_with_crlf(&mut self) {
+        if let Ok(text) = std::str::from_utf8(&self.bytes) {
+            self.bytes = text.replace("\r\n", "\n").replace('\n', "\r\n").into();
         }
     }
 }
-
 /// The number of events up to and with this many tokens of the content, and before whatever follows on it.
 pub(crate) fn up_to_tokens(events: &[Event], tokens: usize) -> usize {
     let mut left = tokens;

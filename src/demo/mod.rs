@@ -2,7 +2,7 @@
 //!
 //! Native only, behind the feature `demo`; nothing in here is part of the filter.
 //!
-//! - [`backend`]: a small server that answers like OpenAI or Anthropic and tells in its answer what reached
+//! - [`backend`]: a small server that answers like OpenAI, Anthropic, Gemini or Bedrock and tells in its answer what reached
 //!   it. The end-to-end tests run against it too.
 //! - [`cli`]: the program `llm-router-demo`, which starts the backends and Envoy, prints what to try, and stops
 //!   everything again.
@@ -12,21 +12,31 @@ pub mod cli;
 
 mod answer;
 mod anthropic;
+mod api;
+mod bedrock;
 mod call;
 mod clock;
 mod connection;
 mod envoy;
 mod event;
 mod fault;
+mod fields;
+mod gemini;
 mod openai;
+mod place;
 mod ports;
+mod realtime;
 mod record;
 mod reply;
 mod run;
 mod screen;
 mod script;
+mod store;
 mod switch;
+mod tool;
 
+#[cfg(test)]
+mod api_tests;
 #[cfg(test)]
 mod backend_tests;
 #[cfg(test)]

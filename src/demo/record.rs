@@ -44,6 +44,11 @@ impl Recorded {
             .find(|(other, _)| other == name)
             .map(|(_, value)| value.as_slice())
     }
+
+    /// The path, and the query, which may be empty.
+    pub(crate) fn path_and_query(&self) -> (&str, &str) {
+        self.path.split_once('?').unwrap_or((&self.path, ""))
+    }
 }
 
 /// How far an answer has come, seen from the backend. It goes on in every clone.
@@ -155,21 +160,30 @@ impl Recorder {
     }
 }
 
+/// A request without headers.
+#[cfg(test)]
+pub(crate) fn test_request(method: &str, path: &str, body: &str) -> Recorded {
+    Recorded {
+        version: "HTTP/1.1".to_owned(),
+        method: method.to_owned(),
+        path: path.to_owned(),
+        authority: String::new(),
+        headers: Vec::new(),
+        trailers: Vec::new(),
+        body: body.as_bytes().to_vec(),
+        at: Instant::now(),
+        answer: Answered::default(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn request(test_id: &str) -> Recorded {
         Recorded {
-            version: "HTTP/1.1".to_owned(),
-            method: "POST".to_owned(),
-            path: "/".to_owned(),
-            authority: String::new(),
             headers: vec![(TEST_ID.to_owned(), test_id.as_bytes().to_vec())],
-            trailers: Vec::new(),
-            body: Vec::new(),
-            at: Instant::now(),
-            answer: Answered::default(),
+            ..test_request("POST", "/", "")
         }
     }
 

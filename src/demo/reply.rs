@@ -5,8 +5,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 
-use super::call::{Call, Tool};
+use super::call::Call;
 use super::record::Recorded;
+use super::tool::Tool;
 
 /// The headers that hold a key in one of the APIs.
 const CREDENTIALS: [&str; 4] = ["authorization", "x-api-key", "api-key", "x-goog-api-key"];
@@ -14,7 +15,7 @@ const CREDENTIALS: [&str; 4] = ["authorization", "x-api-key", "api-key", "x-goog
 /// So much of a key is repeated in the text.
 const KEY_SHOWN: usize = 24;
 
-/// An answer, with all that it takes to write it down in either API.
+/// An answer, with all that it takes to write it down in any API.
 #[derive(Clone, Debug)]
 pub(crate) struct Reply {
     /// Unique in this process; an API puts its own prefix before it.
@@ -41,24 +42,29 @@ pub(crate) enum Content {
 impl Reply {
     /// The answer of the backend `name` to this request.
     pub(crate) fn to(name: &str, request: &Recorded, call: &Call) -> Reply {
-        static ANSWERED: AtomicU64 = AtomicU64::new(1);
-        let number = ANSWERED.fetch_add(1, Ordering::Relaxed);
-        let content = match &call.tool {
-            Some(tool) => Content::Tool(tool.clone()),
-            None => Content::Text(greeting(name, request, call)),
+        let content = match (&call.tool, &call.structured) {
+            (Some(tool), _) => Content::Tool(tool.clone()),
+            (None, Some(value)) => Content::Text(value.to_string()),
+            (None, None) => Content::Text(greeting(name, request, call)),
         };
         Reply {
-            id: format!("demo{number:012}"),
-            created: SystemTime::now()
-                .duration_since(UNIX_EPOCH)
-                .map_or(0, |since| since.as_secs()),
+            id: next_id(),
+            created: seconds_since_1970(),
             model: call.model.clone(),
             // About what a tokenizer makes of English text; no one bills these.
             input_tokens: count(request.body.len() / 4),
             output_tokens: output_tokens(&content),
             content,
             reasoning: None,
-            demo: seen(name, request, call),
+            demo: seen(name, request, Some(call)),
+        }
+    }
+
+    /// What it says, if it does not call a tool.
+    pub(crate) fn text(&self) -> &str {
+        match &self.content {
+            Content::Text(text) => text,
+            Content::Tool(_) => "",
         }
     }
 
@@ -71,6 +77,19 @@ impl Reply {
             ..self
         }
     }
+}
+
+/// Unique in this process.
+pub(crate) fn next_id() -> String {
+    static GIVEN: AtomicU64 = AtomicU64::new(1);
+    let number = GIVEN.fetch_add(1, Ordering::Relaxed);
+    format!("demo{number:012}")
+}
+
+pub(crate) fn seconds_since_1970() -> u64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| since.as_secs())
 }
 
 /// The parts of a text that a streamed answer sends one by one: words, each with the space behind it.
@@ -109,18 +128,24 @@ fn greeting(name: &str, request: &Recorded, call: &Call) -> String {
 }
 
 /// What reached the backend, whole: the keys in here are the demo's own, or one that should not have come this far.
-fn seen(name: &str, request: &Recorded, call: &Call) -> Value {
+pub(crate) fn seen(name: &str, request: &Recorded, call: Option<&Call>) -> Value {
     let headers: Vec<Value> = request
         .headers
         .iter()
         .map(|(name, value)| json!([name, String::from_utf8_lossy(value)]))
+        .collect();
+    let files: Vec<Value> = call
+        .into_iter()
+        .flat_map(|call| call.fields.files())
+        .map(|file| json!({"name": file.name, "filename": file.filename, "bytes": file.content.len()}))
         .collect();
     json!({
         "backend": name,
         "method": request.method,
         "path": request.path,
         "host": request.authority,
-        "model": call.model,
+        "model": call.map(|call| &call.model),
+        "files": files,
         "headers": headers,
         "body_bytes": request.body.len(),
     })

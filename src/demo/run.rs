@@ -18,7 +18,14 @@ use super::ports::{self, Ports};
 use super::screen;
 
 /// The demo backends: their names, and the ports that `envoy/demo.yaml` expects them on.
-const BACKENDS: [(&str, u16); 3] = [("openai", 9101), ("anthropic", 9102), ("local", 9103)];
+const BACKENDS: [(&str, u16); 6] = [
+    ("openai", 9101),
+    ("anthropic", 9102),
+    ("local", 9103),
+    ("gemini", 9104),
+    ("bedrock", 9105),
+    ("azure", 9106),
+];
 
 /// The module, as Envoy's file names it: relative to where Envoy is started.
 const MODULE: &str = "llm_router.wasm";

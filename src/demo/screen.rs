@@ -37,6 +37,11 @@ Anthropic messages:
   curl {url}/v1/messages -H 'content-type: application/json' -H 'anthropic-version: 2023-06-01' \\
     -d '{{\"model\": \"claude-sonnet-5-5\", \"max_tokens\": 100, \"messages\": [{{\"role\": \"user\", \"content\": \"Hello\"}}]}}'
 
+Responses, and Gemini:
+  curl {url}/v1/responses -H 'content-type: application/json' -d '{{\"model\": \"smart\", \"input\": \"Hello\"}}'
+  curl {url}/v1beta/models/smart:generateContent -H 'content-type: application/json' \\
+    -d '{{\"contents\": [{{\"parts\": [{{\"text\": \"Hello\"}}]}}]}}'
+
 The models that there are, and one that there is not:
   curl {url}/v1/models
 {unknown}

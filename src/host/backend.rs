@@ -72,7 +72,7 @@ impl Cluster {
                 NO_BODY_MS / 1000
             );
         }
-        running.let_pass(now)
+        running.let_pass()
     }
 
     /// Tells the operator what only they can mend.
@@ -126,6 +126,7 @@ impl RootContext for BackendRoot {
             context_id,
             cluster: Rc::clone(&self.cluster),
             state: State::Beginning,
+            is_timed: Cell::new(false),
         }))
     }
 
@@ -186,6 +187,8 @@ struct Attempt {
     context_id: u32,
     cluster: Rc<Cluster>,
     state: State,
+    /// Whether it is looked at when time has passed.
+    is_timed: Cell<bool>,
 }
 
 impl Drop for Attempt {
@@ -292,7 +295,7 @@ impl HttpContext for Attempt {
         let State::Sent { running, .. } = &self.state else {
             return Action::Continue;
         };
-        if running.borrow().is_over() {
+        if running.borrow_mut().passes_unread(end_of_stream) {
             return Action::Continue;
         }
         if running.borrow().is_held() {
@@ -355,7 +358,10 @@ impl CurrentHeaders for EnvoyHeaders {
 fn write_headers(write: &HeaderWrite) {
     let map = MapType::HttpRequestHeaders;
     match write {
-        HeaderWrite::Change(changes) => {
+        HeaderWrite::Change(changes, gone) => {
+            for name in gone {
+                calls::remove_header(map, name);
+            }
             for change in changes {
                 match change.kind {
                     ChangeKind::Remove => calls::remove_header(map, &change.name),
@@ -381,11 +387,13 @@ impl Attempt {
         if failure.is_some() {
             self.cluster.complain(failure, calls::now());
         }
-        let timers = &self.cluster.timers;
-        if is_timed {
-            timers.add(self.context_id, running);
-        } else {
-            timers.remove(self.context_id);
+        if self.is_timed.replace(is_timed) != is_timed {
+            let timers = &self.cluster.timers;
+            if is_timed {
+                timers.add(self.context_id, running);
+            } else {
+                timers.remove(self.context_id);
+            }
         }
         match step {
             Step::Pass => Action::Continue,
@@ -418,8 +426,8 @@ impl Attempt {
     fn pass(&mut self, passage: Passage) -> Action {
         let schema = passage.schema;
         match passage.begin(&self.cluster.backend) {
-            Ok(changes) => {
-                write_headers(&HeaderWrite::Change(changes));
+            Ok(headers) => {
+                write_headers(&headers);
                 self.state = State::Passing;
                 Action::Continue
             }

@@ -14,7 +14,7 @@ use super::health::SharedHealth;
 use super::random::Random;
 use super::watch::{Watch, Watched};
 use super::{NEXT, PLAN, RETRY};
-use crate::attempt::{Moment, Plan};
+use crate::attempt::{Moment, Plan, Unretried};
 use crate::config::Document;
 use crate::request::Headers;
 use crate::routing::{Arrival, Passed, Pending, Routed, arrive};
@@ -33,6 +33,7 @@ struct Worker {
     deadlines: Deadlines,
     missing_setting: Cell<Counter>,
     deadline_exceeded: Cell<Counter>,
+    unretried: Cell<[Counter; Unretried::ALL.len()]>,
     reported: Cell<bool>,
 }
 
@@ -77,6 +78,8 @@ impl RootContext for RouterRoot {
         worker.missing_setting.set(counter);
         let counter = Counter::define(telemetry::DEADLINE_EXCEEDED);
         worker.deadline_exceeded.set(counter);
+        let counters = Unretried::ALL.map(|reason| Counter::define(telemetry::unretried(reason)));
+        worker.unretried.set(counters);
         log::info!(
             "llm-router: {} backends, {} routes",
             document.backends.len(),
@@ -204,10 +207,15 @@ impl HttpContext for RouterStream {
     }
 
     fn on_http_request_body(&mut self, size: usize, end_of_stream: bool) -> Action {
-        match self.state {
-            State::AwaitingBody(_) => {
+        match &self.state {
+            State::AwaitingBody(pending) => {
                 self.worker.watch.prove();
-                if end_of_stream {
+                let document = self.document.as_deref();
+                let came = u64::try_from(size).unwrap_or(u64::MAX);
+                let too_large = document.and_then(|document| pending.too_large(document, came));
+                if let Some(answer) = too_large {
+                    self.answer(&answer)
+                } else if end_of_stream {
                     self.decide(size)
                 } else {
                     Action::Pause
@@ -230,32 +238,49 @@ impl HttpContext for RouterStream {
         }
     }
 
-    fn on_http_response_headers(&mut self, _count: usize, _end_of_stream: bool) -> Action {
+    fn on_http_response_headers(&mut self, _count: usize, end_of_stream: bool) -> Action {
         self.worker.deadlines.end(self.context_id);
-        let (schema, route, holds) = match &self.state {
-            State::AwaitingBody(pending) => (pending.schema(), None, false),
-            State::Routed(way) => (way.schema, way.route.clone(), way.holds),
+        let (schema, way) = match &self.state {
+            State::AwaitingBody(pending) => (pending.schema(), None),
+            State::Routed(way) => (way.schema, Some(way)),
             _ => return Action::Continue,
         };
-        let status = calls::response_status().filter(|status| *status >= 400);
-        // The mark is still there when the retry that it asked for was not to be had.
-        let is_marked = (status.is_some() || holds) && calls::response_header(RETRY).is_some();
+        let (route, holds) = way.map_or((None, false), |way| (way.route.clone(), way.holds));
+        let status = calls::response_status().unwrap_or(0);
+        // The mark is still there when the retry that it asked for was not to be had. What is neither an error nor held
+        // can have it only if it is empty.
+        let may_be_marked = way.is_some() && (status >= 400 || holds || end_of_stream);
+        let is_marked = may_be_marked && calls::response_header(RETRY).is_some();
         if is_marked {
             calls::remove_header(MapType::HttpResponseHeaders, RETRY);
         }
-        if status.is_none() && route.is_none() {
+        if status < 400 && route.is_none() && !is_marked {
             return Action::Continue;
         }
         let details = calls::property(&["response", "code_details"]).unwrap_or_default();
         let details_text = String::from_utf8_lossy(&details);
-        let code = status.and_then(|status| ErrorCode::of_envoy(status, &details_text));
-        if let Some(code) = code {
-            self.tell_health(code);
+        let code = ErrorCode::of_envoy(status, &details_text).filter(|_| status >= 400);
+        let is_told = code.is_some() || route.is_some() || is_marked;
+        let mut plan = way.filter(|_| is_told).and_then(|_| plan());
+        if let (Some(code), Some(plan)) = (code, &mut plan) {
+            self.tell_health(code, plan);
         }
-        let report = route.map(|route| report(route, details == b"via_upstream", is_marked));
+        let is_dropped = is_marked || plan.as_ref().is_some_and(|plan| is_dropped(plan, code));
+        let unretried = is_dropped.then(|| self.count_unretried());
+        // What was held and broke off must not pass for whole.
+        let is_cut = is_marked && status < 400 && plan.as_ref().is_some_and(Plan::is_cut);
+        let code = code.or(is_cut.then_some(ErrorCode::UpstreamIncomplete));
+        if is_marked
+            && !is_cut
+            && let Some(plan) = &mut plan
+        {
+            plan.take_back();
+        }
+        let answered = details == b"via_upstream" && code.is_none();
+        let report = route.map(|route| report(route, plan.as_ref(), answered, unretried));
         let report = report.unwrap_or_default();
         if let Some(code) = code {
-            let mut answer = code.answer(schema, code.envoy_message());
+            let mut answer = code.answer(schema, code.own_message());
             answer.headers.extend(report);
             return self.answer(&answer);
         }
@@ -266,14 +291,29 @@ impl HttpContext for RouterStream {
     }
 }
 
-/// Where an answer comes from, for its headers. `unretried`: it failed, and the next attempt was not to be had.
-fn report(route: String, answered: bool, unretried: bool) -> Vec<(&'static str, String)> {
+/// Whether Envoy has not made an attempt that was to follow one without an answer.
+fn is_dropped(plan: &Plan, code: Option<ErrorCode>) -> bool {
+    // Others end a request, or an attempt before it has begun.
+    let is_an_attempts = matches!(
+        code,
+        Some(ErrorCode::UpstreamUnreachable | ErrorCode::UpstreamReset)
+    );
+    is_an_attempts && plan.wants_another()
+}
+
+/// Where an answer comes from, for its headers.
+fn report(
+    route: String,
+    plan: Option<&Plan>,
+    answered: bool,
+    unretried: Option<Unretried>,
+) -> Vec<(&'static str, String)> {
     let mut report = vec![("x-llm-router-route", route)];
-    if let Some(mut plan) = plan() {
-        if unretried {
-            plan.take_back();
-        }
+    if let Some(plan) = plan {
         report.extend(plan.report(answered));
+    }
+    if let Some(unretried) = unretried {
+        report.push(("x-llm-router-unretried", unretried.name().to_owned()));
     }
     report
 }
@@ -285,14 +325,27 @@ fn plan() -> Option<Plan> {
 
 impl RouterStream {
     /// Envoy gave up: the last attempt ended without an answer, and no other one will say that it did.
-    fn tell_health(&self, code: ErrorCode) {
+    fn tell_health(&self, code: ErrorCode, plan: &mut Plan) {
         let is_upstreams = matches!(
             code,
             ErrorCode::UpstreamUnreachable | ErrorCode::UpstreamReset | ErrorCode::UpstreamTimeout
         );
-        if is_upstreams && let Some(mut plan) = plan() {
+        if is_upstreams {
             plan.tell_last(self.worker.moment());
         }
+    }
+
+    /// Why an attempt was not made.
+    fn count_unretried(&self) -> Unretried {
+        let flags = calls::integer_property(&["response", "flags"]);
+        let reason = Unretried::of(flags.unwrap_or(0));
+        let counters = self.worker.unretried.get();
+        for (known, counter) in Unretried::ALL.into_iter().zip(counters) {
+            if known == reason {
+                counter.increment();
+            }
+        }
+        reason
     }
 
     fn answer(&mut self, answer: &Answer) -> Action {
@@ -339,9 +392,8 @@ fn let_through(passed: &Passed) {
         calls::remove_header(map, name);
     }
     calls::set_header(map, "x-envoy-max-retries", b"0");
-    calls::set_state(PLAN, &passed.passage);
-    calls::set_state(NEXT, passed.cluster.as_bytes());
-    calls::clear_route_cache();
+    let header = passed.cluster_header.as_deref();
+    choose(&passed.cluster, header, &passed.passage);
 }
 
 fn send_on_its_way(routed: &Routed<'_>) {
@@ -363,8 +415,16 @@ fn send_on_its_way(routed: &Routed<'_>) {
             calls::set_header(map, "content-length", length.to_string().as_bytes());
         }
     }
-    calls::set_state(PLAN, &routed.plan);
-    calls::set_state(NEXT, routed.cluster.as_bytes());
-    // The last of all: what Envoy selects from now on, it selects by what was just written.
+    choose(&routed.cluster, routed.cluster_header, &routed.plan);
+}
+
+/// Leaves word of the cluster, and of what the backend role shall do there. The last of all: what Envoy selects from now
+/// on, it selects by what was just written.
+fn choose(cluster: &str, cluster_header: Option<&str>, plan: &[u8]) {
+    if let Some(name) = cluster_header {
+        calls::set_header(MapType::HttpRequestHeaders, name, cluster.as_bytes());
+    }
+    calls::set_state(PLAN, plan);
+    calls::set_state(NEXT, cluster.as_bytes());
     calls::clear_route_cache();
 }

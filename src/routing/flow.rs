@@ -9,7 +9,7 @@ use super::dry_run;
 use super::passing::{Passed, pass};
 use super::steering::Asked;
 use crate::attempt::{Moment, Plan, Terms};
-use crate::config::{CREDENTIAL_HEADERS, Document, Route, Target, is_internal_header};
+use crate::config::{Document, Route, Target, is_credential_header, is_internal_header};
 use crate::health::{CooldownPolicy, Health, State, TargetKey, choose};
 use crate::request::{
     BodyKind, Headers, MAX_MODEL_BYTES, ScanError, View, Wants, body_kind, scan, scan_form,
@@ -56,6 +56,8 @@ pub struct Routed<'d> {
     pub deadline_at: u64,
     /// What makes the body what the first target needs.
     pub body: Option<BodyChange>,
+    /// The header that carries the cluster to Envoy, if one does.
+    pub cluster_header: Option<&'d str>,
     /// The cluster of the first attempt.
     pub cluster: String,
     /// The plan, encoded for the backend role.
@@ -107,13 +109,23 @@ pub fn arrive(document: &Document, headers: Headers) -> Arrival {
     {
         return Arrival::Answer(invalid_model("path", schema));
     }
-    match body_kind(&headers, call.api.place().accepts()) {
-        Ok(kind) => Arrival::AwaitBody(Pending {
+    let accepts = call.api.place().accepts();
+    let pending = match body_kind(&headers, accepts) {
+        Ok(kind) => Pending {
             call,
             kind,
             headers,
-        }),
-        Err(error) => Arrival::Answer(ErrorCode::from(error).answer(schema, &error.to_string())),
+        },
+        Err(error) => {
+            let answer = ErrorCode::from(error).answer(schema, &error.to_string());
+            return Arrival::Answer(answer);
+        }
+    };
+    let length = pending.headers.text("content-length");
+    let length = length.and_then(|length| length.parse().ok());
+    match pending.too_large(document, length.unwrap_or(0)) {
+        Some(answer) => Arrival::Answer(answer),
+        None => Arrival::AwaitBody(pending),
     }
 }
 
@@ -145,6 +157,15 @@ impl Pending {
             BodyKind::Json => scan(body, wants),
             BodyKind::Form { boundary } => scan_form(boundary, body, wants),
         }
+    }
+
+    /// The answer to a body of which so much has come, or is to come, if that is more than the document allows.
+    pub fn too_large(&self, document: &Document, size: u64) -> Option<Answer> {
+        let limit = document
+            .max_body_bytes
+            .filter(|limit| size > u64::from(*limit))?;
+        let message = format!("The body is larger than the {limit} bytes that this gateway takes.");
+        Some(ErrorCode::RequestTooLarge.answer(self.schema(), &message))
     }
 
     /// Takes the whole body.
@@ -185,17 +206,28 @@ impl Pending {
                 .map_err(|unpinned| unpinned.answer(schema, field))?;
         }
         log::debug!("{decision}");
-        let candidates = by_health(&decision, document.cooldown.as_ref(), asked.dry_run, moment);
+        let cluster_header = document.cluster_header.as_deref();
+        // What only one provider has stored is not at whichever member the pool chooses.
+        let pool = decision.route.aggregate_cluster.as_deref();
+        let pool = pool.filter(|_| view.tie.is_none());
+        // Its members' health is Envoy's business.
+        let cooldown = document.cooldown.as_ref().filter(|_| pool.is_none());
+        let mut candidates = by_health(&decision, cooldown, asked.dry_run, moment);
+        if cluster_header.is_some() && pool.is_none() {
+            candidates.truncate(1);
+        }
         if asked.dry_run {
             let answer = dry_run::answer(&decision, &candidates, model, stream);
             return Err(answer);
         }
         let terms = Terms {
             policy: &decision.route.policy,
-            cooldown: document.cooldown.as_ref(),
+            cooldown,
             now: moment.now,
             deadline_ms: asked.deadline_ms,
             no_fallback: asked.no_fallback,
+            pool,
+            cluster_header,
         };
         let (plan, edit) = Plan::make(
             &self.call,
@@ -209,7 +241,7 @@ impl Pending {
         Ok(Routed {
             route: decision.route,
             left_out: decision.left_out,
-            remove_headers: headers_to_remove(&self.headers),
+            remove_headers: headers_to_remove(&self.headers, cluster_header),
             max_retries: plan.max_retries(),
             holds: plan.holds(),
             attempt_timeout_ms: plan.attempt_timeout_ms(),
@@ -222,6 +254,7 @@ impl Pending {
                     .contains("content-length")
                     .then(|| plan.body_length()),
             }),
+            cluster_header,
             cluster: plan.cluster().to_owned(),
             plan: plan.encode(),
         })
@@ -229,10 +262,11 @@ impl Pending {
 }
 
 /// What a client sent to identify itself, or under a name that is Envoy's or ours.
-pub(super) fn headers_to_remove(headers: &Headers) -> Vec<String> {
+pub(super) fn headers_to_remove(headers: &Headers, cluster_header: Option<&str>) -> Vec<String> {
     let mut names: Vec<String> = Vec::new();
     for (name, _) in headers.iter() {
-        let goes = CREDENTIAL_HEADERS.contains(&name) || is_internal_header(name);
+        let goes =
+            is_credential_header(name) || is_internal_header(name) || cluster_header == Some(name);
         if goes && !names.iter().any(|known| known == name) {
             names.push(name.to_owned());
         }
@@ -250,8 +284,8 @@ fn by_health<'m>(
 ) -> Vec<(Candidate<'m>, bool)> {
     let plan = &decision.plan;
     let well = |candidate: &Candidate<'m>| (*candidate, false);
-    // An only target is tried however it is.
-    let Some(policy) = cooldown.filter(|_| plan.len() > 1) else {
+    // An only target is tried however it is, but a dry run tells.
+    let Some(policy) = cooldown.filter(|_| plan.len() > 1 || dry_run) else {
         return plan.iter().map(well).collect();
     };
     let keys: Vec<TargetKey> = plan.iter().map(|candidate| candidate.key).collect();

@@ -14,3 +14,7 @@ pub use decision::{Candidate, Decision, LeftOut, Undecided, decide};
 pub use flow::{Arrival, BodyChange, Pending, Routed, arrive};
 pub use passing::Passed;
 pub use pattern::Pattern;
+
+#[cfg(test)]
+#[expect(clippy::arithmetic_side_effects, reason = "a test fails by panicking")]
+mod tests;

@@ -18,6 +18,8 @@ pub struct Passed {
     pub remove_headers: Vec<String>,
     /// The cluster of its backend.
     pub cluster: String,
+    /// The request header that names the cluster to Envoys that do not ask the matcher.
+    pub cluster_header: Option<String>,
     /// The passage, encoded for the backend role.
     pub passage: Vec<u8>,
 }
@@ -43,12 +45,14 @@ pub(super) fn pass(
         return Err(refuse(path, headers, schema, method));
     };
     let backend = &target.backend;
+    let cluster_header = document.cluster_header.as_deref();
     Ok(Passed {
         route: route.name.clone(),
         schema,
-        remove_headers: headers_to_remove(headers),
+        remove_headers: headers_to_remove(headers, cluster_header),
         cluster: backend.cluster.clone(),
-        passage: Passage::make(schema, backend, headers, path, query).encode(),
+        cluster_header: cluster_header.map(str::to_owned),
+        passage: Passage::make(schema, backend, headers, (path, query), cluster_header).encode(),
     })
 }
 

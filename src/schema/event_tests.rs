@@ -92,7 +92,8 @@ fn of_types() {
         ),
         (r#"{"type":"transcript.text.done","text":"hi"}"#, END),
         (r#"{"error":{"code":503}}"#, error(Failure::Unavailable)),
-        ("[DONE]", END),
+        // The end of nothing is no answer.
+        ("[DONE]", NOTHING),
     ] {
         assert_eq!(read(Api::Responses, data), expected, "{data}");
     }

@@ -20,7 +20,7 @@ pub use api::{Api, Asks, Place};
 pub use catalog::Catalog;
 pub use endpoint::{Call, Endpoint, caller_schema, is_model_name, is_stored_state, split_query};
 pub use error::ErrorCode;
-pub use path::{PathTemplate, without_credentials};
+pub use path::{CREDENTIAL_PARAMETERS, PathTemplate, without_credentials};
 pub use provider_error::{failure_of_answer, failure_of_error_object};
 pub use retry_after::retry_after;
 pub use stream::{StreamReader, error_event};

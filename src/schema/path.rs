@@ -143,15 +143,34 @@ fn with_query(mut path: String, client_query: &str, is_for_azure: bool) -> Strin
     path
 }
 
-/// Query parameters in which some APIs take their key.
-const CREDENTIAL_PARAMETERS: [&str; 5] = ["key", "api-key", "api_key", "access_token", "token"];
+/// Query parameters in which some APIs take their key, or a signature made with it; in lower case. A `*` at the end stands
+/// for any.
+pub const CREDENTIAL_PARAMETERS: [&str; 10] = [
+    "key",
+    "$key",
+    "api-key",
+    "api_key",
+    "apikey",
+    "access_token",
+    "oauth_token",
+    "token",
+    "subscription-key",
+    "x-amz-*",
+];
 
 /// A query without credentials.
 pub fn without_credentials(query: &str) -> String {
-    let kept = parameters(query)
-        .filter(|(name, _)| !CREDENTIAL_PARAMETERS.contains(&name.to_ascii_lowercase().as_str()));
+    let kept = parameters(query).filter(|(name, _)| !is_credential(&name.to_ascii_lowercase()));
     let kept: Vec<&str> = kept.map(|(_, parameter)| parameter).collect();
     kept.join("&")
+}
+
+fn is_credential(name: &str) -> bool {
+    let mut known = CREDENTIAL_PARAMETERS.iter();
+    known.any(|known| match known.strip_suffix('*') {
+        Some(prefix) => name.starts_with(prefix),
+        None => *known == name,
+    })
 }
 
 /// The parameters of a query: each name as it is meant, and the whole as it is written.

@@ -114,7 +114,8 @@ struct State {
 impl Events for State {
     fn event(&mut self, name: &[u8], data: &[u8]) -> bool {
         if data.trim_ascii() == b"[DONE]" {
-            self.is_ended = true;
+            // The end of nothing is no answer.
+            self.is_ended |= self.seen != 0 || self.has_content;
             return true;
         }
         let mut event = Event::default();

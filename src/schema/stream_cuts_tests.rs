@@ -38,7 +38,8 @@ fn what_is_malformed_says_nothing_and_does_not_pass() {
 
 #[test]
 fn the_end() {
-    let mut reader = read(Api::ChatCompletions, "data: [DONE]");
+    let begun = r#"data: {"choices":[{"delta":{}}]}"#;
+    let mut reader = read(Api::ChatCompletions, &format!("{begun}\n\ndata: [DONE]"));
     assert!(!reader.is_finished());
     reader.end();
     assert!(reader.is_finished());

@@ -31,7 +31,7 @@ fn events(data: &[&str]) -> String {
 }
 
 /// Content, finished.
-const OPENAI: [(&[&str], bool, bool); 31] = [
+const OPENAI: [(&[&str], bool, bool); 32] = [
     (&[], false, false),
     (
         &[
@@ -152,8 +152,16 @@ const OPENAI: [(&[&str], bool, bool); 31] = [
         false,
         true,
     ),
-    (&["[DONE]"], false, true),
-    (&[" [DONE] "], false, true),
+    (&["[DONE]"], false, false),
+    (&[r#"{"choices":[]}"#, "[DONE]"], false, false),
+    (
+        &[
+            r#"{"choices":[{"delta":{"role":"assistant"}}]}"#,
+            " [DONE] ",
+        ],
+        false,
+        true,
+    ),
     (
         &[
             r#"{"choices":[{"index":0,"finish_reason":"stop"}]}"#,

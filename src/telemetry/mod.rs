@@ -1,5 +1,7 @@
 //! What is counted, under which names.
 
+use crate::attempt::Unretried;
+
 /// Counter: requests answered 500 because Envoy held their bodies back (`allow_on_headers_stop_iteration` is missing).
 pub const MISSING_ENVOY_SETTING: &str = "llm_router.missing_envoy_setting";
 
@@ -12,12 +14,28 @@ pub const UNAUTHORIZED: &str = "llm_router.unauthorized";
 /// Counter: requests answered 504 at their deadline.
 pub const DEADLINE_EXCEEDED: &str = "llm_router.deadline_exceeded";
 
+/// Counter: attempts that were to follow and that Envoy did not make, the body being too large for its buffer.
+pub const UNRETRIED_BODY_TOO_LARGE: &str = "llm_router.unretried.body_too_large";
+
+/// Counter: the same, for a circuit breaker.
+pub const UNRETRIED_CIRCUIT_BREAKER: &str = "llm_router.unretried.circuit_breaker";
+
+/// The counter of attempts that were not made for this reason.
+pub const fn unretried(reason: Unretried) -> &'static str {
+    match reason {
+        Unretried::BodyTooLarge => UNRETRIED_BODY_TOO_LARGE,
+        Unretried::CircuitBreaker => UNRETRIED_CIRCUIT_BREAKER,
+    }
+}
+
 /// All of them.
-pub const METRICS: [&str; 4] = [
+pub const METRICS: [&str; 6] = [
     MISSING_ENVOY_SETTING,
     BACKEND_MISMATCH,
     UNAUTHORIZED,
     DEADLINE_EXCEEDED,
+    UNRETRIED_BODY_TOO_LARGE,
+    UNRETRIED_CIRCUIT_BREAKER,
 ];
 
 #[cfg(test)]

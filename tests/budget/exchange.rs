@@ -187,8 +187,13 @@ fn check_sent(module: &mut Module, backend: &str, model: &str, original: &[u8]) 
     assert_eq!(value("content-length"), Some(sent.len().to_string()));
     assert_eq!(value(":path").as_deref(), Some("/v1/chat/completions"));
     assert_eq!(value("x-stainless-lang").as_deref(), Some("python"));
-    for credential in ["authorization", "x-api-key"] {
-        assert_eq!(value(credential), None, "{credential} got to {backend}");
+    for stripped in [
+        "authorization",
+        "x-api-key",
+        "x-forwarded-proto",
+        "x-request-id",
+    ] {
+        assert_eq!(value(stripped), None, "{stripped} got to {backend}");
     }
 }
 

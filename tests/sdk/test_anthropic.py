@@ -3,10 +3,10 @@
 import asyncio
 
 import anthropic
+import pydantic
 import pytest
 
-from conftest import CLIENT_KEY
-from reached import assert_reached_anthropic
+from reached import CLIENT_KEY, assert_reached_anthropic
 
 HELLO = [{"role": "user", "content": "Hello"}]
 
@@ -74,6 +74,44 @@ def test_tools_streamed(anthropic_client):
     assert call.input == {"city": "demo"}
 
 
+def test_count_tokens(anthropic_client):
+    for model in ("claude-sonnet-5-5", "smart"):
+        counted = anthropic_client.messages.count_tokens(model=model, messages=HELLO, tools=[WEATHER])
+        assert counted.input_tokens > 0
+        assert_reached_anthropic(counted, path="/v1/messages/count_tokens")
+
+
+class Forecast(pydantic.BaseModel):
+    city: str
+    days: int
+
+
+def test_structured_output(anthropic_client):
+    answer = anthropic_client.messages.parse(
+        model="smart", max_tokens=100, messages=HELLO, output_format=Forecast
+    )
+    assert answer.parsed_output == Forecast(city="demo", days=1)
+    assert_reached_anthropic(answer)
+
+
+def test_a_tool_that_the_client_runs(anthropic_client):
+    asked = []
+
+    @anthropic.beta_tool
+    def weather(city: str) -> str:
+        """The weather in a city."""
+        asked.append(city)
+        return "sunny"
+
+    runner = anthropic_client.beta.messages.tool_runner(
+        model="smart", max_tokens=100, messages=HELLO, tools=[weather]
+    )
+    last = runner.until_done()
+    assert asked == ["demo"]
+    assert last.content[0].text.startswith('Hello from demo backend "anthropic".')
+
+
+@pytest.mark.router
 def test_no_such_model(anthropic_client):
     with pytest.raises(anthropic.NotFoundError) as error:
         ask(anthropic_client, "no-such-model")
@@ -82,12 +120,14 @@ def test_no_such_model(anthropic_client):
     assert error.value.error_code == "model_not_found"
 
 
+@pytest.mark.router
 def test_a_model_that_its_backend_does_not_serve(anthropic_client):
     with pytest.raises(anthropic.NotFoundError) as error:
         ask(anthropic_client, "claude-of-another-age")
     assert error.value.error_code == "model_not_found"
 
 
+@pytest.mark.router
 def test_a_model_of_another_api(anthropic_client):
     with pytest.raises(anthropic.BadRequestError) as error:
         ask(anthropic_client, "fast")
@@ -104,11 +144,18 @@ def test_a_backends_own_error_comes_as_it_is(anthropic_client):
     assert error.value.status_code == 529
 
 
-def test_async(router):
+def test_async_streaming(anthropic_options):
     async def ask_once():
-        async with anthropic.AsyncAnthropic(
-            base_url=router, api_key=CLIENT_KEY, max_retries=0, timeout=30
-        ) as client:
+        async with anthropic.AsyncAnthropic(**anthropic_options) as client:
+            async with client.messages.stream(model="smart", max_tokens=100, messages=HELLO) as stream:
+                return "".join([text async for text in stream.text_stream])
+
+    assert asyncio.run(ask_once()).startswith('Hello from demo backend "anthropic".')
+
+
+def test_async(anthropic_options):
+    async def ask_once():
+        async with anthropic.AsyncAnthropic(**anthropic_options) as client:
             return await ask(client, "smart")
 
     assert_reached_anthropic(asyncio.run(ask_once()))

@@ -1,13 +1,13 @@
-"""The official openai client."""
+"""The official openai client: chat completions."""
 
 import asyncio
 import json
 
 import openai
+import pydantic
 import pytest
 
-from conftest import CLIENT_KEY
-from reached import assert_reached_local, assert_reached_openai
+from reached import CLIENT_KEY, assert_reached_local, assert_reached_openai, demo_of
 
 HELLO = [{"role": "user", "content": "Hello"}]
 
@@ -37,17 +37,19 @@ def test_a_model_by_its_own_name(openai_client):
     assert_reached_openai(answer, "gpt-5.4-mini")
 
 
+@pytest.mark.router
 def test_a_model_that_its_backend_calls_otherwise(openai_client):
     assert_reached_local(chat(openai_client, "llama-3.1-8b"))
 
 
+@pytest.mark.router
 def test_fast_is_shared_out(openai_client):
     reached = set()
     # The smaller share is a quarter: to miss it 80 times in a row has a chance of one in ten thousand millions.
     for _ in range(80):
         answer = chat(openai_client, "fast")
-        reached.add(answer.model_extra["demo"]["backend"])
-        if answer.model_extra["demo"]["backend"] == "local":
+        reached.add(demo_of(answer)["backend"])
+        if demo_of(answer)["backend"] == "local":
             assert_reached_local(answer)
         else:
             assert_reached_openai(answer, "gpt-5.4-mini")
@@ -96,6 +98,7 @@ def test_tools_streamed(openai_client):
     assert json.loads(arguments) == {"city": "demo"}
 
 
+@pytest.mark.router
 def test_models(openai_client):
     models = {model.id for model in openai_client.models.list()}
     assert {"fast", "smart", "gpt-5.5", "gpt-5.4-mini", "llama-3.1-8b"} <= models
@@ -105,12 +108,14 @@ def test_models(openai_client):
     assert openai_client.models.retrieve("gpt-5.5").object == "model"
 
 
+@pytest.mark.router
 def test_no_such_model_to_retrieve(openai_client):
     with pytest.raises(openai.NotFoundError) as error:
         openai_client.models.retrieve("no-such-model")
     assert error.value.code == "model_not_found"
 
 
+@pytest.mark.router
 def test_no_such_model(openai_client):
     with pytest.raises(openai.NotFoundError) as error:
         chat(openai_client, "no-such-model")
@@ -120,33 +125,31 @@ def test_no_such_model(openai_client):
     assert "no-such-model" in error.value.message
 
 
+@pytest.mark.router
 def test_no_such_model_streamed(openai_client):
     with pytest.raises(openai.NotFoundError):
         chat(openai_client, "no-such-model", stream=True)
 
 
+@pytest.mark.router
 def test_a_model_of_another_api(openai_client):
     with pytest.raises(openai.BadRequestError) as error:
         chat(openai_client, "claude-sonnet-5-5")
     assert error.value.code == "api_not_supported"
 
 
+@pytest.mark.router
 def test_a_model_that_is_no_string(openai_client):
     with pytest.raises(openai.BadRequestError) as error:
         chat(openai_client, "gpt-5.5", extra_body={"model": 5})
     assert error.value.code == "invalid_model"
 
 
+@pytest.mark.router
 def test_no_such_path(openai_client):
     with pytest.raises(openai.NotFoundError) as error:
-        openai_client.get("/nothing-here", cast_to=object)
+        openai_client.get("/engines", cast_to=object)
     assert error.value.code == "path_not_found"
-
-
-def test_stored_state_that_no_route_takes(openai_client):
-    with pytest.raises(openai.NotFoundError) as error:
-        openai_client.files.list()
-    assert error.value.code == "stored_state_not_routed"
 
 
 def test_a_backends_own_error_comes_as_it_is(openai_client):
@@ -159,6 +162,7 @@ def test_a_backends_own_error_comes_as_it_is(openai_client):
     assert error.value.type == "server_error"
 
 
+@pytest.mark.router
 def test_a_backend_that_breaks_off(openai_client):
     with pytest.raises(openai.InternalServerError) as error:
         chat(openai_client, "reset")
@@ -166,11 +170,57 @@ def test_a_backend_that_breaks_off(openai_client):
     assert error.value.code == "upstream_reset"
 
 
-def test_async(router):
+class Weather(pydantic.BaseModel):
+    city: str
+    days: int
+
+
+def test_structured_output(openai_client):
+    answer = openai_client.chat.completions.parse(
+        model="smart", messages=HELLO, response_format=Weather
+    )
+    assert answer.choices[0].message.parsed == Weather(city="demo", days=1)
+    assert_reached_openai(answer, "gpt-5.5")
+
+
+def test_the_helper_for_streams(openai_client):
+    kinds = []
+    with openai_client.chat.completions.stream(
+        model="smart", messages=HELLO, response_format=Weather
+    ) as stream:
+        for event in stream:
+            kinds.append(event.type)
+        answer = stream.get_final_completion()
+    assert {"chunk", "content.delta", "content.done"} <= set(kinds)
+    assert answer.choices[0].message.parsed == Weather(city="demo", days=1)
+
+
+def test_tools_by_the_helper_for_streams(openai_client):
+    with openai_client.chat.completions.stream(
+        model="gpt-5.5", messages=HELLO, tools=[openai.pydantic_function_tool(Weather)]
+    ) as stream:
+        done = [event for event in stream if event.type == "tool_calls.function.arguments.done"]
+    assert [event.parsed_arguments for event in done] == [Weather(city="demo", days=1)]
+
+
+def test_a_stream_that_is_left(openai_client):
+    with chat(openai_client, "slow-words-1000", stream=True) as stream:
+        assert next(iter(stream)).choices[0].delta.role == "assistant"
+    assert_reached_openai(chat(openai_client, "gpt-5.5"), "gpt-5.5")
+
+
+def test_async_streaming(openai_options):
     async def ask():
-        async with openai.AsyncOpenAI(
-            base_url=f"{router}/v1", api_key=CLIENT_KEY, max_retries=0, timeout=30
-        ) as client:
+        async with openai.AsyncOpenAI(**openai_options) as client:
+            stream = await chat(client, "smart", stream=True)
+            return [chunk.choices[0].delta.content or "" async for chunk in stream]
+
+    assert "".join(asyncio.run(ask())).startswith('Hello from demo backend "openai".')
+
+
+def test_async(openai_options):
+    async def ask():
+        async with openai.AsyncOpenAI(**openai_options) as client:
             # At once, on as many connections.
             return await asyncio.gather(*(chat(client, "smart") for _ in range(8)))
 

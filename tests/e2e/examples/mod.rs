@@ -9,12 +9,6 @@ use crate::harness::config::Wrapping;
 use crate::harness::envoy::Programs;
 use crate::harness::{Suite, files, tls};
 
-/// How the examples name the module, relative to where Envoy is started.
-const MODULE: &str = "filename: llm_router.wasm";
-
-/// Where the examples find the CAs to trust: Debian's place, which not every machine has.
-const TRUSTED_CA: &str = "/etc/ssl/certs/ca-certificates.crt";
-
 pub(crate) fn add(suite: &mut Suite, programs: &Programs, trusted_ca: &Path) {
     let examples = files::in_folder("envoy", "yaml");
     for file in examples.clone() {
@@ -23,10 +17,17 @@ pub(crate) fn add(suite: &mut Suite, programs: &Programs, trusted_ca: &Path) {
         suite.plain(&format!("examples::loads [{name}]"), move || {
             loads(&programs, &ca, &of);
         });
+        let of = file.clone();
         suite.plain(
             &format!("examples::guards_its_clusters [{name}]"),
             move || {
-                guards_its_clusters(&file);
+                guards_its_clusters(&of);
+            },
+        );
+        suite.plain(
+            &format!("examples::one_limit_for_bodies [{name}]"),
+            move || {
+                one_limit_for_bodies(&file);
             },
         );
     }
@@ -52,17 +53,8 @@ pub(crate) fn add(suite: &mut Suite, programs: &Programs, trusted_ca: &Path) {
 /// In the real Envoy, from the repository's root, as the README has it.
 fn loads(programs: &Programs, trusted_ca: &Path, file: &Path) {
     let text = files::read(file);
-    assert!(
-        text.contains(MODULE),
-        "{} does not say `{MODULE}`",
-        files::name(file)
-    );
-    let copy = programs.directory.join(files::name(file).replace('/', "-"));
-    let built = format!("filename: {}", programs.wasm.display());
-    let text = text.replace(MODULE, &built);
-    let text = text.replace(TRUSTED_CA, &trusted_ca.display().to_string());
-    std::fs::write(&copy, text).expect("a copy is written");
-    let (accepted, printed) = programs.validate(&copy, files::root());
+    let name = files::name(file).replace('/', "-");
+    let (accepted, printed) = programs.validate_example(&name, &text, trusted_ca, files::root());
     assert!(accepted, "{} is refused\n{printed}", files::name(file));
 }
 
@@ -110,6 +102,24 @@ fn guards_its_clusters(file: &Path) {
         "{} has no cluster with a host",
         files::name(file)
     );
+}
+
+/// What the document says is what Envoy holds.
+fn one_limit_for_bodies(file: &Path) {
+    let example = files::yaml(&files::read(file)).expect("the example is YAML");
+    let manager = &example["static_resources"]["listeners"][0]["filter_chains"][0]["filters"][0]["typed_config"];
+    let filters = manager["http_filters"].as_array().expect("a list");
+    let router = filters
+        .iter()
+        .find(|filter| filter["name"] == "llm_router")
+        .expect("the router role");
+    let document = &router["typed_config"]["config"]["configuration"]["value"];
+    let limit = &document["defaults"]["max_body_bytes"];
+    assert!(limit.is_u64(), "no max_body_bytes");
+    let hosts = manager["route_config"]["virtual_hosts"].as_array();
+    for host in hosts.expect("a list") {
+        assert_eq!(&host["request_body_buffer_limit"], limit);
+    }
 }
 
 /// The fenced blocks: the line that each begins at, its language, its text.

@@ -93,6 +93,10 @@ fn backends() -> Vec<Value> {
             "name": "claude-two", "schema": "anthropic", "path_prefix": "/anthropic/v1", "host": "two.anthropic.test",
             "models": [{"name": "claude-sonnet-4-5", "upstream_name": "claude-two-sonnet"}],
         }),
+        json!({"name": "vllm", "schema": "openai", "models": models(&["gpt-4o"]),
+               "allow_headers": ["x-request-id", "x-forwarded-proto", "x-test-*", "x-kept", "traceparent"]}),
+        json!({"name": "lax", "schema": "openai", "models": models(&["gpt-4o"]),
+               "allow_headers": ["x-request-id", "x-forwarded-proto", "*"]}),
         json!({"name": "byok", "schema": "openai", "forward_client_credentials": true, "models": models(&["gpt-4o"])}),
     ];
     for name in [
@@ -147,6 +151,7 @@ fn model_of(api: &str) -> &'static str {
 fn routes() -> Vec<Value> {
     let mut all = matches();
     all.extend(chains());
+    all.extend(hygiene());
     for api in ["openai", "anthropic"] {
         let next = if api == "openai" {
             "azure"
@@ -199,6 +204,26 @@ fn chain(model: &str, targets: &[Value]) -> Value {
 
 fn to(backend: &str, model: &str) -> Value {
     json!({"backend": backend, "model": model})
+}
+
+/// Those in which the first target fails and is tried once more.
+fn hygiene() -> Vec<Value> {
+    let again = |model: &str, targets: &[Value]| {
+        let mut route = chain(model, targets);
+        route["fallback"] = json!({"on_failure": {"server_error": "retry"}});
+        route
+    };
+    vec![
+        again("hygiene-alone", &[to("openai", "status-500")]),
+        again(
+            "hygiene-default",
+            &[to("openai", "status-500"), to("second", "gpt-4o")],
+        ),
+        again(
+            "hygiene-allowed",
+            &[to("vllm", "status-500"), to("lax", "gpt-4o")],
+        ),
+    ]
 }
 
 /// Each kind of condition, before a route that takes the same model without it.

@@ -6,6 +6,7 @@ pub(crate) mod apis;
 pub(crate) mod document;
 pub(crate) mod policy;
 pub(crate) mod policy_streams;
+pub(crate) mod sizes;
 
 use std::fmt;
 
@@ -39,6 +40,14 @@ pub(crate) enum Which {
     Policy { workers: usize },
     /// A backend of each schema, and routes for what is no call of a model.
     Apis { workers: usize },
+    /// Access logs as docs/envoy.md has them.
+    Logging,
+    /// Envoy keeps less of a body to send it again than bodies may have. `tells`: answers tell where they come from.
+    SmallRetryBuffer { tells: bool },
+    /// Room for images.
+    Large,
+    /// A heap that cannot hold what comes, and the overload manager of envoy/providers.yaml.
+    Overload,
     /// A small document that arrives as a JSON string.
     Text,
     /// The same without `allow_on_headers_stop_iteration`.
@@ -55,7 +64,8 @@ impl Which {
             | Self::Apis { workers }
             | Self::WithoutFlag { workers }
             | Self::Unpacking { workers } => workers,
-            Self::Text => 1,
+            Self::Text | Self::Logging | Self::SmallRetryBuffer { .. } | Self::Large => 1,
+            Self::Overload => 2,
         }
     }
 
@@ -64,6 +74,10 @@ impl Which {
             Self::Main { .. } => main(backends),
             Self::Policy { workers } => policy::config(backends, workers),
             Self::Apis { .. } => apis::config(backends),
+            Self::Logging => logging(backends),
+            Self::SmallRetryBuffer { tells } => sizes::small_buffer(backends, tells),
+            Self::Large => sizes::large(backends),
+            Self::Overload => sizes::overload(backends),
             Self::Text => small(backends).wrapping(Wrapping::Text),
             Self::WithoutFlag { .. } => small(backends).flag(false),
             Self::Unpacking { .. } => small(backends)
@@ -80,6 +94,13 @@ impl fmt::Display for Which {
             Self::Main { .. } => {}
             Self::Policy { .. } => formatter.write_str("policy ")?,
             Self::Apis { .. } => formatter.write_str("apis ")?,
+            Self::Logging => formatter.write_str("logging ")?,
+            Self::SmallRetryBuffer { tells: true } => formatter.write_str("small-retry-buffer ")?,
+            Self::SmallRetryBuffer { tells: false } => {
+                formatter.write_str("quiet-small-retry-buffer ")?;
+            }
+            Self::Large => formatter.write_str("large ")?,
+            Self::Overload => formatter.write_str("overload ")?,
             Self::Text => formatter.write_str("text ")?,
             Self::WithoutFlag { .. } => formatter.write_str("without-flag ")?,
             Self::Unpacking { .. } => formatter.write_str("unpacking ")?,
@@ -114,6 +135,8 @@ fn main(backends: &Backends) -> Config {
         .cluster(to("anthropic", "anthropic"))
         .cluster(to("claude-two", "claude-two"))
         .cluster(to("byok", "byok"))
+        .cluster(to("vllm", "bare"))
+        .cluster(to("lax", "bare").http2())
         .cluster(to("paced", "paced"))
         .cluster(to("last-word", "openai").without_retries())
         .cluster(to("halfway-h1", "openai"))
@@ -147,6 +170,34 @@ fn small(backends: &Backends) -> Config {
         .cluster(to("anthropic"))
         .cluster(to("dead"))
         .unmatched_cluster(to(NO_MATCH).plain())
+}
+
+/// With the filter and the log format of docs/envoy.md.
+fn logging(backends: &Backends) -> Config {
+    let page = files::read(&files::root().join("docs/envoy.md"));
+    let (_, section) = page
+        .split_once("\n## Logging what is stripped\n")
+        .expect("the section is there");
+    let snippet = section.split("```").nth(1).expect("it has a block");
+    let snippet = snippet.strip_prefix("yaml\n").expect("the block is YAML");
+    let documented = files::yaml(snippet).expect("the block is YAML");
+    small(backends).change_manager(move |manager| {
+        let filters = manager["http_filters"].as_array_mut().expect("a list");
+        filters.insert(0, documented["http_filters"][0].clone());
+        let kept = documented["access_log"][0]["typed_config"]["log_format"]["json_format"]
+            ["request_id"]
+            .as_str()
+            .expect("a format");
+        manager["access_log"] = json!([{
+            "name": "envoy.access_loggers.stderr",
+            "typed_config": {
+                "@type": "type.googleapis.com/envoy.extensions.access_loggers.stream.v3.StderrAccessLog",
+                "log_format": {"text_format_source": {"inline_string": format!(
+                    "kept={kept} header=%REQ(X-REQUEST-ID)% stream=%STREAM_ID% proto=%REQ(X-FORWARDED-PROTO)% \n"
+                )}},
+            },
+        }]);
+    })
 }
 
 /// A minimal setup around a document that is only to be checked: a cluster for each of these backends.

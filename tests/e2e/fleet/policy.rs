@@ -13,7 +13,7 @@ use crate::harness::backends::Backends;
 use crate::harness::cluster::Cluster;
 use crate::harness::config::{Config, NO_MATCH};
 use crate::harness::tls;
-use crate::harness::{Case, Protocol};
+use crate::harness::{Api, Case, Protocol};
 use crate::verdicts;
 
 /// What the backends of these clusters speak; each cluster is called as its backend is, here and in the harness.
@@ -270,4 +270,20 @@ pub(super) fn config(backends: &Backends, workers: usize) -> Config {
         config = config.cluster(to(&name, "bare").http2());
     }
     config
+}
+
+/// The first target of an API's scenarios.
+pub(crate) fn first(api: Api) -> &'static str {
+    match api {
+        Api::OpenAi => "openai",
+        Api::Anthropic => "anthropic",
+    }
+}
+
+/// Their second target.
+pub(crate) fn second(api: Api) -> &'static str {
+    match api {
+        Api::OpenAi => "azure-east",
+        Api::Anthropic => "claude-two",
+    }
 }

@@ -6,12 +6,13 @@ use serde_json::Value;
 use super::case::{Api, Case};
 
 /// What `response_headers: true` adds to answers.
-const REPORT: [&str; 5] = [
+const REPORT: [&str; 6] = [
     "x-llm-router-route",
     "x-llm-router-backend",
     "x-llm-router-model",
     "x-llm-router-attempts",
     "x-llm-router-failures",
+    "x-llm-router-unretried",
 ];
 
 /// A whole answer.
@@ -39,8 +40,9 @@ impl Answer {
             headers,
             body,
         };
-        // Only the Envoys with the whole policy are to tell callers where answers come from.
-        let tells = answer.case.envoy.name.starts_with("policy");
+        // Only these Envoys are to tell callers where answers come from.
+        let name = &answer.case.envoy.name;
+        let tells = name.starts_with("policy") || name.starts_with("small-retry-buffer");
         let internal = answer.headers.iter().find(|(name, _)| {
             name.starts_with("x-llm-router-") && !(tells && REPORT.contains(&name.as_str()))
         });

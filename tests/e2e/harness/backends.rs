@@ -11,7 +11,7 @@ use llm_router::demo::backend::{Backend, Recorded, Recorder, Switch};
 use tokio::net::{TcpListener, TcpSocket};
 
 use super::tls::Authority;
-use super::{echo, paced, scripted};
+use super::{discarding, echo, paced, scripted};
 
 /// The demo backends, by the names of their clusters.
 const DEMO: [&str; 14] = [
@@ -93,6 +93,8 @@ impl Backends {
         backends.start_tls().await;
         let listener = backends.listen("paced").await;
         tokio::spawn(paced::serve(listener));
+        let listener = backends.listen("discarding").await;
+        tokio::spawn(discarding::serve(listener));
         let listener = backends.listen("scripted").await;
         tokio::spawn(scripted::serve(listener));
         let listener = backends.listen(super::config::NO_MATCH).await;

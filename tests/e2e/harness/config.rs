@@ -2,6 +2,7 @@
 //! and the clusters. As JSON, which Envoy reads like YAML.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
@@ -19,10 +20,12 @@ pub(crate) const NO_MATCH: &str = "no-match";
 /// The routes by [`ROUTE_HEADER`], each with what it adds to the route's action and to its retry policy.
 ///
 /// Short limits stand on routes of their own, so that a busy machine does not fail the tests that need none.
-fn routes() -> [(&'static str, Value, Value); 2] {
+fn routes() -> [(&'static str, Value, Value); 3] {
     [
         ("deadline", json!({"timeout": "0.7s"}), json!({})),
         ("idle", json!({"idle_timeout": "0.7s"}), json!({})),
+        // Into what it is already: Envoy then writes down what it was.
+        ("rewritten", json!({"prefix_rewrite": "/"}), json!({})),
     ]
 }
 
@@ -70,7 +73,11 @@ pub(crate) struct Config {
     in_front: Vec<Value>,
     clusters: Vec<Cluster>,
     hops: Vec<(String, String)>,
+    changes: Vec<Change>,
 }
+
+/// What a trial changes in a rendered configuration.
+type Change = Arc<dyn Fn(&mut Value) + Send + Sync>;
 
 impl Config {
     pub(crate) fn new(document: Value) -> Self {
@@ -83,7 +90,23 @@ impl Config {
             in_front: vec![],
             clusters: vec![],
             hops: vec![],
+            changes: vec![],
         }
+    }
+
+    /// Changes what is rendered.
+    pub(crate) fn change(mut self, change: impl Fn(&mut Value) + Send + Sync + 'static) -> Self {
+        self.changes.push(Arc::new(change));
+        self
+    }
+
+    /// Changes the connection manager.
+    pub(crate) fn change_manager(
+        self,
+        change: impl Fn(&mut Value) + Send + Sync + 'static,
+    ) -> Self {
+        let place = "/static_resources/listeners/0/filter_chains/0/filters/0/typed_config";
+        self.change(move |config| change(config.pointer_mut(place).expect("it is there")))
     }
 
     pub(crate) fn wrapping(mut self, wrapping: Wrapping) -> Self {
@@ -138,7 +161,7 @@ impl Config {
     /// Both ports are Envoy's own choice, so that nothing else can take them in between.
     pub(crate) fn render(&self, wasm: &Path) -> Value {
         let any_port = json!({"socket_address": {"address": "127.0.0.1", "port_value": 0}});
-        json!({
+        let mut config = json!({
             "admin": {"address": any_port},
             "static_resources": {
                 "listeners": [{
@@ -149,7 +172,11 @@ impl Config {
                 "clusters": self.clusters.iter().map(|cluster| cluster.render(wasm)).collect::<Vec<_>>(),
                 "secrets": self.clusters.iter().filter_map(Cluster::secret).collect::<Vec<_>>(),
             },
-        })
+        });
+        for change in &self.changes {
+            change(&mut config);
+        }
+        config
     }
 
     fn connection_manager(&self, wasm: &Path) -> Value {
@@ -191,7 +218,11 @@ impl Config {
             })
             .collect();
         all.push(json!({"match": {"prefix": "/"}, "route": self.action(json!({}), json!({}))}));
-        let mut host = json!({"name": "all", "domains": ["*"], "routes": all});
+        let mut host = json!({
+            "name": "all", "domains": ["*"], "routes": all,
+            // Headers of Envoy's own, which no backend may ever see.
+            "include_request_attempt_count": true, "include_is_timeout_retry_header": true,
+        });
         if let Some(bytes) = self.buffer_limit {
             set(&mut host, "request_body_buffer_limit", json!(bytes));
         }

@@ -12,6 +12,12 @@ use super::config::Config;
 
 const START_LIMIT: Duration = Duration::from_secs(30);
 
+/// How the examples name the module, relative to where Envoy is started.
+const MODULE: &str = "filename: llm_router.wasm";
+
+/// Where the examples find the CAs to trust: Debian's place, which not every machine has.
+const TRUSTED_CA: &str = "/etc/ssl/certs/ca-certificates.crt";
+
 /// The two files that every test needs, from the environment.
 #[derive(Clone)]
 pub(crate) struct Programs {
@@ -69,6 +75,23 @@ impl Programs {
         )
     }
 
+    /// The same with one of the files that people copy, with this module and these CAs to trust.
+    pub(crate) fn validate_example(
+        &self,
+        name: &str,
+        text: &str,
+        trusted_ca: &Path,
+        directory: &Path,
+    ) -> (bool, String) {
+        assert!(text.contains(MODULE), "{name} does not say `{MODULE}`");
+        let built = format!("filename: {}", self.wasm.display());
+        let text = text.replace(MODULE, &built);
+        let text = text.replace(TRUSTED_CA, &trusted_ca.display().to_string());
+        let copy = self.directory.join(name);
+        std::fs::write(&copy, text).expect("a copy is written");
+        self.validate(&copy, directory)
+    }
+
     pub(crate) fn write(&self, name: &str, config: &Value) -> PathBuf {
         let file = self.directory.join(format!("{name}.json"));
         std::fs::write(&file, format!("{config:#}")).expect("a configuration is written");
@@ -95,7 +118,17 @@ impl Envoy {
         workers: usize,
         config: &Config,
     ) -> Result<Self, String> {
-        let file = programs.write(name, &config.render(&programs.wasm));
+        Self::start_with(programs, name, workers, &config.render(&programs.wasm)).await
+    }
+
+    /// The same with a configuration as Envoy reads it.
+    pub(crate) async fn start_with(
+        programs: &Programs,
+        name: &str,
+        workers: usize,
+        config: &Value,
+    ) -> Result<Self, String> {
+        let file = programs.write(name, config);
         let log = programs.directory.join(format!("{name}.log"));
         let admin_file = programs.directory.join(format!("{name}.admin"));
         let stderr = File::create(&log).map_err(|error| format!("{}: {error}", log.display()))?;

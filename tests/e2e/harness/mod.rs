@@ -5,6 +5,7 @@ pub(crate) mod backends;
 pub(crate) mod case;
 pub(crate) mod cluster;
 pub(crate) mod config;
+pub(crate) mod discarding;
 pub(crate) mod echo;
 pub(crate) mod envoy;
 pub(crate) mod files;

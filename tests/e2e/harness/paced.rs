@@ -14,7 +14,7 @@ pub(crate) const PAUSE: Duration = Duration::from_millis(500);
 /// What it answers to everything: events with odd spacing, a comment, an event cut in two by the pause, bytes that
 /// are not UTF-8.
 pub(crate) const PIECES: [&[u8]; 4] = [
-    b"data:   { \"id\" :1e0,\"model\":\"upstream\\u002dname\" }\n\n",
+    b"data:   { \"id\" :1e0,\"model\":\"upstream\\u002dname\", \"choices\":[ {} ] }\n\n",
     b": keep-alive\r\n\r\ndata: {\"cut",
     b"\": \"in two \xff\xfe\"}\n\n",
     b"data: [DONE]\n\n",

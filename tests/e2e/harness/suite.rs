@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 use libtest_mimic::{Failed, Trial};
 
@@ -34,11 +34,7 @@ impl Suite {
     ) where
         Run: Future<Output = ()>,
     {
-        for workers in [1, 2] {
-            for protocol in Protocol::ALL {
-                self.on(name, Which::Main { workers }, protocol, scenario);
-            }
-        }
+        self.each(name, |workers| Which::Main { workers }, scenario);
     }
 
     /// A scenario on the Envoy with the whole policy: with 1 and with 2 workers, for HTTP/1.1 and for HTTP/2 clients.
@@ -49,9 +45,20 @@ impl Suite {
     ) where
         Run: Future<Output = ()>,
     {
+        self.each(name, |workers| Which::Policy { workers }, scenario);
+    }
+
+    fn each<Run>(
+        &mut self,
+        name: &str,
+        which: fn(usize) -> Which,
+        scenario: impl Fn(Case) -> Run + Copy + Send + 'static,
+    ) where
+        Run: Future<Output = ()>,
+    {
         for workers in [1, 2] {
             for protocol in Protocol::ALL {
-                self.on(name, Which::Policy { workers }, protocol, scenario);
+                self.on(name, which(workers), protocol, scenario);
             }
         }
     }
@@ -68,22 +75,38 @@ impl Suite {
     {
         let full = format!("{name} [{which} {protocol}]");
         let world = Arc::clone(&self.world);
-        self.plain(&full, move || {
-            let envoy = world
-                .envoy(which)
-                .unwrap_or_else(|reason| panic!("{reason}"));
-            world.runtime.block_on(scenario(Case {
-                world: Arc::clone(&world),
-                envoy,
-                protocol,
-            }));
-        });
+        self.plain(&full, move || on_envoy(&world, which, protocol, scenario));
     }
 
     /// A trial that needs no Envoy of the fleet.
     pub(crate) fn plain(&mut self, name: &str, trial: impl FnOnce() + Send + 'static) {
+        let world = Arc::clone(&self.world);
+        self.add(name, move || {
+            let _others = world.alone.read().unwrap_or_else(PoisonError::into_inner);
+            run(trial)
+        });
+    }
+
+    /// A scenario on one Envoy that takes the whole machine: no other trial runs meanwhile.
+    pub(crate) fn alone<Run>(
+        &mut self,
+        name: &str,
+        which: Which,
+        protocol: Protocol,
+        scenario: impl Fn(Case) -> Run + Send + 'static,
+    ) where
+        Run: Future<Output = ()>,
+    {
+        let world = Arc::clone(&self.world);
+        self.add(&format!("{name} [{which} {protocol}]"), move || {
+            let _alone = world.alone.write().unwrap_or_else(PoisonError::into_inner);
+            run(|| on_envoy(&world, which, protocol, scenario))
+        });
+    }
+
+    fn add(&mut self, name: &str, trial: impl FnOnce() -> Result<(), Failed> + Send + 'static) {
         self.names.push(name.to_owned());
-        self.trials.push(Trial::test(name, move || run(trial)));
+        self.trials.push(Trial::test(name, trial));
     }
 
     /// The names of the trials so far.
@@ -94,6 +117,24 @@ impl Suite {
     pub(crate) fn into_trials(self) -> Vec<Trial> {
         self.trials
     }
+}
+
+fn on_envoy<Run>(
+    world: &Arc<World>,
+    which: Which,
+    protocol: Protocol,
+    scenario: impl Fn(Case) -> Run,
+) where
+    Run: Future<Output = ()>,
+{
+    let envoy = world
+        .envoy(which)
+        .unwrap_or_else(|reason| panic!("{reason}"));
+    world.runtime.block_on(scenario(Case {
+        world: Arc::clone(world),
+        envoy,
+        protocol,
+    }));
 }
 
 thread_local! {

@@ -103,7 +103,16 @@ impl Http2 {
             let body = response.bytes().await.map_err(io::Error::other)?;
             Ok((status, headers, body.to_vec()))
         };
-        tokio::join!(sending, receiving).1
+        tokio::pin!(sending, receiving);
+        let mut sent = false;
+        loop {
+            tokio::select! {
+                biased;
+                // It may come before the request's end, which nobody waits for then.
+                answer = &mut receiving => return answer,
+                () = &mut sending, if !sent => sent = true,
+            }
+        }
     }
 
     async fn leave_halfway(self, call: &Call) -> io::Result<()> {

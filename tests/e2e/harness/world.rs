@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use tokio::runtime::Runtime;
 
@@ -18,6 +18,8 @@ pub(crate) struct World {
     pub(crate) http2: reqwest::Client,
     envoys: Mutex<BTreeMap<Which, Result<Arc<Envoy>, String>>>,
     requests: AtomicU64,
+    /// Written by a trial during which no other one may run.
+    pub(crate) alone: RwLock<()>,
     // The last field, so that it is dropped last: the others may still need it.
     pub(crate) runtime: Runtime,
 }
@@ -49,6 +51,7 @@ impl World {
                 .map_err(|error| error.to_string())?,
             envoys: Mutex::default(),
             requests: AtomicU64::new(0),
+            alone: RwLock::new(()),
             runtime,
         })
     }

@@ -16,7 +16,7 @@ const MENDED: [Mended; 11] = [
     mended("empty-stream", "incomplete", 1),
     mended("end-0", "incomplete", 1),
     mended("stall-0", "incomplete", 1),
-    mended("cut-0", "reset", 2),
+    mended("cut-0", "incomplete", 1),
     mended("reset-headers", "reset", 2),
     mended("close-headers", "reset", 2),
     mended("error-first", "server_error", 2),

@@ -12,7 +12,7 @@ mod whole;
 use serde_json::Value;
 
 use crate::fleet::Which;
-use crate::fleet::policy::{Virtual, at, fine, model};
+use crate::fleet::policy::{Virtual, at, fine, first, model, second};
 use crate::harness::stream::Heard;
 use crate::harness::{Answer, Api, Case, Protocol, Seen, Suite};
 
@@ -55,20 +55,6 @@ pub(crate) fn virtuals() -> Vec<Virtual> {
     .into_iter()
     .flatten()
     .collect()
-}
-
-fn first(api: Api) -> &'static str {
-    match api {
-        Api::OpenAi => "openai",
-        Api::Anthropic => "anthropic",
-    }
-}
-
-fn second(api: Api) -> &'static str {
-    match api {
-        Api::OpenAi => "azure-east",
-        Api::Anthropic => "claude-two",
-    }
 }
 
 /// For each API a model whose first target has this fault, and whose second one works.

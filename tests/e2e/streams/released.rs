@@ -1,7 +1,7 @@
 //! On its way to the client, where nothing can be mended any more: a broken stream must not look like a finished one.
 
 use std::io::Read;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use flate2::read::GzDecoder;
 use serde_json::{Value, json};
@@ -212,9 +212,13 @@ pub(super) fn is_ended_by_our_error(heard: &Heard, api: Api, said: &[u8]) {
 }
 
 /// It broke off so long after the last that came of it.
-#[track_caller]
-pub(super) fn ended_by_silence(heard: &Heard, api: Api, limit: Duration) {
+pub(super) async fn ended_by_silence(heard: &Heard, api: Api, limit: Duration) {
     let seen = heard.answer.only_at(first(api));
+    // The client may see it before the backend does.
+    let deadline = Instant::now() + Duration::from_secs(2);
+    while seen.0.answer.left().is_none() && Instant::now() < deadline {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
     let left = seen.0.answer.left().expect("the backend was left");
     let (last, _) = heard.pieces.last().expect("some of it came");
     let silent = left.saturating_duration_since(*last);
@@ -270,7 +274,7 @@ async fn stall(case: Case, api: Api) {
         tokens(&heard.text()).iter().filter(|it| *it != "").count(),
         3
     );
-    ended_by_silence(&heard, api, Duration::from_millis(1500));
+    ended_by_silence(&heard, api, Duration::from_millis(1500)).await;
 }
 
 async fn stall_after_the_finish(case: Case, api: Api) {
@@ -281,7 +285,7 @@ async fn stall_after_the_finish(case: Case, api: Api) {
         Api::Anthropic => "\"stop_reason\":\"end_turn\"",
     };
     assert!(heard.text().contains(finished), "{}", heard.text());
-    ended_by_silence(&heard, api, Duration::from_millis(1500));
+    ended_by_silence(&heard, api, Duration::from_millis(1500)).await;
 }
 
 async fn malformed_dropped(case: Case, api: Api) {

@@ -95,6 +95,6 @@ async fn stall(case: Case, api: Api) {
     for route in ROUTES {
         let heard = hear(&case, api, &format!("{route}-stall-3")).await;
         heard.is_broken();
-        super::released::ended_by_silence(&heard, api, Duration::from_millis(1500));
+        super::released::ended_by_silence(&heard, api, Duration::from_millis(1500)).await;
     }
 }

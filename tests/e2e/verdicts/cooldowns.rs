@@ -20,6 +20,10 @@ pub(super) fn add(suite: &mut Suite) {
         without_an_answer,
     );
     suite.policy(
+        "verdicts::silence_until_the_routes_deadline_is_counted",
+        until_the_deadline,
+    );
+    suite.policy(
         "verdicts::a_cooldown_ends_with_one_probe",
         ends_with_one_probe,
     );
@@ -51,6 +55,12 @@ pub(super) fn virtuals() -> Vec<Virtual> {
         ),
         Virtual::new("unanswered", [at("openai", "hang"), fine("azure-east")])
             .fallback(json!({"attempt_timeout_ms": 200})),
+        Virtual::new(
+            "until-the-deadline",
+            [at("openai", "hang"), fine("azure-east")],
+        )
+        .fallback(json!({"deadline_ms": 400})),
+        Virtual::new("hurried", [at("openai", "hang"), fine("azure-east")]),
         Virtual::new("dead-again", [fine("dead-openai"), fine("azure-east")]),
         Virtual::new("probed", [fine(SWITCHED), fine("azure-east")]),
         Virtual::new("growing", [at("openai", "status-503"), fine("azure-east")]).fallback(growing),
@@ -131,6 +141,22 @@ async fn without_an_answer(case: Case) {
         last = answer.went_to(&["azure-east"])[0].0.at;
     }
     assert_left_alone(&case, "dead-again", last).await;
+}
+
+async fn until_the_deadline(case: Case) {
+    for _ in 0..3 {
+        let answer = on_its_own(chat(&case, "until-the-deadline"), &case).await;
+        answer.is_error(Api::OpenAi, 504, "deadline_exceeded");
+    }
+    assert_left_alone(&case, "until-the-deadline", Instant::now()).await;
+    // A caller who does not wait says nothing about the target.
+    for _ in 0..3 {
+        let call = chat(&case, "hurried").header("x-llm-router-deadline-ms", "300");
+        let answer = on_its_own(call, &case).await;
+        answer.is_error(Api::OpenAi, 504, "deadline_exceeded");
+    }
+    let cooling = cooling(&case, "hurried").await;
+    assert_eq!(cooling[0], ("openai".to_owned(), false));
 }
 
 async fn ends_with_one_probe(case: Case) {

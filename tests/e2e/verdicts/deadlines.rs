@@ -175,7 +175,7 @@ async fn the_callers(case: Case) {
 async fn so_many_attempts(case: Case) {
     for (name, status, backends) in [
         ("two-of-503", 503, &["openai", "azure-east"][..]),
-        ("two-of-500", 500, &["openai", "openai"]),
+        ("two-of-500", 500, &["openai", "azure-east"]),
         ("one-of-503", 503, &["openai"]),
         ("three-of-503", 503, &["openai", "azure-east", "bare"]),
         // One for each target, and two more.

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::fleet::policy::{Virtual, model};
+use crate::fleet::policy::{Virtual, first, model, second};
 use crate::harness::wire::Wire;
 use crate::harness::{Answer, Api, Call, Case, Seen, Suite};
 
@@ -53,22 +53,6 @@ const ROUNDING: Duration = Duration::from_millis(2);
 
 fn ms(milliseconds: u64) -> Duration {
     Duration::from_millis(milliseconds)
-}
-
-/// The first target of the API's scenarios.
-fn first(api: Api) -> &'static str {
-    match api {
-        Api::OpenAi => "openai",
-        Api::Anthropic => "anthropic",
-    }
-}
-
-/// Their second target.
-fn second(api: Api) -> &'static str {
-    match api {
-        Api::OpenAi => "azure-east",
-        Api::Anthropic => "claude-two",
-    }
 }
 
 /// A request for a virtual model of the API.

@@ -1,13 +1,15 @@
 //! An attempt that is under way: what is seen of its answer → what is done with it.
 
+mod followed;
+mod held;
+
 use super::failure::Failure;
 use super::plan::Plan;
-use super::policy::Hold;
-use super::verdict::{Moment, Verdict};
-use crate::schema::{
-    Answer, Asks, ErrorCode, StreamReader, Whole, error_event, failure_of_answer, read_whole,
-    retry_after,
-};
+use super::policy::{Cooldown, Hold};
+use super::verdict::{Failed, Moment, Verdict};
+use crate::schema::{Answer, Asks, ErrorCode, StreamReader, failure_of_answer, retry_after};
+use followed::Followed;
+use held::{Held, What};
 
 /// What has come of an answer's headers.
 pub struct Head<'a> {
@@ -77,47 +79,11 @@ enum Phase {
     Held(Held),
     /// It failed, and is held until the next attempt may begin.
     Waiting { until: u64 },
-    /// A stream passes and is followed to its end.
+    /// It passes and is followed to its end.
     Following(Followed),
     /// Nothing more has to be done.
     Over,
 }
-
-struct Followed {
-    reader: StreamReader,
-    /// How many bytes are still to come; where its length has not been told, more than there can be.
-    left: usize,
-    touched_at: u64,
-    /// Whether something has come since somebody looked at the clock, which is a host call.
-    is_touched: bool,
-    /// Whether malformed events are left out.
-    filters: bool,
-}
-
-struct Held {
-    what: What,
-    /// How many bytes of it are there, and how many of them have been looked at.
-    size: usize,
-    seen: usize,
-    touched_at: u64,
-}
-
-enum What {
-    /// Server-sent events.
-    Stream {
-        reader: StreamReader,
-        complete: bool,
-    },
-    /// A JSON answer.
-    Json,
-    /// What cannot be read, held for its completeness only.
-    Opaque,
-    /// The body of an error, of this status, after which the backend asks to be left alone for this long.
-    Error { status: u32, asked_ms: Option<u64> },
-}
-
-/// How much of an error's body is read.
-const ERROR_LIMIT: usize = 64 * 1024;
 
 /// Envoy's timers may be this early by our clock.
 const CLOCK_SLACK_MS: u64 = 20;
@@ -166,6 +132,7 @@ impl Running {
             || self.plan.target().is_some_and(|target| target.ailing);
         match head.status {
             200..300 if is_watched => self.on_success(head, moment()),
+            200..300 if !head.end_of_stream => self.let_go(None, 0),
             ..400 => self.pass(),
             _ => self.on_error_status(head, moment()),
         }
@@ -183,8 +150,7 @@ impl Running {
         // 403 is also what a moderated prompt gets, which must not be held against the backend's key.
         let is_of_use = may_follow || status == 403;
         if may_say_more && is_plain && !head.end_of_stream && is_of_use {
-            self.hold(What::Error { status, asked_ms }, moment.now);
-            return Step::Hold;
+            return self.hold(What::Error { status, asked_ms }, moment.now);
         }
         self.fail(failure_of_answer(status, b""), asked_ms, moment)
     }
@@ -204,166 +170,50 @@ impl Running {
                     .is_some_and(|start| start.eq_ignore_ascii_case(kind))
             })
         };
-        if hold == Hold::None && !self.plan.stream {
-            self.plan.tell_success(self.began_at, moment);
-            return self.pass();
-        }
         let plain = is_plain(head);
         let is_stream = plain && is(b"text/event-stream");
         // Such a stream is one JSON array, which must not be held to its end.
         let is_array = self.plan.api.asks() == Asks::ByPath;
-        if head.end_of_stream && head.status == 200 {
+        let may_be_empty = head.status != 200 || hold == Hold::None && !self.plan.stream;
+        if head.end_of_stream && !may_be_empty {
             return self.fail(Failure::Incomplete, None, moment);
         }
-        if head.end_of_stream {
-            self.plan.tell_success(self.began_at, moment);
-            return self.pass();
-        }
         let what = match hold {
-            Hold::None if is_stream => {
-                self.plan.tell_success(self.began_at, moment);
-                self.follow(StreamReader::new(self.plan.api), moment.now);
-                return Step::Pass;
-            }
-            _ if is_stream && hold != Hold::None => What::Stream {
+            _ if head.end_of_stream => None,
+            Hold::None => None,
+            Hold::FirstToken | Hold::Complete if is_stream => Some(What::Stream {
                 reader: StreamReader::new(self.plan.api),
                 complete: hold == Hold::Complete,
-            },
+            }),
             Hold::FirstToken | Hold::Complete if plain && !is_array && is(b"application/json") => {
-                What::Json
+                Some(What::Json)
             }
-            Hold::Complete => What::Opaque,
-            _ => {
-                self.plan.tell_success(self.began_at, moment);
-                return self.pass();
-            }
+            Hold::FirstToken => None,
+            Hold::Complete => Some(What::Opaque),
         };
-        self.hold(what, moment.now);
-        Step::Hold
+        if let Some(what) = what {
+            return self.hold(what, moment.now);
+        }
+        self.plan.tell_success(self.began_at, moment);
+        if head.end_of_stream {
+            self.pass()
+        } else if is_stream && self.plan.stream {
+            self.follow(StreamReader::new(self.plan.api))
+        } else {
+            self.let_go(None, 0)
+        }
     }
 
     /// Some of an answer's body.
     pub fn on_body<'m>(&mut self, body: &Body<'_>, moment: impl FnOnce() -> Moment<'m>) -> Step {
-        // Where the length is known, the last byte is the end: Envoy may tell only after it has passed, and with it an
-        // HTTP/1.1 client takes the answer for whole.
-        match &mut self.phase {
-            Phase::Held(held) => {
-                let moment = moment();
-                held.touched_at = moment.now;
-                held.size = body.size;
-                let is_last = matches!(held.what, What::Stream { .. }) && body.size >= self.length;
-                let body = Body {
-                    end_of_stream: body.end_of_stream || is_last,
-                    ..*body
-                };
-                self.on_held_body(&body, moment)
-            }
-            Phase::Following(followed) => {
-                followed.is_touched = true;
-                followed.left = followed.left.saturating_sub(body.size);
-                let is_last = body.end_of_stream || followed.left == 0;
-                let piece = (body.read)(0, body.size);
-                if followed.filters {
-                    let passed = followed.reader.push_filtered(&piece, body.end_of_stream);
-                    if body.end_of_stream {
-                        return self.end(passed, false);
-                    }
-                    return if passed == piece {
-                        Step::Pass
-                    } else {
-                        Step::Replace(passed)
-                    };
-                }
-                followed.reader.push(&piece);
-                if is_last {
-                    let is_cut = end_of(&mut followed.reader);
-                    return self.end(piece, is_cut);
-                }
-                Step::Pass
-            }
+        if self.passes_unread(body.end_of_stream) {
+            return Step::Pass;
+        }
+        match &self.phase {
+            Phase::Held(_) => self.on_held_body(body, moment()),
+            Phase::Following(_) => self.on_followed_body(body),
             Phase::Waiting { .. } => Step::Hold,
             Phase::Sent | Phase::Over => Step::Pass,
-        }
-    }
-
-    /// The end of a stream that passes, with what passes of its last piece. `is_cut`: its last event lacks its blank
-    /// line, without which it is none for the client.
-    fn end(&mut self, mut last: Vec<u8>, is_cut: bool) -> Step {
-        let Phase::Following(followed) = std::mem::replace(&mut self.phase, Phase::Over) else {
-            return Step::Pass;
-        };
-        let reader = &followed.reader;
-        let is_whole = reader.is_finished() || reader.error().is_some();
-        if self.is_fixed {
-            // Nothing can be added, so that what is not whole must not look so.
-            return if is_whole { Step::Pass } else { Step::Reset };
-        }
-        if is_cut {
-            last.extend_from_slice(b"\n\n");
-        }
-        if is_whole {
-            return if followed.filters || is_cut {
-                Step::Replace(last)
-            } else {
-                Step::Pass
-            };
-        }
-        let code = ErrorCode::UpstreamIncomplete;
-        last.extend(error_event(code, self.plan.api, code.own_message()));
-        Step::Replace(last)
-    }
-
-    fn on_held_body(&mut self, body: &Body<'_>, moment: Moment<'_>) -> Step {
-        let limit = usize::try_from(self.plan.policy.hold_limit_bytes).unwrap_or(usize::MAX);
-        let Phase::Held(held) = &mut self.phase else {
-            return Step::Pass;
-        };
-        let is_over = body.size > limit;
-        match &mut held.what {
-            What::Stream { reader, complete } => {
-                let new = body.size.saturating_sub(held.seen);
-                reader.push(&(body.read)(held.seen, new));
-                let is_cut = body.end_of_stream && end_of(reader);
-                held.seen = body.size;
-                let is_ready = if *complete {
-                    (body.end_of_stream && reader.is_finished()) || is_over
-                } else {
-                    reader.has_content() || reader.is_finished() || is_over
-                };
-                if let Some(failure) = reader.error() {
-                    // What came before it is let go together with it, if this is the last attempt.
-                    return self.fail(failure, None, moment);
-                }
-                if is_ready {
-                    return self.release(body, is_cut, moment);
-                }
-                if body.end_of_stream {
-                    return self.fail(Failure::Incomplete, None, moment);
-                }
-                Step::Hold
-            }
-            What::Json if is_over => {
-                self.plan.tell_success(self.began_at, moment);
-                self.pass()
-            }
-            What::Opaque if is_over || body.end_of_stream => {
-                self.plan.tell_success(self.began_at, moment);
-                self.pass()
-            }
-            What::Json if body.end_of_stream => match read_whole(&(body.read)(0, body.size)) {
-                Whole::Answer => {
-                    self.plan.tell_success(self.began_at, moment);
-                    self.pass()
-                }
-                Whole::Error(failure) => self.fail(failure, None, moment),
-                Whole::Broken => self.fail(Failure::Incomplete, None, moment),
-            },
-            What::Error { status, asked_ms } if body.end_of_stream || body.size > ERROR_LIMIT => {
-                let (status, asked_ms) = (*status, *asked_ms);
-                let text = (body.read)(0, body.size.min(ERROR_LIMIT));
-                self.fail(failure_of_answer(status, &text), asked_ms, moment)
-            }
-            What::Json | What::Opaque | What::Error { .. } => Step::Hold,
         }
     }
 
@@ -374,7 +224,7 @@ impl Running {
         moment: impl FnOnce() -> Moment<'m>,
     ) -> Step {
         self.is_fixed = true;
-        match &mut self.phase {
+        match &self.phase {
             Phase::Held(held) => {
                 let body = Body {
                     size: held.size,
@@ -383,10 +233,7 @@ impl Running {
                 };
                 self.on_held_body(&body, moment())
             }
-            Phase::Following(followed) => {
-                let is_cut = end_of(&mut followed.reader);
-                self.end(Vec::new(), is_cut)
-            }
+            Phase::Following(_) => self.on_followed_trailers(),
             Phase::Waiting { .. } => Step::Hold,
             _ => self.pass(),
         }
@@ -403,14 +250,26 @@ impl Running {
     }
 
     /// Gives up holding it.
-    pub fn let_pass(&mut self, now: u64) -> Step {
-        self.let_go(now);
-        Step::Pass
+    pub fn let_pass(&mut self) -> Step {
+        match self.take_held() {
+            Some((reader, size)) => self.let_go(Some(reader), size),
+            None => self.pass(),
+        }
     }
 
-    /// Whether nothing more has to be done with its answer.
-    pub fn is_over(&self) -> bool {
-        matches!(self.phase, Phase::Over)
+    /// Whether the next piece of its answer passes without a look at it, which then has come.
+    pub fn passes_unread(&mut self, end_of_stream: bool) -> bool {
+        match &mut self.phase {
+            Phase::Over => true,
+            Phase::Following(followed) if !followed.is_read() => {
+                followed.is_touched = true;
+                if end_of_stream {
+                    self.phase = Phase::Over;
+                }
+                true
+            }
+            _ => false,
+        }
     }
 
     /// Whether its end may be the end of an attempt without an answer.
@@ -458,9 +317,9 @@ impl Running {
     pub fn on_done(&mut self, no_connection: bool, moment: Moment<'_>) -> Option<Left> {
         let elapsed = moment.now.saturating_sub(self.began_at);
         let limit = u64::from(self.plan.attempt_timeout_ms());
+        let is_past_deadline = moment.now >= self.plan.deadline_at;
         // At the request's deadline it is the router role that ends it.
-        let is_late =
-            elapsed.saturating_add(CLOCK_SLACK_MS) >= limit || moment.now >= self.plan.deadline_at;
+        let is_late = elapsed.saturating_add(CLOCK_SLACK_MS) >= limit || is_past_deadline;
         let failure = match &self.phase {
             Phase::Sent if no_connection => Failure::ConnectFailure,
             Phase::Sent if is_late => Failure::NoAnswer,
@@ -473,11 +332,21 @@ impl Running {
                 Failure::LateFirstToken
             }
             Phase::Held(_) if is_late => Failure::NoAnswer,
+            Phase::Held(held) if held.has_begun() => Failure::Incomplete,
             Phase::Held(_) => Failure::Reset,
             Phase::Waiting { .. } | Phase::Following(_) | Phase::Over => return None,
         };
-        let verdict = self.plan.judge(failure, None, self.began_at, moment);
-        Some(self.leave(failure, verdict))
+        // Nothing follows that would show that it was not the client who ended it. An attempt that had little of the time
+        // is not to blame.
+        let had_its_time = elapsed.saturating_mul(2) >= u64::from(self.plan.policy.deadline_ms);
+        let failed = Failed {
+            failure,
+            asked_ms: None,
+            is_sure: is_past_deadline && had_its_time && !self.plan.hurried,
+            sent_ms: self.began_at,
+        };
+        let verdict = self.plan.judge(failed, moment);
+        Some(self.leave(failed, verdict))
     }
 
     /// The attempt failed.
@@ -489,146 +358,75 @@ impl Running {
             failure => failure,
         };
         self.last_failure = Some(failure);
-        let verdict = self.plan.judge(failure, asked_ms, self.began_at, moment);
+        let failed = Failed {
+            failure,
+            asked_ms,
+            is_sure: true,
+            sent_ms: self.began_at,
+        };
+        self.tell_alive(failure, moment);
+        let verdict = self.plan.judge(failed, moment);
         match verdict {
-            Verdict::Pass => self.pass_failed(failure, moment.now),
+            Verdict::Pass => self.pass_failed(failed),
             Verdict::Again { wait_ms, .. } => {
-                let left = self.leave(failure, verdict);
+                let left = self.leave(failed, verdict);
                 if wait_ms > 0 {
                     let until = moment.now.saturating_add(wait_ms);
                     self.phase = Phase::Waiting { until };
                     Step::Wait(left)
                 } else {
-                    self.let_go(moment.now);
+                    // What Envoy does not retry after all passes on.
+                    self.let_pass();
                     Step::Retry(Some(left))
                 }
             }
         }
     }
 
+    /// A target that finds fault with the request is well, unless the route holds that against it.
+    fn tell_alive(&self, failure: Failure, moment: Moment<'_>) {
+        let is_requests = matches!(
+            failure,
+            Failure::Rejected | Failure::ContextLength | Failure::ContentPolicy
+        );
+        if is_requests && self.plan.policy.row(failure).cooldown == Cooldown::None {
+            self.plan.tell_success(self.began_at, moment);
+        }
+    }
+
     /// No other attempt will be made: what this one brought is what there is.
-    fn pass_failed(&mut self, failure: Failure, now: u64) -> Step {
+    fn pass_failed(&mut self, failed: Failed) -> Step {
         // Held for its end only, which did not come.
         let is_finished = matches!(
             &self.phase,
             Phase::Held(Held { what: What::Stream { reader, .. }, .. }) if reader.is_finished()
         );
-        match failure {
+        match failed.failure {
             // It may come yet.
-            Failure::LateFirstToken => {
-                self.let_go(now);
-                Step::Pass
-            }
-            Failure::Incomplete if is_finished => {
-                self.let_go(now);
-                Step::Pass
-            }
+            Failure::LateFirstToken => self.let_pass(),
+            Failure::Incomplete if is_finished => self.let_pass(),
             Failure::Incomplete => {
                 self.phase = Phase::Over;
                 let code = ErrorCode::UpstreamIncomplete;
-                let left = self.leave(failure, Verdict::Pass);
+                let left = self.leave(failed, Verdict::Pass);
                 Step::Answer(left, code.answer(self.plan.schema(), code.own_message()))
             }
             _ => self.pass(),
         }
     }
 
-    /// What Envoy does not retry after all passes on, and is followed if it is a stream.
-    fn let_go(&mut self, now: u64) {
-        let phase = std::mem::replace(&mut self.phase, Phase::Over);
-        if let Phase::Held(Held {
-            what: What::Stream { reader, .. },
-            size,
-            ..
-        }) = phase
-        {
-            // What has come of it cannot be changed any more where only time has passed.
-            self.phase = Phase::Following(Followed {
-                reader,
-                left: self.length.saturating_sub(size),
-                touched_at: now,
-                is_touched: false,
-                filters: false,
-            });
-        }
-    }
-
-    /// A held stream goes to the client, and is followed from here on.
-    fn release(&mut self, body: &Body<'_>, is_cut: bool, moment: Moment<'_>) -> Step {
-        self.plan.tell_success(self.began_at, moment);
-        if self.filters() {
-            // From its beginning, because an event may be malformed that has come already.
-            let mut reader = StreamReader::new(self.plan.api);
-            let all = (body.read)(0, body.size);
-            let passed = reader.push_filtered(&all, body.end_of_stream);
-            self.follow(reader, moment.now);
-            if body.end_of_stream {
-                return self.end(passed, false);
-            }
-            return Step::Replace(passed);
-        }
-        self.let_go(moment.now);
-        if body.end_of_stream {
-            return self.end((body.read)(0, body.size), is_cut);
-        }
-        Step::Pass
-    }
-
-    fn filters(&self) -> bool {
-        self.plan.policy.drop_malformed_events && !self.is_fixed
-    }
-
-    fn leave(&self, failure: Failure, verdict: Verdict) -> Left {
-        let plan = self.plan.clone().after(failure, self.began_at, verdict);
+    fn leave(&self, failed: Failed, verdict: Verdict) -> Left {
+        let plan = self.plan.clone().after(failed, verdict);
         Left {
             cluster: plan.cluster().to_owned(),
             plan: plan.encode(),
         }
     }
 
-    fn follow(&mut self, reader: StreamReader, now: u64) {
-        self.phase = Phase::Following(Followed {
-            reader,
-            left: self.length,
-            touched_at: now,
-            is_touched: false,
-            filters: self.filters(),
-        });
-    }
-
-    fn hold(&mut self, what: What, now: u64) {
-        self.phase = Phase::Held(Held {
-            what,
-            size: 0,
-            seen: 0,
-            touched_at: now,
-        });
-    }
-
     fn pass(&mut self) -> Step {
         self.phase = Phase::Over;
         Step::Pass
     }
-}
-
-impl Held {
-    /// When the first content token is late, if it has not come.
-    fn first_token_timeout(&self, began_at: u64, plan: &Plan) -> Option<u64> {
-        let limit = u64::from(plan.policy.first_token_timeout_ms);
-        match &self.what {
-            What::Stream { reader, .. } if limit > 0 && !reader.has_content() => {
-                Some(began_at.saturating_add(limit))
-            }
-            _ => None,
-        }
-    }
-}
-
-/// Reads the end of a stream; whether its last event lacks its blank line.
-fn end_of(reader: &mut StreamReader) -> bool {
-    let is_cut = !reader.is_between_events();
-    reader.end();
-    is_cut
 }
 
 /// Whether a body is as it was written.
@@ -645,5 +443,4 @@ fn is_plain(head: &Head<'_>) -> bool {
     clippy::unreachable,
     reason = "a test fails by panicking"
 )]
-#[path = "running_tests.rs"]
 mod tests;

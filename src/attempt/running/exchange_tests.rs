@@ -2,9 +2,9 @@
 //! client gets what is let go.
 
 use super::super::*;
-use crate::attempt::test_plans::{NOW, Store, plan};
-use crate::attempt::{CurrentHeaders, Policy, Refusal, begin};
-use crate::schema::Api;
+use crate::attempt::test_plans::{NOW, NoHeaders, Store, plan};
+use crate::attempt::{Policy, Refusal, begin};
+use crate::schema::{Api, error_event};
 
 pub(super) type Headers = &'static [(&'static str, &'static str)];
 
@@ -43,22 +43,6 @@ pub(super) struct Exchange {
     pub(super) is_released: bool,
     pub(super) left: Option<Left>,
     held: Vec<u8>,
-}
-
-struct NoHeaders;
-
-impl CurrentHeaders for NoHeaders {
-    fn all(&self) -> Vec<(String, Vec<u8>)> {
-        Vec::new()
-    }
-
-    fn value(&self, _: &str) -> Option<Vec<u8>> {
-        None
-    }
-
-    fn is_retry(&self) -> bool {
-        false
-    }
 }
 
 impl Exchange {

@@ -1,0 +1,48 @@
+# What the Makefile above has for fuzzing. README.md says how it is used.
+
+FUZZ_TARGETS ?= scan splice multipart path document protobuf_struct sse answers
+FUZZ_SECONDS ?= 60
+FUZZ_DIR := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)/fuzz
+# By what libFuzzer is guided; every rustc has this pass of LLVM's, so that no nightly is needed.
+FUZZ_FLAGS := -Cpasses=sancov-module -Ccodegen-units=1 \
+	$(addprefix -Cllvm-args=-sanitizer-coverage-,level=4 inline-8bit-counters pc-table trace-compares)
+# There the filter's library would not be linked alone, which nobody loads here.
+FUZZ_FLAGS += $(if $(filter Darwin,$(shell uname)),-Clink-arg=-undefined -Clink-arg=dynamic_lookup)
+FUZZ_HOST = $$(rustc -vV | sed -n 's/^host: //p')
+# Runs each target with these arguments of libFuzzer's. What it finds goes into this folder.
+FUZZ = for target in $(FUZZ_TARGETS); do \
+		found="$(FUZZ_DIR)/$(2)/$$target"; log="$(FUZZ_DIR)/$$target.log"; \
+		mkdir -p "$$found" || exit 1; \
+		"$(FUZZ_DIR)/$(FUZZ_HOST)/release/$$target" -artifact_prefix="$(FUZZ_DIR)/$$target-" -max_len=4096 $(1) \
+			"$$found" "fuzz/seeds/$$target" "fuzz/corpus/$$target" >"$$log" 2>&1 || { cat "$$log" >&2; echo "$$target failed" >&2; exit 1; }; \
+		sed -n "s/^\(\#[0-9]*\).*DONE */$$target: \1 inputs, /p" "$$log"; \
+	done
+
+fuzz: fuzz-build
+	@echo '==> fuzzing, $(FUZZ_SECONDS) s each'
+	@$(call FUZZ,-max_total_time=$(FUZZ_SECONDS),new)
+
+# The same inputs each time, but for what differs by machine.
+fuzz-smoke: fuzz-build
+	@echo '==> fuzzing, a little'
+	@rm -rf "$(FUZZ_DIR)/smoke"
+	@$(call FUZZ,-seed=1 -runs=10000 -max_total_time=10,smoke)
+
+# What `make fuzz` has found since goes into fuzz/corpus, and what it makes superfluous goes.
+fuzz-merge: fuzz-build
+	@for target in $(FUZZ_TARGETS); do \
+		merged="$(FUZZ_DIR)/merged/$$target"; \
+		rm -rf "$$merged" && mkdir -p "$$merged" "$(FUZZ_DIR)/new/$$target" "fuzz/corpus/$$target" || exit 1; \
+		"$(FUZZ_DIR)/$(FUZZ_HOST)/release/$$target" -merge=1 -use_counters=0 -max_len=4096 \
+			"$$merged" "fuzz/seeds/$$target" "fuzz/corpus/$$target" "$(FUZZ_DIR)/new/$$target" \
+			>"$(FUZZ_DIR)/$$target.log" 2>&1 || { cat "$(FUZZ_DIR)/$$target.log" >&2; exit 1; }; \
+		rm -rf "fuzz/corpus/$$target" && cp -R "$$merged" "fuzz/corpus/$$target" || exit 1; \
+		echo "$$target: $$(ls "$$merged" | wc -l | tr -d ' ') inputs"; \
+	done
+
+fuzz-build: rust
+	@$${CXX:-c++} --version >/dev/null 2>&1 || { \
+		echo 'A C++ compiler is missing, which builds libFuzzer: apt-get install g++, or xcode-select --install' >&2; exit 1; }
+	@echo '==> fuzz targets'
+	@RUSTFLAGS='$(FUZZ_FLAGS)' cargo build $(CARGO_FLAGS) --quiet --release --manifest-path fuzz/Cargo.toml \
+		--target $(FUZZ_HOST) --target-dir "$(FUZZ_DIR)"

@@ -1,0 +1,102 @@
+//! What does not go to a backend: headers of the client's, and what Envoy writes for itself.
+
+use crate::config::{Allowed, is_credential_header, is_internal_header, is_private_header};
+use crate::request::Headers;
+
+/// What Envoy's router may add after the router role has seen the headers, under names that are its own.
+const WRITTEN_BY_ENVOY: [&str; 5] = [
+    "x-envoy-attempt-count",
+    "x-envoy-expected-rq-timeout-ms",
+    "x-envoy-is-timeout-retry",
+    "x-envoy-original-host",
+    "x-envoy-original-path",
+];
+
+/// What tracing passes on, and Envoy's own writes anew for each attempt. It goes along, unless a list of allowed headers
+/// leaves it out: then whoever wrote it.
+const TRACING: [&str; 8] = [
+    "b3",
+    "traceparent",
+    "tracestate",
+    "x-b3-flags",
+    "x-b3-parentspanid",
+    "x-b3-sampled",
+    "x-b3-spanid",
+    "x-b3-traceid",
+];
+
+/// The header in which a browser, which can send no other, names its key.
+pub(super) const SUBPROTOCOL: &str = "sec-websocket-protocol";
+
+/// What begins the subprotocols in which OpenAI takes a key, and whose it is.
+pub const CREDENTIAL_SUBPROTOCOLS: [&str; 3] = [
+    "openai-insecure-api-key.",
+    "openai-organization.",
+    "openai-project.",
+];
+
+/// The subprotocols that a client offers, without credentials; `None` if there are none among them.
+pub(super) fn clean_subprotocols(headers: &Headers) -> Option<Vec<u8>> {
+    let is_credential = |offered: &&[u8]| {
+        let starts = |prefix: &&str| {
+            let start = offered.get(..prefix.len());
+            start.is_some_and(|start| start.eq_ignore_ascii_case(prefix.as_bytes()))
+        };
+        CREDENTIAL_SUBPROTOCOLS.iter().any(starts)
+    };
+    let offered = headers
+        .values(SUBPROTOCOL)
+        .flat_map(|value| value.split(|byte| *byte == b','))
+        .map(<[u8]>::trim_ascii);
+    let all: Vec<&[u8]> = offered.collect();
+    let is_kept = |offered: &&[u8]| !offered.is_empty() && !is_credential(offered);
+    let kept = all.iter().copied().filter(is_kept);
+    let kept: Vec<&[u8]> = kept.collect();
+    all.iter().any(is_credential).then(|| kept.join(&b", "[..]))
+}
+
+/// The client's headers that only go where they are allowed by name, each once.
+pub(super) fn private_headers(headers: &Headers) -> Vec<&str> {
+    distinct(headers, is_private_header)
+}
+
+/// The client's headers that do not go to a backend, each once. Credentials and internal ones are not among them: the
+/// router role has removed these.
+pub(super) fn unwanted<'h>(
+    allowed: &Allowed,
+    headers: &'h Headers,
+    private: &[&'h str],
+) -> Vec<&'h str> {
+    if !allowed.is_list() {
+        return private.to_vec();
+    }
+    let mut names = distinct(headers, |name| {
+        let is_gone = is_credential_header(name) || is_internal_header(name);
+        !is_gone && !allowed.allows(name)
+    });
+    for name in TRACING {
+        if !allowed.allows(name) && !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    names
+}
+
+/// What Envoy has added, or may have, where its headers are not known.
+pub(super) fn written_by_envoy(found: Option<&[(String, Vec<u8>)]>) -> Vec<&'static str> {
+    let mut names = WRITTEN_BY_ENVOY.to_vec();
+    if let Some(found) = found {
+        names.retain(|name| found.iter().any(|(known, _)| known == name));
+    }
+    names
+}
+
+fn distinct(headers: &Headers, is_one: impl Fn(&str) -> bool) -> Vec<&str> {
+    let mut names: Vec<&str> = Vec::new();
+    for (name, _) in headers.iter() {
+        if is_one(name) && !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    names
+}

@@ -1,0 +1,145 @@
+//! An answer on its way to the client: read to its end if it is a stream, and watched for silence.
+
+use super::{Body, Phase, Running, Step};
+use crate::schema::{ErrorCode, StreamReader, error_event};
+
+pub(super) struct Followed {
+    /// Reads a stream; `None`: it is not read.
+    reader: Option<StreamReader>,
+    /// How many bytes are still to come; where its length has not been told, more than there can be.
+    left: usize,
+    pub(super) touched_at: u64,
+    /// Whether something has come since somebody looked at the clock, which is a host call.
+    pub(super) is_touched: bool,
+    /// Whether malformed events are left out.
+    filters: bool,
+}
+
+impl Followed {
+    pub(super) fn is_read(&self) -> bool {
+        self.reader.is_some()
+    }
+}
+
+impl Running {
+    /// A stream passes from its beginning.
+    pub(super) fn follow(&mut self, reader: StreamReader) -> Step {
+        let filters = self.filters();
+        self.watch(Some(reader), self.length, filters)
+    }
+
+    /// What has come of it, and cannot be changed any more, passes, and the rest as it comes.
+    pub(super) fn let_go(&mut self, reader: Option<StreamReader>, size: usize) -> Step {
+        self.watch(reader, self.length.saturating_sub(size), false)
+    }
+
+    fn watch(&mut self, reader: Option<StreamReader>, left: usize, filters: bool) -> Step {
+        self.phase = Phase::Following(Followed {
+            reader,
+            left,
+            touched_at: 0,
+            is_touched: true,
+            filters,
+        });
+        Step::Pass
+    }
+
+    fn filters(&self) -> bool {
+        self.plan.policy.drop_malformed_events && !self.is_fixed
+    }
+
+    pub(super) fn on_followed_body(&mut self, body: &Body<'_>) -> Step {
+        let Phase::Following(followed) = &mut self.phase else {
+            return Step::Pass;
+        };
+        followed.is_touched = true;
+        followed.left = followed.left.saturating_sub(body.size);
+        let Some(reader) = &mut followed.reader else {
+            return Step::Pass;
+        };
+        let piece = (body.read)(0, body.size);
+        if followed.filters {
+            let passed = reader.push_filtered(&piece, body.end_of_stream);
+            if body.end_of_stream {
+                return self.end(passed, false);
+            }
+            return if passed == piece {
+                Step::Pass
+            } else {
+                Step::Replace(passed)
+            };
+        }
+        reader.push(&piece);
+        // Where the length is known, the last byte is the end: Envoy may tell only after it has passed, and with it an
+        // HTTP/1.1 client takes the answer for whole.
+        if body.end_of_stream || followed.left == 0 {
+            let is_cut = end_of(reader);
+            return self.end(piece, is_cut);
+        }
+        Step::Pass
+    }
+
+    pub(super) fn on_followed_trailers(&mut self) -> Step {
+        let Phase::Following(followed) = &mut self.phase else {
+            return Step::Pass;
+        };
+        let is_cut = followed.reader.as_mut().is_some_and(end_of);
+        self.end(Vec::new(), is_cut)
+    }
+
+    /// A held stream goes to the client, and is followed from here on.
+    pub(super) fn release(&mut self, reader: StreamReader, is_cut: bool, body: &Body<'_>) -> Step {
+        if self.filters() {
+            // From its beginning, because an event may be malformed that has come already.
+            let mut reader = StreamReader::new(self.plan.api);
+            let all = (body.read)(0, body.size);
+            let passed = reader.push_filtered(&all, body.end_of_stream);
+            self.follow(reader);
+            if body.end_of_stream {
+                return self.end(passed, false);
+            }
+            return Step::Replace(passed);
+        }
+        self.let_go(Some(reader), body.size);
+        if body.end_of_stream {
+            return self.end((body.read)(0, body.size), is_cut);
+        }
+        Step::Pass
+    }
+
+    /// The end of a stream that passes, with what passes of its last piece. `is_cut`: its last event lacks its blank
+    /// line, without which it is none for the client.
+    fn end(&mut self, mut last: Vec<u8>, is_cut: bool) -> Step {
+        let Phase::Following(followed) = std::mem::replace(&mut self.phase, Phase::Over) else {
+            return Step::Pass;
+        };
+        let Some(reader) = &followed.reader else {
+            return Step::Pass;
+        };
+        let is_whole = reader.is_finished() || reader.error().is_some();
+        if self.is_fixed {
+            // Nothing can be added, so that what is not whole must not look so.
+            return if is_whole { Step::Pass } else { Step::Reset };
+        }
+        if is_cut {
+            last.extend_from_slice(b"\n\n");
+        }
+        if is_whole {
+            return if followed.filters || is_cut {
+                Step::Replace(last)
+            } else {
+                Step::Pass
+            };
+        }
+        let code = ErrorCode::UpstreamIncomplete;
+        last.extend(error_event(code, self.plan.api, code.own_message()));
+        Step::Replace(last)
+    }
+}
+
+/// Reads the end of a stream; whether its last event lacks its blank line.
+pub(super) fn end_of(reader: &mut StreamReader) -> bool {
+    let is_cut = !reader.is_between_events();
+    reader.end();
+    is_cut
+}

@@ -1,0 +1,154 @@
+//! The older mode, for Envoys that cannot choose the cluster again for a retry: the chosen cluster in a request header,
+//! and clusters that fall back by themselves among members which all take the same request.
+
+use std::sync::Arc;
+
+use super::backend::{Backend, read_changed_header};
+use super::reader::{Fields, Node};
+use super::route::{Strategy, Target};
+use crate::attempt::Policy;
+use crate::routing::Pattern;
+
+/// The header for the chosen cluster, by its name in lower case.
+pub(super) fn read_cluster_header(node: &Node<'_>, backends: &[Arc<Backend>]) -> Option<String> {
+    let name = read_changed_header(node, node.name()?)?;
+    for backend in backends {
+        let mut set = backend.set_headers.iter().map(|(name, _)| name);
+        if set.any(|set| *set == name) || backend.remove_headers.contains(&name) {
+            node.error(format!(
+                "backend \"{}\" sets or removes this header: it is the router's own, and never reaches a backend",
+                backend.name
+            ));
+        }
+    }
+    Some(name)
+}
+
+/// Refuses a policy that would lose a piece of an answer: where an Envoy lacks the fix, one that was let go by a timer
+/// loses what comes next.
+pub(super) fn check_policy(fields: &Fields<'_>, policy: &Policy) {
+    if policy.first_token_timeout_ms > 0 {
+        fields.error(
+            "has a first_token_timeout_ms, here or in `defaults.fallback`: not with `defaults.cluster_header`, because \
+             Envoys for which that is lose a piece of an answer whose first token is late; remove it",
+        );
+    }
+}
+
+/// What the cluster behind a route's targets has to be, beside its name.
+pub(super) struct Surroundings<'a> {
+    /// Whether there is a `cluster_header`.
+    pub(super) is_older: bool,
+    pub(super) strategy: Strategy,
+    pub(super) targets: &'a [Target],
+    pub(super) backends: &'a [Arc<Backend>],
+}
+
+/// The cluster that has a route's targets as members.
+pub(super) fn read_aggregate(node: &Node<'_>, around: &Surroundings<'_>) -> Option<String> {
+    let name = node.name()?;
+    if !around.is_older {
+        node.error(
+            "is for Envoys before 1.39 only, with `defaults.cluster_header`: without that, each target is tried at its \
+             own backend's cluster; remove it",
+        );
+    }
+    let is = |backend: &&Arc<Backend>| backend.name == name || backend.cluster == name;
+    if let Some(backend) = around.backends.iter().find(is) {
+        node.error(format!(
+            "\"{name}\" is the name or the cluster of backend \"{}\": give the cluster that has the targets as members a \
+             name of its own",
+            backend.name
+        ));
+    }
+    if around.strategy == Strategy::Weighted {
+        node.error(
+            "the aggregate cluster tries its members in its own order: remove `strategy: weighted`, or aggregate_cluster",
+        );
+    }
+    let mut targets = around.targets.iter();
+    let first = targets.next()?;
+    for (index, target) in targets.enumerate() {
+        for what in differences(first, target) {
+            node.error(format!(
+                "targets[0] and targets[{}] differ in {what}, but a request is adapted once for all members of an \
+                 aggregate cluster: make them the same, or remove aggregate_cluster, and only the first target that is \
+                 well is used",
+                index.saturating_add(1)
+            ));
+        }
+    }
+    Some(name.to_owned())
+}
+
+/// What a request at one target would have otherwise than at another one.
+fn differences(one: &Target, other: &Target) -> Vec<String> {
+    let (a, b) = (&one.backend, &other.backend);
+    let quoted = |value: &str| format!("\"{value}\"");
+    let mut found = Vec::new();
+    if let (Some(name), Some(other_name)) = (upstream_name(one), upstream_name(other)) {
+        if name != other_name {
+            found.push(format!(
+                "the model's upstream name ({} and {})",
+                quoted(name),
+                quoted(other_name)
+            ));
+        }
+    } else if one.model.is_some() != other.model.is_some() {
+        found.push("whether they say which `model`".to_owned());
+    } else if !same(&served(a), &served(b)) {
+        found.push("the models that their backends serve".to_owned());
+    }
+    if a.schema != b.schema {
+        found.push(format!(
+            "schema ({} and {})",
+            quoted(a.schema.name()),
+            quoted(b.schema.name())
+        ));
+    }
+    if a.host != b.host {
+        let host = |backend: &Backend| backend.host.as_deref().map_or("none".to_owned(), quoted);
+        found.push(format!(
+            "host ({} and {}; with none, the route's `auto_host_rewrite` gives each member its own)",
+            host(a),
+            host(b)
+        ));
+    }
+    // Without one of its own a backend's prefix is its schema's.
+    if a.schema == b.schema && a.path != b.path {
+        found.push("path_prefix or path_template".to_owned());
+    }
+    if !same(&a.set_headers, &b.set_headers) {
+        found.push("set_headers".to_owned());
+    }
+    if !same(&a.remove_headers, &b.remove_headers) {
+        found.push("remove_headers".to_owned());
+    }
+    if a.allow_headers != b.allow_headers {
+        found.push("allow_headers".to_owned());
+    }
+    if a.forward_client_credentials != b.forward_client_credentials {
+        found.push("forward_client_credentials".to_owned());
+    }
+    found
+}
+
+fn upstream_name(target: &Target) -> Option<&str> {
+    target.backend.upstream_name(target.model.as_deref()?)
+}
+
+/// The models that a backend serves, each with what it calls it.
+fn served(backend: &Backend) -> Vec<(&Pattern, Option<&str>)> {
+    let models = backend.models.iter();
+    let models = models.map(|model| (&model.name, model.upstream_name.as_deref()));
+    models.collect()
+}
+
+/// Whether these are the same in any order; none stands there twice. Sorting would cost the module 25 KB.
+fn same<T: PartialEq>(some: &[T], others: &[T]) -> bool {
+    some.len() == others.len() && some.iter().all(|one| others.contains(one))
+}
+
+#[cfg(test)]
+#[path = "older_tests.rs"]
+mod tests;

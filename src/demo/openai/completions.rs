@@ -1,0 +1,44 @@
+//! Completions of a prompt, as they were before chats.
+
+use serde_json::{Value, json};
+
+use super::super::event::{Event, Part};
+use super::super::reply::{Reply, pieces};
+use super::{set, usage};
+
+/// A whole answer.
+pub(crate) fn whole(reply: &Reply) -> Value {
+    let mut answer = completion(reply, reply.text(), Some("stop"));
+    set(&mut answer, "usage", usage(reply));
+    set(&mut answer, "demo", reply.demo.clone());
+    answer
+}
+
+/// A streamed answer, event by event.
+pub(crate) fn events(reply: &Reply, include_usage: bool) -> Vec<Event> {
+    let mut events: Vec<Event> = pieces(reply.text())
+        .map(|piece| Event::data(Part::Token, &completion(reply, piece, None)))
+        .collect();
+    events.push(Event::data(
+        Part::Finish,
+        &completion(reply, "", Some("stop")),
+    ));
+    if include_usage {
+        let mut last = completion(reply, "", None);
+        set(&mut last, "choices", json!([]));
+        set(&mut last, "usage", usage(reply));
+        events.push(Event::data(Part::Usage, &last));
+    }
+    events.push(Event::new(Part::Terminator, super::DONE));
+    events
+}
+
+fn completion(reply: &Reply, text: &str, finish_reason: Option<&str>) -> Value {
+    json!({
+        "id": format!("cmpl-{}", reply.id),
+        "object": "text_completion",
+        "created": reply.created,
+        "model": reply.model,
+        "choices": [{"index": 0, "text": text, "logprobs": null, "finish_reason": finish_reason}],
+    })
+}

@@ -1,0 +1,123 @@
+//! Embeddings, moderations and reranking: one result for each input.
+
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use serde_json::{Map, Value, json};
+
+use super::super::call::Call;
+use super::super::reply::Reply;
+
+/// A vector has so many numbers unless a request asks for fewer or more.
+const DIMENSIONS: usize = 8;
+
+/// More would only fill the memory.
+const MOST_DIMENSIONS: usize = 8192;
+
+/// No text is more like another than the one before it by more than this factor.
+const NEXT_IS_LESS: f64 = 0.5;
+
+const CATEGORIES: [&str; 13] = [
+    "harassment",
+    "harassment/threatening",
+    "hate",
+    "hate/threatening",
+    "illicit",
+    "illicit/violent",
+    "self-harm",
+    "self-harm/instructions",
+    "self-harm/intent",
+    "sexual",
+    "sexual/minors",
+    "violence",
+    "violence/graphic",
+];
+
+/// A vector for each input.
+pub(crate) fn embeddings(call: &Call, reply: &Reply) -> Value {
+    let dimensions = call.fields.number("dimensions").unwrap_or(DIMENSIONS);
+    let packed = call.fields.text("encoding_format").as_deref() == Some("base64");
+    let data: Vec<Value> = (0..inputs(call))
+        .map(|index| {
+            let vector = vector(index, dimensions);
+            let embedding = if packed {
+                Value::from(BASE64_STANDARD.encode(bytes(&vector)))
+            } else {
+                Value::from(vector)
+            };
+            json!({"object": "embedding", "index": index, "embedding": embedding})
+        })
+        .collect();
+    json!({
+        "object": "list",
+        "data": data,
+        "model": reply.model,
+        "usage": {"prompt_tokens": reply.input_tokens, "total_tokens": reply.input_tokens},
+        "demo": reply.demo,
+    })
+}
+
+/// A verdict for each input: nothing is ever wrong.
+pub(crate) fn moderations(call: &Call, reply: &Reply) -> Value {
+    let each = |value: Value| -> Value {
+        let categories = CATEGORIES.map(|category| (category.to_owned(), value.clone()));
+        Value::Object(Map::from_iter(categories))
+    };
+    let result = json!({
+        "flagged": false,
+        "categories": each(json!(false)),
+        "category_scores": each(json!(0.0)),
+        "category_applied_input_types": each(json!(["text"])),
+    });
+    json!({
+        "id": format!("modr-{}", reply.id),
+        "model": reply.model,
+        "results": vec![result; inputs(call)],
+        "demo": reply.demo,
+    })
+}
+
+/// The documents in the order in which they came, as Cohere and those who copy it write it.
+pub(crate) fn rerank(call: &Call, reply: &Reply) -> Value {
+    let documents = call.fields.get("documents").unwrap_or_default();
+    let documents = documents.as_array().map_or(0, Vec::len);
+    let top = call.fields.number("top_n").unwrap_or(documents);
+    let mut score = 1.0;
+    let results: Vec<Value> = (0..documents.min(top))
+        .map(|index| {
+            score *= NEXT_IS_LESS;
+            json!({"index": index, "relevance_score": score})
+        })
+        .collect();
+    json!({
+        "id": format!("rerank-{}", reply.id),
+        "model": reply.model,
+        "results": results,
+        "meta": {"api_version": {"version": "2"}, "billed_units": {"search_units": 1}},
+        "usage": {"total_tokens": reply.input_tokens},
+        "demo": reply.demo,
+    })
+}
+
+/// The vector of an input: one and zeroes, so that it goes through every encoding as it is.
+pub(crate) fn vector(index: usize, dimensions: usize) -> Vec<f32> {
+    let dimensions = dimensions.clamp(1, MOST_DIMENSIONS);
+    let one = index.checked_rem(dimensions);
+    (0..dimensions)
+        .map(|at| if Some(at) == one { 1.0 } else { 0.0 })
+        .collect()
+}
+
+fn bytes(vector: &[f32]) -> Vec<u8> {
+    vector
+        .iter()
+        .flat_map(|number| number.to_le_bytes())
+        .collect()
+}
+
+/// How many inputs there are: a text or a list of tokens is one.
+fn inputs(call: &Call) -> usize {
+    match call.fields.get("input") {
+        Some(Value::Array(inputs)) if !inputs.iter().any(Value::is_number) => inputs.len(),
+        _ => 1,
+    }
+}

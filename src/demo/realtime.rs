@@ -1,0 +1,52 @@
+//! A session over a WebSocket: it says hello, and then repeats what it is told.
+
+use axum::extract::FromRequestParts as _;
+use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
+use axum::http::header;
+use axum::http::request::Parts;
+use axum::response::{IntoResponse as _, Response};
+use serde_json::{Value, json};
+
+use super::record::Recorded;
+use super::reply::{next_id, seen};
+
+/// Whether this is no request for an answer but the begin of a session.
+pub(crate) fn is_asked_for(parts: &Parts) -> bool {
+    parts
+        .headers
+        .get(header::UPGRADE)
+        .is_some_and(|protocol| protocol.as_bytes().eq_ignore_ascii_case(b"websocket"))
+}
+
+/// Begins a session at this backend.
+pub(crate) async fn answer(name: &str, request: &Recorded, mut parts: Parts) -> Response {
+    let (_, query) = request.path_and_query();
+    let model = query
+        .split('&')
+        .find_map(|parameter| parameter.strip_prefix("model="));
+    let hello = json!({
+        "type": "session.created",
+        "event_id": format!("event_{}", next_id()),
+        "session": {"type": "realtime", "object": "realtime.session", "model": model},
+        "demo": seen(name, request, None),
+    });
+    match WebSocketUpgrade::from_request_parts(&mut parts, &()).await {
+        Ok(upgrade) => upgrade
+            .protocols(["realtime"])
+            .on_upgrade(|socket| echo(socket, hello)),
+        Err(refusal) => refusal.into_response(),
+    }
+}
+
+async fn echo(mut socket: WebSocket, hello: Value) {
+    let mut next = Some(Message::text(hello.to_string()));
+    while let Some(message) = next {
+        // Pings are answered by the library; a client that has left ends it.
+        if matches!(message, Message::Text(_) | Message::Binary(_))
+            && socket.send(message).await.is_err()
+        {
+            return;
+        }
+        next = socket.recv().await.and_then(Result::ok);
+    }
+}

@@ -1,0 +1,12 @@
+//! What this takes from the end-to-end tests.
+
+#[path = "../e2e/harness/cluster.rs"]
+pub(crate) mod cluster;
+#[path = "../e2e/harness/config.rs"]
+pub(crate) mod config;
+#[path = "../e2e/harness/envoy.rs"]
+pub(crate) mod envoy;
+#[path = "../e2e/harness/files.rs"]
+pub(crate) mod files;
+#[path = "../e2e/harness/tls.rs"]
+pub(crate) mod tls;
