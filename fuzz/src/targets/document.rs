@@ -70,7 +70,7 @@ fn change(tree: &mut Tree, choices: &mut Bytes<'_>) {
     }
 }
 
-const WORDS: [&str; 40] = [
+const WORDS: [&str; 46] = [
     "small",
     "*",
     "a*b*",
@@ -111,6 +111,12 @@ const WORDS: [&str; 40] = [
     "targets",
     "weighted",
     "cooldown",
+    "cluster_header",
+    "aggregate_cluster",
+    "allow_headers",
+    "max_body_bytes",
+    "x-cluster",
+    "authorization",
 ];
 
 /// A plain value, or a small tree, no deeper than a Struct can be.

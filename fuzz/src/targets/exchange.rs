@@ -3,8 +3,8 @@
 use std::cell::RefCell;
 
 use llm_router::attempt::{
-    Adaptation, Body, ChangeKind, CurrentHeaders, Head, HeaderChange, HeaderWrite, Left, Moment,
-    Passage, Plan, Refusal, Running, Step, begin,
+    Adaptation, Body, ChangeKind, CurrentHeaders, Head, HeaderWrite, Left, Moment, Passage, Plan,
+    Refusal, Running, Step, begin,
 };
 use llm_router::config::Document;
 use llm_router::health::{Health, HealthStore};
@@ -16,8 +16,12 @@ use super::bytes::Bytes;
 
 pub type Pairs = Vec<(String, Vec<u8>)>;
 
+/// In which a filter after ours puts a backend's key.
+const INJECTED: &str = "x-injected-key";
+
 /// What a backend got.
 pub struct Sent {
+    pub backend: String,
     pub headers: Pairs,
     pub body: Vec<u8>,
     /// The model that the plan names for it.
@@ -87,6 +91,7 @@ pub fn exchange(
     body: &[u8],
     world: &mut World<'_>,
 ) -> Vec<Sent> {
+    headers.retain(|(name, _)| name != INJECTED);
     let pending = match arrive(document, Headers::new(headers.clone())) {
         Arrival::Answer(answer) => {
             check_answer(&answer);
@@ -109,23 +114,33 @@ pub fn exchange(
     };
     let mut sent = Vec::new();
     loop {
-        let backend = document
-            .backends
-            .iter()
-            .find(|backend| backend.cluster == left.cluster);
-        let backend = backend.expect("a cluster of the document");
+        let mut backends = document.backends.iter();
+        let backend = backends.find(|backend| backend.cluster == left.cluster);
+        // The backend role of an aggregate cluster has its name.
+        let backend = backend.map_or(&left.cluster, |backend| &backend.name);
         let plan = Plan::decode(&left.plan).expect("a plan of ours");
         let envoy = Envoy {
             headers: &headers,
             is_retry: false,
         };
-        let mut attempt = match begin(plan.clone(), &backend.name, &envoy, || world.moment()) {
+        let mut attempt = match begin(plan.clone(), backend, &envoy, || world.moment()) {
             Ok(attempt) => attempt,
             // After an attempt without an answer Envoy asks again whatever was left.
             Err(Refusal::DeadlineExceeded | Refusal::GaveUp(_)) => break,
             Err(refusal) => panic!("{refusal:?}"),
         };
-        sent.push(send(&plan, &mut attempt, &mut headers, &body, world));
+        let one = send(&plan, &mut attempt, &mut headers, &body, world);
+        let key = (INJECTED.to_owned(), backend.clone().into_bytes());
+        let keys = one.headers.iter().filter(|(name, _)| name == INJECTED);
+        assert!(
+            keys.into_iter().all(|one| *one == key),
+            "a key of another backend's"
+        );
+        headers.push(key);
+        sent.push(Sent {
+            backend: backend.clone(),
+            ..one
+        });
         match play(&mut attempt.running, world) {
             Some(next) if sent.len() <= usize::try_from(routed.max_retries).expect("few") => {
                 left = next
@@ -152,8 +167,9 @@ fn pass(document: &Document, passed: &Passed, mut headers: Pairs, body: &[u8]) -
     let passage = Passage::decode(&passed.passage).expect("a passage of ours");
     assert_eq!(passage.encode(), passed.passage);
     let changes = passage.begin(&backend.name).expect("its backend");
-    write(&mut headers, &HeaderWrite::Change(changes));
+    write(&mut headers, &changes);
     Sent {
+        backend: backend.name.clone(),
         headers,
         body: body.to_vec(),
         model: String::new(),
@@ -163,18 +179,16 @@ fn pass(document: &Document, passed: &Passed, mut headers: Pairs, body: &[u8]) -
 /// The router role's effects on the request; returns the body.
 fn leave_downstream(routed: &Routed<'_>, headers: &mut Pairs, body: &[u8]) -> Vec<u8> {
     headers.retain(|(name, _)| !routed.remove_headers.contains(name));
+    if let Some(name) = routed.cluster_header {
+        set(headers, name, routed.cluster.as_bytes());
+    }
     let Some(change) = &routed.body else {
         return body.to_vec();
     };
     let edited = [&change.beginning, &body[change.replaced..]].concat();
     if let Some(length) = change.content_length {
         assert_eq!(length, edited.len());
-        let told = HeaderChange {
-            kind: ChangeKind::Set,
-            name: "content-length".to_owned(),
-            value: length.to_string().into_bytes(),
-        };
-        write(headers, &HeaderWrite::Change(vec![told]));
+        set(headers, "content-length", length.to_string().as_bytes());
     }
     edited
 }
@@ -198,6 +212,7 @@ fn send(
         .find(|(name, _)| *name == "x-llm-router-model");
     let model = model.map(|(_, model)| model.clone());
     Sent {
+        backend: String::new(),
         headers: headers.clone(),
         body,
         model: model.expect("a target"),
@@ -221,21 +236,24 @@ pub fn stream(edit: &mut StreamingEdit, pieces: &[&[u8]]) -> Vec<u8> {
 }
 
 fn write(headers: &mut Pairs, how: &HeaderWrite) {
-    let changes = match how {
+    let (changes, gone) = match how {
         HeaderWrite::Replace(all) => return headers.clone_from(all),
-        HeaderWrite::Change(changes) => changes,
+        HeaderWrite::Change(changes, gone) => (changes, gone),
     };
+    headers.retain(|(name, _)| !gone.contains(&name.as_str()));
     for change in changes {
-        let is_it = |(name, _): &(String, Vec<u8>)| *name == change.name;
-        let pair = (change.name.clone(), change.value.clone());
         match change.kind {
-            ChangeKind::Remove => headers.retain(|header| !is_it(header)),
-            ChangeKind::Add => headers.push(pair),
-            ChangeKind::Set => match headers.iter_mut().find(|header| is_it(header)) {
-                Some(header) => *header = pair,
-                None => headers.push(pair),
-            },
+            ChangeKind::Remove => headers.retain(|(name, _)| *name != change.name),
+            ChangeKind::Add => headers.push((change.name.clone(), change.value.clone())),
+            ChangeKind::Set => set(headers, &change.name, &change.value),
         }
+    }
+}
+
+fn set(headers: &mut Pairs, name: &str, value: &[u8]) {
+    match headers.iter_mut().find(|(known, _)| known == name) {
+        Some((_, old)) => *old = value.to_vec(),
+        None => headers.push((name.to_owned(), value.to_vec())),
     }
 }
 

@@ -119,12 +119,17 @@ pub fn check_tree(before: &[u8], after: &[u8], model: &str) {
     assert_eq!(after, Tree::Map(entries));
 }
 
+const CREDENTIAL: &str = "Bearer of the client's own";
+
 /// Every attempt sends the client's body with its own target's model.
 fn route(body: &[u8], choices: Bytes<'_>) {
     let headers = [
         (":method", "POST"),
         (":path", "/v1/chat/completions"),
         ("content-type", "application/json"),
+        ("authorization", CREDENTIAL),
+        ("x-api-key", CREDENTIAL),
+        ("cookie", CREDENTIAL),
     ];
     let mut headers: Vec<_> = headers
         .map(|(name, value)| (name.to_owned(), value.as_bytes().to_vec()))
@@ -136,6 +141,17 @@ fn route(body: &[u8], choices: Bytes<'_>) {
     let mut world = World::new(choices, b"");
     for sent in exchange(&DOCUMENT, headers, body, &mut world) {
         check_tree(body, &sent.body, &sent.model);
+        // To whom the document says so.
+        let may_know = sent.backend == "other";
+        let knows = sent
+            .headers
+            .iter()
+            .any(|(_, value)| value == CREDENTIAL.as_bytes());
+        assert!(
+            may_know || !knows,
+            "a client's credential at {}",
+            sent.backend
+        );
         let lengths = sent
             .headers
             .iter()
