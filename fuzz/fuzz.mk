@@ -15,7 +15,7 @@ FUZZ = for target in $(FUZZ_TARGETS); do \
 		mkdir -p "$$found" || exit 1; \
 		"$(FUZZ_DIR)/$(FUZZ_HOST)/release/$$target" -artifact_prefix="$(FUZZ_DIR)/$$target-" -max_len=4096 $(1) \
 			"$$found" "fuzz/seeds/$$target" "fuzz/corpus/$$target" >"$$log" 2>&1 || { tail -n 60 "$$log" >&2; echo "$$target failed" >&2; exit 1; }; \
-		sed -n "s/^\(\#[0-9]*\).*DONE */$$target: \1 inputs, /p" "$$log"; \
+		sed -n "s/^\(\#[0-9]*\)[[:space:]]*DONE */$$target: \1 inputs, /p" "$$log"; \
 	done
 
 fuzz: fuzz-build

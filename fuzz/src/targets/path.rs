@@ -160,7 +160,7 @@ fn check_query(query: &str) {
     let name = |parameter: &&str| {
         decode(parameter.split('=').next().unwrap_or_default())
             .unwrap_or_default()
-            .to_lowercase()
+            .to_ascii_lowercase()
     };
     let parameters = || query.split('&').filter(|parameter| !parameter.is_empty());
     let is_key = |name: String| KEYS.contains(&name.as_str()) || name.starts_with("x-amz-");
