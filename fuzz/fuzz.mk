@@ -2,7 +2,7 @@
 
 FUZZ_TARGETS ?= scan splice multipart path document protobuf_struct sse answers
 FUZZ_SECONDS ?= 60
-FUZZ_DIR := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)/fuzz
+FUZZ_DIR := $(abspath $(or $(CARGO_TARGET_DIR),target))/fuzz
 # By what libFuzzer is guided; every rustc has this pass of LLVM's, so that no nightly is needed.
 FUZZ_FLAGS := -Cpasses=sancov-module -Ccodegen-units=1 \
 	$(addprefix -Cllvm-args=-sanitizer-coverage-,level=4 inline-8bit-counters pc-table trace-compares)
@@ -28,14 +28,16 @@ fuzz-smoke: fuzz-build
 	@rm -rf "$(FUZZ_DIR)/smoke"
 	@$(call FUZZ,-seed=1 -runs=10000 -max_total_time=10,smoke)
 
-# What `make fuzz` has found since goes into fuzz/corpus, and what it makes superfluous goes.
+# What `make fuzz` has found since goes into corpus, and what adds nothing to the seeds and to the others goes.
 fuzz-merge: fuzz-build
 	@for target in $(FUZZ_TARGETS); do \
-		merged="$(FUZZ_DIR)/merged/$$target"; \
-		rm -rf "$$merged" && mkdir -p "$$merged" "$(FUZZ_DIR)/new/$$target" "fuzz/corpus/$$target" || exit 1; \
-		"$(FUZZ_DIR)/$(FUZZ_HOST)/release/$$target" -merge=1 -use_counters=0 -max_len=4096 \
-			"$$merged" "fuzz/seeds/$$target" "fuzz/corpus/$$target" "$(FUZZ_DIR)/new/$$target" \
-			>"$(FUZZ_DIR)/$$target.log" 2>&1 || { cat "$(FUZZ_DIR)/$$target.log" >&2; exit 1; }; \
+		merged="$(FUZZ_DIR)/merged/$$target"; log="$(FUZZ_DIR)/$$target.log"; \
+		rm -rf "$$merged" && mkdir -p "$(FUZZ_DIR)/merged" "$(FUZZ_DIR)/new/$$target" || exit 1; \
+		cp -R "fuzz/seeds/$$target" "$$merged" || exit 1; \
+		"$(FUZZ_DIR)/$(FUZZ_HOST)/release/$$target" -set_cover_merge=1 -use_counters=0 -max_len=4096 \
+			"$$merged" "fuzz/corpus/$$target" "$(FUZZ_DIR)/new/$$target" \
+			>"$$log" 2>&1 || { tail -n 60 "$$log" >&2; exit 1; }; \
+		(cd "fuzz/seeds/$$target" && for seed in *; do rm "$$merged/$$seed"; done) || exit 1; \
 		rm -rf "fuzz/corpus/$$target" && cp -R "$$merged" "fuzz/corpus/$$target" || exit 1; \
 		echo "$$target: $$(ls "$$merged" | wc -l | tr -d ' ') inputs"; \
 	done
