@@ -30,6 +30,8 @@
 //! * What a client or a backend sent is never logged.
 
 pub mod attempt;
+#[cfg(all(feature = "cli", not(target_arch = "wasm32")))]
+pub mod cli;
 pub mod config;
 #[cfg(all(feature = "demo", not(target_arch = "wasm32")))]
 pub mod demo;

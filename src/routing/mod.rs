@@ -11,6 +11,7 @@ mod strategy;
 
 pub use condition::{Condition, Subject};
 pub use decision::{Candidate, Decision, LeftOut, Undecided, decide};
+pub(crate) use flow::is_only_first;
 pub use flow::{Arrival, BodyChange, Pending, Routed, arrive};
 pub use passing::Passed;
 pub use pattern::Pattern;
