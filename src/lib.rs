@@ -39,6 +39,8 @@ pub mod health;
 #[cfg(target_arch = "wasm32")]
 mod host;
 mod json;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod played;
 pub mod request;
 pub mod routing;
 pub mod schema;

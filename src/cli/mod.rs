@@ -5,6 +5,7 @@
 mod carrier;
 mod check;
 mod envoy;
+mod explain;
 mod report;
 mod source;
 mod warnings;
@@ -19,6 +20,8 @@ Examples:
   llm-router check router.yaml                 the document itself
   llm-router check envoy/demo.yaml             an Envoy file that carries one
   llm-router check --format json envoy.yaml    for programs
+  llm-router explain router.yaml --request request.json --header 'x-team: research'
+  llm-router explain router.yaml --path /v1/files --json
   llm-router completions bash > /etc/bash_completion.d/llm-router
 
 Exit codes: 0 all is well; 1 there are errors (with --deny-warnings: or warnings); 2 wrong usage, or a file that cannot be \
@@ -40,6 +43,8 @@ struct Cli {
 enum Command {
     /// Say everything that is wrong with a file, with line and column, and run its golden tests.
     Check(check::CheckArgs),
+    /// Say what becomes of a request: every route, the plan, what is left out and why, and each attempt's request.
+    Explain(explain::ExplainArgs),
     /// Print the completions for a shell.
     Completions {
         /// Which shell.
@@ -65,6 +70,7 @@ impl Failed {
 pub fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Check(args) => check::run(&args),
+        Command::Explain(args) => explain::run(&args),
         Command::Completions { shell } => {
             let mut command = Cli::command();
             clap_complete::generate(shell, &mut command, "llm-router", &mut std::io::stdout());
