@@ -92,14 +92,15 @@ pub(super) fn run(args: &CheckArgs) -> Result<ExitCode, Failed> {
     match args.format {
         Format::Text => {
             for finding in &checked.findings {
-                anstream::print!("{}", finding.render(&file, &text));
+                super::say(&finding.render(&file, &text));
             }
             let verdict = if is_ok { "ok" } else { "failed" };
-            anstream::println!(
-                "{}: {verdict}: {}",
-                super::report::shown(&file),
+            let file = super::report::shown(&file);
+            super::say(&format!(
+                "{file}: {verdict}: {}
+",
                 checked.summary()
-            );
+            ));
         }
         Format::Json => {
             let told = json!({
@@ -110,7 +111,7 @@ pub(super) fn run(args: &CheckArgs) -> Result<ExitCode, Failed> {
                 "tests": {"count": checked.tests, "passed": checked.passed},
                 "findings": checked.findings,
             });
-            anstream::println!("{told:#}");
+            super::say(&format!("{told:#}\n"));
         }
     }
     Ok(if is_ok {

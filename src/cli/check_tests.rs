@@ -57,7 +57,7 @@ fn errors_and_warnings_of_a_document() {
         (
             "expect: {route: a}",
             "expect: {route: b}",
-            "f:8:52: tests[0].expect.route: the request is routed by \"a\"",
+            "f:8:52: tests[0].expect.route: \"t\": the request is routed by \"a\"",
         ),
         ("routes:", "routes: [", "f:"),
         (

@@ -7,9 +7,11 @@ mod check;
 mod envoy;
 mod explain;
 mod report;
+mod schema;
 mod source;
 mod warnings;
 
+use std::io::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -22,6 +24,7 @@ Examples:
   llm-router check --format json envoy.yaml    for programs
   llm-router explain router.yaml --request request.json --header 'x-team: research'
   llm-router explain router.yaml --path /v1/files --json
+  llm-router schema > router.schema.json       for editors
   llm-router completions bash > /etc/bash_completion.d/llm-router
 
 Exit codes: 0 all is well; 1 there are errors (with --deny-warnings: or warnings); 2 wrong usage, or a file that cannot be \
@@ -45,6 +48,8 @@ enum Command {
     Check(check::CheckArgs),
     /// Say what becomes of a request: every route, the plan, what is left out and why, and each attempt's request.
     Explain(explain::ExplainArgs),
+    /// Print the document's JSON Schema, for editors.
+    Schema,
     /// Print the completions for a shell.
     Completions {
         /// Which shell.
@@ -71,9 +76,15 @@ pub fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Check(args) => check::run(&args),
         Command::Explain(args) => explain::run(&args),
+        Command::Schema => {
+            say(&format!("{:#}\n", schema::schema()));
+            Ok(ExitCode::SUCCESS)
+        }
         Command::Completions { shell } => {
             let mut command = Cli::command();
-            clap_complete::generate(shell, &mut command, "llm-router", &mut std::io::stdout());
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut command, "llm-router", &mut script);
+            say(&String::from_utf8_lossy(&script));
             Ok(ExitCode::SUCCESS)
         }
     };
@@ -81,6 +92,11 @@ pub fn main() -> ExitCode {
         anstream::eprintln!("llm-router: {}", report::shown(&why));
         ExitCode::from(2)
     })
+}
+
+/// Prints, in colours on a terminal only. Who stops reading is no error.
+fn say(text: &str) {
+    let _ = anstream::stdout().write_all(text.as_bytes());
 }
 
 fn read(file: &Path) -> Result<String, Failed> {

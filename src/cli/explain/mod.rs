@@ -136,9 +136,10 @@ pub(super) fn run(args: &ExplainArgs) -> Result<ExitCode, Failed> {
     let explained = explain(&document, &request(args)?, args.random);
     if args.json {
         let told = serde_json::to_string_pretty(&explained);
-        anstream::println!("{}", told.map_err(|error| Failed(error.to_string()))?);
+        let told = told.map_err(|error| Failed(error.to_string()))?;
+        super::say(&format!("{told}\n"));
     } else {
-        anstream::print!("{}", shown::text(&explained));
+        super::say(&shown::text(&explained));
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -96,67 +96,67 @@ fn what_fails() {
         (
             "{model: smart}",
             "{route: team}",
-            "tests[0].expect.route: the request is routed by \"smart\", not by \"team\"",
+            "tests[0].expect.route: \"t\": the request is routed by \"smart\", not by \"team\"",
         ),
         (
             "{model: smart}",
             "{target: azure}",
-            "tests[0].expect.target: \"azure\" is not tried first by \"smart\": the plan is openai/gpt-5.5-2026, azure/gpt-5.5",
+            "tests[0].expect.target: \"t\": \"azure\" is not tried first by \"smart\": the plan is openai/gpt-5.5-2026, azure/gpt-5.5",
         ),
         (
             "{model: drawn}",
             "{target: openai/gpt-5.5-2026}",
-            "tests[0].expect.target: \"openai/gpt-5.5-2026\" is not tried first by \"drawn\"",
+            "tests[0].expect.target: \"t\": \"openai/gpt-5.5-2026\" is not tried first by \"drawn\"",
         ),
         (
             "{model: smart}",
             "{plan: [azure, openai]}",
-            "tests[0].expect.plan: the plan of \"smart\" is openai/gpt-5.5-2026, azure/gpt-5.5",
+            "tests[0].expect.plan: \"t\": the plan of \"smart\" is openai/gpt-5.5-2026, azure/gpt-5.5",
         ),
         (
             "{model: smart}",
             "{plan: [openai]}",
-            "tests[0].expect.plan: the plan of",
+            "tests[0].expect.plan: \"t\": the plan of",
         ),
         (
             "{model: drawn}",
             "{plan: [azure, openai/mini]}",
-            "tests[0].expect.plan: the plan of",
+            "tests[0].expect.plan: \"t\": the plan of",
         ),
         (
             "{model: smart}",
             "{left_out: []}",
-            "tests[0].expect.left_out: what \"smart\" leaves out is anthropic/claude schema_mismatch",
+            "tests[0].expect.left_out: \"t\": what \"smart\" leaves out is anthropic/claude schema_mismatch",
         ),
         (
             "{model: smart}",
             "{left_out: [anthropic tied]}",
-            "tests[0].expect.left_out: what \"smart\" leaves out is",
+            "tests[0].expect.left_out: \"t\": what \"smart\" leaves out is",
         ),
         (
             "{model: gpt-5.5, path: /v1/chat/completions}",
             "{left_out: [openai, anthropic]}",
-            "tests[0].expect.left_out: what",
+            "tests[0].expect.left_out: \"t\": what",
         ),
         (
             "{model: smart}",
             "{error: model_not_found}",
-            "tests[0].expect.error: the request is routed by \"smart\", not answered with model_not_found",
+            "tests[0].expect.error: \"t\": the request is routed by \"smart\", not answered with model_not_found",
         ),
         (
             "{model: nobody}",
             "{route: smart}",
-            "tests[0].expect: the request is answered with 404 model_not_found, and goes nowhere",
+            "tests[0].expect: \"t\": the request is answered with 404 model_not_found, and goes nowhere",
         ),
         (
             "{body: '{'}",
             "{error: model_not_found}",
-            "tests[0].expect.error: the request is answered with 400 invalid_json, not with model_not_found",
+            "tests[0].expect.error: \"t\": the request is answered with 400 invalid_json, not with model_not_found",
         ),
         (
             "{path: /v1/models, method: GET}",
             "{route: smart}",
-            "tests[0].expect: the request is answered here, with 200, and goes nowhere",
+            "tests[0].expect: \"t\": the request is answered here, with 200, and goes nowhere",
         ),
     ] {
         let errors = errors_of(request, expect);
@@ -253,7 +253,7 @@ fn the_filter_runs_them_where_it_is_told_to() {
         (wrong.to_owned() + "enforce_tests: false\n", None),
         (
             wrong.to_owned() + enforced,
-            Some("tests[0].expect.route: the request is routed by \"smart\""),
+            Some("tests[0].expect.route: \"t\": the request is routed by \"smart\""),
         ),
         (
             file.to_owned() + enforced,
