@@ -44,8 +44,8 @@ PIP_INSTALL := PIP_REQUIRE_VIRTUALENV=0 PIP_USER=0 PIP_ROOT_USER_ACTION=ignore p
 .DEFAULT_GOAL := help
 # The stages share cargo's lock anyway, and their output is read by people.
 .NOTPARALLEL:
-.PHONY: help run test lint build native sdk fuzz fuzz-smoke fuzz-build fuzz-merge bench-core tools rust lint-tools clean chaos \
-	bench bench-peers bench-readme bench-tools
+.PHONY: help run tool test lint build native sdk fuzz fuzz-smoke fuzz-build fuzz-merge bench-core tools rust lint-tools clean \
+	chaos bench bench-peers bench-readme bench-tools
 
 help:
 	@echo 'make run     start demo backends and Envoy with envoy/demo.yaml, and say what to try'
@@ -55,6 +55,7 @@ help:
 	@echo 'make fuzz    fuzz targets, a minute each (FUZZ_SECONDS=60, FUZZ_TARGETS=scan); fuzz/README.md'
 	@echo 'make lint    rustfmt, clippy (native and wasm), rustdoc'
 	@echo 'make build   llm_router.wasm, checked against benches/wasm-size-budget'
+	@echo 'make tool    the program llm-router, which checks documents (docs/cli.md)'
 	@echo 'make bench   the benchmark beside bare Envoy, into benches/record; half an hour on a quiet machine'
 	@echo '             (QUICK=1: a smoke test of two minutes; bench-peers adds other gateways to its record)'
 	@echo 'make bench-core   measure the pure parts, natively and in Envoy; recorded in benches/record/'
@@ -75,17 +76,17 @@ lint: lint-tools
 	@echo '==> rustfmt'
 	@cargo fmt --check
 	@echo '==> clippy, native'
-	@cargo clippy $(CARGO_FLAGS) --features demo --all-targets -- -D warnings
+	@cargo clippy $(CARGO_FLAGS) --features demo,cli --all-targets -- -D warnings
 	@echo '==> clippy, $(WASM_TARGET)'
 	@cargo clippy $(CARGO_FLAGS) --lib --target $(WASM_TARGET) -- -D warnings
 	@cargo clippy $(CARGO_FLAGS) --lib --target $(WASM_TARGET) --features bench -- -D warnings
 	@echo '==> rustdoc'
-	@RUSTDOCFLAGS='-D warnings' cargo doc $(CARGO_FLAGS) --no-deps --features demo
+	@RUSTDOCFLAGS='-D warnings' cargo doc $(CARGO_FLAGS) --no-deps --features demo,cli
 
 # The end-to-end tests are among them.
 native: build $(NEEDED_ENVOY) $(NEEDED_OLDER)
 	@echo '==> native tests, and end-to-end tests on Envoy'
-	@cargo test $(CARGO_FLAGS) --features demo
+	@cargo test $(CARGO_FLAGS) --features demo,cli
 
 # CHAOS_SEED=2 is another course of events, CHAOS_CLIENTS how many ask at a time.
 chaos: build $(NEEDED_ENVOY)
@@ -108,6 +109,12 @@ build: rust
 	if [ "$$size" -gt "$$budget" ]; then \
 		echo 'llm_router.wasm is over the budget in benches/wasm-size-budget' >&2; exit 1; \
 	fi
+
+tool: rust
+	@echo '==> llm-router'
+	@cargo build $(CARGO_FLAGS) --release --features cli --bin llm-router
+	@echo '$(or $(CARGO_TARGET_DIR),target)/release/llm-router --help; to have it on the PATH:' \
+		'cargo install --path . --features cli --bin llm-router'
 
 # CORE_ARGS go to criterion, and then nothing is recorded: CORE_ARGS=--quick, or the name of a benchmark.
 bench-core: rust $(NEEDED_ENVOY)

@@ -30,6 +30,8 @@
 //! * What a client or a backend sent is never logged.
 
 pub mod attempt;
+#[cfg(all(feature = "cli", not(target_arch = "wasm32")))]
+pub mod cli;
 pub mod config;
 #[cfg(all(feature = "demo", not(target_arch = "wasm32")))]
 pub mod demo;
@@ -37,6 +39,8 @@ pub mod health;
 #[cfg(target_arch = "wasm32")]
 mod host;
 mod json;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod played;
 pub mod request;
 pub mod routing;
 pub mod schema;

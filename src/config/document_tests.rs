@@ -406,6 +406,9 @@ fn the_tables_in_the_docs_are_the_code() {
         ("routes[].", fields::ROUTE),
         ("routes[].targets[].", fields::TARGET),
         ("defaults.", fields::DEFAULTS),
+        ("tests[].", fields::TEST),
+        ("tests[].request.", fields::TEST_REQUEST),
+        ("tests[].expect.", fields::EXPECT),
     ] {
         known.extend(names.iter().map(|name| format!("{prefix}{name}")));
     }
@@ -488,4 +491,11 @@ fn every_document_in_the_docs_loads() {
     let (_, after) = docs.split_once("## A whole document\n\n```yaml\n").unwrap();
     let (document, _) = after.split_once("```").unwrap();
     assert_eq!(errors(document), [""; 0]);
+    let (_, after) = docs.split_once("## Golden tests\n").unwrap();
+    let (_, after) = after.split_once("```yaml\n").unwrap();
+    let (tests, _) = after.split_once("```").unwrap();
+    let with_tests = format!("{document}{tests}enforce_tests: true\n");
+    assert_eq!(errors(&with_tests), [""; 0]);
+    let other = with_tests.replace("{error: model_not_found}", "{route: smart}");
+    assert_ne!(errors(&other), [""; 0]);
 }

@@ -3,6 +3,7 @@
 mod backend;
 mod error;
 mod fallback;
+mod golden;
 mod hygiene;
 mod older;
 mod pass_through;
@@ -18,6 +19,7 @@ use std::time::Duration;
 
 pub use backend::{Backend, Model};
 pub use error::ConfigError;
+pub use golden::{GoldenRequest, GoldenRun, run_tests};
 pub use hygiene::{
     Allowed, CREDENTIAL_HEADERS, INTERNAL_HEADERS, NEEDED_HEADERS, PRIVATE_HEADERS,
     is_credential_header, is_internal_header, is_private_header,
@@ -54,11 +56,19 @@ pub struct Document {
     pub cluster_header: Option<String>,
     /// After how long a body that Envoy holds back is taken for a missing setting.
     pub missing_flag_timeout: Duration,
+    /// Whether the filter runs the document's tests when it loads it.
+    pub enforce_tests: bool,
 }
 
 /// The known fields of each map of the document. docs/configuration.md has a row for each.
 pub(crate) mod fields {
-    pub(crate) const DOCUMENT: &[&str] = &["backends", "routes", "defaults"];
+    pub(crate) const DOCUMENT: &[&str] =
+        &["backends", "routes", "defaults", "tests", "enforce_tests"];
+    pub(crate) const TEST: &[&str] = &["name", "request", "expect"];
+    pub(crate) const TEST_REQUEST: &[&str] = &[
+        "model", "stream", "path", "method", "headers", "body", "file",
+    ];
+    pub(crate) const EXPECT: &[&str] = &["route", "target", "plan", "left_out", "error"];
     pub(crate) const BACKEND: &[&str] = &[
         "name",
         "cluster",
@@ -130,11 +140,26 @@ impl Document {
         Document::compile(&parse(configuration)?)
     }
 
-    /// Validates and compiles a document.
+    /// Validates and compiles a document, and runs its tests if it asks for that.
     ///
     /// # Errors
     /// All of them, in the order of the document.
     pub fn compile(tree: &Tree) -> Result<Document, Vec<ConfigError>> {
+        let document = Document::compile_untested(tree)?;
+        if document.enforce_tests {
+            let errors = run_tests(tree, &document, &no_file).errors;
+            if !errors.is_empty() {
+                return Err(errors);
+            }
+        }
+        Ok(document)
+    }
+
+    /// Validates and compiles a document, whatever its tests say.
+    ///
+    /// # Errors
+    /// All of them, in the order of the document.
+    pub fn compile_untested(tree: &Tree) -> Result<Document, Vec<ConfigError>> {
         let errors = Errors::default();
         let document = read_document(&Node::root(tree, &errors));
         if errors.is_empty() {
@@ -143,6 +168,14 @@ impl Document {
             Err(errors.into_vec())
         }
     }
+}
+
+/// What the filter reads of a file that a test names.
+///
+/// # Errors
+/// Always.
+pub fn no_file(_: &str) -> Result<Vec<u8>, String> {
+    Err("a file can only be read by the tool: with `enforce_tests: true`, write `body`".to_owned())
 }
 
 /// A configuration as a tree, whichever of the two ways it was written.
@@ -191,6 +224,13 @@ fn read_document(node: &Node<'_>) -> Document {
     let missing_flag_timeout = default("missing_flag_timeout_ms")
         .and_then(|node| node.integer(100, 60_000))
         .unwrap_or(2_000);
+    let enforce_tests = document
+        .optional("enforce_tests")
+        .and_then(Node::boolean)
+        .unwrap_or(false);
+    if enforce_tests && document.optional("tests").is_none() {
+        document.error("`enforce_tests: true` without `tests`: write some, or remove it");
+    }
     Document {
         catalog: route::catalog(&routes, &backends),
         backends,
@@ -209,6 +249,7 @@ fn read_document(node: &Node<'_>) -> Document {
             .and_then(|node| node.integer(1_024, 1_073_741_824)),
         cluster_header: cluster_header.flatten(),
         missing_flag_timeout: Duration::from_millis(missing_flag_timeout.into()),
+        enforce_tests,
     }
 }
 

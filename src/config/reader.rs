@@ -25,6 +25,7 @@ impl Errors {
 }
 
 /// One value of the document and where it stands.
+#[derive(Clone)]
 pub(crate) struct Node<'a> {
     pub(crate) path: String,
     tree: &'a Tree,
@@ -60,6 +61,11 @@ impl<'a> Node<'a> {
             tree,
             errors: self.errors,
         }
+    }
+
+    /// The value as it stands there.
+    pub(crate) fn tree(&self) -> &'a Tree {
+        self.tree
     }
 
     pub(crate) fn is_scalar(&self) -> bool {

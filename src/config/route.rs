@@ -44,7 +44,8 @@ pub enum Strategy {
 }
 
 impl Strategy {
-    const ALL: [(&'static str, Strategy); 2] = [
+    /// All of them, with their names in the document.
+    pub const ALL: [(&'static str, Strategy); 2] = [
         ("ordered", Strategy::Ordered),
         ("weighted", Strategy::Weighted),
     ];

@@ -7,6 +7,7 @@
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_json::Value;
 
 use super::protobuf_struct;
 
@@ -42,6 +43,30 @@ impl Tree {
             Tree::Text(_) => "text",
             Tree::List(_) => "a list",
             Tree::Map(_) => "a map",
+        }
+    }
+}
+
+impl From<&Tree> for Value {
+    fn from(tree: &Tree) -> Value {
+        match tree {
+            Tree::Null => Value::Null,
+            Tree::Bool(value) => Value::Bool(*value),
+            #[expect(
+                clippy::cast_possible_truncation,
+                clippy::as_conversions,
+                reason = "whole, and below what an f64 counts exactly"
+            )]
+            Tree::Number(value) if value.fract() == 0.0 && value.abs() < 9e15 => {
+                Value::from(*value as i64)
+            }
+            Tree::Number(value) => Value::from(*value),
+            Tree::Text(text) => Value::from(text.as_str()),
+            Tree::List(items) => items.iter().map(Value::from).collect(),
+            Tree::Map(entries) => entries
+                .iter()
+                .map(|(name, value)| (name.as_str(), Value::from(value)))
+                .collect(),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::condition::Subject;
 use super::decision::{Candidate, Decision};
 use crate::schema::Answer;
 
@@ -10,8 +11,7 @@ use crate::schema::Answer;
 pub(super) fn answer(
     decision: &Decision<'_, '_>,
     candidates: &[(Candidate<'_>, bool)],
-    model: &str,
-    stream: bool,
+    subject: &Subject<'_>,
 ) -> Answer {
     let plan: Vec<Value> = candidates
         .iter()
@@ -39,7 +39,7 @@ pub(super) fn answer(
         200,
         &json!({
             "object": "llm_router.decision",
-            "request": {"model": model, "stream": stream},
+            "request": {"model": subject.model, "stream": subject.stream},
             "route": decision.route.name,
             "plan": plan,
             "left_out": left_out,

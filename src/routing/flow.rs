@@ -76,6 +76,7 @@ pub struct BodyChange {
 }
 
 /// Takes a request's headers.
+#[inline(never)]
 pub fn arrive(document: &Document, headers: Headers) -> Arrival {
     let (path, _) = split_query(headers.text(":path").unwrap_or_default());
     let endpoint = Endpoint::at(path);
@@ -168,6 +169,59 @@ impl Pending {
         Some(ErrorCode::RequestTooLarge.answer(self.schema(), &message))
     }
 
+    /// Reads the whole body.
+    ///
+    /// # Errors
+    /// The answer, if it cannot be read.
+    #[inline(never)]
+    pub fn read(&self, body: &[u8]) -> Result<View, Answer> {
+        self.scan(body)
+            .map_err(|error| ErrorCode::from(error).answer(self.schema(), &error.to_string()))
+    }
+
+    /// All that conditions ask of this request, whose body says this.
+    ///
+    /// # Errors
+    /// The answer, if it names no model that can be one.
+    pub fn subject<'a>(&'a self, view: &'a View) -> Result<Subject<'a>, Answer> {
+        // Where both name one, the path decides.
+        let in_body = view.model.as_ref().map(|field| field.name.as_str());
+        let model = self.call.model.as_deref().or(in_body);
+        let model = model.filter(|name| is_model_name(name));
+        let (path, _) = split_query(self.headers.text(":path").unwrap_or_default());
+        Ok(Subject {
+            model: Some(model.ok_or_else(|| invalid_model("body", self.schema()))?),
+            path: Some(path),
+            method: Some(self.headers.text(":method").unwrap_or_default()),
+            headers: Some(&self.headers),
+            stream: Some(self.call.streams(view.stream)),
+        })
+    }
+
+    /// Decides about the request, whose body says this. `random` is 64 random bits.
+    ///
+    /// # Errors
+    /// The answer, if it goes nowhere.
+    #[inline(never)]
+    pub fn decide<'d: 'm, 'm>(
+        &self,
+        document: &'d Document,
+        view: &View,
+        subject: &Subject<'m>,
+        random: u64,
+    ) -> Result<Decision<'d, 'm>, Answer> {
+        let schema = self.schema();
+        let model = subject.model.unwrap_or_default();
+        let mut decision = decide(document, self.call.api, model, subject, random)
+            .map_err(|undecided| explain(undecided, schema, model))?;
+        if let Some(field) = view.tie {
+            decision
+                .tie()
+                .map_err(|unpinned| unpinned.answer(schema, field))?;
+        }
+        Ok(decision)
+    }
+
     /// Takes the whole body.
     ///
     /// # Errors
@@ -178,48 +232,25 @@ impl Pending {
         body: &[u8],
         moment: Moment<'_>,
     ) -> Result<Routed<'d>, Answer> {
-        let schema = self.schema();
         let asked = Asked::read(document.steering, &self.headers)
-            .map_err(|message| ErrorCode::InvalidRouterHeader.answer(schema, &message))?;
-        let view = self
-            .scan(body)
-            .map_err(|error| ErrorCode::from(error).answer(schema, &error.to_string()))?;
-        // Where both name one, the path decides.
-        let in_body = view.model.as_ref().map(|field| &field.name);
-        let model = self.call.model.as_ref().or(in_body);
-        let model = model.filter(|name| is_model_name(name));
-        let model = model.ok_or_else(|| invalid_model("body", schema))?;
-        let stream = self.call.streams(view.stream);
-        let (path, query) = split_query(self.headers.text(":path").unwrap_or_default());
-        let subject = Subject {
-            model: Some(model),
-            path: Some(path),
-            method: Some(self.headers.text(":method").unwrap_or_default()),
-            headers: Some(&self.headers),
-            stream: Some(stream),
-        };
-        let mut decision = decide(document, self.call.api, model, &subject, moment.random)
-            .map_err(|undecided| explain(undecided, schema, model))?;
-        if let Some(field) = view.tie {
-            decision
-                .tie()
-                .map_err(|unpinned| unpinned.answer(schema, field))?;
-        }
+            .map_err(|message| ErrorCode::InvalidRouterHeader.answer(self.schema(), &message))?;
+        let view = self.read(body)?;
+        let subject = self.subject(&view)?;
+        let decision = self.decide(document, &view, &subject, moment.random)?;
         log::debug!("{decision}");
         let cluster_header = document.cluster_header.as_deref();
-        // What only one provider has stored is not at whichever member the pool chooses.
-        let pool = decision.route.aggregate_cluster.as_deref();
-        let pool = pool.filter(|_| view.tie.is_none());
+        let pool = pool(&decision, &view);
         // Its members' health is Envoy's business.
         let cooldown = document.cooldown.as_ref().filter(|_| pool.is_none());
         let mut candidates = by_health(&decision, cooldown, asked.dry_run, moment);
-        if cluster_header.is_some() && pool.is_none() {
+        if is_only_first(document, &decision, &view) {
             candidates.truncate(1);
         }
         if asked.dry_run {
-            let answer = dry_run::answer(&decision, &candidates, model, stream);
+            let answer = dry_run::answer(&decision, &candidates, &subject);
             return Err(answer);
         }
+        let (_, query) = split_query(self.headers.text(":path").unwrap_or_default());
         let terms = Terms {
             policy: &decision.route.policy,
             cooldown,
@@ -259,6 +290,18 @@ impl Pending {
             plan: plan.encode(),
         })
     }
+}
+
+/// The cluster that chooses among a route's targets itself, for a request whose body says this.
+fn pool<'d>(decision: &Decision<'d, '_>, view: &View) -> Option<&'d str> {
+    // What only one provider has stored is not at whichever member the pool chooses.
+    let pool = decision.route.aggregate_cluster.as_deref();
+    pool.filter(|_| view.tie.is_none())
+}
+
+/// Whether only the first target of the plan is ever tried: Envoy cannot go on to another one's cluster.
+pub(crate) fn is_only_first(document: &Document, decision: &Decision<'_, '_>, view: &View) -> bool {
+    document.cluster_header.is_some() && pool(decision, view).is_none()
 }
 
 /// What a client sent to identify itself, or under a name that is Envoy's or ours.

@@ -11,8 +11,11 @@ mod strategy;
 
 pub use condition::{Condition, Subject};
 pub use decision::{Candidate, Decision, LeftOut, Undecided, decide};
+pub(crate) use flow::is_only_first;
 pub use flow::{Arrival, BodyChange, Pending, Routed, arrive};
 pub use passing::Passed;
+#[cfg(all(feature = "cli", not(target_arch = "wasm32")))]
+pub(crate) use passing::passing_subject;
 pub use pattern::Pattern;
 
 #[cfg(test)]

@@ -32,12 +32,7 @@ pub(super) fn pass(
     method: Option<&'static str>,
 ) -> Result<Passed, Answer> {
     let (path, query) = split_query(headers.text(":path").unwrap_or_default());
-    let subject = Subject {
-        path: Some(path),
-        method: Some(headers.text(":method").unwrap_or_default()),
-        headers: Some(headers),
-        ..Subject::default()
-    };
+    let subject = passing_subject(headers);
     let mut routes = document.routes.iter().filter(|route| route.pass_through);
     let route = routes.find(|route| route.condition.evaluate(&subject) == Some(true));
     let target = route.and_then(|route| Some((route, route.targets.first()?)));
@@ -54,6 +49,17 @@ pub(super) fn pass(
         cluster_header: cluster_header.map(str::to_owned),
         passage: Passage::make(schema, backend, headers, (path, query), cluster_header).encode(),
     })
+}
+
+/// All that conditions ask of what is no call of a model.
+pub(crate) fn passing_subject(headers: &Headers) -> Subject<'_> {
+    let (path, _) = split_query(headers.text(":path").unwrap_or_default());
+    Subject {
+        path: Some(path),
+        method: Some(headers.text(":method").unwrap_or_default()),
+        headers: Some(headers),
+        ..Subject::default()
+    }
 }
 
 /// Why it goes nowhere, and what would change that.

@@ -2,11 +2,15 @@
 
 use serde_json::Value;
 
+use super::ErrorCode;
+
 /// A whole answer, with a JSON body.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer {
     /// The HTTP status.
     pub status: u32,
+    /// What went wrong, if it tells that.
+    pub code: Option<ErrorCode>,
     /// Headers beside `content-type`.
     pub headers: Vec<(&'static str, String)>,
     /// JSON.
@@ -20,9 +24,15 @@ impl Answer {
     pub(crate) fn json(status: u32, body: &Value) -> Self {
         Answer {
             status,
+            code: None,
             headers: Vec::new(),
             body: body.to_string().into_bytes(),
         }
+    }
+
+    pub(super) fn with_code(mut self, code: ErrorCode) -> Self {
+        self.code = Some(code);
+        self
     }
 
     /// The same with one header more.

@@ -253,7 +253,7 @@ impl ErrorCode {
             }}),
             Schema::Bedrock => json!({"message": message, "code": self.name()}),
         };
-        let answer = Answer::json(status, &body);
+        let answer = Answer::json(status, &body).with_code(self);
         if schema != Schema::Bedrock {
             return answer;
         }

@@ -156,6 +156,32 @@ fn blocks_parse(page: &Path) {
     }
 }
 
+/// The filter runs a document's golden tests where it says so, in both encodings.
+fn its_tests_are_run(programs: &Programs, document: &Value) {
+    for (enforced, route, is_right) in [
+        (true, "smart", true),
+        (true, "fast", false),
+        (false, "fast", true),
+    ] {
+        let mut document = document.clone();
+        document["tests"] = json!([{
+            "name": "smart",
+            "request": {"model": "smart", "body": {"temperature": 0.5, "n": 1}},
+            "expect": {"route": route},
+        }]);
+        document["enforce_tests"] = json!(enforced);
+        for wrapping in Wrapping::ALL {
+            let config = around(document.clone(), &[]).wrapping(wrapping);
+            let name = format!("tests-{enforced}-{route}-{}", wrapping.name());
+            let file = programs.write(&name, &config.render(&programs.wasm));
+            let (accepted, printed) = programs.validate(&file, &programs.directory);
+            assert_eq!(accepted, is_right, "{name}\n{printed}");
+            let said = "tests[0].expect.route: \"smart\": the request is routed by \"smart\"";
+            assert_eq!(printed.contains(said), !is_right, "{name}\n{printed}");
+        }
+    }
+}
+
 fn the_whole_document_is_accepted(programs: &Programs) {
     let text = files::read(&files::root().join("docs/configuration.md"));
     let (_, section) = text
@@ -181,6 +207,7 @@ fn the_whole_document_is_accepted(programs: &Programs) {
         let (accepted, printed) = programs.validate(&file, &programs.directory);
         assert!(accepted, "the document is refused\n{printed}");
     }
+    its_tests_are_run(programs, &document);
     // And it is the document that is checked: with one word changed it is refused.
     document["routes"][0]["targets"][0]["backend"] = json!("nobody");
     let file = programs.write(

@@ -1,0 +1,213 @@
+//! The filter's configurations in a file: the document itself, or what an Envoy or Istio file carries.
+
+use super::source::{Kind, Located, Place, parse};
+use crate::config::Tree;
+
+/// Which of the module's two roles a configuration is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Role {
+    Router,
+    Backend,
+}
+
+impl Role {
+    fn of(root_id: &str) -> Option<Role> {
+        match root_id {
+            "llm_router" => Some(Role::Router),
+            "llm_backend" => Some(Role::Backend),
+            _ => None,
+        }
+    }
+}
+
+/// One configuration.
+#[derive(Debug)]
+pub(super) struct Carried<'a> {
+    pub(super) role: Role,
+    /// As the filter gets it, with places in the file; or why it gets none.
+    pub(super) value: Result<Value, (Place, String)>,
+    /// Envoy's configuration of the plugin and its path, where that is Envoy's.
+    pub(super) plugin: Option<(String, &'a Located)>,
+}
+
+/// What the filter gets, and where each part of it stands.
+#[derive(Debug)]
+pub(super) struct Value {
+    pub(super) tree: Tree,
+    pub(super) located: Located,
+}
+
+impl Value {
+    fn of(located: &Located) -> Value {
+        Value {
+            tree: located.tree(),
+            located: located.clone(),
+        }
+    }
+}
+
+/// What marks a file as one that is not the document itself.
+const OTHER_FILES: [&str; 7] = [
+    "static_resources",
+    "staticResources",
+    "dynamic_resources",
+    "dynamicResources",
+    "admin",
+    "resources",
+    "apiVersion",
+];
+
+/// All configurations in a file. `text` is the whole of it.
+pub(super) fn find<'a>(documents: &'a [Located], text: &str) -> Vec<Carried<'a>> {
+    let mut found = Vec::new();
+    for document in documents {
+        document.walk("", &mut |path, node| {
+            found.extend(of_plugin(path, node, text));
+            found.extend(of_wasm_plugin(node));
+        });
+    }
+    if let [document] = documents
+        && found.is_empty()
+        && document.is_map()
+        && !OTHER_FILES.iter().any(|name| document.get(name).is_some())
+    {
+        found.push(Carried {
+            role: Role::Router,
+            value: Ok(Value::of(document)),
+            plugin: None,
+        });
+    }
+    found
+}
+
+/// Envoy's `PluginConfig`, which an EnvoyFilter of Istio has too.
+fn of_plugin<'a>(path: &str, node: &'a Located, text: &str) -> Option<Carried<'a>> {
+    let root_id = either(node, "root_id", "rootId")?;
+    let role = Role::of(root_id.text()?)?;
+    let configuration = node.get("configuration");
+    let value = match configuration {
+        None => Err((
+            root_id.place,
+            "there is no `configuration` in this plugin config".to_owned(),
+        )),
+        Some(configuration) => unwrap(configuration, text),
+    };
+    Some(Carried {
+        role,
+        value,
+        plugin: Some((path.to_owned(), node)),
+    })
+}
+
+/// Istio's WasmPlugin: its `pluginConfig` becomes JSON in a StringValue.
+fn of_wasm_plugin(node: &Located) -> Option<Carried<'static>> {
+    if node.get("kind")?.text()? != "WasmPlugin" {
+        return None;
+    }
+    let config = node.at(&["spec", "pluginConfig"])?;
+    let name = node.at(&["spec", "pluginName"]).and_then(Located::text);
+    let role = match name.and_then(Role::of) {
+        Some(role) => role,
+        None if config.get("backends").is_some() || config.get("routes").is_some() => Role::Router,
+        None => return None,
+    };
+    Some(Carried {
+        role,
+        value: Ok(Value::of(config)),
+        plugin: None,
+    })
+}
+
+/// A field by the name that protobuf gives it, or its name in JSON.
+pub(super) fn either<'a>(node: &'a Located, snake: &str, camel: &str) -> Option<&'a Located> {
+    node.get(snake).or_else(|| node.get(camel))
+}
+
+/// What a `google.protobuf.Any` gives the filter.
+fn unwrap(any: &Located, text: &str) -> Result<Value, (Place, String)> {
+    let kind = any.get("@type").and_then(Located::text).unwrap_or_default();
+    let value = any.get("value");
+    match (kind.rsplit('.').next(), value) {
+        (Some("Struct"), Some(value)) => Ok(Value::of(value)),
+        (Some("StringValue"), Some(value)) => match value.text() {
+            Some(json) => of_json(json, value, text),
+            None => Err((value.place, "the value of a StringValue must be text".to_owned())),
+        },
+        (Some("Struct" | "StringValue"), None) => {
+            Err((any.place, "`value` is missing".to_owned()))
+        }
+        _ => Err((
+            any.place,
+            "must be a google.protobuf.Struct with the document as its `value`, or a google.protobuf.StringValue with \
+             it as JSON"
+                .to_owned(),
+        )),
+    }
+}
+
+/// JSON in a string of the file.
+fn of_json(json: &str, at: &Located, text: &str) -> Result<Value, (Place, String)> {
+    let inner = Inner::find(json, at.place, text);
+    let tree: Tree = serde_json::from_str(json).map_err(|error| {
+        let place = Place {
+            line: error.line().max(1),
+            column: error.column().max(1),
+        };
+        (inner.place(place), format!("the value is no JSON: {error}"))
+    })?;
+    let located = match parse(json).map(|documents| documents.into_iter().next()) {
+        Ok(Some(located)) => located.map_places(&|place| inner.place(place)),
+        // What stands there twice is no YAML.
+        _ => Located {
+            place: at.place,
+            kind: Kind::Scalar(Tree::Null),
+        },
+    };
+    Ok(Value { tree, located })
+}
+
+/// Where a text stands in a file.
+struct Inner {
+    /// Of the text as a whole.
+    whole: Place,
+    /// Of its first line, where all of its lines stand below each other.
+    first: Option<Place>,
+}
+
+impl Inner {
+    fn find(inner: &str, whole: Place, text: &str) -> Inner {
+        let lines: Vec<&str> = text.lines().collect();
+        // A block begins in the line below its `|`.
+        let starts = [whole.line, whole.line.saturating_add(1)];
+        let mut places = starts.into_iter().filter_map(|line| {
+            let above = line.checked_sub(1)?;
+            let outer = lines.get(above..)?;
+            let mut inner_lines = inner.lines();
+            let first = inner_lines.next()?;
+            let at = outer.first()?.find(first)?;
+            let indent = outer.first()?.get(..at)?;
+            let fits = inner_lines.zip(outer.iter().skip(1)).all(|(inner, outer)| {
+                inner.is_empty() || outer.strip_prefix(indent) == Some(inner)
+            });
+            fits.then(|| Place {
+                line,
+                column: indent.chars().count().saturating_add(1),
+            })
+        });
+        Inner {
+            whole,
+            first: places.next(),
+        }
+    }
+
+    /// A place of the text as a place of the file.
+    fn place(&self, inner: Place) -> Place {
+        let Some(first) = self.first else {
+            return self.whole;
+        };
+        Place {
+            line: first.line.saturating_add(inner.line).saturating_sub(1),
+            column: first.column.saturating_add(inner.column).saturating_sub(1),
+        }
+    }
+}

@@ -1,0 +1,242 @@
+//! `check`: everything that is wrong with a file, and what it hardly means.
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use serde_json::json;
+
+use super::carrier::{self, Carried, Role, Value};
+use super::envoy::{self, Surroundings};
+use super::report::{Finding, Severity};
+use super::source::{Located, parse};
+use super::{Failed, warnings};
+use crate::config::{ConfigError, Document, no_file, run_tests};
+
+/// How the result is told.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum Format {
+    /// For people: one finding after the other, each with the line that it is about.
+    #[default]
+    Text,
+    /// For programs: one JSON object.
+    Json,
+}
+
+/// What is checked, and how.
+#[derive(Debug, clap::Args)]
+pub(super) struct CheckArgs {
+    /// The document; or an Envoy or Istio file (YAML or JSON) that carries one.
+    file: std::path::PathBuf,
+    /// Take warnings for errors.
+    #[arg(long)]
+    deny_warnings: bool,
+    /// How the result is told.
+    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+    format: Format,
+}
+
+/// What is known of a file.
+#[derive(Debug, Default)]
+pub(super) struct Checked {
+    pub(super) findings: Vec<Finding>,
+    backends: usize,
+    routes: usize,
+    tests: usize,
+    /// How many of the tests have no finding.
+    passed: usize,
+}
+
+impl Checked {
+    fn count(&self, severity: Severity) -> usize {
+        let findings = self.findings.iter();
+        findings.filter(|one| one.severity == severity).count()
+    }
+
+    /// In one line.
+    fn summary(&self) -> String {
+        let errors = self.count(Severity::Error);
+        let warnings = self.count(Severity::Warning);
+        let mut parts = Vec::new();
+        if errors == 0 {
+            parts.push(counted(self.backends, "backend"));
+            parts.push(counted(self.routes, "route"));
+        } else {
+            parts.push(counted(errors, "error"));
+        }
+        if warnings > 0 {
+            parts.push(counted(warnings, "warning"));
+        }
+        if self.tests > 0 {
+            parts.push(format!(
+                "{} of {} passed",
+                self.passed,
+                counted(self.tests, "test")
+            ));
+        }
+        parts.join(", ")
+    }
+}
+
+fn counted(number: usize, what: &str) -> String {
+    let s = if number == 1 { "" } else { "s" };
+    format!("{number} {what}{s}")
+}
+
+/// Checks a file and says what was found.
+pub(super) fn run(args: &CheckArgs) -> Result<ExitCode, Failed> {
+    let file = args.file.display().to_string();
+    let text = super::read(&args.file)?;
+    let checked = check(&args.file, &text)?;
+    let errors = checked.count(Severity::Error);
+    let is_ok = errors == 0 && (!args.deny_warnings || checked.findings.is_empty());
+    match args.format {
+        Format::Text => {
+            for finding in &checked.findings {
+                super::say(&finding.render(&file, &text));
+            }
+            let verdict = if is_ok { "ok" } else { "failed" };
+            let file = super::report::shown(&file);
+            super::say(&format!(
+                "{file}: {verdict}: {}
+",
+                checked.summary()
+            ));
+        }
+        Format::Json => {
+            let told = json!({
+                "file": file,
+                "ok": is_ok,
+                "backends": checked.backends,
+                "routes": checked.routes,
+                "tests": {"count": checked.tests, "passed": checked.passed},
+                "findings": checked.findings,
+            });
+            super::say(&format!("{told:#}\n"));
+        }
+    }
+    Ok(if is_ok {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+/// Checks the text of a file. `path`: for the files that its tests name.
+pub(super) fn check(path: &Path, text: &str) -> Result<Checked, Failed> {
+    let mut checked = Checked::default();
+    let documents = match parse(text) {
+        Ok(documents) => documents,
+        Err(error) => {
+            checked
+                .findings
+                .push(Finding::error(error.place, "", error.message));
+            return Ok(checked);
+        }
+    };
+    let carried = carrier::find(&documents, text);
+    if !carried.iter().any(|one| one.role == Role::Router) {
+        return Err(Failed::none_in(path));
+    }
+    for one in &carried {
+        checked.findings.extend(envoy::check_plugin(one));
+        match (&one.value, one.role) {
+            (Err((place, message)), _) => {
+                checked
+                    .findings
+                    .push(Finding::error(*place, "", message.as_str()));
+            }
+            (Ok(value), Role::Backend) => check_backend(value, &mut checked),
+            (Ok(value), Role::Router) => {
+                let envoy = one.plugin.as_ref().and_then(|(plugin, _)| {
+                    let file = file_of(&documents, plugin)?;
+                    Some((plugin.as_str(), file))
+                });
+                check_document(path, value, envoy, &carried, &mut checked);
+            }
+        }
+    }
+    checked.findings.sort_by_key(|finding| finding.place);
+    Ok(checked)
+}
+
+/// The Envoy file that a plugin stands in; where there are several documents, it is none.
+fn file_of<'a>(documents: &'a [Located], plugin: &str) -> Option<&'a Located> {
+    let is_static = ["static_resources.", "staticResources."];
+    match documents {
+        [file] if is_static.iter().any(|prefix| plugin.starts_with(prefix)) => Some(file),
+        _ => None,
+    }
+}
+
+fn check_backend(value: &Value, checked: &mut Checked) {
+    let json = serde_json::Value::from(&value.tree).to_string();
+    if let Err(errors) = crate::config::backend_name(json.as_bytes()) {
+        checked.findings.extend(located(&errors, &value.located));
+    }
+}
+
+fn check_document(
+    path: &Path,
+    value: &Value,
+    envoy: Option<(&str, &Located)>,
+    carried: &[Carried<'_>],
+    checked: &mut Checked,
+) {
+    let document = match Document::compile_untested(&value.tree) {
+        Ok(document) => document,
+        Err(errors) => {
+            checked.findings.extend(located(&errors, &value.located));
+            return;
+        }
+    };
+    checked.backends = checked.backends.saturating_add(document.backends.len());
+    checked.routes = checked.routes.saturating_add(document.routes.len());
+    let read_file = |name: &str| match document.enforce_tests {
+        true => no_file(name),
+        false => super::read_beside(path, name),
+    };
+    let run = run_tests(&value.tree, &document, &read_file);
+    let failed = (0..run.count).filter(|index| {
+        let test = format!("tests[{index}]");
+        run.errors
+            .iter()
+            .any(|error| error.path().starts_with(&test))
+    });
+    let failed = failed.count();
+    checked.tests = checked.tests.saturating_add(run.count);
+    checked.passed = checked
+        .passed
+        .saturating_add(run.count.saturating_sub(failed));
+    checked
+        .findings
+        .extend(located(&run.errors, &value.located));
+    checked
+        .findings
+        .extend(warnings::find(&document, &value.located));
+    if let Some((plugin, file)) = envoy {
+        let around = Surroundings {
+            file,
+            backends: envoy::backend_roles(carried),
+        };
+        checked
+            .findings
+            .extend(envoy::check(&document, plugin, &around));
+    }
+}
+
+/// Errors of a document where they stand in the file.
+pub(super) fn located(errors: &[ConfigError], located: &Located) -> Vec<Finding> {
+    let places = errors.iter().map(|error| {
+        // What is wrong with a name stands at the name.
+        let message = error.message();
+        let is_of_name = ["unknown field", "unknown failure", "stands there twice"];
+        let is_of_name = is_of_name.iter().any(|what| message.starts_with(what));
+        let place = located.find(error.path(), is_of_name);
+        Finding::error(place, error.path(), message)
+    });
+    places.collect()
+}
+
+#[cfg(test)]
+#[path = "check_tests.rs"]
+mod tests;

@@ -1,0 +1,324 @@
+//! Files that are wrong, and where that is said.
+
+use super::*;
+
+/// The findings of a file's text, one a line, without the excerpts.
+fn findings(text: &str) -> Vec<String> {
+    let checked = check(Path::new("tests/cli/none.yaml"), text).unwrap();
+    let findings = checked.findings.iter().map(|finding| {
+        let rendered = finding.render("f", text);
+        let rendered = anstream::adapter::strip_str(&rendered).to_string();
+        rendered.lines().next().unwrap_or_default().to_owned()
+    });
+    findings.collect()
+}
+
+/// With one place of a text changed, which has to be there.
+fn changed(text: &str, from: &str, to: &str) -> String {
+    assert!(text.contains(from), "{from}");
+    text.replacen(from, to, 1)
+}
+
+const DOCUMENT: &str = "\
+backends:
+- {name: openai, schema: openai, models: [{name: gpt}]}
+- {name: claude, schema: anthropic, models: [{name: opus}]}
+routes:
+- {name: a, match: {model: gpt}, targets: [{backend: openai}]}
+- {name: b, match: {model: opus}, targets: [{backend: claude}]}
+tests:
+- {name: t, request: {model: gpt}, expect: {route: a}}
+";
+
+#[test]
+fn errors_and_warnings_of_a_document() {
+    assert_eq!(findings(DOCUMENT), [""; 0]);
+    for (from, to, expected) in [
+        (
+            "schema: anthropic",
+            "schema: anthropc",
+            "f:3:26: backends[1].schema: unknown schema \"anthropc\"",
+        ),
+        (
+            "match: {model: gpt}",
+            "match: {modl: gpt}",
+            "f:5:21: routes[0].match.modl: unknown field",
+        ),
+        (
+            "targets: [{backend: claude}]",
+            "targets: []",
+            "f:6:35: routes[1].targets: must not be empty",
+        ),
+        (
+            "model: opus}",
+            "model: [gpt]}",
+            "f:6:3: routes[1]: can never be reached",
+        ),
+        (
+            "expect: {route: a}",
+            "expect: {route: b}",
+            "f:8:52: tests[0].expect.route: \"t\": the request is routed by \"a\"",
+        ),
+        ("routes:", "routes: [", "f:"),
+        (
+            "- {name: b, match: {model: opus}, targets: [{backend: claude}]}\n",
+            "",
+            "f:3:10: warning: backends[1].name: no route has the backend",
+        ),
+        (
+            "{name: opus}",
+            "{name: opus}, {name: sonnet}",
+            "f:3:67: warning: backends[1].models[1].name: no route sends requests to this model",
+        ),
+        (
+            "[{backend: openai}]",
+            "[{backend: openai, model: gpt}, {backend: claude, model: opus}]",
+            "f:5:85: warning: routes[0].targets[1].backend: speaks another API",
+        ),
+        (
+            "models: [{name: gpt}]}\n",
+            "models: [{name: gpt, context_window: 9}]}\n- {name: other, schema: openai, models: [{name: gpt}]}\n",
+            "f:3:10: warning: backends[1].name: no route has",
+        ),
+    ] {
+        let found = findings(&changed(DOCUMENT, from, to));
+        assert!(
+            found.iter().any(|one| one.starts_with(expected)),
+            "{from} {found:#?}"
+        );
+    }
+    let windows = changed(
+        DOCUMENT,
+        "{name: gpt}",
+        "{name: gpt, context_window: 9}, {name: large}",
+    );
+    let windows = changed(
+        &windows,
+        "[{backend: openai}]",
+        "[{backend: openai, model: gpt}, {backend: openai, model: large}]",
+    );
+    let found = findings(&windows);
+    assert_eq!(found.len(), 1, "{found:#?}");
+    assert!(
+        found[0].contains("routes[0].targets[1].model: the model has no `context_window`"),
+        "{found:#?}"
+    );
+}
+
+#[test]
+fn the_examples_have_no_errors() {
+    for name in ["demo", "minimal", "older", "providers"] {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("envoy/{name}.yaml"));
+        let text = std::fs::read_to_string(&path).unwrap();
+        let checked = check(&path, &text).unwrap();
+        assert_eq!(checked.count(Severity::Error), 0, "{:#?}", checked.findings);
+        assert!(checked.backends > 0 && checked.routes > 0);
+    }
+}
+
+#[test]
+fn what_an_envoy_file_lacks() {
+    let text = include_str!("../../envoy/providers.yaml");
+    for (from, to, expected) in [
+        (
+            "                allow_on_headers_stop_iteration: true\n",
+            "",
+            ".config: `allow_on_headers_stop_iteration: true` is missing",
+        ),
+        (
+            "  - name: anthropic\n    type:",
+            "  - name: antropic\n    type:",
+            "static_resources.clusters: there is no cluster \"anthropic\"",
+        ),
+        (
+            "value: {backend: azure}",
+            "value: {backend: openai}",
+            "its llm_backend says `backend: openai`, but this is the cluster of backend \"azure\"",
+        ),
+        (
+            "value: {backend: azure}",
+            "value: {backnd: azure}",
+            "backnd: unknown field, did you mean \"backend\"?",
+        ),
+        (
+            "root_id: llm_backend",
+            "root_id: other",
+            "there is no filter with `root_id: llm_backend`",
+        ),
+        (
+            "refresh_cluster_on_retry: true",
+            "refresh_cluster_on_retry: false",
+            "`refresh_cluster_on_retry: true` is missing",
+        ),
+        (
+            "- {name: x-llm-router-retry",
+            "- {name: x-other",
+            "`retriable_headers: [{name: x-llm-router-retry",
+        ),
+        (
+            ",retriable-headers",
+            "",
+            "`retriable_headers: [{name: x-llm-router-retry",
+        ),
+        (
+            "key: wasm.llm.next",
+            "key: wasm.llm.nxt",
+            "no route asks the matcher",
+        ),
+        (
+            "                                anthropic:\n",
+            "                                other:\n",
+            "the matcher has no entry for \"anthropic\"",
+        ),
+        (
+            "                                      cluster: anthropic\n",
+            "                                      cluster: openai\n",
+            "the matcher's entry for \"anthropic\" leads to another cluster",
+        ),
+        (
+            "request_body_buffer_limit: 16777216",
+            "request_body_buffer_limit: 1048576",
+            "request_body_buffer_limit: is less than the document's max_body_bytes, 16777216",
+        ),
+        (
+            "request_body_buffer_limit: 16777216",
+            "include_request_attempt_count: false",
+            "there is no `request_body_buffer_limit`",
+        ),
+    ] {
+        let found = findings(&changed(text, from, to));
+        let errors: Vec<_> = found
+            .iter()
+            .filter(|one| !one.contains(": warning: "))
+            .collect();
+        assert!(
+            !errors.is_empty() && errors.iter().any(|one| one.contains(expected)),
+            "{from} {found:#?}"
+        );
+    }
+}
+
+/// The places of an error in a document that stands as JSON in a string.
+#[test]
+fn json_in_a_string() {
+    let plugin = |value: &str| {
+        format!(
+            "static_resources:
+  x:
+  - config:
+      root_id: llm_router
+      allow_on_headers_stop_iteration: true
+      configuration:
+        \"@type\": type.googleapis.com/google.protobuf.StringValue
+        value: {value}
+"
+        )
+    };
+    let found = findings(&plugin(
+        "|
+          {\"backends\": [{\"name\": \"a\", \"schema\": \"openai\", \"models\": [{\"name\": \"*\"}]}],
+           \"routes\": [{\"name\": \"r\", \"match\": {\"model\": \"*\"}, \"targets\": [{\"backend\": \"b\"}]}]}",
+    ));
+    assert_eq!(found.len(), 1, "{found:#?}");
+    assert!(
+        found[0].starts_with("f:10:86: routes[0].targets[0].backend: unknown backend \"b\""),
+        "{found:#?}"
+    );
+    let found = findings(&plugin("'{\"backends\": []}'"));
+    assert!(
+        found[1].starts_with("f:8:18: backends: must not be empty"),
+        "{found:#?}"
+    );
+    let found = findings(&plugin("|\n          {\"backends\": [],\n           x}"));
+    assert!(
+        found[0].starts_with("f:10:12: the value is no JSON"),
+        "{found:#?}"
+    );
+    let found = findings(&plugin("\"{\\\"backends\\\": []}\""));
+    assert!(
+        found[0].starts_with("f:8:16: backends: must not be empty"),
+        "{found:#?}"
+    );
+}
+
+#[test]
+fn files_of_istio() {
+    let indented = DOCUMENT.replace('\n', "\n    ");
+    let plugin = format!(
+        "apiVersion: v1
+kind: ConfigMap
+---
+apiVersion: extensions.istio.io/v1alpha1
+kind: WasmPlugin
+spec:
+  pluginName: llm_router
+  pluginConfig:
+    {indented}"
+    );
+    assert_eq!(findings(&plugin), [""; 0]);
+    let found = findings(&changed(&plugin, "backend: claude", "backend: claud"));
+    assert_eq!(
+        found[0],
+        "f:14:59: routes[1].targets[0].backend: unknown backend \"claud\", did you mean \"claude\"?"
+    );
+    let filter = "
+apiVersion: networking.istio.io/v1alpha3
+kind: EnvoyFilter
+spec:
+  configPatches:
+  - applyTo: HTTP_FILTER
+    patch:
+      value:
+        typed_config:
+          config:
+            root_id: llm_router
+            configuration:
+              \"@type\": type.googleapis.com/google.protobuf.StringValue
+              value: |
+                {\"backends\": 1, \"routes\": []}
+";
+    let found = findings(filter);
+    assert_eq!(found.len(), 3, "{found:#?}");
+    assert!(
+        found[0].contains("`allow_on_headers_stop_iteration: true` is missing"),
+        "{found:#?}"
+    );
+    assert!(
+        found[1].starts_with("f:15:30: backends: must be a list"),
+        "{found:#?}"
+    );
+    assert!(found[2].contains("routes: must not be empty"), "{found:#?}");
+}
+
+#[test]
+fn what_has_no_document() {
+    for text in [
+        "",
+        "[1, 2]",
+        "static_resources: {}",
+        "kind: Service\napiVersion: v1\n",
+    ] {
+        assert!(check(Path::new("f"), text).is_err(), "{text}");
+    }
+}
+
+/// Every error of a document is said where something stands.
+#[test]
+fn every_place_is_in_the_file() {
+    let text = include_str!("../../envoy/demo.yaml");
+    for word in ["backend", "model", "name", "match", "openai", "targets"] {
+        let broken = text.replace(word, "brokn");
+        let Ok(checked) = check(Path::new("f"), &broken) else {
+            continue;
+        };
+        assert!(!checked.findings.is_empty(), "{word}");
+        for finding in checked.findings {
+            let line = broken.lines().nth(finding.place.line - 1).unwrap();
+            assert!(
+                finding.place.column <= line.chars().count() + 1,
+                "{finding:?}"
+            );
+            assert!(finding.place.line > 1, "{finding:?}");
+        }
+    }
+}

@@ -1,0 +1,305 @@
+//! What the filter needs of the Envoy file around it, as far as that file tells.
+
+use super::carrier::{Carried, Role, either};
+use super::report::Finding;
+use super::source::Located;
+use crate::config::Document;
+
+/// The response header by which the backend role asks for the next attempt.
+const RETRY: &str = "x-llm-router-retry";
+
+/// What an Envoy file has, beside the filter's configurations.
+pub(super) struct Surroundings<'a> {
+    pub(super) file: &'a Located,
+    /// The backend roles, each with the name of its backend.
+    pub(super) backends: Vec<(&'a str, String)>,
+}
+
+/// A plugin of either role without the flag by which it gets bodies.
+pub(super) fn check_plugin(carried: &Carried<'_>) -> Option<Finding> {
+    let (path, plugin) = carried.plugin.as_ref()?;
+    let flag = either(
+        plugin,
+        "allow_on_headers_stop_iteration",
+        "allowOnHeadersStopIteration",
+    );
+    if flag.is_some_and(Located::is_true) {
+        return None;
+    }
+    Some(Finding::error(
+        flag.map_or(plugin.place, |flag| flag.place),
+        path,
+        "`allow_on_headers_stop_iteration: true` is missing: without it Envoy never gives the filter a body",
+    ))
+}
+
+/// What a document needs of the file that carries it. `path`: of its plugin.
+pub(super) fn check(document: &Document, path: &str, around: &Surroundings<'_>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    check_clusters(document, around, &mut findings);
+    let manager = manager_of(around.file, path);
+    let config = manager
+        .and_then(|(path, manager)| Some((path, either(manager, "route_config", "routeConfig")?)));
+    if let Some((path, config)) = config {
+        check_routes(
+            document,
+            &format!("{path}.route_config"),
+            config,
+            &mut findings,
+        );
+    }
+    findings
+}
+
+/// The clusters of the file, by name, with their paths; `None` where others may come from elsewhere.
+fn clusters(file: &Located) -> Option<Vec<(String, String, &Located)>> {
+    let elsewhere = ["cds_config", "ads_config", "cdsConfig", "adsConfig"];
+    let dynamic = either(file, "dynamic_resources", "dynamicResources");
+    if dynamic.is_some_and(|dynamic| elsewhere.iter().any(|name| dynamic.get(name).is_some())) {
+        return None;
+    }
+    let clusters = either(file, "static_resources", "staticResources")?.get("clusters")?;
+    let clusters = clusters.items().iter().enumerate();
+    let named = clusters.filter_map(|(index, cluster)| {
+        let name = cluster.get("name")?.text()?;
+        Some((
+            name.to_owned(),
+            format!("static_resources.clusters[{index}]"),
+            cluster,
+        ))
+    });
+    Some(named.collect())
+}
+
+fn check_clusters(document: &Document, around: &Surroundings<'_>, findings: &mut Vec<Finding>) {
+    let Some(clusters) = clusters(around.file) else {
+        return;
+    };
+    let missing = |what: &str, name: &str, why: &str| {
+        let path = "static_resources.clusters";
+        Finding::error(
+            around.file.find(path, true),
+            path,
+            format!("there is no cluster \"{name}\", which {what}{why}"),
+        )
+    };
+    let is_there = |name: &str| clusters.iter().any(|(known, ..)| known == name);
+    for backend in &document.backends {
+        let Some((_, path, cluster)) = clusters.iter().find(|(name, ..)| *name == backend.cluster)
+        else {
+            let what = format!("backend \"{}\" has", backend.name);
+            findings.push(missing(
+                &what,
+                &backend.cluster,
+                ": add it, or set the backend's `cluster`",
+            ));
+            continue;
+        };
+        // Members of an aggregate cluster have the role of that.
+        let is_member = document.routes.iter().any(|route| {
+            let mut targets = route.targets.iter();
+            route.aggregate_cluster.is_some()
+                && targets.any(|target| target.backend.name == backend.name)
+        });
+        let mut roles = around.backends.iter();
+        let role = roles.find(|(place, _)| is_below(place, path));
+        let name = cluster.get("name").map_or(cluster.place, |name| name.place);
+        match role {
+            _ if is_member => {}
+            None => findings.push(Finding::error(
+                name,
+                path,
+                format!(
+                    "there is no filter with `root_id: llm_backend` among the cluster's upstream HTTP filters: requests \
+                     would reach backend \"{}\" as the client sent them",
+                    backend.name
+                ),
+            )),
+            Some((place, role)) if *role != backend.name => findings.push(Finding::error(
+                around.file.find(&format!("{place}.configuration"), true),
+                path,
+                format!(
+                    "its llm_backend says `backend: {role}`, but this is the cluster of backend \"{}\"",
+                    backend.name
+                ),
+            )),
+            Some(_) => {}
+        }
+    }
+    for route in &document.routes {
+        if let Some(name) = route
+            .aggregate_cluster
+            .as_deref()
+            .filter(|name| !is_there(name))
+        {
+            let what = format!("route \"{}\" has as its aggregate_cluster", route.name);
+            findings.push(missing(&what, name, ": add it"));
+        }
+    }
+}
+
+/// Whether a path stands inside of another.
+fn is_below(path: &str, above: &str) -> bool {
+    let rest = path.strip_prefix(above);
+    rest.is_some_and(|rest| rest.starts_with(['.', '[']))
+}
+
+/// The connection manager that has the plugin at this path among its filters.
+fn manager_of<'a>(file: &'a Located, plugin: &str) -> Option<(String, &'a Located)> {
+    let mut found = None;
+    file.walk("", &mut |path, node| {
+        let has_filters = either(node, "http_filters", "httpFilters").is_some();
+        if has_filters && is_below(plugin, path) {
+            found = Some((path.to_owned(), node));
+        }
+    });
+    found
+}
+
+fn check_routes(document: &Document, path: &str, config: &Located, findings: &mut Vec<Finding>) {
+    let mut limits: Vec<(String, &Located)> = Vec::new();
+    let mut matchers = 0_usize;
+    config.walk(path, &mut |path, node| {
+        if let Some(limit) = either(node, "request_body_buffer_limit", "requestBodyBufferLimit") {
+            limits.push((format!("{path}.request_body_buffer_limit"), limit));
+        }
+        if let Some(map) = matcher(node) {
+            matchers = matchers.saturating_add(1);
+            check_matcher(document, path, map, findings);
+            check_retries(path, node, findings);
+        }
+    });
+    if matchers == 0 && document.backends.len() > 1 && document.cluster_header.is_none() {
+        findings.push(Finding::error(
+            config.place,
+            path,
+            "no route asks the matcher for the cluster (`inline_cluster_specifier_plugin` with `wasm.llm.next`), but the \
+             document has several backends",
+        ));
+    }
+    check_limits(document, (path, config), &limits, findings);
+}
+
+/// The clusters that the matcher of a route's action knows, if it asks for ours.
+fn matcher(action: &Located) -> Option<&Located> {
+    let plugin = either(
+        action,
+        "inline_cluster_specifier_plugin",
+        "inlineClusterSpecifierPlugin",
+    )?;
+    let mut found = None;
+    plugin.walk("", &mut |_, node| {
+        let key = node.at(&["input", "typed_config", "key"]);
+        if key.and_then(Located::text) == Some("wasm.llm.next") {
+            found = node.at(&["exact_match_map", "map"]);
+        }
+    });
+    found
+}
+
+fn check_matcher(document: &Document, path: &str, map: &Located, findings: &mut Vec<Finding>) {
+    for backend in &document.backends {
+        let Some(entry) = map.get(&backend.cluster) else {
+            findings.push(Finding::error(
+                map.place,
+                path,
+                format!(
+                    "the matcher has no entry for \"{}\", the cluster of backend \"{}\"",
+                    backend.cluster, backend.name
+                ),
+            ));
+            continue;
+        };
+        let cluster = entry.at(&["action", "typed_config", "cluster"]);
+        if let Some(other) = cluster.filter(|cluster| cluster.text() != Some(&backend.cluster)) {
+            findings.push(Finding::error(
+                other.place,
+                path,
+                format!(
+                    "the matcher's entry for \"{}\" leads to another cluster",
+                    backend.cluster
+                ),
+            ));
+        }
+    }
+}
+
+fn check_retries(path: &str, action: &Located, findings: &mut Vec<Finding>) {
+    let Some(policy) = either(action, "retry_policy", "retryPolicy") else {
+        findings.push(Finding::error(
+            action.place,
+            path,
+            "there is no `retry_policy`: nothing is ever tried again",
+        ));
+        return;
+    };
+    let path = format!("{path}.retry_policy");
+    let refresh = either(policy, "refresh_cluster_on_retry", "refreshClusterOnRetry");
+    if !refresh.is_some_and(Located::is_true) {
+        findings.push(Finding::error(
+            policy.place,
+            &path,
+            "`refresh_cluster_on_retry: true` is missing: every further attempt would go to the first one's cluster",
+        ));
+    }
+    let on = either(policy, "retry_on", "retryOn").and_then(Located::text);
+    let on = on.unwrap_or_default().split(',').map(str::trim);
+    let headers = either(policy, "retriable_headers", "retriableHeaders");
+    let headers = headers.map(Located::items).unwrap_or_default();
+    let is_ours = |header: &Located| header.get("name").and_then(Located::text) == Some(RETRY);
+    if !headers.iter().any(is_ours) || !on.into_iter().any(|on| on == "retriable-headers") {
+        findings.push(Finding::error(
+            policy.place,
+            &path,
+            format!(
+                "`retriable_headers: [{{name: {RETRY}, present_match: true}}]` and `retriable-headers` in `retry_on` belong \
+                 together, and one is missing: Envoy would not try again what the filter marks"
+            ),
+        ));
+    }
+}
+
+fn check_limits(
+    document: &Document,
+    (path, config): (&str, &Located),
+    limits: &[(String, &Located)],
+    findings: &mut Vec<Finding>,
+) {
+    let Some(most) = document.max_body_bytes else {
+        return;
+    };
+    if limits.is_empty() && most > ENVOYS_LIMIT {
+        findings.push(Finding::error(
+            config.place,
+            path,
+            format!(
+                "there is no `request_body_buffer_limit`, and Envoy's own of {ENVOYS_LIMIT} bytes is less than the document's \
+                 max_body_bytes, {most}"
+            ),
+        ));
+    }
+    for (path, limit) in limits {
+        if limit.number().is_some_and(|limit| limit < f64::from(most)) {
+            findings.push(Finding::error(
+                limit.place,
+                path,
+                format!("is less than the document's max_body_bytes, {most}: Envoy would answer 413 before it"),
+            ));
+        }
+    }
+}
+
+/// What Envoy buffers of a body where nothing is said.
+const ENVOYS_LIMIT: u32 = 1_048_576;
+
+/// The backend roles of a file, each with its path and the backend that it names.
+pub(super) fn backend_roles<'a>(carried: &'a [Carried<'_>]) -> Vec<(&'a str, String)> {
+    let roles = carried.iter().filter(|one| one.role == Role::Backend);
+    let named = roles.filter_map(|one| {
+        let (path, _) = one.plugin.as_ref()?;
+        let value = one.value.as_ref().ok()?;
+        let name = value.located.get("backend")?.text()?;
+        Some((path.as_str(), name.to_owned()))
+    });
+    named.collect()
+}

@@ -1,0 +1,353 @@
+//! `explain`: what becomes of one request, and why.
+
+mod diff;
+mod shown;
+mod trace;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use serde::Serialize;
+
+use super::carrier::{self, Role};
+use super::source::parse;
+use super::{Failed, check};
+use crate::attempt::Moment;
+use crate::config::{Document, GoldenRequest, Route, Strategy};
+use crate::health::NoMemory;
+use crate::played::{self, Pairs, Sent};
+use crate::request::Headers;
+use crate::routing::{Arrival, Pending, Subject, arrive, is_only_first, passing_subject};
+use crate::schema::{Answer, ErrorCode};
+
+/// A request, and the document that decides about it.
+#[derive(Debug, clap::Args)]
+pub(super) struct ExplainArgs {
+    /// The document; or an Envoy or Istio file (YAML or JSON) that carries one.
+    file: PathBuf,
+    /// The file with the request's body; `-` is standard input. None: no body.
+    #[arg(long, value_name = "FILE")]
+    request: Option<PathBuf>,
+    /// The path, with a query if need be.
+    #[arg(long, default_value = GoldenRequest::PATH)]
+    path: String,
+    /// The method; without a body it is GET.
+    #[arg(long)]
+    method: Option<String>,
+    /// A header, as `name: value`. May stand there several times.
+    #[arg(long = "header", value_name = "HEADER")]
+    headers: Vec<String>,
+    /// The 64 random bits of a weighted choice.
+    #[arg(long, default_value_t = 0, value_name = "NUMBER")]
+    random: u64,
+    /// Print one JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
+/// What becomes of a request.
+#[derive(Debug, Default, Serialize)]
+struct Explained {
+    method: String,
+    path: String,
+    /// For a call of a model.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    model: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stream: Option<bool>,
+    /// In the order in which they are tried.
+    routes: Vec<Tried>,
+    /// Whether the plan's order is drawn.
+    drawn: bool,
+    plan: Vec<Planned>,
+    left_out: Vec<Dropped>,
+    attempts: Vec<Changed>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    answer: Option<Answered>,
+}
+
+/// A route.
+#[derive(Debug, Serialize)]
+struct Tried {
+    name: String,
+    /// `taken`, `failed`, or why it was not tried.
+    result: &'static str,
+    #[serde(flatten)]
+    failed: Option<trace::Failed>,
+}
+
+/// A target of the plan.
+#[derive(Debug, Serialize)]
+struct Planned {
+    backend: String,
+    model: Option<String>,
+    cluster: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    weight: Option<u32>,
+}
+
+/// A target that is not in the plan.
+#[derive(Debug, Serialize)]
+struct Dropped {
+    backend: String,
+    model: Option<String>,
+    reason: &'static str,
+}
+
+/// The request as one attempt sends it.
+#[derive(Debug, Serialize)]
+struct Changed {
+    backend: String,
+    removed_headers: Vec<String>,
+    added_headers: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    body: Option<BodyDiff>,
+}
+
+#[derive(Debug, Serialize)]
+struct BodyDiff {
+    before: String,
+    after: String,
+}
+
+/// An answer of the router's own.
+#[derive(Debug, Serialize)]
+struct Answered {
+    status: u32,
+    code: Option<&'static str>,
+    body: serde_json::Value,
+}
+
+/// Explains one request.
+pub(super) fn run(args: &ExplainArgs) -> Result<ExitCode, Failed> {
+    let text = super::read(&args.file)?;
+    let document = match load(&args.file, &text)? {
+        Ok(document) => document,
+        Err(findings) => {
+            for finding in findings {
+                anstream::eprint!(
+                    "{}",
+                    finding.render(&args.file.display().to_string(), &text)
+                );
+            }
+            return Ok(ExitCode::FAILURE);
+        }
+    };
+    let explained = explain(&document, &request(args)?, args.random);
+    if args.json {
+        let told = serde_json::to_string_pretty(&explained);
+        let told = told.map_err(|error| Failed(error.to_string()))?;
+        super::say(&format!("{told}\n"));
+    } else {
+        super::say(&shown::text(&explained));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The first document of a file, or what is wrong with it.
+fn load(file: &Path, text: &str) -> Result<Result<Document, Vec<super::report::Finding>>, Failed> {
+    let documents = match parse(text) {
+        Ok(documents) => documents,
+        // Said with its place.
+        Err(_) => return Ok(Err(check::check(file, text)?.findings)),
+    };
+    let mut carried = carrier::find(&documents, text).into_iter();
+    let Some(one) = carried.find(|one| one.role == Role::Router) else {
+        return Err(Failed::none_in(file));
+    };
+    let Ok(value) = &one.value else {
+        return Ok(Err(check::check(file, text)?.findings));
+    };
+    let document = Document::compile_untested(&value.tree);
+    Ok(document.map_err(|errors| check::located(&errors, &value.located)))
+}
+
+fn request(args: &ExplainArgs) -> Result<GoldenRequest, Failed> {
+    let body = match &args.request {
+        None => Vec::new(),
+        Some(file) if file.as_os_str() == "-" => {
+            let mut body = Vec::new();
+            std::io::Read::read_to_end(&mut std::io::stdin(), &mut body)
+                .map_err(|error| Failed(format!("standard input: {error}")))?;
+            body
+        }
+        Some(file) => {
+            std::fs::read(file).map_err(|error| Failed(format!("{}: {error}", file.display())))?
+        }
+    };
+    let mut headers = Vec::new();
+    for header in &args.headers {
+        let Some((name, value)) = header.split_once(':') else {
+            return Err(Failed(format!(
+                "--header {header}: write it as `name: value`"
+            )));
+        };
+        let name = match name.trim().to_ascii_lowercase().as_str() {
+            "host" => ":authority".to_owned(),
+            name => name.to_owned(),
+        };
+        headers.push((name, value.trim().as_bytes().to_vec()));
+    }
+    let method = match &args.method {
+        Some(method) => method.clone(),
+        None if args.request.is_some() => "POST".to_owned(),
+        None => "GET".to_owned(),
+    };
+    Ok(GoldenRequest {
+        path: args.path.clone(),
+        method,
+        headers,
+        body,
+    })
+}
+
+fn explain(document: &Document, request: &GoldenRequest, random: u64) -> Explained {
+    let mut explained = Explained {
+        method: request.method.clone(),
+        path: request.path.clone(),
+        ..Explained::default()
+    };
+    let headers = request.all_headers();
+    match arrive(document, Headers::new(headers.clone())) {
+        Arrival::Pass(passed) => {
+            let all = Headers::new(headers.clone());
+            explained.routes = tried(document, &passing_subject(&all), true);
+            let sent = played::passage(document, &passed, headers.clone(), &request.body);
+            if let Some(sent) = sent {
+                explained.plan.push(Planned {
+                    backend: sent.backend.clone(),
+                    model: None,
+                    cluster: passed.cluster,
+                    weight: None,
+                });
+                explained
+                    .attempts
+                    .push(changed(&headers, &request.body, sent));
+            }
+        }
+        Arrival::AwaitBody(pending) => {
+            let result = decide(document, request, &pending, random, &mut explained);
+            explained.answer = result.err().map(answered);
+        }
+        Arrival::Answer(answer) => {
+            // Of all that has no model, only what no route takes has been asked of the routes.
+            let is_unrouted = matches!(
+                answer.code,
+                Some(
+                    ErrorCode::PathNotFound
+                        | ErrorCode::UpgradeNotRouted
+                        | ErrorCode::MethodNotAllowed
+                        | ErrorCode::StoredStateNotRouted
+                )
+            );
+            if is_unrouted {
+                let all = Headers::new(headers);
+                explained.routes = tried(document, &passing_subject(&all), true);
+            }
+            explained.answer = Some(answered(answer));
+        }
+    }
+    explained
+}
+
+/// What becomes of a call of a model.
+fn decide(
+    document: &Document,
+    request: &GoldenRequest,
+    pending: &Pending,
+    random: u64,
+    explained: &mut Explained,
+) -> Result<(), Answer> {
+    let view = pending.read(&request.body)?;
+    let subject = pending.subject(&view)?;
+    explained.model = subject.model.map(str::to_owned);
+    explained.stream = subject.stream;
+    explained.routes = tried(document, &subject, false);
+    let mut decision = pending.decide(document, &view, &subject, random)?;
+    let is_drawn = decision.route.strategy == Strategy::Weighted;
+    if is_only_first(document, &decision, &view) {
+        decision.plan.truncate(1);
+    }
+    explained.drawn = is_drawn;
+    let plan = decision.plan.iter().map(|candidate| Planned {
+        backend: candidate.backend.name.clone(),
+        model: Some(candidate.model.to_owned()),
+        cluster: candidate.backend.cluster.clone(),
+        weight: is_drawn.then_some(candidate.weight),
+    });
+    explained.plan = plan.collect();
+    let left_out = decision.left_out.iter().map(|(target, reason)| Dropped {
+        backend: target.backend.name.clone(),
+        model: target.model.clone(),
+        reason: reason.name(),
+    });
+    explained.left_out = left_out.collect();
+    let moment = Moment {
+        now: 0,
+        random,
+        health: &NoMemory,
+    };
+    let routed = pending.route(document, &request.body, moment)?;
+    let headers = request.all_headers();
+    let body = &request.body;
+    let sent = played::attempts(
+        document,
+        &routed,
+        headers.clone(),
+        body,
+        moment,
+        &mut |_| {},
+    );
+    let mut seen: Vec<Sent> = Vec::new();
+    for one in sent {
+        // The same target once more sends the same.
+        if !seen.contains(&one) {
+            seen.push(one.clone());
+            explained.attempts.push(changed(&headers, body, one));
+        }
+    }
+    Ok(())
+}
+
+fn changed(headers: &Pairs, body: &[u8], sent: Sent) -> Changed {
+    let (removed_headers, added_headers) = diff::headers(headers, &sent.headers);
+    let body = diff::body(body, &sent.body);
+    Changed {
+        backend: sent.backend,
+        removed_headers,
+        added_headers,
+        body: body.map(|(before, after)| BodyDiff { before, after }),
+    }
+}
+
+fn answered(answer: Answer) -> Answered {
+    Answered {
+        status: answer.status,
+        code: answer.code.map(ErrorCode::name),
+        body: serde_json::from_slice(&answer.body).unwrap_or_default(),
+    }
+}
+
+/// Each route up to the first that takes the request, and why not; the others are only named.
+fn tried(document: &Document, subject: &Subject<'_>, passes: bool) -> Vec<Tried> {
+    let mut is_taken = false;
+    let of = |route: &Route| {
+        let failed = trace::first_failed(&route.condition, subject);
+        let (result, failed) = match failed {
+            _ if route.pass_through && !passes => ("for what is no call of a model", None),
+            _ if !route.pass_through && passes => ("for calls of models", None),
+            _ if is_taken => ("not tried", None),
+            Some(failed) => ("failed", Some(failed)),
+            None => {
+                is_taken = true;
+                ("taken", None)
+            }
+        };
+        Tried {
+            name: route.name.clone(),
+            result,
+            failed,
+        }
+    };
+    document.routes.iter().map(of).collect()
+}

@@ -1,0 +1,131 @@
+//! An explanation for people.
+
+use std::fmt::Write as _;
+
+use anstyle::{AnsiColor, Style};
+
+use super::{Changed, Explained};
+use crate::cli::report::shown;
+
+const BOLD: Style = Style::new().bold();
+
+fn coloured(colour: AnsiColor) -> Style {
+    Style::new().fg_color(Some(colour.into()))
+}
+
+/// The whole of it. Writing to a String cannot fail.
+pub(super) fn text(explained: &Explained) -> String {
+    let mut out = format!(
+        "{BOLD}{} {}{BOLD:#}",
+        shown(&explained.method),
+        shown(&explained.path)
+    );
+    if let Some(model) = &explained.model {
+        let stream = if explained.stream == Some(true) {
+            ", streamed"
+        } else {
+            ""
+        };
+        let _ = write!(out, ", model \"{}\"{stream}", shown(model));
+    }
+    out.push('\n');
+    routes(explained, &mut out);
+    plan(explained, &mut out);
+    for (index, attempt) in explained.attempts.iter().enumerate() {
+        attempt_of(index, attempt, &mut out);
+    }
+    if let Some(answer) = &explained.answer {
+        let code = answer.code.unwrap_or("no error");
+        let _ = writeln!(out, "{BOLD}answer{BOLD:#} {} {code}", answer.status);
+        let _ = writeln!(out, "  {}", shown(&answer.body.to_string()));
+    }
+    out
+}
+
+fn routes(explained: &Explained, out: &mut String) {
+    if explained.routes.is_empty() {
+        return;
+    }
+    let _ = writeln!(out, "{BOLD}routes{BOLD:#}");
+    let width = explained
+        .routes
+        .iter()
+        .map(|route| route.name.chars().count());
+    let width = width.max().unwrap_or(0);
+    for route in &explained.routes {
+        let style = match route.result {
+            "taken" => coloured(AnsiColor::Green),
+            "failed" => coloured(AnsiColor::Red),
+            _ => Style::new().dimmed(),
+        };
+        let name = shown(&route.name);
+        let _ = write!(out, "  {name:width$}  {style}{}{style:#}", route.result);
+        if let Some(failed) = &route.failed {
+            let _ = write!(out, ": {}", shown(&failed.wanted));
+            if let Some(seen) = &failed.seen {
+                let _ = write!(out, ", but it is {}", shown(seen));
+            }
+        }
+        out.push('\n');
+    }
+}
+
+fn plan(explained: &Explained, out: &mut String) {
+    if !explained.plan.is_empty() {
+        let drawn = if explained.drawn {
+            ", one of the orders that may be drawn"
+        } else {
+            ""
+        };
+        let _ = writeln!(out, "{BOLD}plan{BOLD:#}{drawn}");
+    }
+    for (index, target) in explained.plan.iter().enumerate() {
+        let number = index.saturating_add(1);
+        let _ = write!(out, "  {number}. {}", shown(&target.backend));
+        if let Some(model) = &target.model {
+            let _ = write!(out, "/{}", shown(model));
+        }
+        if target.cluster != target.backend {
+            let _ = write!(out, ", cluster {}", shown(&target.cluster));
+        }
+        if let Some(weight) = target.weight {
+            let _ = write!(out, ", weight {weight}");
+        }
+        out.push('\n');
+    }
+    if !explained.left_out.is_empty() {
+        let _ = writeln!(out, "{BOLD}left out{BOLD:#}");
+    }
+    for target in &explained.left_out {
+        let _ = write!(out, "  {}", shown(&target.backend));
+        if let Some(model) = &target.model {
+            let _ = write!(out, "/{}", shown(model));
+        }
+        let _ = writeln!(out, ": {}", target.reason);
+    }
+}
+
+fn attempt_of(index: usize, attempt: &Changed, out: &mut String) {
+    let number = index.saturating_add(1);
+    let _ = writeln!(
+        out,
+        "{BOLD}request {number}, to {}{BOLD:#}",
+        shown(&attempt.backend)
+    );
+    let (red, green) = (coloured(AnsiColor::Red), coloured(AnsiColor::Green));
+    let mut line = |style: Style, sign: char, text: &str| {
+        let _ = writeln!(out, "{style}{sign} {}{style:#}", shown(text));
+    };
+    for gone in &attempt.removed_headers {
+        line(red, '-', gone);
+    }
+    for new in &attempt.added_headers {
+        line(green, '+', new);
+    }
+    if let Some(body) = &attempt.body {
+        line(red, '-', &body.before);
+        line(green, '+', &body.after);
+    } else {
+        line(Style::new(), ' ', "the body as it is");
+    }
+}

@@ -1,0 +1,141 @@
+//! Why a route takes a request or does not: of the conditions themselves, asked one by one.
+
+use crate::routing::{Condition, Pattern, Subject};
+
+/// The first condition of a match that did not hold.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub(super) struct Failed {
+    /// What was asked for.
+    pub(super) wanted: String,
+    /// What the request has, where that is one thing.
+    pub(super) seen: Option<String>,
+}
+
+/// The first condition that does not hold; `None` if the whole does.
+pub(super) fn first_failed(condition: &Condition, subject: &Subject<'_>) -> Option<Failed> {
+    if condition.evaluate(subject) == Some(true) {
+        return None;
+    }
+    if let Condition::All(parts) = condition {
+        return parts.iter().find_map(|part| first_failed(part, subject));
+    }
+    Some(Failed {
+        wanted: wanted(condition),
+        seen: seen(condition, subject),
+    })
+}
+
+/// A condition in the words of the document.
+fn wanted(condition: &Condition) -> String {
+    let patterns = |name: &str, patterns: &[Pattern]| {
+        let written: Vec<String> = patterns.iter().map(ToString::to_string).collect();
+        match written.as_slice() {
+            [one] => format!("{name}: {one}"),
+            all => format!("{name}: [{}]", all.join(", ")),
+        }
+    };
+    let all = |name: &str, parts: &[Condition]| {
+        let written: Vec<String> = parts.iter().map(wanted).collect();
+        format!("{name}: [{}]", written.join("; "))
+    };
+    match condition {
+        Condition::Model(values) => patterns("model", values),
+        Condition::Path(values) => patterns("path", values),
+        Condition::Method(values) => patterns("method", values),
+        Condition::Header { name, values } => patterns(&format!("header {name}"), values),
+        Condition::Stream(wanted) => format!("stream: {wanted}"),
+        Condition::Any(parts) => all("any", parts),
+        Condition::All(parts) => all("all", parts),
+        Condition::Not(part) => format!("not {}", wanted(part)),
+    }
+}
+
+/// What the request has there.
+fn seen(condition: &Condition, subject: &Subject<'_>) -> Option<String> {
+    let quoted = |value: Option<&str>| value.map(|value| format!("\"{value}\""));
+    match condition {
+        Condition::Model(_) => quoted(subject.model),
+        Condition::Path(_) => quoted(subject.path),
+        Condition::Method(_) => quoted(subject.method),
+        Condition::Header { name, .. } => {
+            let values = subject.headers?.values(name);
+            let values: Vec<String> = values
+                .map(|value| format!("\"{}\"", String::from_utf8_lossy(value)))
+                .collect();
+            Some(match values.as_slice() {
+                [] => "absent".to_owned(),
+                values => values.join(", "),
+            })
+        }
+        Condition::Stream(_) => subject.stream.map(|stream| stream.to_string()),
+        Condition::Not(part) => seen(part, subject),
+        Condition::Any(parts) | Condition::All(parts) => {
+            // Where all ask for the same thing, it is that.
+            let mut all = parts.iter().map(|part| seen(part, subject));
+            let first = all.next()?;
+            all.all(|other| other == first).then_some(first)?
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::request::Headers;
+
+    fn model(patterns: &[&str]) -> Condition {
+        let patterns = patterns.iter().map(|text| Pattern::parse(text).unwrap());
+        Condition::Model(patterns.collect())
+    }
+
+    #[test]
+    fn the_first_that_does_not_hold() {
+        let headers = Headers::new(vec![("x".to_owned(), b"1".to_vec())]);
+        let subject = Subject {
+            model: Some("gpt"),
+            path: Some("/p"),
+            method: Some("POST"),
+            headers: Some(&headers),
+            stream: Some(true),
+        };
+        let header = |name: &str| Condition::Header {
+            name: name.to_owned(),
+            values: vec![Pattern::parse("2*").unwrap()],
+        };
+        let not = |condition| Condition::Not(Box::new(condition));
+        for (condition, expected) in [
+            (model(&["gpt"]), None),
+            (
+                model(&["a", "b*"]),
+                Some(("model: [a, b*]", Some("\"gpt\""))),
+            ),
+            (header("x"), Some(("header x: 2*", Some("\"1\"")))),
+            (header("y"), Some(("header y: 2*", Some("absent")))),
+            (
+                Condition::Stream(false),
+                Some(("stream: false", Some("true"))),
+            ),
+            (
+                not(model(&["g*"])),
+                Some(("not model: g*", Some("\"gpt\""))),
+            ),
+            (
+                Condition::All(vec![model(&["*"]), header("y"), Condition::Stream(false)]),
+                Some(("header y: 2*", Some("absent"))),
+            ),
+            (
+                Condition::Any(vec![model(&["a"]), model(&["b"])]),
+                Some(("any: [model: a; model: b]", Some("\"gpt\""))),
+            ),
+            (
+                Condition::Any(vec![model(&["a"]), header("y")]),
+                Some(("any: [model: a; header y: 2*]", None)),
+            ),
+        ] {
+            let failed = first_failed(&condition, &subject);
+            let failed = failed.as_ref();
+            let failed = failed.map(|one| (one.wanted.as_str(), one.seen.as_deref()));
+            assert_eq!(failed, expected);
+        }
+    }
+}

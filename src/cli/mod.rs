@@ -1,0 +1,112 @@
+//! The program `llm-router`: checks documents, and explains what they do.
+//!
+//! Native only, behind the feature `cli`; nothing in here is part of the filter.
+
+mod carrier;
+mod check;
+mod envoy;
+mod explain;
+mod report;
+mod schema;
+mod source;
+mod warnings;
+
+use std::io::Write as _;
+use std::path::Path;
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser, Subcommand};
+
+const EXAMPLES: &str = "\
+Examples:
+  llm-router check router.yaml                 the document itself
+  llm-router check envoy/demo.yaml             an Envoy file that carries one
+  llm-router check --format json envoy.yaml    for programs
+  llm-router explain router.yaml --request request.json --header 'x-team: research'
+  llm-router explain router.yaml --path /v1/files --json
+  llm-router schema > router.schema.json       for editors
+  llm-router completions bash > /etc/bash_completion.d/llm-router
+
+Exit codes: 0 all is well; 1 there are errors (with --deny-warnings: or warnings); 2 wrong usage, or a file that cannot be \
+read or has no document in it.";
+
+#[derive(Debug, Parser)]
+#[command(
+    name = "llm-router",
+    version,
+    about = "Checks the documents of llm-router, and explains what they do",
+    after_help = EXAMPLES
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Say everything that is wrong with a file, with line and column, and run its golden tests.
+    Check(check::CheckArgs),
+    /// Say what becomes of a request: every route, the plan, what is left out and why, and each attempt's request.
+    Explain(explain::ExplainArgs),
+    /// Print the document's JSON Schema, for editors.
+    Schema,
+    /// Print the completions for a shell.
+    Completions {
+        /// Which shell.
+        shell: clap_complete::Shell,
+    },
+}
+
+/// Why nothing could be done.
+#[derive(Debug)]
+struct Failed(String);
+
+impl Failed {
+    fn none_in(file: &Path) -> Failed {
+        Failed(format!(
+            "{}: there is no document in it: neither is it one, nor does a plugin in it have `root_id: llm_router`",
+            file.display()
+        ))
+    }
+}
+
+/// The whole program.
+#[must_use]
+pub fn main() -> ExitCode {
+    let done = match Cli::parse().command {
+        Command::Check(args) => check::run(&args),
+        Command::Explain(args) => explain::run(&args),
+        Command::Schema => {
+            say(&format!("{:#}\n", schema::schema()));
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Completions { shell } => {
+            let mut command = Cli::command();
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut command, "llm-router", &mut script);
+            say(&String::from_utf8_lossy(&script));
+            Ok(ExitCode::SUCCESS)
+        }
+    };
+    done.unwrap_or_else(|Failed(why)| {
+        anstream::eprintln!("llm-router: {}", report::shown(&why));
+        ExitCode::from(2)
+    })
+}
+
+/// Prints, in colours on a terminal only. Who stops reading is no error.
+fn say(text: &str) {
+    let _ = anstream::stdout().write_all(text.as_bytes());
+}
+
+fn read(file: &Path) -> Result<String, Failed> {
+    let name = file.display();
+    let bytes = std::fs::read(file).map_err(|error| Failed(format!("{name}: {error}")))?;
+    String::from_utf8(bytes).map_err(|_| Failed(format!("{name}: not UTF-8")))
+}
+
+/// A file that another one names, from that one's folder.
+fn read_beside(file: &Path, name: &str) -> Result<Vec<u8>, String> {
+    let folder = file.parent().unwrap_or(Path::new(""));
+    std::fs::read(folder.join(name)).map_err(|error| format!("cannot be read: {error}"))
+}

@@ -1,0 +1,169 @@
+//! What is found in a file, for people and for programs.
+
+use std::fmt::Write as _;
+
+use anstyle::{AnsiColor, Style};
+use serde::Serialize;
+
+use super::source::Place;
+
+/// How bad it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Severity {
+    Error,
+    Warning,
+}
+
+/// One thing that is found.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub(super) struct Finding {
+    pub(super) severity: Severity,
+    #[serde(flatten)]
+    pub(super) place: Place,
+    /// In the document, or in Envoy's file; empty for the whole.
+    pub(super) path: String,
+    pub(super) message: String,
+}
+
+impl Finding {
+    pub(super) fn error(place: Place, path: &str, message: impl Into<String>) -> Finding {
+        Finding {
+            severity: Severity::Error,
+            place,
+            path: path.to_owned(),
+            message: message.into(),
+        }
+    }
+
+    pub(super) fn warning(place: Place, path: &str, message: impl Into<String>) -> Finding {
+        Finding {
+            severity: Severity::Warning,
+            ..Finding::error(place, path, message)
+        }
+    }
+
+    /// `file:line:column: path: message`, and the line with a mark below.
+    pub(super) fn render(&self, file: &str, text: &str) -> String {
+        let bold = Style::new().bold();
+        let colour = match self.severity {
+            Severity::Error => AnsiColor::Red,
+            Severity::Warning => AnsiColor::Yellow,
+        };
+        let colour = Style::new().bold().fg_color(Some(colour.into()));
+        let Place { line, column } = self.place;
+        let mut out = format!("{bold}{}:{line}:{column}:{bold:#} ", shown(file));
+        if self.severity == Severity::Warning {
+            let _ = write!(out, "{colour}warning:{colour:#} ");
+        }
+        if !self.path.is_empty() {
+            let _ = write!(out, "{colour}{}:{colour:#} ", shown(&self.path));
+        }
+        let _ = writeln!(out, "{}", shown(&self.message));
+        let row = text.lines().nth(line.saturating_sub(1));
+        if let Some(excerpt) = row.and_then(|row| Excerpt::of(row, column)) {
+            let number = line.to_string();
+            let margin = " ".repeat(number.len());
+            let Excerpt {
+                shown,
+                before,
+                width,
+            } = excerpt;
+            let indent = " ".repeat(before);
+            let mark = "^".repeat(width);
+            let _ = writeln!(out, "{margin} |\n{number} | {shown}");
+            let _ = writeln!(out, "{margin} | {indent}{colour}{mark}{colour:#}");
+        }
+        out
+    }
+}
+
+/// How much of a line is shown at most.
+const WIDTH: usize = 100;
+
+/// A part of a line.
+struct Excerpt {
+    shown: String,
+    /// How many characters stand before what is marked.
+    before: usize,
+    /// How many are marked.
+    width: usize,
+}
+
+impl Excerpt {
+    fn of(row: &str, column: usize) -> Option<Excerpt> {
+        let at = column.checked_sub(1)?;
+        let start = at.saturating_sub(WIDTH / 2);
+        let start = if row.chars().count() <= WIDTH {
+            0
+        } else {
+            start
+        };
+        let shown: String = shown(row).chars().skip(start).take(WIDTH).collect();
+        let before = at.saturating_sub(start);
+        let marked = shown.chars().skip(before);
+        let width = match shown.chars().nth(before) {
+            // Text in quotes to its end.
+            Some(quote @ ('"' | '\'')) => {
+                let inside = marked.skip(1).take_while(|char| *char != quote);
+                inside.count().saturating_add(2)
+            }
+            _ => marked
+                .take_while(|char| !char.is_whitespace() && !",:[]{}".contains(*char))
+                .count(),
+        };
+        let rest = shown.chars().count().saturating_sub(before);
+        Some(Excerpt {
+            shown,
+            before,
+            width: width.min(rest).max(1),
+        })
+    }
+}
+
+/// Text of a file as a terminal may have it.
+pub(super) fn shown(text: &str) -> String {
+    let visible = |char: char| if char.is_control() { '\u{fffd}' } else { char };
+    text.replace('\t', " ").chars().map(visible).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rendered(text: &str, line: usize, column: usize) -> String {
+        let finding = Finding::error(Place { line, column }, "a.b", "no");
+        anstream::adapter::strip_str(&finding.render("f.yaml", text)).to_string()
+    }
+
+    #[test]
+    fn the_line_is_shown_with_a_mark() {
+        assert_eq!(
+            rendered("x: 1\ny: [é, bad-one, c]\n", 2, 8),
+            "f.yaml:2:8: a.b: no\n  |\n2 | y: [é, bad-one, c]\n  |        ^^^^^^^\n"
+        );
+        assert_eq!(
+            rendered("y: 'a b'\n", 1, 4),
+            "f.yaml:1:4: a.b: no\n  |\n1 | y: 'a b'\n  |    ^^^^^\n"
+        );
+        // A place that is not there has no excerpt.
+        assert_eq!(rendered("x: 1\n", 7, 1), "f.yaml:7:1: a.b: no\n");
+        assert_eq!(rendered("", 1, 1), "f.yaml:1:1: a.b: no\n");
+    }
+
+    #[test]
+    fn long_lines_are_cut_around_the_mark() {
+        let text = format!("{}bad{}", "x".repeat(300) + " ", " y".repeat(300));
+        let rendered = rendered(&text, 1, 302);
+        let lines: Vec<&str> = rendered.lines().collect();
+        assert_eq!(lines[2].chars().count(), WIDTH + 4);
+        let mark = lines[3].find('^').unwrap();
+        assert_eq!(lines[2].get(mark..mark + 3), Some("bad"));
+    }
+
+    #[test]
+    fn nothing_steers_the_terminal() {
+        let rendered = rendered("x: \u{1b}[31m\n", 1, 4);
+        assert!(!rendered.contains('\u{1b}'), "{rendered:?}");
+    }
+}

@@ -1,0 +1,362 @@
+//! `schema`: the document's JSON Schema, for editors.
+//!
+//! The fields of each map are those that the code reads ([`fields`]), what they mean and which are required is what
+//! docs/configuration.md says, which a test compares with the code. Here is only what kind of value each has.
+
+use serde_json::{Map, Value, json};
+
+use crate::attempt::{Action, Cooldown, Failure, Hold};
+use crate::config::{STEERING_HEADERS, Strategy, fields};
+use crate::schema::{ErrorCode, Schema};
+
+/// One kind of map of the document.
+struct Shape {
+    name: &'static str,
+    fields: &'static [&'static str],
+    /// What stands before its fields in the documentation.
+    documented: &'static str,
+    /// What kind of value a field has.
+    kind: fn(&str) -> Option<Value>,
+    /// Whether at least one field must stand there.
+    never_empty: bool,
+}
+
+const SHAPES: &[Shape] = &[
+    Shape::new("document", fields::DOCUMENT, "", document),
+    Shape::new("backend", fields::BACKEND, "backends[].", backend),
+    Shape::new("model", fields::MODEL, "backends[].models[].", model),
+    Shape::new("route", fields::ROUTE, "routes[].", route),
+    Shape::new("match", fields::MATCH, "match.", condition).never_empty(),
+    Shape::new("target", fields::TARGET, "routes[].targets[].", target),
+    Shape::new("fallback", fields::FALLBACK, "fallback.", fallback),
+    Shape::new("on_failure", fields::ON_FAILURE, "on_failure.", on_failure).never_empty(),
+    Shape::new("cooldown", fields::COOLDOWN, "cooldown.", cooldown),
+    Shape::new("defaults", fields::DEFAULTS, "defaults.", defaults),
+    Shape::new("test", fields::TEST, "tests[].", test),
+    Shape::new("request", fields::TEST_REQUEST, "tests[].request.", request),
+    Shape::new("expect", fields::EXPECT, "tests[].expect.", expect).never_empty(),
+];
+
+impl Shape {
+    const fn new(
+        name: &'static str,
+        fields: &'static [&'static str],
+        documented: &'static str,
+        kind: fn(&str) -> Option<Value>,
+    ) -> Shape {
+        Shape {
+            name,
+            fields,
+            documented,
+            kind,
+            never_empty: false,
+        }
+    }
+
+    const fn never_empty(mut self) -> Shape {
+        self.never_empty = true;
+        self
+    }
+
+    fn schema(&self, rows: &[Row<'_>]) -> Value {
+        let mut properties = Map::new();
+        let mut required = Vec::new();
+        for field in self.fields {
+            let mut kind = (self.kind)(field).unwrap_or_else(|| json!({}));
+            let path = format!("{}{field}", self.documented);
+            if let Some(row) = rows.iter().find(|row| row.path == path) {
+                if let Value::Object(kind) = &mut kind {
+                    kind.insert("description".to_owned(), row.description().into());
+                }
+                if row.required {
+                    required.push(*field);
+                }
+            }
+            properties.insert((*field).to_owned(), kind);
+        }
+        let mut schema = json!({
+            "type": "object",
+            "properties": properties,
+            "additionalProperties": false,
+        });
+        if let Value::Object(schema) = &mut schema {
+            if !required.is_empty() {
+                schema.insert("required".to_owned(), required.into());
+            }
+            if self.never_empty {
+                schema.insert("minProperties".to_owned(), 1.into());
+            }
+        }
+        schema
+    }
+}
+
+/// The whole of it.
+pub(super) fn schema() -> Value {
+    let rows = rows();
+    let shapes = SHAPES.iter();
+    let definitions: Map<String, Value> = shapes
+        .map(|shape| (shape.name.to_owned(), shape.schema(&rows)))
+        .collect();
+    json!({
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "llm-router",
+        "$ref": "#/$defs/document",
+        "$defs": definitions,
+    })
+}
+
+/// A field in the documentation.
+struct Row<'a> {
+    path: String,
+    required: bool,
+    default: &'a str,
+    meaning: &'a str,
+}
+
+impl Row<'_> {
+    fn description(&self) -> String {
+        let mut text = without_links(self.meaning);
+        if !self.default.is_empty() {
+            text.push_str(" Default: ");
+            text.push_str(&without_links(self.default));
+            text.push('.');
+        }
+        text
+    }
+}
+
+fn rows() -> Vec<Row<'static>> {
+    let docs = include_str!("../../docs/configuration.md");
+    let table = |name: &str| {
+        let start = format!("<!-- table: {name} -->\n");
+        let table = docs.split_once(&start).map_or("", |(_, table)| table);
+        let lines = table.lines().take_while(|line| line.starts_with('|'));
+        lines.skip(2).collect::<Vec<&str>>()
+    };
+    let cells = |line: &'static str| line.trim_matches('|').split('|').map(str::trim);
+    let mut rows = Vec::new();
+    for line in table("fields") {
+        let cells: Vec<&str> = cells(line).collect();
+        if let [path, required, default, meaning] = cells.as_slice() {
+            rows.push(Row {
+                path: path.trim_matches('`').to_owned(),
+                required: *required == "yes",
+                default,
+                meaning,
+            });
+        }
+    }
+    for line in table("match") {
+        let cells: Vec<&str> = cells(line).collect();
+        if let [name, meaning] = cells.as_slice() {
+            rows.push(Row {
+                path: format!("match.{}", name.trim_matches('`')),
+                required: false,
+                default: "",
+                meaning,
+            });
+        }
+    }
+    rows
+}
+
+/// Text of the documentation as an editor shows it: `[text](link)` is `text`.
+fn without_links(text: &str) -> String {
+    let mut parts = text.split("](");
+    let mut out = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        // What the link was around begins at the last bracket.
+        if let Some(at) = out.rfind('[') {
+            out.remove(at);
+        }
+        out.push_str(part.split_once(')').map_or(part, |(_, rest)| rest));
+    }
+    out.replace('`', "")
+}
+
+fn name() -> Value {
+    json!({"type": "string", "minLength": 1})
+}
+
+fn text() -> Value {
+    json!({"type": "string"})
+}
+
+fn boolean() -> Value {
+    json!({"type": "boolean"})
+}
+
+fn number() -> Value {
+    json!({"type": "integer", "minimum": 0})
+}
+
+fn of(shape: &str) -> Value {
+    json!({"$ref": format!("#/$defs/{shape}")})
+}
+
+fn list(of: Value) -> Value {
+    json!({"type": "array", "items": of})
+}
+
+fn non_empty(of: Value) -> Value {
+    json!({"type": "array", "items": of, "minItems": 1})
+}
+
+fn one_or_many(of: Value) -> Value {
+    json!({"anyOf": [of.clone(), non_empty(of)]})
+}
+
+fn map(of: Value) -> Value {
+    json!({"type": "object", "additionalProperties": of})
+}
+
+fn one_of<T>(names: impl IntoIterator<Item = (&'static str, T)>) -> Value {
+    let names: Vec<&str> = names.into_iter().map(|(name, _)| name).collect();
+    json!({"enum": names})
+}
+
+fn document(field: &str) -> Option<Value> {
+    Some(match field {
+        "backends" => non_empty(of("backend")),
+        "routes" => non_empty(of("route")),
+        "defaults" => of("defaults"),
+        "tests" => non_empty(of("test")),
+        "enforce_tests" => boolean(),
+        _ => return None,
+    })
+}
+
+fn backend(field: &str) -> Option<Value> {
+    Some(match field {
+        "name" | "cluster" | "host" | "path_template" => name(),
+        "path_prefix" => text(),
+        "schema" => one_of(Schema::ALL.map(|schema| (schema.name(), ()))),
+        "set_headers" => map(text()),
+        "remove_headers" | "allow_headers" => list(name()),
+        "forward_client_credentials" => boolean(),
+        "models" => non_empty(of("model")),
+        _ => return None,
+    })
+}
+
+fn model(field: &str) -> Option<Value> {
+    Some(match field {
+        "name" | "upstream_name" => name(),
+        "context_window" => number(),
+        _ => return None,
+    })
+}
+
+fn route(field: &str) -> Option<Value> {
+    Some(match field {
+        "name" | "stored_at" | "aggregate_cluster" => name(),
+        "match" => of("match"),
+        "pass_through" => boolean(),
+        "strategy" => one_of(Strategy::ALL),
+        "targets" => non_empty(of("target")),
+        "fallback" => of("fallback"),
+        _ => return None,
+    })
+}
+
+fn condition(field: &str) -> Option<Value> {
+    Some(match field {
+        "model" | "path" | "method" => one_or_many(name()),
+        "headers" => map(one_or_many(name())),
+        "stream" => boolean(),
+        "any" | "all" => non_empty(of("match")),
+        "not" => of("match"),
+        _ => return None,
+    })
+}
+
+fn target(field: &str) -> Option<Value> {
+    Some(match field {
+        "backend" | "model" => name(),
+        "weight" => number(),
+        _ => return None,
+    })
+}
+
+fn fallback(field: &str) -> Option<Value> {
+    Some(match field {
+        "hold" => one_of(Hold::ALL),
+        "malformed_events" => json!({"enum": ["pass", "drop"]}),
+        "on_failure" => {
+            let row = json!({"anyOf": [one_of(Action::ALL), of("on_failure")]});
+            let names = Failure::ALL.iter().map(|failure| failure.name().to_owned());
+            let rows: Map<String, Value> = names.map(|name| (name, row.clone())).collect();
+            json!({"type": "object", "properties": rows, "additionalProperties": false})
+        }
+        "hold_limit_bytes"
+        | "deadline_ms"
+        | "attempt_timeout_ms"
+        | "first_token_timeout_ms"
+        | "idle_timeout_ms"
+        | "patience_ms"
+        | "max_attempts" => number(),
+        _ => return None,
+    })
+}
+
+fn on_failure(field: &str) -> Option<Value> {
+    Some(match field {
+        "action" => one_of(Action::ALL),
+        "cooldown" => one_of(Cooldown::ALL),
+        _ => return None,
+    })
+}
+
+fn cooldown(field: &str) -> Option<Value> {
+    Some(match field {
+        "enabled" => boolean(),
+        "failures" | "window_ms" | "base_ms" | "max_ms" | "lease_ms" => number(),
+        _ => return None,
+    })
+}
+
+fn defaults(field: &str) -> Option<Value> {
+    Some(match field {
+        "fallback" => of("fallback"),
+        "cooldown" => of("cooldown"),
+        "response_headers" => boolean(),
+        "allow_request_headers" => list(one_of(STEERING_HEADERS)),
+        "max_body_bytes" | "missing_flag_timeout_ms" => number(),
+        "cluster_header" => name(),
+        _ => return None,
+    })
+}
+
+fn test(field: &str) -> Option<Value> {
+    Some(match field {
+        "name" => name(),
+        "request" => of("request"),
+        "expect" => of("expect"),
+        _ => return None,
+    })
+}
+
+fn request(field: &str) -> Option<Value> {
+    Some(match field {
+        "model" => text(),
+        "path" | "method" | "file" => name(),
+        "stream" => boolean(),
+        "headers" => map(one_or_many(text())),
+        "body" => json!({"type": ["object", "string"]}),
+        _ => return None,
+    })
+}
+
+fn expect(field: &str) -> Option<Value> {
+    Some(match field {
+        "route" | "target" => name(),
+        "plan" | "left_out" => list(name()),
+        "error" => one_of(ErrorCode::ALL.iter().map(|code| (code.name(), ()))),
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+#[path = "schema_tests.rs"]
+mod tests;

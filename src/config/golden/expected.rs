@@ -1,0 +1,203 @@
+//! What a golden test expects, and whether it is so.
+
+use super::seen::{Place, Seen};
+use crate::config::error::suggestion;
+use crate::config::reader::Node;
+use crate::config::{Document, fields};
+use crate::schema::{Answer, ErrorCode};
+
+/// What a test expects: each with the place in the document where it stands.
+pub(super) struct Expected<'a> {
+    /// The test's name.
+    name: &'a str,
+    node: Node<'a>,
+    route: Option<(Node<'a>, &'a str)>,
+    target: Option<(Node<'a>, &'a str)>,
+    plan: Option<(Node<'a>, Vec<&'a str>)>,
+    left_out: Option<(Node<'a>, Vec<&'a str>)>,
+    error: Option<(Node<'a>, &'a str)>,
+}
+
+impl Expected<'_> {
+    /// Notes that it is not so.
+    fn fail(&self, node: &Node<'_>, how: &str) {
+        node.error(format!("\"{}\": {how}", self.name));
+    }
+}
+
+pub(super) fn read_expected<'a>(
+    node: &Node<'a>,
+    name: &'a str,
+    document: &Document,
+) -> Option<Expected<'a>> {
+    let fields = node.fields(fields::EXPECT);
+    if fields.is_empty() {
+        fields.error(format!(
+            "must not be empty: known are {}",
+            fields::EXPECT.join(", ")
+        ));
+        return None;
+    }
+    let one = |field: &str| {
+        let node = fields.optional(field)?;
+        Some((node.clone(), node.name().unwrap_or_default()))
+    };
+    let names = |field: &str| {
+        let node = fields.optional(field)?;
+        let items = node.list();
+        let names = items.iter().map(|item| item.name().unwrap_or_default());
+        Some((node.clone(), names.collect::<Vec<_>>()))
+    };
+    let expected = Expected {
+        name,
+        node: node.clone(),
+        route: one("route"),
+        target: one("target"),
+        plan: names("plan"),
+        left_out: names("left_out"),
+        error: one("error"),
+    };
+    let routes = document.routes.iter().map(|route| route.name.as_str());
+    let codes = ErrorCode::ALL.iter().map(|code| code.name());
+    let known = is_known(&expected.route, "route", routes);
+    let known = is_known(&expected.error, "error code", codes) && known;
+    if expected.error.is_some() && fields.optional("error").is_some() {
+        let others = ["route", "target", "plan", "left_out"];
+        if let Some(other) = others.iter().find(|name| fields.optional(name).is_some()) {
+            fields.error(format!(
+                "has both `error` and `{other}`: what is answered with an error goes nowhere"
+            ));
+            return None;
+        }
+    }
+    known.then_some(expected)
+}
+
+/// Whether a name is one that there is. What is not there at all is.
+fn is_known<'n>(
+    written: &Option<(Node<'_>, &str)>,
+    what: &str,
+    mut names: impl Iterator<Item = &'n str> + Clone,
+) -> bool {
+    let Some((node, written)) = written else {
+        return true;
+    };
+    let close = suggestion(written, names.clone());
+    let is_known = names.any(|name| name == *written);
+    if !is_known {
+        node.error(format!("there is no {what} \"{written}\"{close}"));
+    }
+    is_known
+}
+
+pub(super) fn compare(expected: &Expected<'_>, seen: &Seen<'_>) {
+    let (route, plan, is_drawn, left_out) = match seen {
+        Seen::Answered(answer) => return compare_answer(expected, answer),
+        Seen::Goes {
+            route,
+            plan,
+            is_drawn,
+            left_out,
+        } => (*route, plan, *is_drawn, left_out),
+    };
+    if let Some((node, error)) = &expected.error {
+        expected.fail(
+            node,
+            &format!("the request is routed by \"{route}\", not answered with {error}"),
+        );
+        return;
+    }
+    if let Some((node, written)) = expected.route.as_ref().filter(|(_, name)| *name != route) {
+        expected.fail(
+            node,
+            &format!("the request is routed by \"{route}\", not by \"{written}\""),
+        );
+        return;
+    }
+    compare_plan(expected, route, plan, is_drawn);
+    compare_left_out(expected, route, left_out);
+}
+
+fn compare_plan(expected: &Expected<'_>, route: &str, plan: &[(Place, bool)], is_drawn: bool) {
+    let places = || {
+        let places: Vec<String> = plan.iter().map(|(place, _)| place.to_string()).collect();
+        places.join(", ")
+    };
+    if let Some((node, written)) = &expected.target
+        && !plan
+            .iter()
+            .any(|(place, may_be_first)| *may_be_first && place.is(written))
+    {
+        expected.fail(
+            node,
+            &format!(
+                "\"{written}\" is not tried first by \"{route}\": the plan is {}",
+                places()
+            ),
+        );
+    }
+    if let Some((node, written)) = &expected.plan {
+        let is_equal = if is_drawn {
+            is_same_set(written, plan, |(place, _), name| place.is(name))
+        } else {
+            written.len() == plan.len()
+                && written
+                    .iter()
+                    .zip(plan)
+                    .all(|(name, (place, _))| place.is(name))
+        };
+        if !is_equal {
+            let order = if is_drawn { ", in any order" } else { "" };
+            expected.fail(
+                node,
+                &format!("the plan of \"{route}\" is {}{order}", places()),
+            );
+        }
+    }
+}
+
+fn compare_left_out(expected: &Expected<'_>, route: &str, left_out: &[(Place, &'static str)]) {
+    if let Some((node, written)) = &expected.left_out {
+        let is = |(place, reason): &(Place, &str), written: &str| {
+            place.is(written)
+                || written
+                    .strip_suffix(reason)
+                    .and_then(|rest| rest.strip_suffix(' '))
+                    .is_some_and(|rest| place.is(rest))
+        };
+        if !is_same_set(written, left_out, is) {
+            let left_out = left_out.iter();
+            let left_out: Vec<String> = left_out
+                .map(|(place, reason)| format!("{place} {reason}"))
+                .collect();
+            let left_out = match left_out.join(", ") {
+                nothing if nothing.is_empty() => "nothing".to_owned(),
+                places => places,
+            };
+            expected.fail(node, &format!("what \"{route}\" leaves out is {left_out}"));
+        }
+    }
+}
+
+fn is_same_set<T>(written: &[&str], seen: &[T], is: impl Fn(&T, &str) -> bool) -> bool {
+    written.len() == seen.len()
+        && written
+            .iter()
+            .all(|name| seen.iter().any(|one| is(one, name)))
+        && seen
+            .iter()
+            .all(|one| written.iter().any(|name| is(one, name)))
+}
+
+fn compare_answer(expected: &Expected<'_>, answer: &Answer) {
+    let code = answer.code.map(ErrorCode::name);
+    let seen = match code {
+        Some(code) => format!("the request is answered with {} {code}", answer.status),
+        None => format!("the request is answered here, with {}", answer.status),
+    };
+    match &expected.error {
+        Some((_, written)) if code == Some(*written) => {}
+        Some((node, written)) => expected.fail(node, &format!("{seen}, not with {written}")),
+        None => expected.fail(&expected.node, &format!("{seen}, and goes nowhere")),
+    }
+}

@@ -1,0 +1,126 @@
+//! The request of a golden test.
+
+use serde_json::{Map, Value};
+
+use super::ReadFile;
+use crate::config::backend::read_header_name;
+use crate::config::reader::{Fields, Node};
+use crate::config::{Tree, fields};
+
+/// A request as it is written in a document or for the tool.
+#[derive(Clone, Debug)]
+pub struct GoldenRequest {
+    /// With the query.
+    pub path: String,
+    /// In upper case.
+    pub method: String,
+    /// Names in lower case; without pseudo-headers and `content-length`.
+    pub headers: Vec<(String, Vec<u8>)>,
+    /// Any bytes.
+    pub body: Vec<u8>,
+}
+
+impl GoldenRequest {
+    /// Where a request goes that does not say.
+    pub const PATH: &'static str = "/v1/chat/completions";
+
+    /// The headers as Envoy has them.
+    pub fn all_headers(&self) -> Vec<(String, Vec<u8>)> {
+        let host = |(name, _): &(String, Vec<u8>)| name == ":authority";
+        let mut headers = Vec::new();
+        if !self.headers.iter().any(host) {
+            headers.push((":authority".to_owned(), b"gateway.example".to_vec()));
+        }
+        headers.push((":path".to_owned(), self.path.clone().into_bytes()));
+        headers.push((":method".to_owned(), self.method.clone().into_bytes()));
+        headers.extend(self.headers.iter().cloned());
+        if !self.body.is_empty() {
+            let length = self.body.len().to_string();
+            headers.push(("content-length".to_owned(), length.into_bytes()));
+        }
+        headers
+    }
+}
+
+pub(super) fn read_request(node: &Node<'_>, file: ReadFile<'_>) -> Option<GoldenRequest> {
+    let fields = node.fields(fields::TEST_REQUEST);
+    let text = |name: &str, default: &str| match fields.optional(name) {
+        Some(node) => node.name().map(str::to_owned),
+        None => Some(default.to_owned()),
+    };
+    let path = text("path", GoldenRequest::PATH);
+    if let (Some(path), Some(node)) = (&path, fields.optional("path"))
+        && !path.starts_with('/')
+    {
+        node.error("must begin with \"/\"");
+    }
+    let method = text("method", "POST")?;
+    let headers = fields.optional("headers").map(read_headers);
+    let body = read_body(&fields, &method, file)?;
+    Some(GoldenRequest {
+        path: path?,
+        method,
+        headers: headers.unwrap_or_default(),
+        body,
+    })
+}
+
+fn read_headers(node: &Node<'_>) -> Vec<(String, Vec<u8>)> {
+    let mut headers = Vec::new();
+    for (written, node) in node.entries() {
+        let name = match read_header_name(&node, written) {
+            Some(name) if name == "host" => ":authority".to_owned(),
+            Some(name) => name,
+            None => continue,
+        };
+        for value in node.one_or_many() {
+            let value = value.text().unwrap_or_default().as_bytes();
+            headers.push((name.clone(), value.to_vec()));
+        }
+    }
+    headers
+}
+
+/// The body: as it is written, or made of what is written of it.
+fn read_body(fields: &Fields<'_>, method: &str, file: ReadFile<'_>) -> Option<Vec<u8>> {
+    let body = fields.optional("body");
+    let written = body.and_then(|node| match node.tree() {
+        Tree::Text(text) => Some(text.clone().into_bytes()),
+        _ => None,
+    });
+    let whole = match (fields.optional("file"), written) {
+        (Some(node), None) => {
+            let read = file(node.name()?);
+            Some(read.map_err(|why| node.error(why)).ok()?)
+        }
+        (_, written) => written,
+    };
+    if let Some(whole) = whole {
+        let is_written_too = |name: &&str| fields.optional(name).is_some();
+        let others: &[&str] = match fields.optional("file") {
+            Some(_) => &["model", "stream", "body"],
+            None => &["model", "stream"],
+        };
+        if let Some(name) = others.iter().copied().find(is_written_too) {
+            fields.error(format!(
+                "has a whole body, and `{name}` beside it: write it there"
+            ));
+        }
+        return Some(whole);
+    }
+    let mut object = Map::new();
+    if let Some(node) = body {
+        let entries = node.entries().into_iter();
+        object.extend(entries.map(|(name, node)| (name.to_owned(), Value::from(node.tree()))));
+    }
+    if let Some(node) = fields.optional("model") {
+        object.insert("model".to_owned(), Value::from(node.text()?));
+    }
+    if let Some(node) = fields.optional("stream") {
+        object.insert("stream".to_owned(), Value::from(node.boolean()?));
+    }
+    if object.is_empty() && method != "POST" {
+        return Some(Vec::new());
+    }
+    Some(Value::Object(object).to_string().into_bytes())
+}

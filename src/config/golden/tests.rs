@@ -1,0 +1,285 @@
+//! Golden tests that hold, that fail, and that are written wrong.
+
+use super::*;
+
+const DOCUMENT: &str = "
+backends:
+- {name: openai, schema: openai, models: [{name: gpt-5.5, upstream_name: gpt-5.5-2026}, {name: mini}]}
+- {name: azure, schema: azure-openai, models: [{name: gpt-5.5}]}
+- {name: anthropic, schema: anthropic, models: [{name: claude}]}
+routes:
+- {name: files, pass_through: true, match: {path: '/v1/files*'}, targets: [{backend: azure}]}
+- {name: team, match: {model: smart, headers: {x-team: research}, stream: true}, targets: [{backend: azure, model: gpt-5.5}]}
+- name: smart
+  match: {model: smart}
+  targets: [{backend: openai, model: gpt-5.5}, {backend: azure, model: gpt-5.5}, {backend: anthropic, model: claude}]
+- name: drawn
+  match: {model: drawn}
+  strategy: weighted
+  targets: [{backend: openai, model: mini, weight: 1}, {backend: azure, model: gpt-5.5, weight: 9}, {backend: openai, model: gpt-5.5, weight: 0}]
+- {name: by-name, match: {model: [gpt-*, claude]}, targets: [{backend: openai}, {backend: anthropic}]}
+";
+
+fn tree(more: &str) -> Tree {
+    serde_saphyr::from_str(&format!("{DOCUMENT}{more}")).unwrap()
+}
+
+/// What comes of one test.
+fn errors_of(request: &str, expect: &str) -> Vec<String> {
+    let tree = tree(&format!(
+        "tests: [{{name: t, request: {request}, expect: {expect}}}]"
+    ));
+    let document = Document::compile(&tree).unwrap();
+    let file = |name: &str| match name {
+        "request.json" => Ok(br#"{"model": "smart"}"#.to_vec()),
+        _ => Err("no such file".to_owned()),
+    };
+    let run = run_tests(&tree, &document, &file);
+    assert_eq!(run.count, 1);
+    run.errors.iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn what_holds() {
+    for (request, expect) in [
+        ("{model: smart}", "{route: smart, target: openai}"),
+        ("{model: smart}", "{plan: [openai/gpt-5.5-2026, azure]}"),
+        ("{model: smart}", "{left_out: [anthropic]}"),
+        (
+            "{model: smart}",
+            "{left_out: [anthropic/claude schema_mismatch]}",
+        ),
+        (
+            "{model: smart, stream: true, headers: {X-Team: research}}",
+            "{route: team, target: azure/gpt-5.5}",
+        ),
+        (
+            "{body: {model: smart, stream: true, n: [1, 0.5, null]}, headers: {x-team: [a, research]}}",
+            "{route: team}",
+        ),
+        (r#"{body: '{"model": "smart"}'}"#, "{route: smart}"),
+        ("{file: request.json}", "{route: smart}"),
+        (
+            "{model: drawn}",
+            "{target: openai/mini, plan: [azure, openai/mini, openai/gpt-5.5-2026]}",
+        ),
+        ("{model: drawn}", "{target: azure, left_out: []}"),
+        (
+            "{model: claude, path: /v1/messages}",
+            "{target: anthropic, left_out: [openai schema_mismatch]}",
+        ),
+        (
+            "{model: gpt-5.5}",
+            "{target: openai/gpt-5.5-2026, left_out: [anthropic]}",
+        ),
+        ("{model: gpt-9}", "{error: model_not_found}"),
+        ("{model: nobody}", "{error: model_not_found}"),
+        ("{}", "{error: missing_model}"),
+        ("{body: '{'}", "{error: invalid_json}"),
+        (
+            "{path: /v1/embeddings, method: GET}",
+            "{error: method_not_allowed}",
+        ),
+        ("{path: /nothing, method: GET}", "{error: path_not_found}"),
+        (
+            "{path: /v1/files/x, method: GET}",
+            "{route: files, target: azure, plan: [azure]}",
+        ),
+    ] {
+        assert_eq!(errors_of(request, expect), [""; 0], "{request} {expect}");
+    }
+}
+
+#[test]
+fn what_fails() {
+    for (request, expect, error) in [
+        (
+            "{model: smart}",
+            "{route: team}",
+            "tests[0].expect.route: \"t\": the request is routed by \"smart\", not by \"team\"",
+        ),
+        (
+            "{model: smart}",
+            "{target: azure}",
+            "tests[0].expect.target: \"t\": \"azure\" is not tried first by \"smart\": the plan is openai/gpt-5.5-2026, azure/gpt-5.5",
+        ),
+        (
+            "{model: drawn}",
+            "{target: openai/gpt-5.5-2026}",
+            "tests[0].expect.target: \"t\": \"openai/gpt-5.5-2026\" is not tried first by \"drawn\"",
+        ),
+        (
+            "{model: smart}",
+            "{plan: [azure, openai]}",
+            "tests[0].expect.plan: \"t\": the plan of \"smart\" is openai/gpt-5.5-2026, azure/gpt-5.5",
+        ),
+        (
+            "{model: smart}",
+            "{plan: [openai]}",
+            "tests[0].expect.plan: \"t\": the plan of",
+        ),
+        (
+            "{model: drawn}",
+            "{plan: [azure, openai/mini]}",
+            "tests[0].expect.plan: \"t\": the plan of",
+        ),
+        (
+            "{model: smart}",
+            "{left_out: []}",
+            "tests[0].expect.left_out: \"t\": what \"smart\" leaves out is anthropic/claude schema_mismatch",
+        ),
+        (
+            "{model: smart}",
+            "{left_out: [anthropic tied]}",
+            "tests[0].expect.left_out: \"t\": what \"smart\" leaves out is",
+        ),
+        (
+            "{model: gpt-5.5, path: /v1/chat/completions}",
+            "{left_out: [openai, anthropic]}",
+            "tests[0].expect.left_out: \"t\": what",
+        ),
+        (
+            "{model: smart}",
+            "{error: model_not_found}",
+            "tests[0].expect.error: \"t\": the request is routed by \"smart\", not answered with model_not_found",
+        ),
+        (
+            "{model: nobody}",
+            "{route: smart}",
+            "tests[0].expect: \"t\": the request is answered with 404 model_not_found, and goes nowhere",
+        ),
+        (
+            "{body: '{'}",
+            "{error: model_not_found}",
+            "tests[0].expect.error: \"t\": the request is answered with 400 invalid_json, not with model_not_found",
+        ),
+        (
+            "{path: /v1/models, method: GET}",
+            "{route: smart}",
+            "tests[0].expect: \"t\": the request is answered here, with 200, and goes nowhere",
+        ),
+    ] {
+        let errors = errors_of(request, expect);
+        assert_eq!(errors.len(), 1, "{request} {expect} {errors:#?}");
+        assert!(errors[0].starts_with(error), "{}", errors[0]);
+    }
+}
+
+#[test]
+fn what_is_written_wrong() {
+    for (request, expect, error) in [
+        ("{model: smart}", "{}", "tests[0].expect: must not be empty"),
+        (
+            "{model: smart}",
+            "{rout: smart}",
+            "tests[0].expect.rout: unknown field, did you mean \"route\"?",
+        ),
+        (
+            "{model: smart}",
+            "{route: smrt}",
+            "tests[0].expect.route: there is no route \"smrt\", did you mean \"smart\"?",
+        ),
+        (
+            "{model: smart}",
+            "{error: model_not_fund}",
+            "tests[0].expect.error: there is no error code \"model_not_fund\", did you",
+        ),
+        (
+            "{model: smart}",
+            "{error: model_not_found, route: smart}",
+            "tests[0].expect: has both `error` and `route`",
+        ),
+        (
+            "{modle: smart}",
+            "{route: smart}",
+            "tests[0].request.modle: unknown field",
+        ),
+        (
+            "{path: v1}",
+            "{error: path_not_found}",
+            "tests[0].request.path: must begin with",
+        ),
+        (
+            "{file: none.json}",
+            "{route: smart}",
+            "tests[0].request.file: no such file",
+        ),
+        (
+            "{file: request.json, model: x}",
+            "{route: smart}",
+            "tests[0].request: has a whole body, and `model` beside it",
+        ),
+        (
+            "{body: x, stream: true}",
+            "{error: invalid_json}",
+            "tests[0].request: has a whole body, and `stream` beside it",
+        ),
+        (
+            "{headers: {'a b': c}}",
+            "{error: missing_model}",
+            "tests[0].request.headers.a b: \"a b\" is not a header's name",
+        ),
+    ] {
+        let errors = errors_of(request, expect);
+        assert!(errors[0].starts_with(error), "{errors:#?}");
+    }
+}
+
+#[test]
+fn each_test_has_a_name_of_its_own() {
+    let tree = tree(
+        "tests: [{name: a, request: {model: smart}, expect: {route: smart}}, {name: a, request: {model: smart}, expect: {route: smart}}]",
+    );
+    let document = Document::compile(&tree).unwrap();
+    let run = run_tests(&tree, &document, &|_| Err(String::new()));
+    assert_eq!(run.count, 2);
+    assert_eq!(
+        run.errors[0].to_string(),
+        "tests[1]: there is another test \"a\": give each its own name"
+    );
+}
+
+/// What the filter does with them at load.
+#[test]
+fn the_filter_runs_them_where_it_is_told_to() {
+    let wrong = "tests: [{name: t, request: {model: smart}, expect: {route: team}}]\n";
+    let right = "tests: [{name: t, request: {model: smart}, expect: {route: smart}}]\n";
+    let file = "tests: [{name: t, request: {file: request.json}, expect: {route: smart}}]\n";
+    let enforced = "enforce_tests: true\n";
+    for (more, error) in [
+        (wrong.to_owned(), None),
+        ("tests: nonsense\n".to_owned(), None),
+        (right.to_owned() + enforced, None),
+        (wrong.to_owned() + "enforce_tests: false\n", None),
+        (
+            wrong.to_owned() + enforced,
+            Some("tests[0].expect.route: \"t\": the request is routed by \"smart\""),
+        ),
+        (
+            file.to_owned() + enforced,
+            Some("tests[0].request.file: a file can only be read by the tool"),
+        ),
+        (
+            "tests: nonsense\n".to_owned() + enforced,
+            Some("tests: must be a list"),
+        ),
+        (
+            "tests: []\n".to_owned() + enforced,
+            Some("tests: must not be empty"),
+        ),
+        (
+            enforced.to_owned(),
+            Some("`enforce_tests: true` without `tests`"),
+        ),
+    ] {
+        let errors = Document::compile(&tree(&more)).err().unwrap_or_default();
+        assert_eq!(
+            errors.len(),
+            usize::from(error.is_some()),
+            "{more} {errors:?}"
+        );
+        if let Some(error) = error {
+            assert!(errors[0].to_string().starts_with(error), "{}", errors[0]);
+        }
+    }
+}

@@ -1,0 +1,169 @@
+//! Envoy's part between the two roles, played as it was seen to do it: what a request would look like at each backend.
+//!
+//! Changes of headers persist from attempt to attempt, and each attempt begins with the body that the router role left.
+//! Native only, for the tool and the tests of the core; nothing in here is part of the filter.
+
+use crate::attempt::{
+    Adaptation, ChangeKind, CurrentHeaders, Head, HeaderWrite, Moment, Passage, Plan, Step, begin,
+};
+use crate::config::Document;
+use crate::routing::{Passed, Routed};
+
+/// Headers in Envoy's order, pseudo-headers among them.
+pub type Pairs = Vec<(String, Vec<u8>)>;
+
+/// What a backend sees.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sent {
+    /// Its name.
+    pub backend: String,
+    /// All of them.
+    pub headers: Pairs,
+    /// As it arrives.
+    pub body: Vec<u8>,
+}
+
+/// The requests of a plan's attempts, each of which is answered 503. `after`: what happens to the headers after each
+/// attempt's adaptation.
+pub fn attempts(
+    document: &Document,
+    routed: &Routed<'_>,
+    mut headers: Pairs,
+    body: &[u8],
+    moment: Moment<'_>,
+    after: &mut dyn FnMut(&mut Pairs),
+) -> Vec<Sent> {
+    let body = leave_downstream(routed, &mut headers, body);
+    let mut all = Vec::new();
+    let mut next = Some((routed.cluster.clone(), routed.plan.clone()));
+    while let Some((cluster, plan)) = next.take() {
+        let mut backends = document.backends.iter();
+        let backend = backends.find(|backend| backend.cluster == cluster);
+        // The backend role of an aggregate cluster has its name.
+        let backend = backend.map_or(&cluster, |backend| &backend.name);
+        let Some(plan) = Plan::decode(&plan) else {
+            break;
+        };
+        let Ok(mut adaptation) = begin(plan, backend, &Envoy(&headers), || moment) else {
+            break;
+        };
+        all.push(send(backend, &mut adaptation, &mut headers, &body));
+        after(&mut headers);
+        let head = Head {
+            status: 503,
+            end_of_stream: true,
+            header: &|_| None,
+        };
+        if let Step::Retry(Some(left)) = adaptation.running.on_headers(&head, || moment) {
+            next = Some((left.cluster, left.plan));
+        }
+    }
+    all
+}
+
+/// Both roles' effects on what is no call of a model.
+pub fn passage(
+    document: &Document,
+    passed: &Passed,
+    mut headers: Pairs,
+    body: &[u8],
+) -> Option<Sent> {
+    headers.retain(|(name, _)| !passed.remove_headers.contains(name));
+    let mut backends = document.backends.iter();
+    let backend = backends.find(|backend| backend.cluster == passed.cluster)?;
+    let changes = Passage::decode(&passed.passage)?
+        .begin(&backend.name)
+        .ok()?;
+    write(&mut headers, &changes);
+    Some(Sent {
+        backend: backend.name.clone(),
+        headers,
+        body: body.to_vec(),
+    })
+}
+
+/// The headers as Envoy has them.
+struct Envoy<'a>(&'a [(String, Vec<u8>)]);
+
+impl CurrentHeaders for Envoy<'_> {
+    fn all(&self) -> Pairs {
+        self.0.to_vec()
+    }
+
+    fn value(&self, name: &str) -> Option<Vec<u8>> {
+        let mut known = self.0.iter();
+        known
+            .find(|(known, _)| known == name)
+            .map(|(_, value)| value.clone())
+    }
+
+    fn is_retry(&self) -> bool {
+        false
+    }
+}
+
+/// The router role's effects on the request; returns the body.
+fn leave_downstream(routed: &Routed<'_>, headers: &mut Pairs, body: &[u8]) -> Vec<u8> {
+    headers.retain(|(name, _)| !routed.remove_headers.contains(name));
+    if let Some(name) = routed.cluster_header {
+        set(headers, name, routed.cluster.as_bytes());
+    }
+    let Some(change) = &routed.body else {
+        return body.to_vec();
+    };
+    if let Some(length) = change.content_length {
+        set(headers, "content-length", length.to_string().as_bytes());
+    }
+    let rest = body.get(change.replaced..).unwrap_or_default();
+    [change.beginning.as_slice(), rest].concat()
+}
+
+/// How much of a body comes at a time.
+const CHUNK: usize = 7;
+
+/// The backend role's effects, and what the backend would then see.
+fn send(backend: &str, adaptation: &mut Adaptation, headers: &mut Pairs, body: &[u8]) -> Sent {
+    write(headers, &adaptation.headers);
+    let mut sent = Vec::new();
+    for chunk in body.chunks(CHUNK) {
+        let edit = adaptation.body.as_mut();
+        match edit.and_then(|edit| edit.chunk(chunk.len())) {
+            None => sent.extend_from_slice(chunk),
+            Some(edit) => {
+                sent.extend_from_slice(chunk.get(..edit.keep).unwrap_or_default());
+                sent.extend_from_slice(edit.insert);
+                let rest = edit.keep.saturating_add(edit.drop);
+                sent.extend_from_slice(chunk.get(rest..).unwrap_or_default());
+            }
+        }
+    }
+    Sent {
+        backend: backend.to_owned(),
+        headers: headers.clone(),
+        body: sent,
+    }
+}
+
+fn write(headers: &mut Pairs, how: &HeaderWrite) {
+    match how {
+        HeaderWrite::Replace(all) => headers.clone_from(all),
+        HeaderWrite::Change(changes, gone) => {
+            headers.retain(|(name, _)| !gone.contains(&name.as_str()));
+            for change in changes {
+                match change.kind {
+                    ChangeKind::Remove => headers.retain(|(name, _)| *name != change.name),
+                    ChangeKind::Set => set(headers, &change.name, &change.value),
+                    ChangeKind::Add => headers.push((change.name.clone(), change.value.clone())),
+                }
+            }
+        }
+    }
+}
+
+fn set(headers: &mut Pairs, name: &str, value: &[u8]) {
+    let known = headers.iter_mut().find(|(known, _)| known == name);
+    match known {
+        Some((_, old)) => *old = value.to_vec(),
+        None => headers.push((name.to_owned(), value.to_vec())),
+    }
+}
