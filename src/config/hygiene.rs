@@ -7,11 +7,13 @@ use crate::routing::Pattern;
 
 /// Headers in which a caller identifies itself: to a provider, to a cloud's gateway, or to the proxy before this one.
 /// In order; a `*` at the end stands for any.
-pub const CREDENTIAL_HEADERS: [&str; 43] = [
+pub const CREDENTIAL_HEADERS: [&str; 46] = [
     "api-key",
+    "apikey",
     "authorization",
     "cf-access-*",
     "cookie",
+    "dpop",
     "helicone-auth",
     "ocp-apim-subscription-key",
     "openai-organization",
@@ -32,6 +34,7 @@ pub const CREDENTIAL_HEADERS: [&str; 43] = [
     "x-amzn-oidc-*",
     "x-api-key",
     "x-api-token",
+    "x-apikey",
     "x-auth-email",
     "x-auth-key",
     "x-auth-request-*",
@@ -54,7 +57,7 @@ pub const CREDENTIAL_HEADERS: [&str; 43] = [
 ];
 
 /// Headers that tell of the caller, or of the network between it and this proxy. In order, as above.
-pub const PRIVATE_HEADERS: [&str; 33] = [
+pub const PRIVATE_HEADERS: [&str; 36] = [
     "baggage",
     "cdn-loop",
     "cf-*",
@@ -67,10 +70,12 @@ pub const PRIVATE_HEADERS: [&str; 33] = [
     "fly-client-ip",
     "forwarded",
     "forwarded-for",
+    "from",
     "origin",
     "ot-baggage-*",
     "proxy-client-ip",
     "referer",
+    "ssl-client-*",
     "true-client-ip",
     "uberctx-*",
     "via",
@@ -88,6 +93,7 @@ pub const PRIVATE_HEADERS: [&str; 33] = [
     "x-original-host",
     "x-real-ip",
     "x-request-id",
+    "x-ssl-client-*",
 ];
 
 /// Headers that Envoy or the router itself sets and reads. In order, as above.

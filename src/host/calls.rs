@@ -76,6 +76,12 @@ pub(super) fn request_header(name: &str) -> Option<Vec<u8>> {
     )
 }
 
+/// Removes all trailers of a request that has some.
+pub(super) fn remove_request_trailers() {
+    let result = hostcalls::set_map_bytes(MapType::HttpRequestTrailers, vec![]);
+    noted("trailers", result);
+}
+
 /// Writes all headers anew: none that is not among these stays.
 pub(super) fn replace_request_headers(headers: &[(String, Vec<u8>)]) {
     let pairs = headers.iter();

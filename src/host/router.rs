@@ -147,6 +147,9 @@ enum State {
     Routed(OnItsWay),
     /// It has been answered here.
     Answered,
+    /// It has been answered here that its body is too large. Where Envoy's limit is the same, it has just found so itself,
+    /// and then its answer comes in the place of this one.
+    TooLarge(Answer),
 }
 
 struct OnItsWay {
@@ -214,26 +217,30 @@ impl HttpContext for RouterStream {
                 let came = u64::try_from(size).unwrap_or(u64::MAX);
                 let too_large = document.and_then(|document| pending.too_large(document, came));
                 if let Some(answer) = too_large {
-                    self.answer(&answer)
+                    calls::send(&answer);
+                    self.state = State::TooLarge(answer);
+                    Action::Pause
                 } else if end_of_stream {
                     self.decide(size)
                 } else {
                     Action::Pause
                 }
             }
-            State::Answered => Action::Pause,
+            State::Answered | State::TooLarge(_) => Action::Pause,
             _ => Action::Continue,
         }
     }
 
     fn on_http_request_trailers(&mut self, _count: usize) -> Action {
+        // No API has any, and some servers take them for headers: a key among them, or what a backend must not see.
+        calls::remove_request_trailers();
         match self.state {
             // The body has ended, and its callback was never told so.
             State::AwaitingBody(_) => {
                 self.worker.watch.prove();
                 self.decide(usize::MAX)
             }
-            State::Answered => Action::Pause,
+            State::Answered | State::TooLarge(_) => Action::Pause,
             _ => Action::Continue,
         }
     }
@@ -243,6 +250,16 @@ impl HttpContext for RouterStream {
         let (schema, way) = match &self.state {
             State::AwaitingBody(pending) => (pending.schema(), None),
             State::Routed(way) => (way.schema, Some(way)),
+            State::TooLarge(answer) => {
+                let answer = answer.clone();
+                // Its details do not tell which of the two it is.
+                let kind = calls::response_header("content-type");
+                return if kind.as_deref() == Some(Answer::CONTENT_TYPE.as_bytes()) {
+                    Action::Continue
+                } else {
+                    self.answer(&answer)
+                };
+            }
             _ => return Action::Continue,
         };
         let (route, holds) = way.map_or((None, false), |way| (way.route.clone(), way.holds));
@@ -277,6 +294,7 @@ impl HttpContext for RouterStream {
             plan.take_back();
         }
         let answered = details == b"via_upstream" && code.is_none();
+        let is_reported = route.is_some();
         let report = route.map(|route| report(route, plan.as_ref(), answered, unretried));
         let report = report.unwrap_or_default();
         if let Some(code) = code {
@@ -284,12 +302,27 @@ impl HttpContext for RouterStream {
             answer.headers.extend(report);
             return self.answer(&answer);
         }
+        let map = MapType::HttpResponseHeaders;
+        // A backend's word for them, a router's of its own perhaps, does not count.
+        for name in REPORTED.iter().filter(|_| is_reported) {
+            calls::remove_header(map, name);
+        }
         for (name, value) in report {
-            calls::set_header(MapType::HttpResponseHeaders, name, value.as_bytes());
+            calls::add_header(map, name, value.as_bytes());
         }
         Action::Continue
     }
 }
+
+/// What answers tell of where they come from.
+const REPORTED: [&str; 6] = [
+    "x-llm-router-route",
+    "x-llm-router-backend",
+    "x-llm-router-model",
+    "x-llm-router-attempts",
+    "x-llm-router-failures",
+    "x-llm-router-unretried",
+];
 
 /// Whether Envoy has not made an attempt that was to follow one without an answer.
 fn is_dropped(plan: &Plan, code: Option<ErrorCode>) -> bool {

@@ -263,6 +263,22 @@ fn what_names_something_stored_ties() {
             r#""contents":[{"parts":[{"fileData":{"fileUri":"https://generativelanguage.googleapis.com/v1beta/files/1"}}]}]"#,
             "fileUri",
         ),
+        (
+            r#""contents":[{"parts":[{"fileData":{"file_uri":"https:\/\/generativelanguage.googleapis.com\/v1beta\/files\/1"}}]}]"#,
+            "fileUri",
+        ),
+        (
+            r#""tools":[{"fileSearch":{"fileSearchStoreNames":["fileSearchStores/1"]}}]"#,
+            "fileSearchStoreNames",
+        ),
+        (
+            r#""tools":[{"file_search":{"file_search_store_names":["fileSearchStores/1"]}}]"#,
+            "fileSearchStoreNames",
+        ),
+        (
+            r#""messages":[{"role":"assistant","audio":{"id":"audio_1"}}]"#,
+            "audio",
+        ),
         // After what is the caller's own.
         (
             r#""x":[{"input":{"file_id":"a","y":{}}},{"input":{}},{"file_id":"file-1"}]"#,
@@ -289,7 +305,9 @@ fn what_only_has_such_a_name_does_not_tie() {
         r#""contents":[{"parts":[{"functionCall":{"args":{"file_id":"a"}}},{"functionResponse":{"response":{"file_id":"a"}}}]}]"#,
         r#""metadata":{"file_id":"a"}"#,
         r#""contents":[{"fileData":{"fileUri":"gs://bucket/file"}}]"#,
+        r#""contents":[{"fileData":{"fileUri":"https:\/\/example.com\/file"}}]"#,
         r#""tools":[{"container":{"type":"auto"}}]"#,
+        r#""audio":{"voice":"alloy"},"input":[{"id":"msg_1"},{"id":1},{"id":""}]"#,
         r#""messages":"\"file_id\":\"a\"""#,
         r#""x":{"previous_response_id":"a","conversation":"b"}"#,
     ] {

@@ -25,8 +25,8 @@ pub(super) fn look(key: &[u8], value: &[u8], tie: &mut Option<&'static str>) -> 
     let found = match (value, key.len()) {
         ([b'{', ..], _) => return is_callers_own(key, value),
         ([b'"', b'i', ..], 4) => an_item(key, value),
-        ([b'"', ..], 7 | 8 | 9 | 12) => by_text(key, value),
-        ([b'[', ..], 8 | 16) => by_list(key, value),
+        ([b'"', ..], 2 | 7 | 8 | 9 | 12) => by_text(key, value),
+        ([b'[', ..], 8 | 16 | 20 | 23) => by_list(key, value),
         _ => None,
     };
     *tie = tie.or(found);
@@ -61,11 +61,16 @@ fn by_text(key: &[u8], value: &[u8]) -> Option<&'static str> {
     let (name, beginning): (_, &[u8]) = match key {
         b"file_id" => ("file_id", b"\""),
         b"container" | b"container_id" => ("container", b"\"cntr_"),
+        // What was said in an earlier answer.
+        b"id" => ("audio", b"\"audio_"),
         // Other files are given by their addresses, too.
         b"fileUri" | b"file_uri" => ("fileUri", b"\"https://generativelanguage.googleapis.com/"),
         _ => return None,
     };
-    let is_stored = value.starts_with(beginning) && !value.starts_with(b"\"\"");
+    // Some writers of JSON escape slashes.
+    let text = value.iter().filter(|byte| **byte != b'\\');
+    let begins = text.take(beginning.len()).eq(beginning);
+    let is_stored = begins && !value.starts_with(b"\"\"");
     is_stored.then_some(name)
 }
 
@@ -73,6 +78,7 @@ fn by_text(key: &[u8], value: &[u8]) -> Option<&'static str> {
 fn by_list(key: &[u8], value: &[u8]) -> Option<&'static str> {
     let name = match key {
         b"file_ids" => "file_ids",
+        b"fileSearchStoreNames" | b"file_search_store_names" => "fileSearchStoreNames",
         b"vector_store_ids" => "vector_store_ids",
         _ => return None,
     };

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::condition::Subject;
 use super::decision::{Candidate, Decision};
+use crate::config::Backend;
 use crate::schema::Answer;
 
 /// The answer to a dry run: the plan in the order in which its targets are tried. The flag of a candidate says that it is
@@ -35,12 +36,23 @@ pub(super) fn answer(
             })
         })
         .collect();
+    let request = json!({"model": subject.model, "stream": subject.stream});
+    decided(request, &decision.route.name, plan, left_out)
+}
+
+/// The answer to a dry run of what passes unread to this backend, by no model.
+pub(super) fn passing(route: &str, backend: &Backend) -> Answer {
+    let target = json!({"backend": backend.name, "cluster": backend.cluster});
+    decided(json!({}), route, vec![target], Vec::new())
+}
+
+fn decided(request: Value, route: &str, plan: Vec<Value>, left_out: Vec<Value>) -> Answer {
     Answer::json(
         200,
         &json!({
             "object": "llm_router.decision",
-            "request": {"model": subject.model, "stream": subject.stream},
-            "route": decision.route.name,
+            "request": request,
+            "route": route,
             "plan": plan,
             "left_out": left_out,
         }),

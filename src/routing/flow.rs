@@ -79,7 +79,12 @@ pub struct BodyChange {
 #[inline(never)]
 pub fn arrive(document: &Document, headers: Headers) -> Arrival {
     let (path, _) = split_query(headers.text(":path").unwrap_or_default());
-    let endpoint = Endpoint::at(path);
+    // What is posted to a model, and is no call that is known here, is another one of Gemini's.
+    let is_unknown_call = |endpoint: &Endpoint<'_>| {
+        let is_posted = headers.text(":method") == Some("POST");
+        is_posted && matches!(endpoint, Endpoint::RetrieveModel(name) if name.contains(':'))
+    };
+    let endpoint = Endpoint::at(path).filter(|endpoint| !is_unknown_call(endpoint));
     let method = endpoint.as_ref().map(Endpoint::method);
     let schema = match &endpoint {
         Some(Endpoint::Model(call)) => call.schema,

@@ -1,11 +1,13 @@
 //! What is no call of a model: it takes the first route that is for passing through, decided by its headers alone.
 
 use super::condition::Subject;
+use super::dry_run;
 use super::flow::headers_to_remove;
+use super::steering::Asked;
 use crate::attempt::Passage;
 use crate::config::Document;
 use crate::request::Headers;
-use crate::schema::{Answer, ErrorCode, Schema, is_stored_state, split_query};
+use crate::schema::{Answer, ErrorCode, Schema, is_ambiguous, is_stored_state, split_query};
 
 /// A request that passes: what the host has to do, in this order.
 #[derive(Debug)]
@@ -32,6 +34,12 @@ pub(super) fn pass(
     method: Option<&'static str>,
 ) -> Result<Passed, Answer> {
     let (path, query) = split_query(headers.text(":path").unwrap_or_default());
+    let asked_method = headers.text(":method").unwrap_or_default();
+    // A WebSocket begins with a GET. Whatever else is an upgrade by its headers may be a call by its path.
+    let is_odd_upgrade = headers.contains("upgrade") && asked_method != "GET";
+    if is_odd_upgrade || asked_method == "TRACE" {
+        return Err(refuse(path, headers, schema, method));
+    }
     let subject = passing_subject(headers);
     let mut routes = document.routes.iter().filter(|route| route.pass_through);
     let route = routes.find(|route| route.condition.evaluate(&subject) == Some(true));
@@ -40,6 +48,20 @@ pub(super) fn pass(
         return Err(refuse(path, headers, schema, method));
     };
     let backend = &target.backend;
+    let there = backend.path.pass(path, "");
+    if [path, &there]
+        .iter()
+        .any(|path| is_ambiguous(path, asked_method))
+    {
+        let message = "Servers could take this path for another one, for its encoded slashes or dots, its letter case, or \
+                       what it ends with. Write it as its API has it.";
+        return Err(ErrorCode::PathNotFound.answer(schema, message));
+    }
+    let asked = Asked::read(document.steering, headers)
+        .map_err(|message| ErrorCode::InvalidRouterHeader.answer(schema, &message))?;
+    if asked.dry_run {
+        return Err(dry_run::passing(&route.name, backend));
+    }
     let cluster_header = document.cluster_header.as_deref();
     Ok(Passed {
         route: route.name.clone(),
@@ -62,10 +84,18 @@ pub(crate) fn passing_subject(headers: &Headers) -> Subject<'_> {
     }
 }
 
+/// What can pass, for an answer that has to name it.
+const PASSED_METHODS: &str = "DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT";
+
 /// Why it goes nowhere, and what would change that.
 fn refuse(path: &str, headers: &Headers, schema: Schema, method: Option<&'static str>) -> Answer {
+    if headers.text(":method") == Some("TRACE") {
+        let message = "TRACE passes nowhere: a backend would answer it with the headers that it got, its key among them.";
+        let answer = ErrorCode::MethodNotAllowed.answer(schema, message);
+        return answer.with_header("allow", method.unwrap_or(PASSED_METHODS));
+    }
     if headers.contains("upgrade") {
-        let message = "No route takes this upgrade. One that does says `pass_through: true`, names this path in its \
+        let message = "No route takes this upgrade, which has to be a GET. One that does says `pass_through: true`, names this path in its \
                        match, and has the one backend that it goes to as its target.";
         return ErrorCode::UpgradeNotRouted.answer(schema, message);
     }

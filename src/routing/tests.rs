@@ -215,6 +215,45 @@ fn what_is_left_alone_comes_last() {
 }
 
 #[test]
+fn a_dry_run_passes_nothing() {
+    let document = r#"{
+        "backends": [{"name": "a", "cluster": "at-a", "schema": "openai", "models": [{"name": "m"}]}],
+        "routes": [{"name": "files", "match": {"path": "/v1/files*"}, "pass_through": true, "targets": [{"backend": "a"}]}],
+        "defaults": {"allow_request_headers": ["dry_run"]}
+    }"#;
+    let document = Document::load(document.as_bytes()).unwrap();
+    let ask = |value: &str| {
+        let all = [
+            (":path", "/v1/files/x"),
+            (":method", "DELETE"),
+            (DRY.0, value),
+        ];
+        let all = all.map(|(name, value)| (name.to_owned(), value.as_bytes().to_vec()));
+        match arrive(&document, Headers::new(all.to_vec())) {
+            Arrival::Answer(answer) => {
+                Some((answer.status, serde_json::from_slice(&answer.body).unwrap()))
+            }
+            Arrival::Pass(_) => None,
+            Arrival::AwaitBody(_) => panic!("it is no call"),
+        }
+    };
+    let decision: Value = json!({
+        "object": "llm_router.decision",
+        "request": {},
+        "route": "files",
+        "plan": [{"backend": "a", "cluster": "at-a"}],
+        "left_out": [],
+    });
+    assert_eq!(ask("true"), Some((200, decision)));
+    assert_eq!(ask("false"), None);
+    let (status, error) = ask("perhaps").unwrap();
+    assert_eq!(
+        (status, &error["error"]["code"]),
+        (400, &json!("invalid_router_header"))
+    );
+}
+
+#[test]
 fn one_request_alone_tries_what_is_due() {
     let document = document("");
     let store = Store::cooling(&[("a", "m", NOW - 2_000, 1_500)]);

@@ -13,7 +13,7 @@ use super::api::{
     API_PREFIX, AZURE_DEPLOYMENTS, AZURE_OLD_PREFIX, AZURE_PREFIX, Api, Asks, BEDROCK_MODEL,
     GEMINI_MODELS, GEMINI_PREFIXES, Place, RERANK_PATHS,
 };
-use super::path::percent_decode;
+use super::path::{percent_decode, percent_decoded};
 use crate::request::{Headers, MAX_MODEL_BYTES};
 
 /// A path and its query, without the `?`; the query is empty where there is none.
@@ -230,6 +230,33 @@ pub fn is_stored_state(path: &str) -> bool {
             .filter_map(|stored| rest?.strip_prefix(stored));
         afters.any(is_below)
     })
+}
+
+/// Whether a server that is lenient with paths could read another one here than a route does: one above, or that of a call
+/// of a model, which nobody would have routed. Such servers decode slashes and dots, merge slashes, ignore letter case, or what
+/// follows a `;`.
+pub fn is_ambiguous(path: &str, method: &str) -> bool {
+    let decoded = percent_decoded(path);
+    let mut plain = Vec::new();
+    for segment in decoded.split(|byte| b"/\\".contains(byte)) {
+        let mut pieces = segment.split(|byte| b";?#".contains(byte));
+        let segment = pieces.next().unwrap_or_default().trim_ascii();
+        if matches!(segment, b"." | b"..") {
+            return true;
+        }
+        if !segment.is_empty() {
+            plain.push(b'/');
+            plain.extend(segment.to_ascii_lowercase());
+        }
+    }
+    let plain = String::from_utf8_lossy(&plain);
+    let is_call = |api: &Api| {
+        let before = plain.strip_suffix(&api.operation().to_ascii_lowercase());
+        let path = before.map(|before| [before, api.operation()].concat());
+        let endpoint = path.as_deref().and_then(Endpoint::at);
+        matches!(endpoint, Some(Endpoint::Model(_)))
+    };
+    method == "POST" && Api::ALL.iter().any(is_call)
 }
 
 /// Whether this can be a model's name: some text without control characters, in which no segment of a path stands that

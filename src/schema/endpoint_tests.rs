@@ -172,6 +172,66 @@ fn what_is_stored() {
     }
 }
 
+#[test]
+fn what_lenient_servers_read_otherwise() {
+    for path in [
+        "/v1/chat/completions/",
+        "/v1//chat/completions",
+        "//v1/chat/completions",
+        "/v1/chat%2Fcompletions",
+        "/v1/chat%2fcompletion%73",
+        "/v1\\chat\\completions",
+        "/V1/Chat/Completions",
+        "/v1/chat/completions;x=1",
+        "/v1/chat;x/completions",
+        "/v1/chat/completions%20",
+        "/v1/chat/completions%3Fx",
+        "/v1/chat/completions%23",
+        "/openai/v1/responses/",
+        "/openai/Deployments/m/embeddings/",
+        "/rerank/",
+        "/v1beta/models/m:generatecontent",
+        "/v1beta/models/m%3AgenerateContent",
+        "/model/m/converse/",
+        "/v1/messages",
+    ] {
+        assert!(is_ambiguous(path, "POST"), "{path}");
+        assert!(!is_ambiguous(path, "GET"), "{path}");
+    }
+    for path in [
+        "/v1/files/../chat/completions",
+        "/v1/files/..%2fassistants/asst_1",
+        "/v1/files/%2e%2e/x",
+        "/v1/files/..\\x",
+        "/v1/files/..;/x",
+        "/v1/files/%2E%2E%3B/x",
+        "/v1/files/..%20/x",
+        "/v1/./files",
+        "/v1/files/%ff/..%2fx",
+        "..",
+    ] {
+        for method in ["POST", "GET", "DELETE"] {
+            assert!(is_ambiguous(path, method), "{method} {path}");
+        }
+    }
+    for path in [
+        "/v1/files",
+        "/v1/files/",
+        "/v1/files//x",
+        "/v1/responses/resp_1/cancel",
+        "/v1/chat/completions/id",
+        "/v1/files/v1..v2/...",
+        "/async-invoke/arn%3Aaws%3Abedrock%3Ar%3A1%3Aasync-invoke%2Fx",
+        "/v1beta/models/m:batchEmbedContents",
+        "/of/another/api/chat/completions",
+        "/app%ff",
+        "/",
+        "",
+    ] {
+        assert!(!is_ambiguous(path, "POST"), "{path}");
+    }
+}
+
 /// Texts that look like paths more often than chance would have it.
 fn paths() -> impl Strategy<Value = String> {
     let pieces = prop::sample::select(vec![
@@ -211,6 +271,7 @@ proptest! {
     fn arbitrary_paths_never_panic(path: String) {
         let _ = at(&path);
         let _ = is_stored_state(&path);
+        let _ = is_ambiguous(&path, "POST");
         let _ = is_model_name(&path);
     }
 

@@ -18,7 +18,9 @@ use crate::json;
 pub use answer::Answer;
 pub use api::{Api, Asks, Place};
 pub use catalog::Catalog;
-pub use endpoint::{Call, Endpoint, caller_schema, is_model_name, is_stored_state, split_query};
+pub use endpoint::{
+    Call, Endpoint, caller_schema, is_ambiguous, is_model_name, is_stored_state, split_query,
+};
 pub use error::ErrorCode;
 pub use path::{CREDENTIAL_PARAMETERS, PathTemplate, without_credentials};
 pub use provider_error::{failure_of_answer, failure_of_error_object};

@@ -196,8 +196,13 @@ fn percent_encode(text: &str, out: &mut String) {
     }
 }
 
-/// What a percent-encoded text means; `None` if that is no UTF-8. A `%` that begins no escape stands for itself.
+/// What a percent-encoded text means; `None` if that is no UTF-8.
 pub(super) fn percent_decode(text: &str) -> Option<String> {
+    String::from_utf8(percent_decoded(text)).ok()
+}
+
+/// What a percent-encoded text means. A `%` that begins no escape stands for itself.
+pub(super) fn percent_decoded(text: &str) -> Vec<u8> {
     let mut out = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let Some((byte, after)) = rest.split_first() {
@@ -213,7 +218,7 @@ pub(super) fn percent_decode(text: &str) -> Option<String> {
             rest = after;
         }
     }
-    String::from_utf8(out).ok()
+    out
 }
 
 fn hex(digit: u8) -> Option<u8> {

@@ -207,4 +207,19 @@ async fn calls_do_not_pass(case: Case) {
     let answer = case.chat("nobody").send().await;
     is_error(&answer, Schema::OpenAi, 404, "model_not_found");
     case.chat("one").send().await.only_at("echo-openai");
+    // Nor does it take what a lenient server could find a call in, or another path.
+    for (method, path) in [
+        ("POST", "/v1/files/..%2fchat/completions"),
+        ("POST", "/v1/files/..%2F..%2Fv1%2Fchat%2Fcompletions"),
+        ("DELETE", "/v1/files/..%2Fassistants/asst-1"),
+        ("GET", "/v1/files/..%5Cx"),
+    ] {
+        let answer = case.request(method, path).send().await;
+        is_error(&answer, Schema::OpenAi, 404, "path_not_found");
+        answer.went_nowhere();
+    }
+    // Its answer would have the backend's key in it.
+    let answer = case.request("TRACE", "/v1/files/x").send().await;
+    is_error(&answer, Schema::OpenAi, 405, "method_not_allowed");
+    answer.went_nowhere();
 }

@@ -87,6 +87,8 @@ async fn an_upgrade_that_no_route_takes(case: Case) {
     for (method, path) in [
         ("GET", "/v1/responses"),
         ("POST", "/v1/chat/completions"),
+        // Which a route takes, but not so.
+        ("POST", "/v1/realtime"),
         ("GET", "/openai/realtime"),
     ] {
         let id = case.world.next_test_id();

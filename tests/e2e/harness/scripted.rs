@@ -86,6 +86,10 @@ fn script(model: &str, api: Api) -> Script {
     }
 }
 
+/// What only the router says of an answer.
+const FORGED: &str = "x-llm-router-backend: forged\r\nx-llm-router-backend: forged\r\nx-llm-router-failures: forged\r\n\
+                      x-llm-router-unretried: forged\r\n";
+
 /// Answers every connection once and closes it.
 pub(crate) async fn serve(listener: TcpListener) {
     while let Ok((stream, _)) = listener.accept().await {
@@ -115,7 +119,7 @@ async fn answer(mut stream: TcpStream) -> io::Result<()> {
         ""
     };
     let head = format!(
-        "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n{framing}\r\n"
+        "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n{FORGED}{framing}\r\n"
     );
     stream.write_all(head.as_bytes()).await?;
     for piece in &script.pieces {

@@ -95,14 +95,12 @@ async fn trailers(case: Case) {
         let answer = case
             .chat(model)
             .trailer("x-trailer", "at the end")
+            .trailer("authorization", "Bearer client-secret")
             .send_on(&mut wire)
             .await;
         let (last, seen) = answer.is(200).attempts().pop().expect("an attempt");
         assert_eq!(last, backend);
-        assert_eq!(
-            seen.0.trailers,
-            [("x-trailer".to_owned(), b"at the end".to_vec())]
-        );
+        assert_eq!(seen.0.trailers, []);
         assert_ne!(seen.model(), model, "the body was not rewritten");
         works(&case, &mut wire).await;
     }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 
 use crate::fleet::Which;
-use crate::fleet::sizes::{DOCUMENTS_LIMIT, RETRY_BUFFER, faults};
+use crate::fleet::sizes::{DOCUMENTS_LIMIT, LARGE, RETRY_BUFFER, faults};
 use crate::harness::{Answer, Api, Call, Case, Protocol, Suite};
 
 pub(crate) fn add(suite: &mut Suite) {
@@ -24,6 +24,8 @@ pub(crate) fn add(suite: &mut Suite) {
         suite.on(name, quiet, protocol, nothing_told);
         let name = "sizes::images_of_twenty_megabytes";
         suite.on(name, Which::Large, protocol, images);
+        let name = "sizes::over_both_limits";
+        suite.on(name, Which::Large, protocol, over_both_limits);
     }
 }
 
@@ -76,6 +78,23 @@ async fn over_the_documents_limit(case: Case) {
         &sized(&case, model, false, DOCUMENTS_LIMIT + 1).send().await,
         Api::OpenAi,
     );
+}
+
+/// Envoy and the filter find at the same moment that it is too large, and the filter's answer counts.
+async fn over_both_limits(case: Case) {
+    for api in Api::ALL {
+        let mut call = case.ask(api, "openai-status-503").chunked();
+        for _ in 0..LARGE / 65_536 * 5 / 4 {
+            call = call.piece(vec![b' '; 65_536]);
+        }
+        let answer = call.send_on(&mut case.connect().await).await;
+        answer
+            .is_error(api, 413, "request_too_large")
+            .went_nowhere();
+        let message = &answer.json()["error"]["message"];
+        let is_told = message.as_str().unwrap().contains(&LARGE.to_string());
+        assert!(is_told, "{message}");
+    }
 }
 
 /// Every way in which the first attempt can fail, where Envoy does not make the second one.

@@ -255,6 +255,9 @@ async fn until_close(case: Case, api: Api) {
     let heard = hear(&case, api, "scripted-until-close-finished").await;
     let said = [content(api), finish(api)].concat();
     assert_eq!(heard.is_whole().text(), said);
+    // What the backend says of the router does not count.
+    heard.answer.tells(Some(&api.model_of_script()), 1, &[]);
+    assert_eq!(heard.answer.header("x-llm-router-unretried"), None);
 }
 
 async fn trailers(case: Case, api: Api) {
