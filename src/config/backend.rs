@@ -111,6 +111,9 @@ fn read(node: &Node<'_>, fields: &Fields<'_>) -> Option<Backend> {
         .unwrap_or_default();
     let host = fields.optional("host").and_then(read_host);
     let path = read_path(node, fields, schema.unwrap_or(Schema::OpenAi));
+    if let Some(node) = fields.optional("path_template") {
+        check_template(node, &path, &models);
+    }
     let set_headers = fields
         .optional("set_headers")
         .map(read_set_headers)
@@ -247,6 +250,17 @@ fn read_path(node: &Node<'_>, fields: &Fields<'_>, schema: Schema) -> PathTempla
         node.error(PREFIX);
     }
     PathTemplate::new(schema, None)
+}
+
+/// Refuses a path that no longer says which of several models is called, where nothing else does.
+fn check_template(node: &Node<'_>, path: &PathTemplate, models: &[Model]) {
+    let is_one = matches!(models, [model] if model.name.as_exact().is_some());
+    if path.loses_model() && !is_one {
+        node.error(
+            "has no {model}, and in this schema only the path says which model is called: put it in, or give the backend one \
+             model and no pattern",
+        );
+    }
 }
 
 /// A header's name in lower case, if a document may set, remove or match it.

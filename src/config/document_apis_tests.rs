@@ -59,6 +59,18 @@ fn what_a_pass_through_route_cannot_have() {
             "routes[0]: no request can ever match this: a route takes POST requests to paths of models",
         ),
         (
+            "- {name: a, match: {path: [/v1/files, v1/batches]}, pass_through: true, targets: [{backend: openai}]}",
+            "routes[0].match.path[1]: a path begins with",
+        ),
+        (
+            "- {name: a, match: {path: '/v1/files?purpose=*'}, pass_through: true, targets: [{backend: openai}]}",
+            "routes[0].match.path: paths are matched without the query",
+        ),
+        (
+            "- {name: a, match: {not: {method: get}, path: /v1/files}, pass_through: true, targets: [{backend: openai}]}",
+            "routes[0].match.not.method: methods are in upper case",
+        ),
+        (
             "- {name: a, match: {model: x}, stored_at: opnai, targets: [{backend: openai, model: gpt-4o}]}",
             "routes[0].stored_at: no target of this route is at a backend \"opnai\", did you mean \"openai\"?",
         ),
@@ -82,6 +94,7 @@ fn routes_of_both_kinds_stand_side_by_side() {
 - {name: all, match: {path: '*'}, targets: [{backend: openai}]}",
         // What is stored can be at the path of a call.
         "- {name: a, match: {path: /v1/chat/completions, method: GET}, pass_through: true, targets: [{backend: openai}]}",
+        "- {name: a, match: {path: /v1/responses, headers: {upgrade: websocket}}, pass_through: true, targets: [{backend: openai}]}",
         "- {name: a, match: {path: '/v1/chat/completions*'}, pass_through: true, targets: [{backend: openai}]}",
         "- {name: a, match: {path: '/v1beta/models/*', method: POST}, pass_through: true, targets: [{backend: openai}]}",
         "- {name: a, match: {path: /openai/deployments/m/chat/completions}, targets: [{backend: openai}]}",
@@ -116,6 +129,35 @@ routes: [{{name: r, match: {{path: '{path}'}}, targets: [{{backend: a}}]}}]"
                 assert!(errors[0].contains("does not speak the API"), "{errors:?}");
             }
         }
+    }
+}
+
+#[test]
+fn a_path_that_loses_the_model() {
+    let with = |schema: &str, template: &str, models: &str| {
+        errors(&format!(
+            "backends: [{{name: a, schema: {schema}, path_template: '{template}', models: [{models}]}}]
+routes: [{{name: r, match: {{model: '*'}}, targets: [{{backend: a}}]}}]"
+        ))
+    };
+    let endpoint = "/v1/projects/p/locations/l/endpoints/1{operation}";
+    for schema in ["gemini", "bedrock"] {
+        for models in ["{name: m}, {name: other}", "{name: '*'}"] {
+            let errors = with(schema, endpoint, models);
+            assert_eq!(errors.len(), 1, "{errors:#?}");
+            assert!(
+                errors[0].starts_with("backends[0].path_template: has no {model}"),
+                "{errors:?}"
+            );
+            assert_eq!(with(schema, "/x/{model}{operation}", models), [""; 0]);
+        }
+        assert_eq!(with(schema, endpoint, "{name: m}"), [""; 0]);
+    }
+    for schema in ["openai", "azure-openai", "anthropic"] {
+        assert_eq!(
+            with(schema, "/x{operation}", "{name: m}, {name: other}"),
+            [""; 0]
+        );
     }
 }
 

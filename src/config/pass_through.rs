@@ -89,6 +89,8 @@ fn is_taken(condition: &Condition) -> bool {
     ];
     let lists = Condition::Path(lists.iter().map(|path| exact(path)).collect());
     let calls = Api::ALL.iter().any(|api| api.paths().covers(condition));
-    (calls && !condition.excludes(&method("POST")))
+    // Which are no calls, whatever their path.
+    let is_upgrade = condition.asks_for_header("upgrade");
+    (calls && !is_upgrade && !condition.excludes(&method("POST")))
         || (lists.covers(condition) && !condition.excludes(&method("GET")))
 }

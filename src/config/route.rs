@@ -186,6 +186,7 @@ fn read_match(node: &Node<'_>, depth: usize) -> Option<Condition> {
         ("method", Condition::Method),
     ] {
         if let Some(node) = fields.optional(name) {
+            check_spelling(name, node);
             add(read_patterns(node).map(make));
         }
     }
@@ -226,6 +227,23 @@ fn read_match(node: &Node<'_>, depth: usize) -> Option<Condition> {
         return conditions.pop();
     }
     Some(Condition::All(conditions))
+}
+
+/// Refuses what no path or no method looks like.
+fn check_spelling(field: &str, node: &Node<'_>) {
+    for node in node.one_or_many() {
+        let Some(written) = node.name() else { continue };
+        match field {
+            "path" if !written.starts_with(['/', '*']) => node.error("a path begins with \"/\""),
+            "path" if written.contains(['?', '#', ' ']) => {
+                node.error("paths are matched without the query, and have no spaces");
+            }
+            "method" if written.bytes().any(|byte| byte.is_ascii_lowercase()) => {
+                node.error("methods are in upper case");
+            }
+            _ => {}
+        }
+    }
 }
 
 fn read_patterns(node: &Node<'_>) -> Option<Vec<Pattern>> {

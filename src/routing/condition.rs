@@ -150,6 +150,16 @@ impl Condition {
         }
     }
 
+    /// Whether what meets it has this header, as far as that is seen.
+    pub fn asks_for_header(&self, header: &str) -> bool {
+        match self {
+            Condition::Header { name, .. } => name == header,
+            Condition::Any(conditions) => conditions.iter().all(|one| one.asks_for_header(header)),
+            Condition::All(conditions) => conditions.iter().any(|one| one.asks_for_header(header)),
+            _ => false,
+        }
+    }
+
     /// The model names that are asked for by exactly this name, in the order of the document.
     pub fn exact_models<'a>(&'a self, names: &mut Vec<&'a str>) {
         match self {

@@ -88,6 +88,12 @@ impl PathTemplate {
         })
     }
 
+    /// Whether a call's path does not name its model, although nothing else does.
+    pub fn loses_model(&self) -> bool {
+        let is_in_path = matches!(self.schema, Schema::Gemini | Schema::Bedrock);
+        is_in_path && !self.parts.contains(&Part::Model)
+    }
+
     /// The path for one call of one model (its upstream name), with the client's query after whatever query
     /// the template has itself, but for parameters that the template sets: those are not the client's to choose.
     pub fn fill(&self, call: &Call, model: &str, client_query: &str) -> String {
