@@ -151,7 +151,7 @@ fn with_query(mut path: String, client_query: &str, is_for_azure: bool) -> Strin
 
 /// Query parameters in which some APIs take their key, or a signature made with it; in lower case. A `*` at the end stands
 /// for any.
-pub const CREDENTIAL_PARAMETERS: [&str; 10] = [
+pub const CREDENTIAL_PARAMETERS: [&str; 14] = [
     "key",
     "$key",
     "api-key",
@@ -161,17 +161,28 @@ pub const CREDENTIAL_PARAMETERS: [&str; 10] = [
     "oauth_token",
     "token",
     "subscription-key",
+    "auth_token",
+    "authorization",
+    "x-api-key",
+    "x-goog-api-key",
     "x-amz-*",
 ];
 
 /// A query without credentials.
 pub fn without_credentials(query: &str) -> String {
-    let kept = parameters(query).filter(|(name, _)| !is_credential(&name.to_ascii_lowercase()));
-    let kept: Vec<&str> = kept.map(|(_, parameter)| parameter).collect();
+    let kept = query.split('&').filter(|parameter| {
+        // To some servers a semicolon separates parameters, too.
+        !parameter.is_empty() && !parameter.split(';').any(is_credential)
+    });
+    let kept: Vec<&str> = kept.collect();
     kept.join("&")
 }
 
-fn is_credential(name: &str) -> bool {
+/// Whether a parameter, as it is written, is a credential to a server that forgives white space around its name, or a
+/// second `?` before it.
+fn is_credential(parameter: &str) -> bool {
+    let name = name_of(parameter).to_ascii_lowercase();
+    let name = name.trim_matches(|char: char| char.is_whitespace() || matches!(char, '+' | '?'));
     let mut known = CREDENTIAL_PARAMETERS.iter();
     known.any(|known| match known.strip_suffix('*') {
         Some(prefix) => name.starts_with(prefix),
@@ -179,15 +190,18 @@ fn is_credential(name: &str) -> bool {
     })
 }
 
+/// A parameter's name as it is meant; empty if that is no text.
+fn name_of(parameter: &str) -> String {
+    let name = parameter
+        .split_once('=')
+        .map_or(parameter, |(name, _)| name);
+    percent_decode(name).unwrap_or_default()
+}
+
 /// The parameters of a query: each name as it is meant, and the whole as it is written.
 fn parameters(query: &str) -> impl Iterator<Item = (String, &str)> {
     let written = query.split('&').filter(|parameter| !parameter.is_empty());
-    written.map(|parameter| {
-        let name = parameter
-            .split_once('=')
-            .map_or(parameter, |(name, _)| name);
-        (percent_decode(name).unwrap_or_default(), parameter)
-    })
+    written.map(|parameter| (name_of(parameter), parameter))
 }
 
 /// All but RFC 3986's unreserved characters as `%XX`, so that a model's name is always one segment.
