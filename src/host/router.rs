@@ -152,6 +152,7 @@ enum State {
     TooLarge(Answer),
 }
 
+#[derive(Clone)]
 struct OnItsWay {
     schema: Schema,
     /// The route's name, where answers tell it.
@@ -247,71 +248,41 @@ impl HttpContext for RouterStream {
 
     fn on_http_response_headers(&mut self, _count: usize, end_of_stream: bool) -> Action {
         self.worker.deadlines.end(self.context_id);
-        let (schema, way) = match &self.state {
-            State::AwaitingBody(pending) => (pending.schema(), None),
-            State::Routed(way) => (way.schema, Some(way)),
+        match &self.state {
+            State::AwaitingBody(pending) => {
+                let schema = pending.schema();
+                let code = envoys_code(&code_details());
+                code.map_or(Action::Continue, |code| {
+                    self.answer(&code.answer(schema, code.own_message()))
+                })
+            }
+            State::Routed(way) => {
+                let way = way.clone();
+                self.finish(&way, end_of_stream)
+            }
             State::TooLarge(answer) => {
                 let answer = answer.clone();
                 // Its details do not tell which of the two it is.
                 let kind = calls::response_header("content-type");
-                return if kind.as_deref() == Some(Answer::CONTENT_TYPE.as_bytes()) {
+                if kind.as_deref() == Some(Answer::CONTENT_TYPE.as_bytes()) {
                     Action::Continue
                 } else {
                     self.answer(&answer)
-                };
+                }
             }
-            _ => return Action::Continue,
-        };
-        let (route, holds) = way.map_or((None, false), |way| (way.route.clone(), way.holds));
-        let status = calls::response_status().unwrap_or(0);
-        // The mark is still there when the retry that it asked for was not to be had. What is neither an error nor held
-        // can have it only if it is empty.
-        let may_be_marked = way.is_some() && (status >= 400 || holds || end_of_stream);
-        let is_marked = may_be_marked && calls::response_header(RETRY).is_some();
-        if is_marked {
-            calls::remove_header(MapType::HttpResponseHeaders, RETRY);
+            _ => Action::Continue,
         }
-        if status < 400 && route.is_none() && !is_marked {
-            return Action::Continue;
-        }
-        let details = calls::property(&["response", "code_details"]).unwrap_or_default();
-        let details_text = String::from_utf8_lossy(&details);
-        let code = ErrorCode::of_envoy(status, &details_text).filter(|_| status >= 400);
-        let is_told = code.is_some() || route.is_some() || is_marked;
-        let mut plan = way.filter(|_| is_told).and_then(|_| plan());
-        if let (Some(code), Some(plan)) = (code, &mut plan) {
-            self.tell_health(code, plan);
-        }
-        let is_dropped = is_marked || plan.as_ref().is_some_and(|plan| is_dropped(plan, code));
-        let unretried = is_dropped.then(|| self.count_unretried());
-        // What was held and broke off must not pass for whole.
-        let is_cut = is_marked && status < 400 && plan.as_ref().is_some_and(Plan::is_cut);
-        let code = code.or(is_cut.then_some(ErrorCode::UpstreamIncomplete));
-        if is_marked
-            && !is_cut
-            && let Some(plan) = &mut plan
-        {
-            plan.take_back();
-        }
-        let answered = details == b"via_upstream" && code.is_none();
-        let is_reported = route.is_some();
-        let report = route.map(|route| report(route, plan.as_ref(), answered, unretried));
-        let report = report.unwrap_or_default();
-        if let Some(code) = code {
-            let mut answer = code.answer(schema, code.own_message());
-            answer.headers.extend(report);
-            return self.answer(&answer);
-        }
-        let map = MapType::HttpResponseHeaders;
-        // A backend's word for them, a router's of its own perhaps, does not count.
-        for name in REPORTED.iter().filter(|_| is_reported) {
-            calls::remove_header(map, name);
-        }
-        for (name, value) in report {
-            calls::add_header(map, name, value.as_bytes());
-        }
-        Action::Continue
     }
+}
+
+fn code_details() -> Vec<u8> {
+    calls::property(&["response", "code_details"]).unwrap_or_default()
+}
+
+/// What an answer stands for that is Envoy's own.
+fn envoys_code(details: &[u8]) -> Option<ErrorCode> {
+    let status = calls::response_status().filter(|status| *status >= 400)?;
+    ErrorCode::of_envoy(status, &String::from_utf8_lossy(details))
 }
 
 /// What answers tell of where they come from.
@@ -323,6 +294,17 @@ const REPORTED: [&str; 6] = [
     "x-llm-router-failures",
     "x-llm-router-unretried",
 ];
+
+/// Puts a report into an answer of a backend's, whose own word for it, a router's of its own perhaps, does not count.
+fn write_report(report: Vec<(&'static str, String)>) {
+    let map = MapType::HttpResponseHeaders;
+    for name in REPORTED {
+        calls::remove_header(map, name);
+    }
+    for (name, value) in report {
+        calls::add_header(map, name, value.as_bytes());
+    }
+}
 
 /// Whether Envoy has not made an attempt that was to follow one without an answer.
 fn is_dropped(plan: &Plan, code: Option<ErrorCode>) -> bool {
@@ -357,6 +339,51 @@ fn plan() -> Option<Plan> {
 }
 
 impl RouterStream {
+    /// An answer to a request that was sent on has come to its last stop.
+    fn finish(&mut self, way: &OnItsWay, end_of_stream: bool) -> Action {
+        let status = calls::response_status().unwrap_or(0);
+        // The mark is still there when the retry that it asked for was not to be had. What is neither an error nor held
+        // can have it only if it is empty.
+        let may_be_marked = status >= 400 || way.holds || end_of_stream;
+        let is_marked = may_be_marked && calls::response_header(RETRY).is_some();
+        if is_marked {
+            calls::remove_header(MapType::HttpResponseHeaders, RETRY);
+        }
+        if status < 400 && way.route.is_none() && !is_marked {
+            return Action::Continue;
+        }
+        let details = code_details();
+        let code = envoys_code(&details);
+        let is_told = code.is_some() || way.route.is_some() || is_marked;
+        let mut plan = if is_told { plan() } else { None };
+        if let (Some(code), Some(plan)) = (code, &mut plan) {
+            self.tell_health(code, plan);
+        }
+        let is_dropped = is_marked || plan.as_ref().is_some_and(|plan| is_dropped(plan, code));
+        let unretried = is_dropped.then(|| self.count_unretried());
+        // What was held and broke off must not pass for whole.
+        let is_cut = is_marked && status < 400 && plan.as_ref().is_some_and(Plan::is_cut);
+        let code = code.or(is_cut.then_some(ErrorCode::UpstreamIncomplete));
+        if is_marked
+            && !is_cut
+            && let Some(plan) = &mut plan
+        {
+            plan.take_back();
+        }
+        let answered = details == b"via_upstream" && code.is_none();
+        let route = way.route.clone();
+        let report = route.map(|route| report(route, plan.as_ref(), answered, unretried));
+        if let Some(code) = code {
+            let mut answer = code.answer(way.schema, code.own_message());
+            answer.headers.extend(report.unwrap_or_default());
+            return self.answer(&answer);
+        }
+        if let Some(report) = report {
+            write_report(report);
+        }
+        Action::Continue
+    }
+
     /// Envoy gave up: the last attempt ended without an answer, and no other one will say that it did.
     fn tell_health(&self, code: ErrorCode, plan: &mut Plan) {
         let is_upstreams = matches!(

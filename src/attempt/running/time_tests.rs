@@ -1,0 +1,103 @@
+//! Deadlines, silence, and what an answer says of its target.
+
+use super::exchange::*;
+use super::*;
+use crate::attempt::test_plans::{NOW, plan};
+use crate::attempt::{Action, Cooldown, Refusal, Row};
+use crate::health::{Blow, CooldownPolicy, Ended, HealthStore};
+
+/// At the deadline nothing follows that would show that it was not the client who left.
+#[test]
+fn silent_until_the_deadline() {
+    let silent = |hurried: bool, began_late_ms: u64| {
+        let mut plan = plan("a b");
+        plan.policy.deadline_ms = 1_000;
+        plan.deadline_at = NOW + 1_000 - began_late_ms;
+        plan.hurried = hurried;
+        let mut exchange = Exchange::new(plan);
+        let events = [After(1_000 - began_late_ms), Done];
+        assert_eq!(exchange.play(&events), "hold; left -");
+        let health = exchange.health(0);
+        assert_eq!(exchange.next(), Err(Refusal::DeadlineExceeded));
+        health
+    };
+    assert_eq!(silent(false, 0), "counted");
+    assert_eq!(silent(false, 500), "counted");
+    // It had little of the time.
+    assert_eq!(silent(false, 501), "well");
+    // It was the caller who could not wait.
+    assert_eq!(silent(true, 0), "well");
+}
+
+/// What has been answered is not asked again when there is no time left for that.
+#[test]
+fn an_error_at_the_deadline_is_the_answer() {
+    let mut exchange = Exchange::with("a b", |policy| policy.deadline_ms = 1_000);
+    exchange.running.plan.deadline_at = NOW + 1_000;
+    assert_eq!(
+        exchange.play(&[After(1_000), Only(503, JSON)]),
+        "hold; pass"
+    );
+    assert_eq!(exchange.health(0), "counted");
+}
+
+/// A request that is at fault shows that its target is well.
+#[test]
+fn a_rejection_ends_a_cooldown() {
+    for (status, cooldown, health) in [
+        (404, Cooldown::None, "well"),
+        (404, Cooldown::Count, "counted"),
+        (500, Cooldown::None, "counted"),
+    ] {
+        let mut exchange = Exchange::with("a", |policy| {
+            for failure in [Failure::Rejected, Failure::ServerError] {
+                let row = Row {
+                    action: Action::Pass,
+                    cooldown,
+                };
+                policy.set_row(failure, row);
+            }
+        });
+        let ended = Ended {
+            target: exchange.running.plan.targets[0].key,
+            sent_ms: NOW - 1,
+            now_ms: NOW - 1,
+        };
+        let policy = CooldownPolicy::default();
+        exchange
+            .store
+            .change(&mut |health| health.fail(ended, Blow::Counted, &policy, 0));
+        exchange.running.plan.targets[0].ailing = true;
+        assert_eq!(exchange.play(&[Only(status, JSON)]), "pass", "{status}");
+        assert_eq!(exchange.health(0), health, "{status} {cooldown:?}");
+    }
+}
+
+const BINARY: Headers = &[("content-type", "audio/mpeg")];
+
+/// Also what is not read is broken off when nothing comes of it any more.
+#[test]
+fn silence_after_the_headers() {
+    for (hold, stream) in [
+        (Hold::None, false),
+        (Hold::None, true),
+        (Hold::FirstToken, false),
+    ] {
+        let mut plan = plan("a b");
+        plan.policy.hold = Some(hold);
+        plan.stream = stream;
+        let mut exchange = Exchange::new(plan);
+        let events = [
+            Head(200, BINARY),
+            After(1),
+            piece("x"),
+            After(299_999),
+            After(299_999),
+        ];
+        assert_eq!(exchange.play(&events), "pass; hold; pass; hold; hold");
+        assert_eq!(exchange.play(&[After(1)]), "reset");
+        let mut exchange = Exchange::new(exchange.running.plan);
+        assert_eq!(exchange.play(&[Head(200, BINARY), last("x")]), "pass; pass");
+        assert_eq!(exchange.running.due_at(), None);
+    }
+}
