@@ -12,7 +12,7 @@ use llm_router::attempt::Moment;
 use llm_router::config::{Document, Tree};
 use llm_router::health::NoMemory;
 use llm_router::played::{self, Pairs, Sent};
-use llm_router::request::Headers;
+use llm_router::request::{Caller, Headers};
 use llm_router::routing::{Arrival, arrive};
 use llm_router::schema::Answer;
 use serde::{Deserialize, Serialize};
@@ -126,7 +126,7 @@ fn run(document: &Document, request: &Request) -> Expected {
         let pairs = pair.iter();
         headers.extend(pairs.map(|(name, value)| (name.clone(), value.clone().into_bytes())));
     }
-    let pending = match arrive(document, Headers::new(headers.clone())) {
+    let pending = match arrive(document, Headers::new(headers.clone()), Caller::default()) {
         Arrival::Answer(answer) => return answered(&answer),
         Arrival::Pass(passed) => {
             let sent = played::passage(document, &passed, headers, request.body.as_bytes());

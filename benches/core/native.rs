@@ -7,7 +7,7 @@ use criterion::{BatchSize, Criterion, Throughput};
 use llm_router::attempt::{CurrentHeaders, Moment, Plan, begin};
 use llm_router::config::Document;
 use llm_router::health::NoMemory;
-use llm_router::request::{Edit, Headers, Wants, scan};
+use llm_router::request::{Caller, Edit, Headers, Wants, scan};
 use llm_router::routing::{Arrival, Subject, arrive, decide};
 use llm_router::schema::Api;
 use serde_json::Value;
@@ -100,11 +100,12 @@ fn deciding(criterion: &mut Criterion) {
                 method: Some("POST"),
                 headers: Some(&headers),
                 stream: Some(false),
+                ..Subject::default()
             };
             let api = Api::ALL[0];
             group.bench_function(routes.to_string(), |bencher| {
                 bencher.iter(|| {
-                    let decision = decide(&document, api, &model, black_box(&subject), 0);
+                    let decision = decide(&document, api, &model, black_box(&subject));
                     decision.unwrap().plan.len()
                 });
             });
@@ -123,7 +124,7 @@ fn planning(criterion: &mut Criterion) {
             .unwrap()
             .replacen("model-2", model, 1);
         let route = |headers| {
-            let Arrival::AwaitBody(pending) = arrive(&document, headers) else {
+            let Arrival::AwaitBody(pending) = arrive(&document, headers, Caller::default()) else {
                 panic!("it is a chat completion");
             };
             let routed = pending.route(&document, black_box(body.as_bytes()), MOMENT);

@@ -6,7 +6,7 @@ use super::test_plans::NoHeaders;
 use super::*;
 use crate::config::Document;
 use crate::health::NoMemory;
-use crate::request::Headers;
+use crate::request::{Caller, Headers};
 use crate::routing::{Arrival, arrive};
 
 const MOMENT: Moment<'_> = Moment {
@@ -90,7 +90,7 @@ fn headers() -> Headers {
 /// The bytes that the router role leaves in filter state.
 fn plan() -> Vec<u8> {
     let document = document();
-    let Arrival::AwaitBody(pending) = arrive(&document, headers()) else {
+    let Arrival::AwaitBody(pending) = arrive(&document, headers(), Caller::default()) else {
         panic!("the request is a chat completion");
     };
     let routed = pending
@@ -160,7 +160,7 @@ proptest! {
         let document = document();
         let mut all = vec![(":path".to_owned(), path.into_bytes()), (":method".to_owned(), b"POST".to_vec())];
         all.extend(pairs);
-        if let Arrival::AwaitBody(pending) = arrive(&document, Headers::new(all))
+        if let Arrival::AwaitBody(pending) = arrive(&document, Headers::new(all), Caller::default())
             && let Ok(routed) = pending.route(&document, &body, Moment { random, ..MOMENT })
         {
             let plan = Plan::decode(&routed.plan).unwrap();

@@ -168,7 +168,7 @@ fn read_models(node: &Node<'_>, backend: &str) -> Vec<Model> {
         let Some(written) = fields.required("name").and_then(Node::name) else {
             continue;
         };
-        let Some(name) = super::route::read_pattern(&node, written) else {
+        let Some(name) = super::condition::read_pattern(&node, written) else {
             continue;
         };
         let upstream_name = fields

@@ -1,8 +1,8 @@
 //! Which of a client's headers are no provider's business.
 
 use super::backend::read_header_name;
+use super::condition::read_pattern;
 use super::reader::Node;
-use super::route::read_pattern;
 use crate::routing::Pattern;
 
 /// Headers in which a caller identifies itself: to a provider, to a cloud's gateway, or to the proxy before this one.

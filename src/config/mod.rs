@@ -1,6 +1,7 @@
 //! The one document: as written → validated and compiled, or all of its errors at once.
 
 mod backend;
+mod condition;
 mod error;
 mod fallback;
 mod golden;

@@ -1,5 +1,7 @@
 //! What a request says, by one pass over its bytes, and edits of it by span.
 
+mod caller;
+mod content;
 mod edit;
 mod form;
 mod headers;
@@ -10,6 +12,8 @@ pub mod text;
 mod ties;
 mod view;
 
+pub use caller::Caller;
+pub use content::{Content, Part};
 pub use edit::{ChunkEdit, Edit, StreamingEdit};
 pub use form::scan_form;
 pub use headers::Headers;

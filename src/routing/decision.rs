@@ -153,7 +153,7 @@ impl Undecided<'_> {
     }
 }
 
-/// Decides about one request, of which `subject` must know everything. `random` is 64 random bits.
+/// Decides about one request, of which `subject` must know everything.
 ///
 /// # Errors
 /// Why it goes nowhere.
@@ -162,7 +162,6 @@ pub fn decide<'d: 'm, 'm>(
     api: Api,
     model: &'m str,
     subject: &Subject<'_>,
-    random: u64,
 ) -> Result<Decision<'d, 'm>, Undecided<'d>> {
     let mut routes = document.routes.iter().filter(|route| !route.pass_through);
     let route = routes
@@ -189,7 +188,12 @@ pub fn decide<'d: 'm, 'm>(
     }
     Ok(Decision {
         route,
-        plan: strategy::order(route.strategy, candidates, |one| one.weight, random),
+        plan: strategy::order(
+            route.strategy,
+            candidates,
+            |one| one.weight,
+            subject.random.unwrap_or(0),
+        ),
         left_out,
     })
 }

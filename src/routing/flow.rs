@@ -12,7 +12,8 @@ use crate::attempt::{Moment, Plan, Terms};
 use crate::config::{Document, Route, Target, is_credential_header, is_internal_header};
 use crate::health::{CooldownPolicy, Health, State, TargetKey, choose};
 use crate::request::{
-    BodyKind, Headers, MAX_MODEL_BYTES, ScanError, View, Wants, body_kind, scan, scan_form,
+    BodyKind, Caller, Content, Headers, MAX_MODEL_BYTES, ScanError, View, Wants, body_kind, scan,
+    scan_form,
 };
 use crate::schema::{
     Answer, Call, Endpoint, ErrorCode, Schema, caller_schema, is_model_name, split_query,
@@ -35,6 +36,7 @@ pub struct Pending {
     call: Call,
     kind: BodyKind,
     headers: Headers,
+    caller: Caller,
 }
 
 /// A request on its way: what the host has to do, in this order.
@@ -75,9 +77,9 @@ pub struct BodyChange {
     pub content_length: Option<usize>,
 }
 
-/// Takes a request's headers.
+/// Takes a request's headers, and what Envoy knows of its sender.
 #[inline(never)]
-pub fn arrive(document: &Document, headers: Headers) -> Arrival {
+pub fn arrive(document: &Document, headers: Headers, caller: Caller) -> Arrival {
     let (path, _) = split_query(headers.text(":path").unwrap_or_default());
     // What is posted to a model, and is no call that is known here, is another one of Gemini's.
     let is_unknown_call = |endpoint: &Endpoint<'_>| {
@@ -102,7 +104,7 @@ pub fn arrive(document: &Document, headers: Headers) -> Arrival {
             }
         }
         _ => {
-            return match pass(document, &headers, schema, method) {
+            return match pass(document, &headers, &caller, schema, method) {
                 Ok(passed) => Arrival::Pass(passed),
                 Err(answer) => Arrival::Answer(answer),
             };
@@ -121,6 +123,7 @@ pub fn arrive(document: &Document, headers: Headers) -> Arrival {
             call,
             kind,
             headers,
+            caller,
         },
         Err(error) => {
             let answer = ErrorCode::from(error).answer(schema, &error.to_string());
@@ -184,26 +187,43 @@ impl Pending {
             .map_err(|error| ErrorCode::from(error).answer(self.schema(), &error.to_string()))
     }
 
-    /// All that conditions ask of this request, whose body says this.
+    /// What conditions may ask of the body, which [`read`](Self::read) has taken.
+    pub fn content<'a>(&self, body: &'a [u8]) -> Content<'a> {
+        Content::new(self.call.api, &self.kind, body)
+    }
+
+    /// All that conditions ask of this request, whose body says this. `now`: Unix time in milliseconds; `random`: 64
+    /// random bits.
     ///
     /// # Errors
     /// The answer, if it names no model that can be one.
-    pub fn subject<'a>(&'a self, view: &'a View) -> Result<Subject<'a>, Answer> {
+    pub fn subject<'a>(
+        &'a self,
+        view: &'a View,
+        content: &'a Content<'a>,
+        now: u64,
+        random: u64,
+    ) -> Result<Subject<'a>, Answer> {
         // Where both name one, the path decides.
         let in_body = view.model.as_ref().map(|field| field.name.as_str());
         let model = self.call.model.as_deref().or(in_body);
         let model = model.filter(|name| is_model_name(name));
-        let (path, _) = split_query(self.headers.text(":path").unwrap_or_default());
+        let (path, query) = split_query(self.headers.text(":path").unwrap_or_default());
         Ok(Subject {
             model: Some(model.ok_or_else(|| invalid_model("body", self.schema()))?),
             path: Some(path),
             method: Some(self.headers.text(":method").unwrap_or_default()),
             headers: Some(&self.headers),
             stream: Some(self.call.streams(view.stream)),
+            query: Some(query),
+            caller: Some(&self.caller),
+            content: Some(content),
+            now: Some(now),
+            random: Some(random),
         })
     }
 
-    /// Decides about the request, whose body says this. `random` is 64 random bits.
+    /// Decides about the request, whose body says this.
     ///
     /// # Errors
     /// The answer, if it goes nowhere.
@@ -213,11 +233,10 @@ impl Pending {
         document: &'d Document,
         view: &View,
         subject: &Subject<'m>,
-        random: u64,
     ) -> Result<Decision<'d, 'm>, Answer> {
         let schema = self.schema();
         let model = subject.model.unwrap_or_default();
-        let mut decision = decide(document, self.call.api, model, subject, random)
+        let mut decision = decide(document, self.call.api, model, subject)
             .map_err(|undecided| explain(undecided, schema, model))?;
         if let Some(field) = view.tie {
             decision
@@ -240,8 +259,9 @@ impl Pending {
         let asked = Asked::read(document.steering, &self.headers)
             .map_err(|message| ErrorCode::InvalidRouterHeader.answer(self.schema(), &message))?;
         let view = self.read(body)?;
-        let subject = self.subject(&view)?;
-        let decision = self.decide(document, &view, &subject, moment.random)?;
+        let content = self.content(body);
+        let subject = self.subject(&view, &content, moment.now, moment.random)?;
+        let decision = self.decide(document, &view, &subject)?;
         log::debug!("{decision}");
         let cluster_header = document.cluster_header.as_deref();
         let pool = pool(&decision, &view);

@@ -9,7 +9,7 @@ use super::*;
 use crate::attempt::{Moment, Plan};
 use crate::config::{Document, Steering};
 use crate::health::{Blow, CooldownPolicy, Ended, Health, HealthStore, State, TargetKey};
-use crate::request::Headers;
+use crate::request::{Caller, Headers};
 use crate::schema::Answer;
 
 const NOW: u64 = 1_750_000_000_000;
@@ -88,7 +88,7 @@ fn route<T>(
     store: &Store,
     then: impl FnOnce(Result<Routed<'_>, Answer>) -> T,
 ) -> T {
-    let Arrival::AwaitBody(pending) = arrive(document, headers(more)) else {
+    let Arrival::AwaitBody(pending) = arrive(document, headers(more), Caller::default()) else {
         panic!("the request is a chat completion");
     };
     let moment = Moment {
@@ -229,7 +229,7 @@ fn a_dry_run_passes_nothing() {
             (DRY.0, value),
         ];
         let all = all.map(|(name, value)| (name.to_owned(), value.as_bytes().to_vec()));
-        match arrive(&document, Headers::new(all.to_vec())) {
+        match arrive(&document, Headers::new(all.to_vec()), Caller::default()) {
             Arrival::Answer(answer) => {
                 Some((answer.status, serde_json::from_slice(&answer.body).unwrap()))
             }

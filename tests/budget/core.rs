@@ -5,7 +5,7 @@ use allocation_counter::{AllocationInfo, measure, opt_out};
 use llm_router::attempt::{CurrentHeaders, Moment, Plan, begin};
 use llm_router::config::Document;
 use llm_router::health::NoMemory;
-use llm_router::request::Headers;
+use llm_router::request::{Caller, Headers};
 use llm_router::routing::{Arrival, arrive};
 
 use super::exchange::{Scenario, body, document, request_headers};
@@ -36,7 +36,7 @@ pub(crate) fn allocations_with(
     let headers = Headers::new(headers);
     let mut left = None;
     let router = measure(|| {
-        let Arrival::AwaitBody(pending) = arrive(&document, headers) else {
+        let Arrival::AwaitBody(pending) = arrive(&document, headers, Caller::default()) else {
             return;
         };
         left = pending

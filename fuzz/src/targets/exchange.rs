@@ -8,7 +8,7 @@ use llm_router::attempt::{
 };
 use llm_router::config::Document;
 use llm_router::health::{Health, HealthStore};
-use llm_router::request::{ChunkEdit, Headers, StreamingEdit};
+use llm_router::request::{Caller, ChunkEdit, Headers, StreamingEdit};
 use llm_router::routing::{Arrival, Passed, Routed, arrive};
 use llm_router::schema::Answer;
 
@@ -92,7 +92,7 @@ pub fn exchange(
     world: &mut World<'_>,
 ) -> Vec<Sent> {
     headers.retain(|(name, _)| name != INJECTED);
-    let pending = match arrive(document, Headers::new(headers.clone())) {
+    let pending = match arrive(document, Headers::new(headers.clone()), Caller::default()) {
         Arrival::Answer(answer) => {
             check_answer(&answer);
             return Vec::new();

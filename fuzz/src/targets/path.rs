@@ -2,7 +2,7 @@
 //!
 //! The input's lines are a path with its query, a model, a prefix and a template.
 
-use llm_router::request::Headers;
+use llm_router::request::{Caller, Headers};
 use llm_router::routing::arrive;
 use llm_router::schema::{
     Api, Call, Endpoint, PathTemplate, Schema, caller_schema, is_model_name, is_stored_state,
@@ -23,7 +23,7 @@ pub fn run(input: &[u8]) {
     let mut lines = input.split(|byte| *byte == b'\n');
     let whole = lines.next().unwrap_or_default();
     for method in ["POST", "GET", "DELETE"] {
-        let _ = arrive(&DOCUMENT, headers(method, whole));
+        let _ = arrive(&DOCUMENT, headers(method, whole), Caller::default());
     }
     let mut lines = [Some(whole), lines.next(), lines.next(), lines.next()]
         .map(|line| std::str::from_utf8(line.unwrap_or_default()));

@@ -16,7 +16,7 @@ use crate::attempt::Moment;
 use crate::config::{Document, GoldenRequest, Route, Strategy};
 use crate::health::NoMemory;
 use crate::played::{self, Pairs, Sent};
-use crate::request::Headers;
+use crate::request::{Caller, Headers};
 use crate::routing::{Arrival, Pending, Subject, arrive, is_only_first, passing_subject};
 use crate::schema::{Answer, ErrorCode};
 
@@ -208,10 +208,10 @@ fn explain(document: &Document, request: &GoldenRequest, random: u64) -> Explain
         ..Explained::default()
     };
     let headers = request.all_headers();
-    match arrive(document, Headers::new(headers.clone())) {
+    match arrive(document, Headers::new(headers.clone()), Caller::default()) {
         Arrival::Pass(passed) => {
             let all = Headers::new(headers.clone());
-            explained.routes = tried(document, &passing_subject(&all), true);
+            explained.routes = tried(document, &passing_subject(&all, &Caller::default()), true);
             let sent = played::passage(document, &passed, headers.clone(), &request.body);
             if let Some(sent) = sent {
                 explained.plan.push(Planned {
@@ -242,7 +242,8 @@ fn explain(document: &Document, request: &GoldenRequest, random: u64) -> Explain
             );
             if is_unrouted {
                 let all = Headers::new(headers);
-                explained.routes = tried(document, &passing_subject(&all), true);
+                explained.routes =
+                    tried(document, &passing_subject(&all, &Caller::default()), true);
             }
             explained.answer = Some(answered(answer));
         }
@@ -259,11 +260,12 @@ fn decide(
     explained: &mut Explained,
 ) -> Result<(), Answer> {
     let view = pending.read(&request.body)?;
-    let subject = pending.subject(&view)?;
+    let content = pending.content(&request.body);
+    let subject = pending.subject(&view, &content, 0, random)?;
     explained.model = subject.model.map(str::to_owned);
     explained.stream = subject.stream;
     explained.routes = tried(document, &subject, false);
-    let mut decision = pending.decide(document, &view, &subject, random)?;
+    let mut decision = pending.decide(document, &view, &subject)?;
     let is_drawn = decision.route.strategy == Strategy::Weighted;
     if is_only_first(document, &decision, &view) {
         decision.plan.truncate(1);

@@ -97,6 +97,7 @@ mod tests {
             method: Some("POST"),
             headers: Some(&headers),
             stream: Some(true),
+            ..Subject::default()
         };
         let header = |name: &str| Condition::Header {
             name: name.to_owned(),

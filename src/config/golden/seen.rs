@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::GoldenRequest;
 use crate::config::{Backend, Document, Strategy};
-use crate::request::Headers;
+use crate::request::{Caller, Headers};
 use crate::routing::{Arrival, Candidate, arrive, is_only_first};
 use crate::schema::Answer;
 
@@ -55,7 +55,11 @@ impl std::fmt::Display for Place {
 }
 
 pub(super) fn see(document: &Document, request: GoldenRequest) -> Seen<'_> {
-    let pending = match arrive(document, Headers::new(request.all_headers())) {
+    let pending = match arrive(
+        document,
+        Headers::new(request.all_headers()),
+        Caller::default(),
+    ) {
         Arrival::Answer(answer) => return Seen::Answered(answer),
         Arrival::AwaitBody(pending) => pending,
         Arrival::Pass(passed) => {
@@ -76,8 +80,9 @@ pub(super) fn see(document: &Document, request: GoldenRequest) -> Seen<'_> {
         }
     };
     let decided = pending.read(&request.body).and_then(|view| {
-        let subject = pending.subject(&view)?;
-        let mut decision = pending.decide(document, &view, &subject, 0)?;
+        let content = pending.content(&request.body);
+        let subject = pending.subject(&view, &content, 0, 0)?;
+        let mut decision = pending.decide(document, &view, &subject)?;
         let is_drawn = decision.route.strategy == Strategy::Weighted;
         let mut left_out = Vec::new();
         for (target, reason) in &decision.left_out {

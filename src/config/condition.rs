@@ -1,0 +1,112 @@
+//! Matches, as routes write them.
+
+use super::backend::read_header_name;
+use super::fields;
+use super::reader::Node;
+use crate::routing::{Condition, Pattern};
+
+/// How deeply matches may stand inside each other. People need three levels; the time that relations between two
+/// matches take doubles with each.
+const MAX_MATCH_DEPTH: usize = 6;
+
+/// The condition of a route's `match`; `None` if it has errors.
+pub(super) fn read(node: &Node<'_>) -> Option<Condition> {
+    read_match(node, MAX_MATCH_DEPTH)
+}
+
+fn read_match(node: &Node<'_>, depth: usize) -> Option<Condition> {
+    let Some(depth) = depth.checked_sub(1) else {
+        node.error(format!(
+            "matches stand more than {MAX_MATCH_DEPTH} levels deep inside each other"
+        ));
+        return None;
+    };
+    let fields = node.fields(fields::MATCH);
+    if fields.is_empty() {
+        fields.error("must not be empty: write {model: \"*\"} to match every request");
+        return None;
+    }
+    let mut conditions = Vec::new();
+    let mut add = |condition: Option<Condition>| conditions.push(condition);
+    for (name, make) in [
+        ("model", Condition::Model as fn(Vec<Pattern>) -> Condition),
+        ("path", Condition::Path),
+        ("method", Condition::Method),
+    ] {
+        if let Some(node) = fields.optional(name) {
+            check_spelling(name, node);
+            add(read_patterns(node).map(make));
+        }
+    }
+    if let Some(node) = fields.optional("headers") {
+        for (written, node) in node.entries() {
+            let name = read_header_name(&node, written).map(|name| match name.as_str() {
+                // As Envoy has it.
+                "host" => ":authority".to_owned(),
+                _ => name,
+            });
+            let values = read_patterns(&node);
+            add(name
+                .zip(values)
+                .map(|(name, values)| Condition::Header { name, values }));
+        }
+    }
+    if let Some(node) = fields.optional("stream") {
+        add(node.boolean().map(Condition::Stream));
+    }
+    for (name, make) in [
+        ("any", Condition::Any as fn(Vec<Condition>) -> Condition),
+        ("all", Condition::All),
+    ] {
+        if let Some(node) = fields.optional(name) {
+            let parts: Vec<_> = node
+                .non_empty_list()
+                .iter()
+                .map(|node| read_match(node, depth))
+                .collect();
+            add(parts.into_iter().collect::<Option<Vec<_>>>().map(make));
+        }
+    }
+    if let Some(node) = fields.optional("not") {
+        add(read_match(node, depth).map(|condition| Condition::Not(Box::new(condition))));
+    }
+    let mut conditions: Vec<Condition> = conditions.into_iter().collect::<Option<_>>()?;
+    if conditions.len() == 1 {
+        return conditions.pop();
+    }
+    Some(Condition::All(conditions))
+}
+
+/// Refuses what no path or no method looks like.
+fn check_spelling(field: &str, node: &Node<'_>) {
+    for node in node.one_or_many() {
+        let Some(written) = node.name() else { continue };
+        match field {
+            "path" if !written.starts_with(['/', '*']) => node.error("a path begins with \"/\""),
+            "path" if written.contains(['?', '#', ' ']) => {
+                node.error("paths are matched without the query, and have no spaces");
+            }
+            "method" if written.bytes().any(|byte| byte.is_ascii_lowercase()) => {
+                node.error("methods are in upper case");
+            }
+            _ => {}
+        }
+    }
+}
+
+fn read_patterns(node: &Node<'_>) -> Option<Vec<Pattern>> {
+    node.one_or_many()
+        .iter()
+        .map(|node| read_pattern(node, node.name()?))
+        .collect()
+}
+
+pub(super) fn read_pattern(node: &Node<'_>, written: &str) -> Option<Pattern> {
+    let pattern = Pattern::parse(written);
+    if pattern.is_none() {
+        node.error(format!(
+            "\"{written}\" is no pattern: a \"*\" may only stand at the beginning or at the end"
+        ));
+    }
+    pattern
+}

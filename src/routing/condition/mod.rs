@@ -1,0 +1,81 @@
+//! Match conditions: what a route asks of a request, and what can be known of them without one.
+
+mod relations;
+mod subject;
+
+use super::pattern::Pattern;
+pub use subject::Subject;
+
+/// A condition on a request. A list of patterns holds if any of them fits.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Condition {
+    /// The `model` of the body.
+    Model(Vec<Pattern>),
+    /// The path without its query.
+    Path(Vec<Pattern>),
+    /// The method.
+    Method(Vec<Pattern>),
+    /// Any of a header's values.
+    Header {
+        /// In lower case.
+        name: String,
+        /// What one of the values must fit.
+        values: Vec<Pattern>,
+    },
+    /// Whether a streamed answer is asked for.
+    Stream(bool),
+    /// At least one holds.
+    Any(Vec<Condition>),
+    /// Every one holds.
+    All(Vec<Condition>),
+    /// The one does not hold.
+    Not(Box<Condition>),
+}
+
+impl Condition {
+    /// Whether the condition holds, `None` if that takes more than is known. Given a whole [`Subject`] the
+    /// answer is never `None`.
+    pub fn evaluate(&self, subject: &Subject<'_>) -> Option<bool> {
+        let fits = |patterns: &[Pattern], value: Option<&str>| {
+            value.map(|value| {
+                patterns
+                    .iter()
+                    .any(|pattern| pattern.matches(value.as_bytes()))
+            })
+        };
+        match self {
+            Condition::Model(patterns) => fits(patterns, subject.model),
+            Condition::Path(patterns) => fits(patterns, subject.path),
+            Condition::Method(patterns) => fits(patterns, subject.method),
+            Condition::Header { name, values } => subject.headers.map(|headers| {
+                headers
+                    .values(name)
+                    .any(|value| values.iter().any(|pattern| pattern.matches(value)))
+            }),
+            Condition::Stream(wanted) => subject.stream.map(|stream| stream == *wanted),
+            Condition::Any(conditions) => {
+                first_or_unknown(conditions.iter().map(|one| one.evaluate(subject)), true)
+            }
+            Condition::All(conditions) => {
+                first_or_unknown(conditions.iter().map(|one| one.evaluate(subject)), false)
+            }
+            Condition::Not(condition) => condition.evaluate(subject).map(|holds| !holds),
+        }
+    }
+}
+
+/// `decisive` if any of the results is that; else unknown if any is; else the opposite.
+fn first_or_unknown(results: impl Iterator<Item = Option<bool>>, decisive: bool) -> Option<bool> {
+    let mut unknown = false;
+    for result in results {
+        match result {
+            Some(result) if result == decisive => return Some(decisive),
+            Some(_) => {}
+            None => unknown = true,
+        }
+    }
+    (!unknown).then_some(!decisive)
+}
+
+#[cfg(test)]
+mod tests;

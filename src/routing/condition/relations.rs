@@ -1,0 +1,106 @@
+//! What can be known of conditions without a request.
+
+use super::Condition;
+use crate::routing::pattern::{Pattern, all_exclude, any_covers};
+
+impl Condition {
+    /// Whether every request for which `other` holds is one for which this holds. `false` where that is not seen.
+    pub fn covers(&self, other: &Condition) -> bool {
+        use Condition::{All, Any, Header, Method, Model, Not, Path, Stream};
+        match (self, other) {
+            (All(these), _) => these.iter().all(|this| this.covers(other)),
+            (_, Any(others)) => others.iter().all(|other| self.covers(other)),
+            (Any(these), _) if these.iter().any(|this| this.covers(other)) => true,
+            (_, All(others)) if others.iter().any(|other| self.covers(other)) => true,
+            (Not(this), Not(other)) if other.covers(this) => true,
+            (Not(this), _) => this.excludes(other),
+            // Every request has a model, a path and a method.
+            (Model(these) | Path(these) | Method(these), _) if these.contains(&Pattern::Any) => {
+                true
+            }
+            (Model(these), Model(others))
+            | (Path(these), Path(others))
+            | (Method(these), Method(others)) => any_covers(these, others),
+            (
+                Header { name, values },
+                Header {
+                    name: other_name,
+                    values: others,
+                },
+            ) => name == other_name && any_covers(values, others),
+            (Stream(this), Stream(other)) => this == other,
+            _ => false,
+        }
+    }
+
+    /// Whether no request can meet both. `false` where that is not seen.
+    pub fn excludes(&self, other: &Condition) -> bool {
+        use Condition::{All, Any, Method, Model, Not, Path, Stream};
+        match (self, other) {
+            (Any(these), _) => these.iter().all(|this| this.excludes(other)),
+            (_, Any(others)) => others.iter().all(|other| self.excludes(other)),
+            (All(these), _) if these.iter().any(|this| this.excludes(other)) => true,
+            (_, All(others)) => others.iter().any(|other| self.excludes(other)),
+            (Not(this), _) if this.covers(other) => true,
+            (_, Not(other)) => other.covers(self),
+            // Not so for headers: of two values, one may fit here and the other there.
+            (Model(these), Model(others))
+            | (Path(these), Path(others))
+            | (Method(these), Method(others)) => all_exclude(these, others),
+            (Stream(this), Stream(other)) => this != other,
+            _ => false,
+        }
+    }
+
+    /// Whether no request can ever meet it, as far as that is seen.
+    pub fn is_impossible(&self) -> bool {
+        match self {
+            Condition::Any(conditions) => conditions.iter().all(Condition::is_impossible),
+            Condition::All(conditions) => {
+                conditions.iter().any(Condition::is_impossible)
+                    || conditions.iter().enumerate().any(|(seen, one)| {
+                        conditions.iter().take(seen).any(|two| one.excludes(two))
+                    })
+            }
+            Condition::Not(condition) => condition.covers(&Condition::Model(vec![Pattern::Any])),
+            _ => false,
+        }
+    }
+
+    /// Whether it asks for what only a call of a model has: a model, a streamed answer.
+    pub fn is_of_model_calls(&self) -> bool {
+        match self {
+            Condition::Model(_) | Condition::Stream(_) => true,
+            Condition::Path(_) | Condition::Method(_) | Condition::Header { .. } => false,
+            Condition::Any(conditions) | Condition::All(conditions) => {
+                conditions.iter().any(Condition::is_of_model_calls)
+            }
+            Condition::Not(condition) => condition.is_of_model_calls(),
+        }
+    }
+
+    /// Whether what meets it has this header, as far as that is seen.
+    pub fn asks_for_header(&self, header: &str) -> bool {
+        match self {
+            Condition::Header { name, .. } => name == header,
+            Condition::Any(conditions) => conditions.iter().all(|one| one.asks_for_header(header)),
+            Condition::All(conditions) => conditions.iter().any(|one| one.asks_for_header(header)),
+            _ => false,
+        }
+    }
+
+    /// The model names that are asked for by exactly this name, in the order of the document.
+    pub fn exact_models<'a>(&'a self, names: &mut Vec<&'a str>) {
+        match self {
+            Condition::Model(patterns) => {
+                names.extend(patterns.iter().filter_map(Pattern::as_exact))
+            }
+            Condition::Any(conditions) | Condition::All(conditions) => {
+                for condition in conditions {
+                    condition.exact_models(names);
+                }
+            }
+            _ => {}
+        }
+    }
+}
