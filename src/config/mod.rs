@@ -32,6 +32,7 @@ pub use tree::Tree;
 
 use crate::attempt::Policy;
 use crate::health::CooldownPolicy;
+use crate::routing::Index;
 use crate::schema::Catalog;
 use reader::{Errors, Node};
 
@@ -42,6 +43,8 @@ pub struct Document {
     pub backends: Vec<Arc<Backend>>,
     /// In the order in which they are tried.
     pub routes: Vec<Route>,
+    /// The routes by the models that they ask for.
+    pub index: Index,
     /// What clients can ask for by name.
     pub catalog: Catalog,
     /// `None`: targets that fail are not remembered.
@@ -233,6 +236,7 @@ fn read_document(node: &Node<'_>) -> Document {
         document.error("`enforce_tests: true` without `tests`: write some, or remove it");
     }
     Document {
+        index: route::index(&routes),
         catalog: route::catalog(&routes, &backends),
         backends,
         routes,

@@ -10,7 +10,7 @@ use super::fields;
 use super::older;
 use super::reader::{Fields, Node};
 use crate::attempt::Policy;
-use crate::routing::{Condition, Pattern, Subject};
+use crate::routing::{Condition, Index, Pattern, Subject};
 use crate::schema::{Api, Catalog};
 
 /// A rule: which requests it takes and where they may go.
@@ -315,6 +315,13 @@ fn takes_model(route: &Route, model: &str) -> bool {
         ..Subject::default()
     };
     route.condition.evaluate(&subject) != Some(false)
+}
+
+/// The routes for calls of models, by the names that they ask for.
+pub(super) fn index(routes: &[Route]) -> Index {
+    let conditions = routes.iter().map(|route| &route.condition);
+    let numbered = conditions.enumerate().zip(routes);
+    Index::new(numbered.filter_map(|(numbered, route)| (!route.pass_through).then_some(numbered)))
 }
 
 /// What clients can ask for by name: virtual models in the order of the routes, then the backends' own.

@@ -163,7 +163,8 @@ pub fn decide<'d: 'm, 'm>(
     model: &'m str,
     subject: &Subject<'_>,
 ) -> Result<Decision<'d, 'm>, Undecided<'d>> {
-    let mut routes = document.routes.iter().filter(|route| !route.pass_through);
+    let places = document.index.places(model);
+    let mut routes = places.filter_map(|place| document.routes.get(place));
     let route = routes
         .find(|route| route.condition.evaluate(subject) == Some(true))
         .ok_or(Undecided::NoRoute)?;

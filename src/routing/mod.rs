@@ -4,6 +4,7 @@ mod condition;
 mod decision;
 mod dry_run;
 mod flow;
+mod index;
 mod passing;
 mod pattern;
 mod steering;
@@ -13,6 +14,7 @@ pub use condition::{Condition, Subject};
 pub use decision::{Candidate, Decision, LeftOut, Undecided, decide};
 pub(crate) use flow::is_only_first;
 pub use flow::{Arrival, BodyChange, Pending, Routed, arrive};
+pub use index::Index;
 pub use passing::Passed;
 #[cfg(all(feature = "cli", not(target_arch = "wasm32")))]
 pub(crate) use passing::passing_subject;

@@ -89,6 +89,23 @@ impl Condition {
         }
     }
 
+    /// Names of which a request's model has to be one, for this to hold; `None` where that is not seen.
+    pub fn only_models(&self) -> Option<Vec<&str>> {
+        match self {
+            Condition::Model(patterns) => patterns.iter().map(Pattern::as_exact).collect(),
+            Condition::Any(conditions) => {
+                let of_each: Option<Vec<_>> =
+                    conditions.iter().map(Condition::only_models).collect();
+                of_each.map(|of_each| of_each.concat())
+            }
+            Condition::All(conditions) => conditions
+                .iter()
+                .filter_map(Condition::only_models)
+                .min_by_key(Vec::len),
+            _ => None,
+        }
+    }
+
     /// The model names that are asked for by exactly this name, in the order of the document.
     pub fn exact_models<'a>(&'a self, names: &mut Vec<&'a str>) {
         match self {
