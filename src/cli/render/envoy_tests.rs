@@ -153,21 +153,10 @@ fn who_has_to_be_at_the_other_end() {
 }
 
 #[test]
-fn keys_by_schema() {
-    for (schema, header, prefix) in [
-        ("openai", "authorization", &["Bearer "][..]),
-        ("azure-openai", "api-key", &[]),
-        ("anthropic", "x-api-key", &[]),
-        ("gemini", "x-goog-api-key", &[]),
-        ("bedrock", "authorization", &["Bearer "]),
-    ] {
-        let text = DOCUMENT.replace("schema: openai", &format!("schema: {schema}"));
-        let file = tree(&text, &["--secrets=/run/keys"]);
-        let cluster = cluster(&file, "openai");
-        assert_eq!(texts(cluster, "header"), [header]);
-        assert_eq!(texts(cluster, "header_value_prefix"), prefix);
-        assert!(texts(cluster, "path").contains(&"/run/keys/openai-key.yaml".to_owned()));
-    }
+fn keys_where_they_are_and_are_not() {
+    let file = tree(DOCUMENT, &["--secrets=/run/keys"]);
+    let paths = texts(cluster(&file, "openai"), "path");
+    assert_eq!(paths, ["/run/keys/openai-key.yaml", "/run/keys"]);
     let theirs = DOCUMENT.replace("models:", "forward_client_credentials: true, models:");
     assert!(texts(cluster(&tree(&theirs, &[]), "openai"), "header").is_empty());
     let file = tree(DOCUMENT, &["--key=openai=env:A_KEY"]);
@@ -293,4 +282,60 @@ routes:
         rendered(alike, &["--key=a b=a_b-key"]).is_ok(),
         "shared on purpose"
     );
+}
+
+/// The rows of a section's tables, whose first cell begins with this.
+fn rows(start: &str) -> Vec<Vec<String>> {
+    let page = include_str!("../../../docs/cli.md");
+    let (_, section) = page.split_once("\n## render\n").unwrap();
+    let (section, _) = section.split_once("\n## ").unwrap();
+    let rows = section
+        .lines()
+        .filter(|line| line.starts_with(&format!("| `{start}")));
+    let cells = rows.map(|row| row.trim_matches('|').split('|'));
+    cells
+        .map(|row| row.map(|cell| cell.trim().replace('`', "")).collect())
+        .collect()
+}
+
+#[test]
+fn the_page_has_every_option() {
+    let command = EnvoyArgs::augment_args(clap::Command::new("envoy"));
+    let options = command
+        .get_arguments()
+        .filter(|one| one.get_long().is_some());
+    let mut written = rows("--");
+    for option in options {
+        let long = option.get_long().unwrap();
+        let value = &option.get_value_names().unwrap()[0];
+        let name = format!("--{long} {value}");
+        let at = written.iter().position(|row| row[0] == name);
+        let row = written.remove(at.unwrap_or_else(|| panic!("no row {name}")));
+        let defaults = option.get_default_values().iter();
+        for default in defaults.filter_map(|default| default.to_str()) {
+            assert_eq!(row[2], default, "{name}");
+        }
+    }
+    assert!(written.is_empty(), "{written:?}");
+}
+
+#[test]
+fn the_page_has_the_header_of_every_key() {
+    let headers = rows("").into_iter().filter(|row| row[1].ends_with(" KEY"));
+    let mut schemas = Vec::new();
+    for row in headers {
+        for schema in row[0].split(", ") {
+            let text = DOCUMENT.replace("schema: openai", &format!("schema: {schema}"));
+            let file = tree(&text, &[]);
+            let cluster = cluster(&file, "openai");
+            let header = texts(cluster, "header").concat();
+            let prefix = texts(cluster, "header_value_prefix").concat();
+            assert_eq!(format!("{header}: {prefix}KEY"), row[1], "{schema}");
+            schemas.push(schema.to_owned());
+        }
+    }
+    let mut all = crate::schema::Schema::ALL.map(crate::schema::Schema::name);
+    all.sort_unstable();
+    schemas.sort_unstable();
+    assert_eq!(schemas, all);
 }
