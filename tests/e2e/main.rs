@@ -27,6 +27,8 @@ mod harness;
 mod health;
 mod hygiene;
 mod input;
+#[cfg(feature = "cli")]
+mod rendered;
 mod rewriting;
 mod routing;
 mod sizes;
@@ -96,5 +98,7 @@ fn trials(world: &Arc<World>) -> Vec<libtest_mimic::Trial> {
     input::add(&mut suite);
     tls::add(&mut suite);
     examples::add(&mut suite, &world.programs, &world.backends.trusted_ca);
+    #[cfg(feature = "cli")]
+    rendered::add(&mut suite, world);
     suite.into_trials()
 }

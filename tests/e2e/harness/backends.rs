@@ -46,8 +46,9 @@ const ECHO: [&str; 10] = [
 ];
 
 /// The demo backends behind TLS: cluster, the name in the certificate, whether Envoy knows the CA.
-const TLS: [(&str, &str, bool); 3] = [
+const TLS: [(&str, &str, bool); 4] = [
     ("tls-right", "backend.test", true),
+    ("tls-wildcard", "*.backend.test", true),
     ("tls-other-name", "other.test", true),
     ("tls-other-ca", "backend.test", false),
 ];
