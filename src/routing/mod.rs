@@ -10,7 +10,9 @@ mod pattern;
 mod steering;
 mod strategy;
 
-pub use condition::{Condition, Subject};
+pub use condition::{
+    Amount, Bounds, Condition, ContentCondition, Fact, FieldTest, Scalar, Subject,
+};
 pub use decision::{Candidate, Decision, LeftOut, Undecided, decide};
 pub(crate) use flow::is_only_first;
 pub use flow::{Arrival, BodyChange, Pending, Routed, arrive};
