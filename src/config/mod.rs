@@ -6,6 +6,7 @@ mod fallback;
 mod golden;
 mod hygiene;
 mod older;
+mod parameters;
 mod pass_through;
 mod protobuf_struct;
 mod reader;
@@ -96,7 +97,9 @@ pub(crate) mod fields {
     pub(crate) const MATCH: &[&str] = &[
         "model", "path", "method", "headers", "stream", "any", "all", "not",
     ];
-    pub(crate) const TARGET: &[&str] = &["backend", "model", "weight"];
+    pub(crate) const TARGET: &[&str] = &["backend", "model", "weight", "parameters"];
+    pub(crate) const PARAMETERS: &[&str] = &["rename", "remove", "set", "default", "clamp"];
+    pub(crate) const CLAMP: &[&str] = &["min", "max"];
     pub(crate) const FALLBACK: &[&str] = &[
         "hold",
         "hold_limit_bytes",
