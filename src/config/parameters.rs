@@ -282,8 +282,7 @@ fn check_name(node: &Node<'_>, path: &str) -> Option<()> {
 /// A value as it is written in a body.
 fn read_value(node: &Node<'_>) -> Option<Vec<u8>> {
     check_value(node)?;
-    // What was just seen can be written.
-    serde_json::to_vec(&Value::from(node.tree())).ok()
+    Some(Value::from(node.tree()).to_string().into_bytes())
 }
 
 fn check_value(node: &Node<'_>) -> Option<()> {

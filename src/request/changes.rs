@@ -76,7 +76,7 @@ impl Clamp {
     }
 }
 
-/// The number that some server reads in a value. What has more digits than there is room for is out of any bounds.
+/// The number that some server reads in a value.
 fn number(value: &[u8]) -> Option<f64> {
     let inside = value.strip_prefix(b"\"");
     let Some(inside) = inside.and_then(|inside| inside.strip_suffix(b"\"")) else {
@@ -84,29 +84,71 @@ fn number(value: &[u8]) -> Option<f64> {
         return is_number.then(|| parse(value));
     };
     let text = text::decode(inside)?.to_ascii_lowercase();
+    let text = text.trim().as_bytes();
     // As readers forgive it: 0x is not among that.
-    let text: Vec<u8> = text
-        .trim()
-        .trim_start_matches('+')
-        .bytes()
-        .filter(|byte| *byte != b'_')
-        .collect();
-    let is_number = match text.strip_prefix(b"-").unwrap_or(&text) {
-        b"inf" | b"infinity" => true,
+    let is_number = match text.strip_prefix(b"-").unwrap_or(text) {
+        b"inf" | b"+inf" | b"infinity" | b"+infinity" => true,
         text => {
-            let digits = b"0123456789.e+-";
-            text.iter().any(u8::is_ascii_digit) && text.iter().all(|byte| digits.contains(byte))
+            let known = b"0123456789.e+-_";
+            text.iter().any(u8::is_ascii_digit) && text.iter().all(|byte| known.contains(byte))
         }
     };
-    is_number.then(|| parse(&text))
+    is_number.then(|| parse(text))
 }
 
+/// What a number comes to that is written as in JSON, or in some other way that readers forgive; infinity, if it is not
+/// plain what it is. Exact for all that people write: up to 15 digits, and exponents up to 22.
 fn parse(text: &[u8]) -> f64 {
-    // It fails for what is out of range, and for what is not written as in JSON.
-    serde_json::from_slice(text).unwrap_or(if text.starts_with(b"-") {
-        f64::NEG_INFINITY
+    let (is_negative, text) = match text {
+        [b'-', rest @ ..] => (true, rest),
+        [b'+', rest @ ..] => (false, rest),
+        _ => (false, text),
+    };
+    let size = magnitude(text).unwrap_or(f64::INFINITY);
+    if is_negative { -size } else { size }
+}
+
+/// How large the digits of a mantissa may become: more of them only move the point.
+const MANTISSA: f64 = 1e17;
+
+fn magnitude(text: &[u8]) -> Option<f64> {
+    let mut mantissa = 0.0;
+    let mut exponent = 0_i32;
+    let mut is_fraction = false;
+    let mut bytes = text.iter();
+    while let Some(byte) = bytes.next() {
+        match byte {
+            b'0'..=b'9' => {
+                let has_room = mantissa < MANTISSA;
+                if has_room {
+                    mantissa = mantissa * 10.0 + f64::from(byte.wrapping_sub(b'0'));
+                }
+                // A digit without room moves the point one to the right, one behind the point that has it to the left.
+                exponent = exponent
+                    .saturating_add(i32::from(!has_room))
+                    .saturating_sub(i32::from(is_fraction));
+            }
+            b'.' if !is_fraction => is_fraction = true,
+            b'_' => {}
+            b'e' | b'E' => {
+                let digits = std::str::from_utf8(bytes.as_slice()).ok()?;
+                let is_negative = digits.starts_with('-');
+                // One that is too long for a number is huge, or next to nothing.
+                let moved = digits
+                    .parse()
+                    .unwrap_or(if is_negative { i32::MIN } else { i32::MAX });
+                exponent = exponent.saturating_add(moved);
+                break;
+            }
+            _ => return None,
+        }
+    }
+    Some(if mantissa == 0.0 {
+        0.0
+    } else if exponent < 0 {
+        mantissa / 10_f64.powi(exponent.saturating_neg())
     } else {
-        f64::INFINITY
+        mantissa * 10_f64.powi(exponent)
     })
 }
 

@@ -598,4 +598,25 @@ proptest! {
             prop_assert!(edited == body || is_bound);
         }
     }
+
+    #[test]
+    fn numbers_are_what_they_are(
+        text in "-?(0|[1-9][0-9]{0,14})(\\.[0-9]{1,3})?([eE][+-]?[0-9]{1,2})?",
+        long in "-?(0|[1-9][0-9]{0,400})(\\.[0-9]{1,400})?([eE][+-]?[0-9]{1,3})?",
+    ) {
+        for text in [text, long] {
+            let exact: f64 = text.parse().unwrap();
+            let found = number(text.as_bytes()).unwrap();
+            let is_near = (found - exact).abs() <= exact.abs() * 1e-14;
+            // Where there is hardly a number any more.
+            let is_tiny = exact.abs() < 1e-290 && found.abs() < 1e-290;
+            prop_assert!(found == exact || is_near || is_tiny, "{} {} {}", text, exact, found);
+        }
+    }
+
+    #[test]
+    fn what_people_write_is_exact(digits in 0_u64..1_000_000_000_000_000, point in 0_i32..22) {
+        let text = format!("{digits}e-{point}");
+        prop_assert_eq!(number(text.as_bytes()), text.parse().ok());
+    }
 }

@@ -78,11 +78,7 @@ fn write(edits: &[Edit], part: Range<usize>, bytes: &[u8], out: &mut Vec<u8>) {
 
 /// Makes the edits of several items, all of the same body, follow one another: those of the first one are returned, and
 /// what they make of the body is what the edits of every item, the first one included, are about afterwards.
-pub(crate) fn relate<T>(
-    body: &[u8],
-    items: &mut [T],
-    edits: impl Fn(&mut T) -> &mut Edits,
-) -> Edits {
+pub fn relate<T>(body: &[u8], items: &mut [T], edits: impl Fn(&mut T) -> &mut Edits) -> Edits {
     let mut regions: Vec<Range<usize>> = Vec::new();
     for item in items.iter_mut() {
         for edit in &edits(item).0 {

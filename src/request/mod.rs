@@ -15,8 +15,7 @@ mod ties;
 mod view;
 
 pub use changes::{Bound, Clamp, ParameterChanges};
-pub(crate) use edit::relate;
-pub use edit::{ChunkEdit, Edit, Edits, StreamingEdit};
+pub use edit::{ChunkEdit, Edit, Edits, StreamingEdit, relate};
 pub use form::scan_form;
 pub use headers::Headers;
 pub use kind::{Accepts, BodyKind, KindError, body_kind};
