@@ -38,6 +38,20 @@ const SHAPES: &[Shape] = &[
     )
     .never_empty(),
     Shape::new("target", fields::TARGET, "routes[].targets[].", target),
+    Shape::new(
+        "parameters",
+        fields::PARAMETERS,
+        "routes[].targets[].parameters.",
+        parameters,
+    )
+    .never_empty(),
+    Shape::new(
+        "clamp",
+        fields::CLAMP,
+        "routes[].targets[].parameters.clamp.*.",
+        clamp,
+    )
+    .never_empty(),
     Shape::new("fallback", fields::FALLBACK, "fallback.", fallback),
     Shape::new("on_failure", fields::ON_FAILURE, "on_failure.", on_failure).never_empty(),
     Shape::new("cooldown", fields::COOLDOWN, "cooldown.", cooldown),
@@ -333,6 +347,25 @@ fn target(field: &str) -> Option<Value> {
     Some(match field {
         "backend" | "model" => name(),
         "weight" => number(),
+        "parameters" => of("parameters"),
+        _ => return None,
+    })
+}
+
+fn parameters(field: &str) -> Option<Value> {
+    Some(match field {
+        "rename" => map(name()),
+        "remove" => non_empty(name()),
+        "set" => map(json!({})),
+        "default" => map(json!({"not": {"type": "null"}})),
+        "clamp" => map(of("clamp")),
+        _ => return None,
+    })
+}
+
+fn clamp(field: &str) -> Option<Value> {
+    Some(match field {
+        "min" | "max" => json!({"type": "number"}),
         _ => return None,
     })
 }

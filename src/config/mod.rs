@@ -7,6 +7,7 @@ mod fallback;
 mod golden;
 mod hygiene;
 mod older;
+mod parameters;
 mod pass_through;
 mod protobuf_struct;
 mod reader;
@@ -133,7 +134,9 @@ pub(crate) mod fields {
     ];
     pub(crate) const SYSTEM_PROMPT: &[&str] =
         &["words", "phrases", "regex", "case_sensitive", "whole_words"];
-    pub(crate) const TARGET: &[&str] = &["backend", "model", "weight"];
+    pub(crate) const TARGET: &[&str] = &["backend", "model", "weight", "parameters"];
+    pub(crate) const PARAMETERS: &[&str] = &["rename", "remove", "set", "default", "clamp"];
+    pub(crate) const CLAMP: &[&str] = &["min", "max"];
     pub(crate) const FALLBACK: &[&str] = &[
         "hold",
         "hold_limit_bytes",

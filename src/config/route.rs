@@ -10,6 +10,7 @@ use super::fields;
 use super::older;
 use super::reader::{Fields, Node};
 use crate::attempt::Policy;
+use crate::request::ParameterChanges;
 use crate::routing::{Condition, Index, Pattern, Subject};
 use crate::schema::{Api, Catalog};
 
@@ -60,6 +61,8 @@ pub struct Target {
     pub model: Option<String>,
     /// How often, relative to the other targets.
     pub weight: u32,
+    /// What is changed of the body's parameters for it.
+    pub parameters: ParameterChanges,
 }
 
 /// How many targets a route may have. Its plan travels with every request, and the attempts are counted in a byte.
@@ -189,6 +192,10 @@ fn read_target(
         node.integer(0, 1_000_000)
     });
     let model = fields.optional("model");
+    let parameters = fields
+        .optional("parameters")
+        .map(super::parameters::read)
+        .unwrap_or_default();
     let node = fields.required("backend")?;
     let written = node.name()?;
     let Some(backend) = backends.iter().find(|backend| backend.name == written) else {
@@ -211,6 +218,7 @@ fn read_target(
         backend: Arc::clone(backend),
         model,
         weight: weight.unwrap_or(1),
+        parameters,
     })
 }
 

@@ -6,6 +6,7 @@ use super::condition::Subject;
 use super::strategy;
 use crate::config::{Backend, Document, Route, Target};
 use crate::health::TargetKey;
+use crate::request::ParameterChanges;
 use crate::schema::{Answer, Api, ErrorCode, Schema};
 
 /// Where a request goes, and why: of the document, and of the request's model.
@@ -19,7 +20,33 @@ pub struct Decision<'d, 'm> {
     pub left_out: Vec<(&'d Target, LeftOut)>,
 }
 
-impl Decision<'_, '_> {
+impl<'d> Decision<'d, '_> {
+    /// Leaves out targets that change parameters, which a form's are not.
+    ///
+    /// # Errors
+    /// The route, if none is left.
+    pub(super) fn need_no_json(&mut self) -> Result<(), &'d Route> {
+        self.plan
+            .retain(|candidate| candidate.parameters.is_empty());
+        for target in &self.route.targets {
+            if !target.parameters.is_empty() {
+                self.leave_out(target, LeftOut::ParametersNeedJson);
+            }
+        }
+        if self.plan.is_empty() {
+            return Err(self.route);
+        }
+        Ok(())
+    }
+
+    /// Notes why a target is not in the plan, unless it is known already.
+    fn leave_out(&mut self, target: &'d Target, reason: LeftOut) {
+        let mut known = self.left_out.iter();
+        if !known.any(|(out, _)| std::ptr::eq(*out, target)) {
+            self.left_out.push((target, reason));
+        }
+    }
+
     /// Keeps to the one backend where that is stored which the request names.
     ///
     /// # Errors
@@ -41,9 +68,8 @@ impl Decision<'_, '_> {
             return Err(Unpinned::NotThere(self.route.name.clone(), home));
         }
         for target in &self.route.targets {
-            let is_out = |(out, _): &(&Target, LeftOut)| std::ptr::eq(*out, target);
-            if target.backend.name != home && !self.left_out.iter().any(is_out) {
-                self.left_out.push((target, LeftOut::Tied));
+            if target.backend.name != home {
+                self.leave_out(target, LeftOut::Tied);
             }
         }
         Ok(())
@@ -108,6 +134,8 @@ pub struct Candidate<'a> {
     pub key: TargetKey,
     /// How many tokens fit; 0: not known.
     pub context_window: u32,
+    /// What is changed of the body.
+    pub parameters: &'a ParameterChanges,
 }
 
 /// Why a target is not in the plan.
@@ -119,6 +147,8 @@ pub enum LeftOut {
     ModelNotServed,
     /// The request is tied to another backend, where what it names is stored.
     Tied,
+    /// It changes parameters of a JSON body, and this one is a form.
+    ParametersNeedJson,
 }
 
 impl LeftOut {
@@ -128,6 +158,7 @@ impl LeftOut {
             LeftOut::SchemaMismatch => "schema_mismatch",
             LeftOut::ModelNotServed => "model_not_served",
             LeftOut::Tied => "tied",
+            LeftOut::ParametersNeedJson => "parameters_need_json",
         }
     }
 }
@@ -141,6 +172,8 @@ pub enum Undecided<'a> {
     ApiNotSupported(&'a Route),
     /// This route takes it, but none of its targets serves the model.
     ModelNotServed(&'a Route),
+    /// This route takes it, but all of its targets change parameters, and the body is a form.
+    ParametersNeedJson(&'a Route),
 }
 
 impl Undecided<'_> {
@@ -148,7 +181,9 @@ impl Undecided<'_> {
     pub fn code(&self) -> ErrorCode {
         match self {
             Undecided::NoRoute | Undecided::ModelNotServed(_) => ErrorCode::ModelNotFound,
-            Undecided::ApiNotSupported(_) => ErrorCode::ApiNotSupported,
+            Undecided::ApiNotSupported(_) | Undecided::ParametersNeedJson(_) => {
+                ErrorCode::ApiNotSupported
+            }
         }
     }
 }
@@ -216,5 +251,6 @@ fn candidate<'a>(
         weight: target.weight,
         key: entry.key,
         context_window: entry.context_window,
+        parameters: &target.parameters,
     })
 }
