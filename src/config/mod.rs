@@ -32,6 +32,8 @@ pub use tree::Tree;
 
 use crate::attempt::Policy;
 use crate::health::CooldownPolicy;
+use crate::request::CallerAsks;
+use crate::routing::Pattern;
 use crate::schema::Catalog;
 use reader::{Errors, Node};
 
@@ -50,6 +52,10 @@ pub struct Document {
     pub response_headers: bool,
     /// What callers may ask for by headers.
     pub steering: Steering,
+    /// What conditions ask of whoever sends a request.
+    pub caller_asks: CallerAsks,
+    /// Which peers in the mesh are trusted to say for whom they speak.
+    pub mesh_gateways: Vec<Pattern>,
     /// The largest body of a request; `None`: Envoy's own limit.
     pub max_body_bytes: Option<u32>,
     /// The request header that the chosen cluster is written into, for Envoys that cannot choose it again for a retry; in
@@ -67,7 +73,7 @@ pub(crate) mod fields {
         &["backends", "routes", "defaults", "tests", "enforce_tests"];
     pub(crate) const TEST: &[&str] = &["name", "request", "expect"];
     pub(crate) const TEST_REQUEST: &[&str] = &[
-        "model", "stream", "path", "method", "headers", "body", "file",
+        "model", "stream", "path", "method", "headers", "body", "file", "claims", "mesh", "time",
     ];
     pub(crate) const EXPECT: &[&str] = &["route", "target", "plan", "left_out", "error"];
     pub(crate) const BACKEND: &[&str] = &[
@@ -95,8 +101,11 @@ pub(crate) mod fields {
         "fallback",
     ];
     pub(crate) const MATCH: &[&str] = &[
-        "model", "path", "method", "headers", "stream", "any", "all", "not",
+        "model", "path", "method", "headers", "query", "stream", "claims", "mesh", "time", "any",
+        "all", "not",
     ];
+    pub(crate) const MESH: &[&str] = &["trust_domain", "namespace", "service_account"];
+    pub(crate) const TIME: &[&str] = &["from", "to", "weekdays", "utc_offset"];
     pub(crate) const TARGET: &[&str] = &["backend", "model", "weight"];
     pub(crate) const FALLBACK: &[&str] = &[
         "hold",
@@ -124,6 +133,7 @@ pub(crate) mod fields {
         "cooldown",
         "response_headers",
         "allow_request_headers",
+        "mesh_gateways",
         "max_body_bytes",
         "cluster_header",
         "missing_flag_timeout_ms",
@@ -234,6 +244,10 @@ fn read_document(node: &Node<'_>) -> Document {
     }
     Document {
         catalog: route::catalog(&routes, &backends),
+        caller_asks: route::caller_asks(&routes),
+        mesh_gateways: default("mesh_gateways")
+            .map(condition::read_gateways)
+            .unwrap_or_default(),
         backends,
         routes,
         cooldown: match default("cooldown") {

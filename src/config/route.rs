@@ -10,6 +10,7 @@ use super::fields;
 use super::older;
 use super::reader::{Fields, Node};
 use crate::attempt::Policy;
+use crate::request::CallerAsks;
 use crate::routing::{Condition, Pattern, Subject};
 use crate::schema::{Api, Catalog};
 
@@ -315,6 +316,15 @@ fn takes_model(route: &Route, model: &str) -> bool {
         ..Subject::default()
     };
     route.condition.evaluate(&subject) != Some(false)
+}
+
+/// What conditions ask of whoever sends a request.
+pub(super) fn caller_asks(routes: &[Route]) -> CallerAsks {
+    let mut asks = CallerAsks::default();
+    for route in routes {
+        route.condition.ask(route.pass_through, &mut asks);
+    }
+    asks
 }
 
 /// What clients can ask for by name: virtual models in the order of the routes, then the backends' own.

@@ -9,7 +9,7 @@ mod pattern;
 mod steering;
 mod strategy;
 
-pub use condition::{Condition, Subject};
+pub use condition::{ClaimPattern, Condition, MeshPattern, Period, Subject, WEEKDAYS};
 pub use decision::{Candidate, Decision, LeftOut, Undecided, decide};
 pub(crate) use flow::is_only_first;
 pub use flow::{Arrival, BodyChange, Pending, Routed, arrive};
