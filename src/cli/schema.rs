@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 
 use crate::attempt::{Action, Cooldown, Failure, Hold};
 use crate::config::{PARTS, STEERING_HEADERS, Strategy, fields};
+use crate::routing::WEEKDAYS;
 use crate::schema::{ErrorCode, Schema};
 
 /// One kind of map of the document.
@@ -37,6 +38,8 @@ const SHAPES: &[Shape] = &[
         system_prompt,
     )
     .never_empty(),
+    Shape::new("mesh", fields::MESH, "mesh.", mesh).never_empty(),
+    Shape::new("time", fields::TIME, "time.", time).never_empty(),
     Shape::new("target", fields::TARGET, "routes[].targets[].", target),
     Shape::new(
         "parameters",
@@ -171,7 +174,7 @@ fn rows() -> Vec<Row<'static>> {
             });
         }
     }
-    for shape in ["match", "field", "bounds", "prompt"] {
+    for shape in ["match", "field", "bounds", "prompt", "mesh", "time"] {
         for line in table(shape) {
             let cells: Vec<&str> = cells(line).collect();
             let (name, default, meaning) = match cells.as_slice() {
@@ -240,6 +243,10 @@ fn map(of: Value) -> Value {
     json!({"type": "object", "additionalProperties": of})
 }
 
+fn filled_map(of: Value) -> Value {
+    json!({"type": "object", "additionalProperties": of, "minProperties": 1, "propertyNames": {"minLength": 1}})
+}
+
 fn one_of<T>(names: impl IntoIterator<Item = (&'static str, T)>) -> Value {
     let names: Vec<&str> = names.into_iter().map(|(name, _)| name).collect();
     json!({"enum": names})
@@ -304,6 +311,9 @@ fn condition(field: &str) -> Option<Value> {
         "turns" | "prompt_bytes" | "prompt_tokens" => json!({"anyOf": [number(), of("bounds")]}),
         "system_prompt" => json!({"anyOf": [boolean(), of("system_prompt")]}),
         "prompt" => of("prompt"),
+        "query" | "claims" => filled_map(one_or_many(name())),
+        "mesh" => of("mesh"),
+        "time" => of("time"),
         "any" | "all" => non_empty(of("match")),
         "not" => of("match"),
         _ => return None,
@@ -324,6 +334,13 @@ fn field(field: &str) -> Option<Value> {
     })
 }
 
+fn mesh(field: &str) -> Option<Value> {
+    Some(match field {
+        "trust_domain" | "namespace" | "service_account" => one_or_many(name()),
+        _ => return None,
+    })
+}
+
 fn bounds(field: &str) -> Option<Value> {
     matches!(field, "min" | "max").then(number)
 }
@@ -335,6 +352,17 @@ fn prompt(field: &str) -> Option<Value> {
         "regex" => name(),
         "in" => one_of(PARTS),
         "case_sensitive" | "whole_words" => boolean(),
+        _ => return None,
+    })
+}
+
+fn time(field: &str) -> Option<Value> {
+    Some(match field {
+        "from" | "to" => {
+            json!({"type": "string", "pattern": "^([01][0-9]|2[0-3]):[0-5][0-9]$|^24:00$"})
+        }
+        "weekdays" => one_or_many(one_of(WEEKDAYS.map(|day| (day, ())))),
+        "utc_offset" => json!({"type": "string", "pattern": "^[+-][01][0-9]:[0-5][0-9]$"}),
         _ => return None,
     })
 }
@@ -413,6 +441,7 @@ fn defaults(field: &str) -> Option<Value> {
         "cooldown" => of("cooldown"),
         "response_headers" => boolean(),
         "allow_request_headers" => list(one_of(STEERING_HEADERS)),
+        "mesh_gateways" => non_empty(name()),
         "max_body_bytes" | "missing_flag_timeout_ms" => number(),
         "cluster_header" => name(),
         _ => return None,
@@ -431,7 +460,14 @@ fn test(field: &str) -> Option<Value> {
 fn request(field: &str) -> Option<Value> {
     Some(match field {
         "model" => text(),
-        "path" | "method" | "file" => name(),
+        "path" | "method" | "file" | "time" => name(),
+        "claims" => json!({"type": "object"}),
+        "mesh" => {
+            let parts = fields::MESH.iter().map(|part| ((*part).to_owned(), name()));
+            let parts: Map<String, Value> = parts.collect();
+            let required = fields::MESH;
+            json!({"type": "object", "properties": parts, "required": required, "additionalProperties": false})
+        }
         "stream" => boolean(),
         "headers" => map(one_or_many(text())),
         "body" => json!({"type": ["object", "string"]}),

@@ -4,6 +4,8 @@ use super::*;
 
 #[path = "document_apis_tests.rs"]
 mod apis;
+#[path = "document_caller_tests.rs"]
+mod callers;
 #[path = "document_fallback_tests.rs"]
 mod fallbacks;
 use crate::attempt::{Action, Cooldown, Failure};
@@ -423,6 +425,8 @@ fn the_tables_in_the_docs_are_the_code() {
     assert_eq!(table("field"), fields::FIELD);
     assert_eq!(table("bounds"), fields::BOUNDS);
     assert_eq!(table("prompt"), fields::PROMPT);
+    assert_eq!(table("mesh"), fields::MESH);
+    assert_eq!(table("time"), fields::TIME);
     assert_eq!(table("backend-role"), fields::BACKEND_ROLE);
     for pattern in table("patterns") {
         assert!(

@@ -35,7 +35,8 @@ pub use tree::Tree;
 
 use crate::attempt::Policy;
 use crate::health::CooldownPolicy;
-use crate::routing::Index;
+use crate::request::CallerAsks;
+use crate::routing::{Index, Pattern};
 use crate::schema::Catalog;
 use reader::{Errors, Node};
 
@@ -56,6 +57,10 @@ pub struct Document {
     pub response_headers: bool,
     /// What callers may ask for by headers.
     pub steering: Steering,
+    /// What conditions ask of whoever sends a request.
+    pub caller_asks: CallerAsks,
+    /// Which peers in the mesh are trusted to say for whom they speak.
+    pub mesh_gateways: Vec<Pattern>,
     /// The largest body of a request; `None`: Envoy's own limit.
     pub max_body_bytes: Option<u32>,
     /// The request header that the chosen cluster is written into, for Envoys that cannot choose it again for a retry; in
@@ -73,7 +78,7 @@ pub(crate) mod fields {
         &["backends", "routes", "defaults", "tests", "enforce_tests"];
     pub(crate) const TEST: &[&str] = &["name", "request", "expect"];
     pub(crate) const TEST_REQUEST: &[&str] = &[
-        "model", "stream", "path", "method", "headers", "body", "file",
+        "model", "stream", "path", "method", "headers", "body", "file", "claims", "mesh", "time",
     ];
     pub(crate) const EXPECT: &[&str] = &["route", "target", "plan", "left_out", "error"];
     pub(crate) const BACKEND: &[&str] = &[
@@ -105,6 +110,7 @@ pub(crate) mod fields {
         "path",
         "method",
         "headers",
+        "query",
         "stream",
         "body",
         "tools",
@@ -118,6 +124,9 @@ pub(crate) mod fields {
         "prompt",
         "prompt_bytes",
         "prompt_tokens",
+        "claims",
+        "mesh",
+        "time",
         "any",
         "all",
         "not",
@@ -137,6 +146,8 @@ pub(crate) mod fields {
     pub(crate) const TARGET: &[&str] = &["backend", "model", "weight", "parameters"];
     pub(crate) const PARAMETERS: &[&str] = &["rename", "remove", "set", "default", "clamp"];
     pub(crate) const CLAMP: &[&str] = &["min", "max"];
+    pub(crate) const MESH: &[&str] = &["trust_domain", "namespace", "service_account"];
+    pub(crate) const TIME: &[&str] = &["from", "to", "weekdays", "utc_offset"];
     pub(crate) const FALLBACK: &[&str] = &[
         "hold",
         "hold_limit_bytes",
@@ -163,6 +174,7 @@ pub(crate) mod fields {
         "cooldown",
         "response_headers",
         "allow_request_headers",
+        "mesh_gateways",
         "max_body_bytes",
         "cluster_header",
         "missing_flag_timeout_ms",
@@ -274,6 +286,10 @@ fn read_document(node: &Node<'_>) -> Document {
     Document {
         index: route::index(&routes),
         catalog: route::catalog(&routes, &backends),
+        caller_asks: route::caller_asks(&routes),
+        mesh_gateways: default("mesh_gateways")
+            .map(condition::read_gateways)
+            .unwrap_or_default(),
         backends,
         routes,
         cooldown: match default("cooldown") {

@@ -10,7 +10,7 @@ use super::fields;
 use super::older;
 use super::reader::{Fields, Node};
 use crate::attempt::Policy;
-use crate::request::ParameterChanges;
+use crate::request::{CallerAsks, ParameterChanges};
 use crate::routing::{Condition, Index, Pattern, Subject};
 use crate::schema::{Api, Catalog};
 
@@ -330,6 +330,15 @@ pub(super) fn index(routes: &[Route]) -> Index {
     let conditions = routes.iter().map(|route| &route.condition);
     let numbered = conditions.enumerate().zip(routes);
     Index::new(numbered.filter_map(|(numbered, route)| (!route.pass_through).then_some(numbered)))
+}
+
+/// What conditions ask of whoever sends a request.
+pub(super) fn caller_asks(routes: &[Route]) -> CallerAsks {
+    let mut asks = CallerAsks::default();
+    for route in routes {
+        route.condition.ask(route.pass_through, &mut asks);
+    }
+    asks
 }
 
 /// What clients can ask for by name: virtual models in the order of the routes, then the backends' own.

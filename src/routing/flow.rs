@@ -12,7 +12,7 @@ use crate::attempt::{Moment, Plan, Terms};
 use crate::config::{Document, Route, Target, is_credential_header, is_internal_header};
 use crate::health::{CooldownPolicy, Health, State, TargetKey, choose};
 use crate::request::{
-    BodyKind, Caller, Content, Headers, MAX_MODEL_BYTES, Notation, ScanError, View, Wants,
+    BodyKind, Caller, Content, Headers, MAX_MODEL_BYTES, Notation, Query, ScanError, View, Wants,
     body_kind, scan, scan_form,
 };
 use crate::schema::{
@@ -36,6 +36,7 @@ pub struct Pending {
     call: Call,
     kind: BodyKind,
     headers: Headers,
+    query: Query,
     caller: Caller,
 }
 
@@ -80,7 +81,8 @@ pub struct BodyChange {
 /// Takes a request's headers, and what Envoy knows of its sender.
 #[inline(never)]
 pub fn arrive(document: &Document, headers: Headers, caller: Caller) -> Arrival {
-    let (path, _) = split_query(headers.text(":path").unwrap_or_default());
+    let (path, query) = split_query(headers.text(":path").unwrap_or_default());
+    let query = Query::new(query);
     // What is posted to a model, and is no call that is known here, is another one of Gemini's.
     let is_unknown_call = |endpoint: &Endpoint<'_>| {
         let is_posted = headers.text(":method") == Some("POST");
@@ -104,7 +106,7 @@ pub fn arrive(document: &Document, headers: Headers, caller: Caller) -> Arrival 
             }
         }
         _ => {
-            return match pass(document, &headers, &caller, schema, method) {
+            return match pass(document, &headers, &query, &caller, schema, method) {
                 Ok(passed) => Arrival::Pass(passed),
                 Err(answer) => Arrival::Answer(answer),
             };
@@ -123,6 +125,7 @@ pub fn arrive(document: &Document, headers: Headers, caller: Caller) -> Arrival 
             call,
             kind,
             headers,
+            query,
             caller,
         },
         Err(error) => {
@@ -211,14 +214,14 @@ impl Pending {
         let in_body = view.model.as_ref().map(|field| field.name.as_str());
         let model = self.call.model.as_deref().or(in_body);
         let model = model.filter(|name| is_model_name(name));
-        let (path, query) = split_query(self.headers.text(":path").unwrap_or_default());
+        let (path, _) = split_query(self.headers.text(":path").unwrap_or_default());
         Ok(Subject {
             model: Some(model.ok_or_else(|| invalid_model("body", self.schema()))?),
             path: Some(path),
             method: Some(self.headers.text(":method").unwrap_or_default()),
             headers: Some(&self.headers),
             stream: Some(self.call.streams(view.stream)),
-            query: Some(query),
+            query: Some(&self.query),
             caller: Some(&self.caller),
             content: Some(content),
             now: Some(now),

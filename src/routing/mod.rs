@@ -11,7 +11,8 @@ mod steering;
 mod strategy;
 
 pub use condition::{
-    Amount, Bounds, Condition, ContentCondition, Fact, FieldTest, Scalar, Subject,
+    Amount, Bounds, ClaimPattern, Condition, ContentCondition, Fact, FieldTest, MeshPattern,
+    Period, Scalar, Subject, WEEKDAYS,
 };
 pub use decision::{Candidate, Decision, LeftOut, Undecided, decide};
 pub(crate) use flow::is_only_first;

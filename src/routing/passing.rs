@@ -6,7 +6,7 @@ use super::flow::headers_to_remove;
 use super::steering::Asked;
 use crate::attempt::Passage;
 use crate::config::Document;
-use crate::request::{Caller, Headers};
+use crate::request::{Caller, Headers, Query};
 use crate::schema::{Answer, ErrorCode, Schema, is_ambiguous, is_stored_state, split_query};
 
 /// A request that passes: what the host has to do, in this order.
@@ -30,6 +30,7 @@ pub struct Passed {
 pub(super) fn pass(
     document: &Document,
     headers: &Headers,
+    parameters: &Query,
     caller: &Caller,
     schema: Schema,
     method: Option<&'static str>,
@@ -41,7 +42,7 @@ pub(super) fn pass(
     if is_odd_upgrade || asked_method == "TRACE" {
         return Err(refuse(path, headers, schema, method));
     }
-    let subject = passing_subject(headers, caller);
+    let subject = passing_subject(headers, parameters, caller);
     let mut routes = document.routes.iter().filter(|route| route.pass_through);
     let route = routes.find(|route| route.condition.evaluate(&subject) == Some(true));
     let target = route.and_then(|route| Some((route, route.targets.first()?)));
@@ -75,14 +76,19 @@ pub(super) fn pass(
 }
 
 /// All that conditions ask of what is no call of a model.
-pub(crate) fn passing_subject<'a>(headers: &'a Headers, caller: &'a Caller) -> Subject<'a> {
-    let (path, query) = split_query(headers.text(":path").unwrap_or_default());
+pub(crate) fn passing_subject<'a>(
+    headers: &'a Headers,
+    query: &'a Query,
+    caller: &'a Caller,
+) -> Subject<'a> {
+    let (path, _) = split_query(headers.text(":path").unwrap_or_default());
     Subject {
         path: Some(path),
         method: Some(headers.text(":method").unwrap_or_default()),
         headers: Some(headers),
         query: Some(query),
         caller: Some(caller),
+        now: caller.arrived(),
         ..Subject::default()
     }
 }

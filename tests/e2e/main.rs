@@ -17,6 +17,7 @@
 )]
 
 mod apis;
+mod callers;
 mod configuration;
 mod errors;
 mod examples;
@@ -95,6 +96,7 @@ fn trials(world: &Arc<World>) -> Vec<libtest_mimic::Trial> {
     sizes::add(&mut suite);
     flag::add(&mut suite);
     apis::add(&mut suite);
+    callers::add(&mut suite);
     input::add(&mut suite);
     tls::add(&mut suite);
     examples::add(&mut suite, &world.programs, &world.backends.trusted_ca);

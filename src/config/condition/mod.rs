@@ -1,7 +1,9 @@
 //! Matches, as routes write them.
 
+mod caller;
 mod content;
 
+pub(super) use caller::read_gateways;
 #[cfg(all(feature = "cli", not(target_arch = "wasm32")))]
 pub(crate) use content::PARTS;
 
@@ -59,6 +61,7 @@ fn read_match(node: &Node<'_>, depth: usize) -> Option<Condition> {
     if let Some(node) = fields.optional("stream") {
         add(node.boolean().map(Condition::Stream));
     }
+    caller::read(&fields).into_iter().for_each(&mut add);
     content::read(&fields).into_iter().for_each(&mut add);
     for (name, make) in [
         ("any", Condition::Any as fn(Vec<Condition>) -> Condition),

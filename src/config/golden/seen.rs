@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::GoldenRequest;
 use crate::config::{Backend, Document, Strategy};
-use crate::request::{Caller, Headers};
+use crate::request::Headers;
 use crate::routing::{Arrival, Candidate, arrive, is_only_first};
 use crate::schema::Answer;
 
@@ -58,7 +58,7 @@ pub(super) fn see(document: &Document, request: GoldenRequest) -> Seen<'_> {
     let pending = match arrive(
         document,
         Headers::new(request.all_headers()),
-        Caller::default(),
+        request.caller.clone(),
     ) {
         Arrival::Answer(answer) => return Seen::Answered(answer),
         Arrival::AwaitBody(pending) => pending,
@@ -81,7 +81,7 @@ pub(super) fn see(document: &Document, request: GoldenRequest) -> Seen<'_> {
     };
     let decided = pending.read(&request.body).and_then(|view| {
         let content = pending.content(&request.body);
-        let subject = pending.subject(&view, &content, 0, 0)?;
+        let subject = pending.subject(&view, &content, request.now(), 0)?;
         let mut decision = pending.decide(document, &view, &subject)?;
         let is_drawn = decision.route.strategy == Strategy::Weighted;
         let mut left_out = Vec::new();

@@ -1,12 +1,16 @@
 //! Match conditions: what a route asks of a request, and what can be known of them without one.
 
+mod caller;
 mod content;
 mod relations;
 mod subject;
+mod time;
 
 use super::pattern::Pattern;
+pub use caller::{ClaimPattern, MeshPattern};
 pub use content::{Amount, Bounds, ContentCondition, Fact, FieldTest, Scalar};
 pub use subject::Subject;
+pub use time::{Period, WEEKDAYS};
 
 /// A condition on a request. A list of patterns holds if any of them fits.
 #[derive(Clone, Debug, PartialEq)]
@@ -28,6 +32,19 @@ pub enum Condition {
     Stream(bool),
     /// What the body says.
     Content(ContentCondition),
+    /// Any of the values of a parameter of the query.
+    Query {
+        /// As it is meant.
+        name: String,
+        /// What one of the values must fit.
+        values: Vec<Pattern>,
+    },
+    /// The claims of one and the same verified token.
+    Claims(Vec<ClaimPattern>),
+    /// The identity in the mesh.
+    Mesh(MeshPattern),
+    /// When the request comes.
+    Time(Period),
     /// At least one holds.
     Any(Vec<Condition>),
     /// Every one holds.
@@ -60,6 +77,18 @@ impl Condition {
             Condition::Content(condition) => {
                 subject.content.map(|content| condition.evaluate(content))
             }
+            Condition::Query { name, values } => subject.query.map(|query| {
+                let mut there = query.values(name);
+                there.any(|value| values.iter().any(|pattern| pattern.matches(value)))
+            }),
+            Condition::Claims(claims) => subject.caller.map(|caller| {
+                let mut tokens = caller.tokens().iter();
+                tokens.any(|token| claims.iter().all(|claim| claim.matches(token)))
+            }),
+            Condition::Mesh(wanted) => subject
+                .caller
+                .map(|caller| caller.mesh().is_some_and(|mesh| wanted.matches(mesh))),
+            Condition::Time(period) => subject.now.map(|now| period.contains(now)),
             Condition::Any(conditions) => {
                 first_or_unknown(conditions.iter().map(|one| one.evaluate(subject)), true)
             }

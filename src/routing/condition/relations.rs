@@ -1,12 +1,15 @@
 //! What can be known of conditions without a request.
 
 use super::Condition;
+use crate::request::CallerAsks;
 use crate::routing::pattern::{Pattern, all_exclude, any_covers};
 
 impl Condition {
     /// Whether every request for which `other` holds is one for which this holds. `false` where that is not seen.
     pub fn covers(&self, other: &Condition) -> bool {
-        use Condition::{All, Any, Content, Header, Method, Model, Not, Path, Stream};
+        use Condition::{
+            All, Any, Claims, Content, Header, Mesh, Method, Model, Not, Path, Query, Stream, Time,
+        };
         match (self, other) {
             (All(these), _) => these.iter().all(|this| this.covers(other)),
             (_, Any(others)) => others.iter().all(|other| self.covers(other)),
@@ -27,7 +30,19 @@ impl Condition {
                     name: other_name,
                     values: others,
                 },
+            )
+            | (
+                Query { name, values },
+                Query {
+                    name: other_name,
+                    values: others,
+                },
             ) => name == other_name && any_covers(values, others),
+            (Claims(these), Claims(others)) => these
+                .iter()
+                .all(|this| others.iter().any(|other| this.covers(other))),
+            (Mesh(this), Mesh(other)) => this.covers(other),
+            (Time(this), Time(other)) => this.covers(other),
             (Stream(this), Stream(other)) => this == other,
             (Content(this), Content(other)) => this.covers(other),
             _ => false,
@@ -36,7 +51,7 @@ impl Condition {
 
     /// Whether no request can meet both. `false` where that is not seen.
     pub fn excludes(&self, other: &Condition) -> bool {
-        use Condition::{All, Any, Content, Method, Model, Not, Path, Stream};
+        use Condition::{All, Any, Content, Mesh, Method, Model, Not, Path, Stream, Time};
         match (self, other) {
             (Any(these), _) => these.iter().all(|this| this.excludes(other)),
             (_, Any(others)) => others.iter().all(|other| self.excludes(other)),
@@ -44,12 +59,14 @@ impl Condition {
             (_, All(others)) => others.iter().any(|other| self.excludes(other)),
             (Not(this), _) if this.covers(other) => true,
             (_, Not(other)) => other.covers(self),
-            // Not so for headers: of two values, one may fit here and the other there.
+            // Not so for headers, parameters and claims: of two values, one may fit here and the other there.
             (Model(these), Model(others))
             | (Path(these), Path(others))
             | (Method(these), Method(others)) => all_exclude(these, others),
             (Stream(this), Stream(other)) => this != other,
             (Content(this), Content(other)) => this.excludes(other),
+            (Mesh(this), Mesh(other)) => this.excludes(other),
+            (Time(this), Time(other)) => this.excludes(other),
             _ => false,
         }
     }
@@ -75,6 +92,10 @@ impl Condition {
         match self {
             Condition::Model(_) | Condition::Stream(_) | Condition::Content(_) => true,
             Condition::Path(_) | Condition::Method(_) | Condition::Header { .. } => false,
+            Condition::Query { .. }
+            | Condition::Claims(_)
+            | Condition::Mesh(_)
+            | Condition::Time(_) => false,
             Condition::Any(conditions) | Condition::All(conditions) => {
                 conditions.iter().any(Condition::is_of_model_calls)
             }
@@ -106,6 +127,22 @@ impl Condition {
                 .filter_map(Condition::only_models)
                 .min_by_key(Vec::len),
             _ => None,
+        }
+    }
+
+    /// Notes what has to be known of the caller. `early`: before the body is there.
+    pub fn ask(&self, early: bool, asks: &mut CallerAsks) {
+        match self {
+            Condition::Claims(_) => asks.claims = true,
+            Condition::Mesh(_) => asks.mesh = true,
+            Condition::Time(_) => asks.time |= early,
+            Condition::Any(conditions) | Condition::All(conditions) => {
+                for condition in conditions {
+                    condition.ask(early, asks);
+                }
+            }
+            Condition::Not(condition) => condition.ask(early, asks),
+            _ => {}
         }
     }
 

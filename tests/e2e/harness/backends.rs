@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex};
 use llm_router::demo::backend::{Backend, Recorded, Recorder, Switch};
 use tokio::net::{TcpListener, TcpSocket};
 
+use super::identities::Identities;
 use super::tls::Authority;
 use super::{discarding, echo, paced, scripted};
 
@@ -59,6 +60,8 @@ pub(crate) struct Backends {
     recorders: BTreeMap<&'static str, Arc<Recorder>>,
     switches: BTreeMap<&'static str, Switch>,
     echoed: echo::Echoed,
+    /// Who callers are.
+    pub(crate) identities: Identities,
     /// The file with the CA that Envoy trusts.
     pub(crate) trusted_ca: PathBuf,
     /// The first bytes of whatever connected to the matcher's `on_no_match`.
@@ -78,6 +81,7 @@ impl Backends {
             recorders: BTreeMap::new(),
             switches: BTreeMap::new(),
             echoed: Arc::default(),
+            identities: Identities::new(directory, &crate::fleet::callers::CHAINS),
             trusted_ca,
             strays: Arc::default(),
             tls_connections: BTreeMap::new(),
