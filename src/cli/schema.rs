@@ -6,7 +6,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::attempt::{Action, Cooldown, Failure, Hold};
-use crate::config::{STEERING_HEADERS, Strategy, fields};
+use crate::config::{NAMED_SOURCES, STEERING_HEADERS, Strategy, fields};
 use crate::schema::{ErrorCode, Schema};
 
 /// One kind of map of the document.
@@ -28,6 +28,7 @@ const SHAPES: &[Shape] = &[
     Shape::new("route", fields::ROUTE, "routes[].", route),
     Shape::new("match", fields::MATCH, "match.", condition).never_empty(),
     Shape::new("target", fields::TARGET, "routes[].targets[].", target),
+    Shape::new("group", fields::GROUP, "routes[].targets[].", group),
     Shape::new("fallback", fields::FALLBACK, "fallback.", fallback),
     Shape::new("on_failure", fields::ON_FAILURE, "on_failure.", on_failure).never_empty(),
     Shape::new("cooldown", fields::COOLDOWN, "cooldown.", cooldown),
@@ -254,7 +255,8 @@ fn route(field: &str) -> Option<Value> {
         "match" => of("match"),
         "pass_through" => boolean(),
         "strategy" => one_of(Strategy::ALL),
-        "targets" => non_empty(of("target")),
+        "targets" => non_empty(json!({"anyOf": [of("target"), of("group")]})),
+        "sticky" => sticky(),
         "fallback" => of("fallback"),
         _ => return None,
     })
@@ -265,6 +267,7 @@ fn condition(field: &str) -> Option<Value> {
         "model" | "path" | "method" => one_or_many(name()),
         "headers" => map(one_or_many(name())),
         "stream" => boolean(),
+        "percent" => json!({"type": "number", "minimum": 0, "maximum": 100}),
         "any" | "all" => non_empty(of("match")),
         "not" => of("match"),
         _ => return None,
@@ -277,6 +280,28 @@ fn target(field: &str) -> Option<Value> {
         "weight" => number(),
         _ => return None,
     })
+}
+
+fn group(field: &str) -> Option<Value> {
+    Some(match field {
+        "strategy" => json!({"enum": ["weighted"]}),
+        "targets" => non_empty(of("target")),
+        _ => return None,
+    })
+}
+
+/// A list of sources of keys.
+fn sticky() -> Value {
+    let each = fields::KEY_SOURCE.iter().map(|field| {
+        json!({
+            "type": "object",
+            "properties": {*field: name()},
+            "required": [field],
+            "additionalProperties": false,
+        })
+    });
+    let kinds: Vec<Value> = [one_of(NAMED_SOURCES)].into_iter().chain(each).collect();
+    json!({"type": "array", "items": {"anyOf": kinds}, "uniqueItems": true})
 }
 
 fn fallback(field: &str) -> Option<Value> {
@@ -320,6 +345,7 @@ fn defaults(field: &str) -> Option<Value> {
     Some(match field {
         "fallback" => of("fallback"),
         "cooldown" => of("cooldown"),
+        "sticky" => sticky(),
         "response_headers" => boolean(),
         "allow_request_headers" => list(one_of(STEERING_HEADERS)),
         "max_body_bytes" | "missing_flag_timeout_ms" => number(),

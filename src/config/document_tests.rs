@@ -405,6 +405,7 @@ fn the_tables_in_the_docs_are_the_code() {
         ("backends[].models[].", fields::MODEL),
         ("routes[].", fields::ROUTE),
         ("routes[].targets[].", fields::TARGET),
+        ("routes[].targets[].", fields::GROUP),
         ("defaults.", fields::DEFAULTS),
         ("tests[].", fields::TEST),
         ("tests[].request.", fields::TEST_REQUEST),
@@ -468,6 +469,7 @@ fn the_overview_in_the_readme_is_the_code() {
         ("routes[]", fields::ROUTE),
         ("routes[].match", fields::MATCH),
         ("routes[].targets[]", fields::TARGET),
+        ("routes[].targets[]", fields::GROUP),
         ("routes[].fallback", fields::FALLBACK),
         ("defaults.cooldown", fields::COOLDOWN),
         ("defaults", fields::DEFAULTS),
@@ -482,7 +484,7 @@ fn the_overview_in_the_readme_is_the_code() {
         assert_eq!(row[0], name);
         assert_eq!(row[1..], *known, "{name}");
     }
-    assert_eq!(rows.len(), 8);
+    assert_eq!(rows.len(), 9);
 }
 
 #[test]

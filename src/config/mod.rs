@@ -13,6 +13,8 @@ mod reader;
 mod role;
 mod route;
 mod steering;
+mod sticky;
+mod targets;
 mod tree;
 
 use std::sync::Arc;
@@ -26,8 +28,11 @@ pub use hygiene::{
     is_credential_header, is_internal_header, is_private_header,
 };
 pub use role::backend_name;
-pub use route::{Route, Strategy, Target};
+pub use route::Route;
 pub use steering::{STEERING_HEADERS, Steering};
+#[cfg(all(feature = "cli", not(target_arch = "wasm32")))]
+pub(crate) use sticky::NAMED as NAMED_SOURCES;
+pub use targets::{Strategy, Target};
 pub use tree::Tree;
 
 use crate::attempt::Policy;
@@ -40,6 +45,8 @@ use reader::{Errors, Node};
 pub struct Document {
     /// In the order of the document.
     pub backends: Vec<Arc<Backend>>,
+    /// Whether the defaults say by what choices stick.
+    pub has_sticky: bool,
     /// In the order in which they are tried.
     pub routes: Vec<Route>,
     /// What clients can ask for by name.
@@ -88,6 +95,7 @@ pub(crate) mod fields {
         "name",
         "match",
         "pass_through",
+        "sticky",
         "strategy",
         "targets",
         "stored_at",
@@ -95,9 +103,11 @@ pub(crate) mod fields {
         "fallback",
     ];
     pub(crate) const MATCH: &[&str] = &[
-        "model", "path", "method", "headers", "stream", "any", "all", "not",
+        "model", "path", "method", "headers", "stream", "percent", "any", "all", "not",
     ];
     pub(crate) const TARGET: &[&str] = &["backend", "model", "weight"];
+    pub(crate) const GROUP: &[&str] = &["strategy", "targets"];
+    pub(crate) const KEY_SOURCE: &[&str] = &["header", "body"];
     pub(crate) const FALLBACK: &[&str] = &[
         "hold",
         "hold_limit_bytes",
@@ -122,6 +132,7 @@ pub(crate) mod fields {
     pub(crate) const DEFAULTS: &[&str] = &[
         "fallback",
         "cooldown",
+        "sticky",
         "response_headers",
         "allow_request_headers",
         "max_body_bytes",
@@ -218,9 +229,18 @@ fn read_document(node: &Node<'_>) -> Document {
         .unwrap_or_default();
     let cluster_header =
         default("cluster_header").map(|node| older::read_cluster_header(node, &backends));
+    let sticky = default("sticky")
+        .map(|node| sticky::read(node, false))
+        .unwrap_or_default();
+    let around = route::Surroundings {
+        backends: &backends,
+        policy: &policy,
+        sticky: &sticky,
+        is_older: cluster_header.is_some(),
+    };
     let routes = document
         .required("routes")
-        .map(|node| route::read_all(node, &backends, &policy, cluster_header.is_some()))
+        .map(|node| route::read_all(node, &around))
         .unwrap_or_default();
     let missing_flag_timeout = default("missing_flag_timeout_ms")
         .and_then(|node| node.integer(100, 60_000))
@@ -234,6 +254,7 @@ fn read_document(node: &Node<'_>) -> Document {
     }
     Document {
         catalog: route::catalog(&routes, &backends),
+        has_sticky: !sticky.is_empty(),
         backends,
         routes,
         cooldown: match default("cooldown") {
@@ -257,3 +278,6 @@ fn read_document(node: &Node<'_>) -> Document {
 #[cfg(test)]
 #[path = "document_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+mod choice_tests;

@@ -187,6 +187,7 @@ impl HttpContext for RouterStream {
             document,
             Headers::new(calls::request_headers()),
             Caller::default(),
+            || self.worker.moment(),
         ) {
             Arrival::Answer(answer) => self.answer(&answer),
             Arrival::Pass(passed) => {

@@ -77,9 +77,14 @@ pub struct BodyChange {
     pub content_length: Option<usize>,
 }
 
-/// Takes a request's headers, and what Envoy knows of its sender.
+/// Takes a request's headers, and what Envoy knows of its sender. `moment` is asked only where it matters.
 #[inline(never)]
-pub fn arrive(document: &Document, headers: Headers, caller: Caller) -> Arrival {
+pub fn arrive<'m>(
+    document: &Document,
+    headers: Headers,
+    caller: Caller,
+    moment: impl FnOnce() -> Moment<'m>,
+) -> Arrival {
     let (path, _) = split_query(headers.text(":path").unwrap_or_default());
     // What is posted to a model, and is no call that is known here, is another one of Gemini's.
     let is_unknown_call = |endpoint: &Endpoint<'_>| {
@@ -104,7 +109,7 @@ pub fn arrive(document: &Document, headers: Headers, caller: Caller) -> Arrival 
             }
         }
         _ => {
-            return match pass(document, &headers, &caller, schema, method) {
+            return match pass(document, &headers, &caller, moment, (schema, method)) {
                 Ok(passed) => Arrival::Pass(passed),
                 Err(answer) => Arrival::Answer(answer),
             };

@@ -1,6 +1,6 @@
 //! Why a route takes a request or does not: of the conditions themselves, asked one by one.
 
-use crate::routing::{Condition, Pattern, Subject};
+use crate::routing::{Condition, Pattern, Subject, percent};
 
 /// The first condition of a match that did not hold.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
@@ -44,6 +44,7 @@ fn wanted(condition: &Condition) -> String {
         Condition::Method(values) => patterns("method", values),
         Condition::Header { name, values } => patterns(&format!("header {name}"), values),
         Condition::Stream(wanted) => format!("stream: {wanted}"),
+        Condition::Percent(share) => format!("percent: {share}"),
         Condition::Any(parts) => all("any", parts),
         Condition::All(parts) => all("all", parts),
         Condition::Not(part) => format!("not {}", wanted(part)),
@@ -68,6 +69,14 @@ fn seen(condition: &Condition, subject: &Subject<'_>) -> Option<String> {
             })
         }
         Condition::Stream(_) => subject.stream.map(|stream| stream.to_string()),
+        Condition::Percent(share) => {
+            let (place, source) = share.place(subject)?;
+            let place = percent(place);
+            Some(match source {
+                Some(source) => format!("at {place} by {source}"),
+                None => format!("drawn at {place}"),
+            })
+        }
         Condition::Not(part) => seen(part, subject),
         Condition::Any(parts) | Condition::All(parts) => {
             // Where all ask for the same thing, it is that.

@@ -4,6 +4,7 @@ mod relations;
 mod subject;
 
 use super::pattern::Pattern;
+use super::sticky::Share;
 pub use subject::Subject;
 
 /// A condition on a request. A list of patterns holds if any of them fits.
@@ -24,6 +25,8 @@ pub enum Condition {
     },
     /// Whether a streamed answer is asked for.
     Stream(bool),
+    /// A share of the traffic.
+    Percent(Share),
     /// At least one holds.
     Any(Vec<Condition>),
     /// Every one holds.
@@ -53,6 +56,7 @@ impl Condition {
                     .any(|value| values.iter().any(|pattern| pattern.matches(value)))
             }),
             Condition::Stream(wanted) => subject.stream.map(|stream| stream == *wanted),
+            Condition::Percent(share) => share.has(subject),
             Condition::Any(conditions) => {
                 first_or_unknown(conditions.iter().map(|one| one.evaluate(subject)), true)
             }

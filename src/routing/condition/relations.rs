@@ -6,7 +6,7 @@ use crate::routing::pattern::{Pattern, all_exclude, any_covers};
 impl Condition {
     /// Whether every request for which `other` holds is one for which this holds. `false` where that is not seen.
     pub fn covers(&self, other: &Condition) -> bool {
-        use Condition::{All, Any, Header, Method, Model, Not, Path, Stream};
+        use Condition::{All, Any, Header, Method, Model, Not, Path, Percent, Stream};
         match (self, other) {
             (All(these), _) => these.iter().all(|this| this.covers(other)),
             (_, Any(others)) => others.iter().all(|other| self.covers(other)),
@@ -29,6 +29,8 @@ impl Condition {
                 },
             ) => name == other_name && any_covers(values, others),
             (Stream(this), Stream(other)) => this == other,
+            // Nothing else of shares: one of all or of nothing is a rollout that is over or has not begun.
+            (Percent(this), Percent(other)) => this.covers(other),
             _ => false,
         }
     }
@@ -71,11 +73,26 @@ impl Condition {
     pub fn is_of_model_calls(&self) -> bool {
         match self {
             Condition::Model(_) | Condition::Stream(_) => true,
-            Condition::Path(_) | Condition::Method(_) | Condition::Header { .. } => false,
+            Condition::Path(_)
+            | Condition::Method(_)
+            | Condition::Header { .. }
+            | Condition::Percent(_) => false,
             Condition::Any(conditions) | Condition::All(conditions) => {
                 conditions.iter().any(Condition::is_of_model_calls)
             }
             Condition::Not(condition) => condition.is_of_model_calls(),
+        }
+    }
+
+    /// Whether a share of the traffic is asked for anywhere in it.
+    pub fn has_share(&self) -> bool {
+        match self {
+            Condition::Percent(_) => true,
+            Condition::Any(conditions) | Condition::All(conditions) => {
+                conditions.iter().any(Condition::has_share)
+            }
+            Condition::Not(condition) => condition.has_share(),
+            _ => false,
         }
     }
 
