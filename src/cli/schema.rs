@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 
 use crate::attempt::{Action, Cooldown, Failure, Hold};
 use crate::config::{NAMED_SOURCES, STEERING_HEADERS, Strategy, fields};
+use crate::routing::WEEKDAYS;
 use crate::schema::{ErrorCode, Schema};
 
 /// One kind of map of the document.
@@ -27,6 +28,8 @@ const SHAPES: &[Shape] = &[
     Shape::new("model", fields::MODEL, "backends[].models[].", model),
     Shape::new("route", fields::ROUTE, "routes[].", route),
     Shape::new("match", fields::MATCH, "match.", condition).never_empty(),
+    Shape::new("mesh", fields::MESH, "mesh.", mesh).never_empty(),
+    Shape::new("time", fields::TIME, "time.", time).never_empty(),
     Shape::new("target", fields::TARGET, "routes[].targets[].", target),
     Shape::new("group", fields::GROUP, "routes[].targets[].", group),
     Shape::new("fallback", fields::FALLBACK, "fallback.", fallback),
@@ -148,13 +151,18 @@ fn rows() -> Vec<Row<'static>> {
             });
         }
     }
-    for line in table("match") {
-        let cells: Vec<&str> = cells(line).collect();
-        if let [name, meaning] = cells.as_slice() {
+    for shape in ["match", "mesh", "time"] {
+        for line in table(shape) {
+            let cells: Vec<&str> = cells(line).collect();
+            let (name, default, meaning) = match cells.as_slice() {
+                [name, meaning] => (name, "", meaning),
+                [name, default, meaning] => (name, *default, meaning),
+                _ => continue,
+            };
             rows.push(Row {
-                path: format!("match.{}", name.trim_matches('`')),
+                path: format!("{shape}.{}", name.trim_matches('`')),
                 required: false,
-                default: "",
+                default,
                 meaning,
             });
         }
@@ -212,6 +220,10 @@ fn map(of: Value) -> Value {
     json!({"type": "object", "additionalProperties": of})
 }
 
+fn filled_map(of: Value) -> Value {
+    json!({"type": "object", "additionalProperties": of, "minProperties": 1, "propertyNames": {"minLength": 1}})
+}
+
 fn one_of<T>(names: impl IntoIterator<Item = (&'static str, T)>) -> Value {
     let names: Vec<&str> = names.into_iter().map(|(name, _)| name).collect();
     json!({"enum": names})
@@ -266,10 +278,31 @@ fn condition(field: &str) -> Option<Value> {
     Some(match field {
         "model" | "path" | "method" => one_or_many(name()),
         "headers" => map(one_or_many(name())),
+        "query" | "claims" => filled_map(one_or_many(name())),
+        "mesh" => of("mesh"),
+        "time" => of("time"),
         "stream" => boolean(),
         "percent" => json!({"type": "number", "minimum": 0, "maximum": 100}),
         "any" | "all" => non_empty(of("match")),
         "not" => of("match"),
+        _ => return None,
+    })
+}
+
+fn mesh(field: &str) -> Option<Value> {
+    Some(match field {
+        "trust_domain" | "namespace" | "service_account" => one_or_many(name()),
+        _ => return None,
+    })
+}
+
+fn time(field: &str) -> Option<Value> {
+    Some(match field {
+        "from" | "to" => {
+            json!({"type": "string", "pattern": "^([01][0-9]|2[0-3]):[0-5][0-9]$|^24:00$"})
+        }
+        "weekdays" => one_or_many(one_of(WEEKDAYS.map(|day| (day, ())))),
+        "utc_offset" => json!({"type": "string", "pattern": "^[+-][01][0-9]:[0-5][0-9]$"}),
         _ => return None,
     })
 }
@@ -348,6 +381,7 @@ fn defaults(field: &str) -> Option<Value> {
         "sticky" => sticky(),
         "response_headers" => boolean(),
         "allow_request_headers" => list(one_of(STEERING_HEADERS)),
+        "mesh_gateways" => non_empty(name()),
         "max_body_bytes" | "missing_flag_timeout_ms" => number(),
         "cluster_header" => name(),
         _ => return None,
@@ -366,7 +400,14 @@ fn test(field: &str) -> Option<Value> {
 fn request(field: &str) -> Option<Value> {
     Some(match field {
         "model" => text(),
-        "path" | "method" | "file" => name(),
+        "path" | "method" | "file" | "time" => name(),
+        "claims" => json!({"type": "object"}),
+        "mesh" => {
+            let parts = fields::MESH.iter().map(|part| ((*part).to_owned(), name()));
+            let parts: Map<String, Value> = parts.collect();
+            let required = fields::MESH;
+            json!({"type": "object", "properties": parts, "required": required, "additionalProperties": false})
+        }
         "stream" => boolean(),
         "headers" => map(one_or_many(text())),
         "body" => json!({"type": ["object", "string"]}),

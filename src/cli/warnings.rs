@@ -21,7 +21,7 @@ pub(super) fn find(document: &Document, located: &Located) -> Vec<Finding> {
         unknown_windows(route, &format!("routes[{index}]"), &mut add);
         idle_sticky(route, &format!("routes[{index}]"), &mut add);
     }
-    let is_its = |route: &&Route| !route.has_own_sticky && has_choice(route);
+    let is_its = |route: &&Route| !route.has_own_sticky && route.has_choice();
     if document.has_sticky && !document.routes.iter().any(|route| is_its(&route)) {
         let message = "no route has a choice that could stick by this: none without a `sticky` of its own has \
                        `strategy: weighted` or `percent`";
@@ -113,14 +113,9 @@ fn mixed_apis(route: &Route, path: &str, add: &mut impl FnMut(String, String)) {
     }
 }
 
-/// Whether a route chooses anything by a key.
-fn has_choice(route: &Route) -> bool {
-    route.is_weighted() || route.condition.has_share()
-}
-
 /// A key that nothing is chosen by.
 fn idle_sticky(route: &Route, path: &str, add: &mut impl FnMut(String, String)) {
-    if route.has_own_sticky && !route.sticky.sources().is_empty() && !has_choice(route) {
+    if route.has_own_sticky && !route.sticky.sources().is_empty() && !route.has_choice() {
         let message = "has no effect: only `strategy: weighted` and `percent` choose by a key, and the route has neither";
         add(format!("{path}.sticky"), message.to_owned());
     }

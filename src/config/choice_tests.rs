@@ -94,10 +94,7 @@ fn a_target_is_who_it_is() {
     // It must never change: keys would go elsewhere.
     assert_eq!(
         two,
-        [
-            crate::hash::fnv1a(*b"a\xffm"),
-            crate::hash::fnv1a(*b"b\xffm")
-        ]
+        [crate::hash::fnv1a(b"a\xffm"), crate::hash::fnv1a(b"b\xffm")]
     );
 }
 
@@ -148,7 +145,7 @@ fn what_is_wrong() {
         ),
         (
             format!("sticky: [{{header: a, body: b}}], {TARGETS}"),
-            "routes[0].sticky[0]: must be one of header, body",
+            "routes[0].sticky[0]: must be one of header, query, claim, body",
         ),
         (
             format!("sticky: [{{headr: a}}], {TARGETS}"),
@@ -265,4 +262,62 @@ fn what_passes_unread_has_no_key_in_its_body() {
         errors,
         ["routes[0].targets[0].targets: not with `pass_through: true`: remove it"]
     );
+}
+
+/// The tables of docs/choosing.md, and every piece of a document in it.
+#[test]
+fn the_page_about_it_is_the_code() {
+    let page = include_str!("../../docs/choosing.md");
+    let table = |name: &str| -> Vec<String> {
+        let (_, table) = page
+            .split_once(&format!("<!-- table: {name} -->\n"))
+            .unwrap();
+        let rows = table.lines().take_while(|line| line.starts_with('|'));
+        let cells = rows.skip(2).filter_map(|row| row.split('`').nth(1));
+        cells.map(str::to_owned).collect()
+    };
+    assert_eq!(table("strategies"), Strategy::ALL.map(|(name, _)| name));
+    let mut kinds = Vec::new();
+    for written in table("sticky") {
+        let document = compile(&format!(
+            "routes: [{{name: r, match: {{model: x}}, sticky: [{written}], {TARGETS}}}]"
+        ));
+        kinds.extend(
+            document.unwrap().routes[0]
+                .sticky
+                .sources()
+                .first()
+                .map(KeySource::name),
+        );
+    }
+    kinds.sort_unstable();
+    let mut known: Vec<&str> = super::NAMED_SOURCES.map(|(name, _)| name).to_vec();
+    known.extend(super::fields::KEY_SOURCE);
+    known.sort_unstable();
+    assert_eq!(kinds, known);
+    for field in crate::routing::USER_FIELDS {
+        assert!(page.contains(&format!("`{field}`")), "{field}");
+    }
+    let mut whole = 0;
+    for piece in page.split("```yaml\n").skip(1) {
+        let (piece, _) = piece.split_once("```").unwrap();
+        let document = if piece.starts_with("backends:") {
+            whole += 1;
+            format!("{piece}enforce_tests: true\n")
+        } else if piece.starts_with("targets:") {
+            let backends = "{name: azure-east, schema: openai, models: [{name: '*'}]}, \
+                            {name: azure-west, schema: openai, models: [{name: '*'}]}, {name: openai, schema: openai, models: [{name: '*'}]}";
+            let piece = piece.replace('\n', "\n  ");
+            format!(
+                "backends: [{backends}]\nroutes:\n- name: r\n  match: {{model: x}}\n  {piece}\n"
+            )
+        } else if piece.starts_with("match:") {
+            format!("{BACKENDS}routes:\n- name: r\n  {TARGETS}\n  {piece}\n")
+        } else {
+            format!("{BACKENDS}routes:\n- name: r\n  match: {{model: x}}\n  {TARGETS}\n  {piece}\n")
+        };
+        let tree = serde_saphyr::from_str(&document).unwrap();
+        Document::compile(&tree).unwrap_or_else(|errors| panic!("{document}\n{errors:#?}"));
+    }
+    assert_eq!(whole, 1);
 }

@@ -4,6 +4,8 @@ use super::*;
 
 #[path = "document_apis_tests.rs"]
 mod apis;
+#[path = "document_caller_tests.rs"]
+mod callers;
 #[path = "document_fallback_tests.rs"]
 mod fallbacks;
 use crate::attempt::{Action, Cooldown, Failure};
@@ -418,6 +420,8 @@ fn the_tables_in_the_docs_are_the_code() {
     documented.sort();
     assert_eq!(documented, known);
     assert_eq!(table("match"), fields::MATCH);
+    assert_eq!(table("mesh"), fields::MESH);
+    assert_eq!(table("time"), fields::TIME);
     assert_eq!(table("backend-role"), fields::BACKEND_ROLE);
     for pattern in table("patterns") {
         assert!(

@@ -30,13 +30,15 @@ pub use hygiene::{
 pub use role::backend_name;
 pub use route::Route;
 pub use steering::{STEERING_HEADERS, Steering};
-#[cfg(all(feature = "cli", not(target_arch = "wasm32")))]
+#[cfg(any(test, all(feature = "cli", not(target_arch = "wasm32"))))]
 pub(crate) use sticky::NAMED as NAMED_SOURCES;
 pub use targets::{Strategy, Target};
 pub use tree::Tree;
 
 use crate::attempt::Policy;
 use crate::health::CooldownPolicy;
+use crate::request::CallerAsks;
+use crate::routing::Pattern;
 use crate::schema::Catalog;
 use reader::{Errors, Node};
 
@@ -57,6 +59,10 @@ pub struct Document {
     pub response_headers: bool,
     /// What callers may ask for by headers.
     pub steering: Steering,
+    /// What conditions ask of whoever sends a request.
+    pub caller_asks: CallerAsks,
+    /// Which peers in the mesh are trusted to say for whom they speak.
+    pub mesh_gateways: Vec<Pattern>,
     /// The largest body of a request; `None`: Envoy's own limit.
     pub max_body_bytes: Option<u32>,
     /// The request header that the chosen cluster is written into, for Envoys that cannot choose it again for a retry; in
@@ -74,7 +80,7 @@ pub(crate) mod fields {
         &["backends", "routes", "defaults", "tests", "enforce_tests"];
     pub(crate) const TEST: &[&str] = &["name", "request", "expect"];
     pub(crate) const TEST_REQUEST: &[&str] = &[
-        "model", "stream", "path", "method", "headers", "body", "file",
+        "model", "stream", "path", "method", "headers", "body", "file", "claims", "mesh", "time",
     ];
     pub(crate) const EXPECT: &[&str] = &["route", "target", "plan", "left_out", "error"];
     pub(crate) const BACKEND: &[&str] = &[
@@ -103,11 +109,14 @@ pub(crate) mod fields {
         "fallback",
     ];
     pub(crate) const MATCH: &[&str] = &[
-        "model", "path", "method", "headers", "stream", "percent", "any", "all", "not",
+        "model", "path", "method", "headers", "query", "stream", "claims", "mesh", "time",
+        "percent", "any", "all", "not",
     ];
+    pub(crate) const MESH: &[&str] = &["trust_domain", "namespace", "service_account"];
+    pub(crate) const TIME: &[&str] = &["from", "to", "weekdays", "utc_offset"];
     pub(crate) const TARGET: &[&str] = &["backend", "model", "weight"];
     pub(crate) const GROUP: &[&str] = &["strategy", "targets"];
-    pub(crate) const KEY_SOURCE: &[&str] = &["header", "body"];
+    pub(crate) const KEY_SOURCE: &[&str] = &["header", "query", "claim", "body"];
     pub(crate) const FALLBACK: &[&str] = &[
         "hold",
         "hold_limit_bytes",
@@ -135,6 +144,7 @@ pub(crate) mod fields {
         "sticky",
         "response_headers",
         "allow_request_headers",
+        "mesh_gateways",
         "max_body_bytes",
         "cluster_header",
         "missing_flag_timeout_ms",
@@ -255,6 +265,10 @@ fn read_document(node: &Node<'_>) -> Document {
     Document {
         catalog: route::catalog(&routes, &backends),
         has_sticky: !sticky.is_empty(),
+        caller_asks: route::caller_asks(&routes),
+        mesh_gateways: default("mesh_gateways")
+            .map(condition::read_gateways)
+            .unwrap_or_default(),
         backends,
         routes,
         cooldown: match default("cooldown") {

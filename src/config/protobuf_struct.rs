@@ -18,6 +18,30 @@ pub(super) fn decode(bytes: &[u8]) -> Option<Tree> {
     structure(bytes, MAX_DEPTH)
 }
 
+/// The Struct under one name in the bytes of an `envoy.config.core.v3.Metadata`, of which
+/// `map<string, google.protobuf.Struct> filter_metadata = 1` is read; `None` if there is none.
+pub(super) fn in_metadata(bytes: &[u8], name: &str) -> Option<Tree> {
+    let mut fields = Fields { rest: bytes };
+    while let Some((number, field)) = fields.next()? {
+        let (1, Field::Bytes(entry)) = (number, field) else {
+            continue;
+        };
+        let mut parts = Fields { rest: entry };
+        let (mut key, mut value) = (&[][..], &[][..]);
+        while let Some((number, field)) = parts.next()? {
+            match (number, field) {
+                (1, Field::Bytes(bytes)) => key = bytes,
+                (2, Field::Bytes(bytes)) => value = bytes,
+                _ => return None,
+            }
+        }
+        if key == name.as_bytes() {
+            return structure(value, MAX_DEPTH);
+        }
+    }
+    None
+}
+
 enum Field<'a> {
     Varint(u64),
     Fixed64([u8; 8]),
@@ -170,6 +194,34 @@ mod tests {
                 "cut at {end}"
             );
         }
+    }
+
+    #[test]
+    fn one_namespace_of_metadata() {
+        let mut bytes = Vec::new();
+        // Another namespace, whose Struct is none, and something typed: neither is looked at.
+        push_entry(&mut bytes, 0x0a, b"other", b"\xff");
+        push_entry(&mut bytes, 0x12, b"mine", b"\xff");
+        push_entry(&mut bytes, 0x0a, b"mine", REFERENCE);
+        assert_eq!(in_metadata(&bytes, "mine"), decode(REFERENCE));
+        assert_eq!(in_metadata(&bytes, "other"), None);
+        assert_eq!(in_metadata(&bytes, "none"), None);
+        assert_eq!(in_metadata(b"", "mine"), None);
+        for end in 1..bytes.len() {
+            assert_eq!(in_metadata(&bytes[..end], "mine"), None, "cut at {end}");
+        }
+    }
+
+    fn push_entry(out: &mut Vec<u8>, field: u8, key: &[u8], value: &[u8]) {
+        let mut entry = Vec::new();
+        for (field, bytes) in [(0x0a, key), (0x12, value)] {
+            entry.push(field);
+            push_varint(&mut entry, bytes.len());
+            entry.extend_from_slice(bytes);
+        }
+        out.push(field);
+        push_varint(out, entry.len());
+        out.extend_from_slice(&entry);
     }
 
     #[test]

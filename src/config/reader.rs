@@ -72,6 +72,10 @@ impl<'a> Node<'a> {
         !matches!(self.tree, Tree::List(_) | Tree::Map(_))
     }
 
+    pub(crate) fn is_map(&self) -> bool {
+        matches!(self.tree, Tree::Map(_))
+    }
+
     /// The entries of a map with names of the user's choosing; a name that stands twice is an error.
     pub(crate) fn entries(&self) -> Vec<(&'a str, Node<'a>)> {
         let Tree::Map(entries) = self.tree else {
@@ -110,7 +114,7 @@ impl<'a> Node<'a> {
         Fields {
             path: self.path.clone(),
             errors: self.errors,
-            is_map: matches!(self.tree, Tree::Map(_)),
+            is_map: self.is_map(),
             fields,
         }
     }

@@ -10,6 +10,7 @@ use super::reader::{Fields, Node};
 use super::targets::{Strategy, Target};
 use super::{condition, fields, older, sticky, targets};
 use crate::attempt::Policy;
+use crate::request::CallerAsks;
 use crate::routing::{Condition, KeySource, Pattern, Sticky, Subject};
 use crate::schema::{Api, Catalog};
 
@@ -42,6 +43,11 @@ impl Route {
     /// Whether any of its targets are chosen by weight.
     pub fn is_weighted(&self) -> bool {
         self.groups.contains(&Strategy::Weighted)
+    }
+
+    /// Whether anything is chosen by a key, or drawn.
+    pub fn has_choice(&self) -> bool {
+        self.is_weighted() || self.condition.has_share()
     }
 }
 
@@ -240,6 +246,19 @@ fn takes_model(route: &Route, model: &str) -> bool {
         ..Subject::default()
     };
     route.condition.evaluate(&subject) != Some(false)
+}
+
+/// What conditions ask of whoever sends a request.
+pub(super) fn caller_asks(routes: &[Route]) -> CallerAsks {
+    let mut asks = CallerAsks::default();
+    for route in routes {
+        route.condition.ask(route.pass_through, &mut asks);
+        if route.has_choice() {
+            let sources = route.sticky.sources().iter();
+            sources.for_each(|source| source.ask(&mut asks));
+        }
+    }
+    asks
 }
 
 /// What clients can ask for by name: virtual models in the order of the routes, then the backends' own.

@@ -10,7 +10,8 @@ use super::tree::Tree;
 use crate::routing::KeySource;
 
 /// The sources that need no name of their own.
-pub(crate) const NAMED: [(&str, fn() -> KeySource); 2] = [
+pub(crate) const NAMED: [(&str, fn() -> KeySource); 3] = [
+    ("mesh", || KeySource::Mesh),
     ("user", || KeySource::User),
     ("conversation", || KeySource::Conversation),
 ];
@@ -43,10 +44,12 @@ fn read_source(node: &Node<'_>) -> Option<KeySource> {
         .iter()
         .filter_map(|name| Some((*name, fields.optional(name)?)));
     let (Some((name, node)), None) = (written.next(), written.next()) else {
-        fields.error(format!(
-            "must be one of {}, with its name",
-            fields::KEY_SOURCE.join(", ")
-        ));
+        // What is there under another name has had its error.
+        let is_unknown = matches!(node.tree(), Tree::Map(entries) if entries.len() == 1);
+        if !is_unknown {
+            let known = fields::KEY_SOURCE.join(", ");
+            fields.error(format!("must be one of {known}, with its name"));
+        }
         return None;
     };
     let written = node.name()?;
@@ -56,6 +59,8 @@ fn read_source(node: &Node<'_>) -> Option<KeySource> {
             "host" => ":authority".to_owned(),
             name => name.to_owned(),
         }),
+        "query" => KeySource::Query(written.to_owned()),
+        "claim" => KeySource::Claim(written.to_owned()),
         _ => KeySource::Body(written.to_owned()),
     })
 }

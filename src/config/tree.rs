@@ -34,6 +34,11 @@ impl Tree {
         protobuf_struct::decode(bytes)
     }
 
+    /// The Struct under one name in the bytes of an `envoy.config.core.v3.Metadata`; `None` if there is none.
+    pub fn from_metadata(bytes: &[u8], name: &str) -> Option<Tree> {
+        protobuf_struct::in_metadata(bytes, name)
+    }
+
     /// What kind of value it is, with an article, for error messages.
     pub fn kind(&self) -> &'static str {
         match self {

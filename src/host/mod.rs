@@ -7,6 +7,7 @@
 mod backend;
 #[cfg(feature = "bench")]
 mod bench;
+mod caller;
 mod calls;
 mod deadlines;
 mod health;

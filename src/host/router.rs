@@ -16,7 +16,7 @@ use super::watch::{Watch, Watched};
 use super::{NEXT, PLAN, RETRY};
 use crate::attempt::{Moment, Plan, Unretried};
 use crate::config::Document;
-use crate::request::{Caller, Headers};
+use crate::request::Headers;
 use crate::routing::{Arrival, Passed, Pending, Routed, arrive};
 use crate::schema::{Answer, ErrorCode, Schema};
 use crate::telemetry;
@@ -183,12 +183,9 @@ impl HttpContext for RouterStream {
             // Envoy creates no request's context before a configuration was accepted.
             return Action::Continue;
         };
-        match arrive(
-            document,
-            Headers::new(calls::request_headers()),
-            Caller::default(),
-            || self.worker.moment(),
-        ) {
+        let headers = Headers::new(calls::request_headers());
+        let caller = super::caller::caller(document, &headers);
+        match arrive(document, headers, caller, || self.worker.moment()) {
             Arrival::Answer(answer) => self.answer(&answer),
             Arrival::Pass(passed) => {
                 self.state = State::Routed(OnItsWay {

@@ -1,13 +1,14 @@
 //! How a document's routes choose among their targets: by a key, drawn, in groups.
 
+use std::cell::RefCell;
+
 use serde_json::Value;
 
 use super::*;
 use crate::attempt::Moment;
 use crate::config::Document;
 use crate::health::{Blow, CooldownPolicy, Ended, Health, HealthStore, NoMemory, TargetKey};
-use crate::request::{Caller, Headers};
-use std::cell::RefCell;
+use crate::request::{Caller, Claims, Headers, Mesh};
 
 const ROUTES: &str = "
 backends:
@@ -242,4 +243,179 @@ fn a_percentage_of_what_passes() {
     statistics::is_share(taken, 1_000, 0.3);
     let drawn = (0..1_000).filter(|random| route(None, *random) == "files");
     statistics::is_share(u32::try_from(drawn.count()).unwrap(), 1_000, 0.3);
+}
+
+/// The order for a request with this body, whose choices stick by these sources, and what gave the key.
+fn by(sources: &str, path: &str, caller: &Caller, body: &str) -> (String, Option<String>) {
+    let targets = "[{backend: a, model: m}, {backend: b, model: m}, {backend: c, model: m}, {backend: d, model: m}]";
+    let (backends, _) = ROUTES.split_once("defaults:").unwrap();
+    let document = format!(
+        "{backends}defaults: {{allow_request_headers: [dry_run]}}
+routes: [{{name: r, match: {{model: '*'}}, sticky: {sources}, strategy: weighted, targets: {targets}}}]"
+    );
+    let document = Document::compile(&serde_saphyr::from_str(&document).unwrap()).unwrap();
+    let moment = Moment {
+        now: 0,
+        random: 5,
+        health: &NoMemory,
+    };
+    let headers = headers(path, None);
+    let Arrival::AwaitBody(pending) = arrive(&document, headers, caller.clone(), || moment) else {
+        panic!("it is a call");
+    };
+    let answer = pending.route(&document, body.as_bytes(), moment);
+    let answer: Value = serde_json::from_slice(&answer.unwrap_err().body).unwrap();
+    let sticky = answer["sticky"].as_str().map(str::to_owned);
+    (plan_of(&answer), sticky)
+}
+
+/// Whether the same key, written in either way, has the same order, and many others have many.
+fn sticks(sources: &str, source: &str, ask: &dyn Fn(&str) -> (String, Caller, String)) {
+    let mut seen = std::collections::BTreeSet::new();
+    for number in 0..60 {
+        let key = format!("key-{number}");
+        let orders: Vec<_> = (0..2)
+            .map(|_| {
+                let (path, caller, body) = ask(&key);
+                by(sources, &path, &caller, &body)
+            })
+            .collect();
+        assert_eq!(orders[0], orders[1]);
+        assert_eq!(orders[0].1.as_deref(), Some(source));
+        seen.insert(orders[0].0.clone());
+    }
+    assert!(seen.len() > 12, "{source}: {}", seen.len());
+}
+
+const CHAT: &str = "/v1/chat/completions";
+
+#[test]
+fn every_source_gives_a_key() {
+    let body = r#"{"model":"x"}"#;
+    let nobody = Caller::default;
+    sticks("[{query: s}]", "query s", &|key| {
+        (
+            format!("{CHAT}?a=1&s={key}&s=other"),
+            nobody(),
+            body.to_owned(),
+        )
+    });
+    sticks("[{claim: a.sub}]", "claim a.sub", &|key| {
+        let claims = format!(r#"{{"a":{{"sub":["{key}","other"]}}}}"#);
+        let claims = Claims::new(serde_json::from_str(&claims).unwrap()).unwrap();
+        (
+            CHAT.to_owned(),
+            nobody().with_claims(claims),
+            body.to_owned(),
+        )
+    });
+    sticks("[mesh]", "mesh", &|key| {
+        let mesh = Mesh::parse(&format!("spiffe://cluster.local/ns/prod/sa/{key}"));
+        (CHAT.to_owned(), nobody().with_mesh(mesh), body.to_owned())
+    });
+    sticks(
+        "[{body: metadata.session}]",
+        "body metadata.session",
+        &|key| {
+            let body = format!(r#"{{"model":"x","metadata":{{"session":"{key}"}}}}"#);
+            (CHAT.to_owned(), nobody(), body)
+        },
+    );
+    sticks("[user]", "user", &|key| {
+        let body = format!(r#"{{"model":"x","user":"{key}"}}"#);
+        (CHAT.to_owned(), nobody(), body)
+    });
+    sticks("[conversation]", "conversation", &|key| {
+        let body = format!(r#"{{"model":"x","messages":[{{"role":"user","content":"{key}"}}]}}"#);
+        (CHAT.to_owned(), nobody(), body)
+    });
+}
+
+#[test]
+fn what_says_nothing_is_no_key() {
+    let mesh = |uri: &str| Caller::default().with_mesh(Mesh::parse(uri));
+    let plain = || Caller::default();
+    for (sources, path, caller, body) in [
+        (
+            "[{query: s}]",
+            "/v1/chat/completions?s=",
+            plain(),
+            r#"{"model":"x"}"#,
+        ),
+        ("[{claim: sub}, mesh]", CHAT, plain(), r#"{"model":"x"}"#),
+        (
+            "[mesh]",
+            CHAT,
+            mesh("spiffe://cluster.local/other"),
+            r#"{"model":"x"}"#,
+        ),
+        (
+            "[{body: a.b}]",
+            CHAT,
+            plain(),
+            r#"{"model":"x","a":{"b":null}}"#,
+        ),
+        (
+            "[{body: a.b}]",
+            CHAT,
+            plain(),
+            r#"{"model":"x","a":{"b":{"c":1}}}"#,
+        ),
+        (
+            "[{body: a.b}, user]",
+            CHAT,
+            plain(),
+            r#"{"model":"x","a":{"b":""},"user":""}"#,
+        ),
+        (
+            "[conversation]",
+            "/v1/embeddings",
+            plain(),
+            r#"{"model":"x","input":"text"}"#,
+        ),
+        ("[]", CHAT, plain(), r#"{"model":"x","user":"somebody"}"#),
+    ] {
+        let (_, source) = by(sources, path, &caller, body);
+        assert_eq!(source, None, "{sources} {body}");
+    }
+    // The next source counts.
+    let body = r#"{"model":"x","safety_identifier":null,"user":"u"}"#;
+    let (_, source) = by("[{header: x-none}, mesh, user]", CHAT, &plain(), body);
+    assert_eq!(source.as_deref(), Some("user"));
+}
+
+/// The same user in any API and spelling, and the same conversation in any turn.
+#[test]
+fn one_key_in_other_words() {
+    let order =
+        |sources: &str, path: &str, body: &str| by(sources, path, &Caller::default(), body).0;
+    let users = [
+        r#"{"model":"x","user":"ann"}"#,
+        r#"{"model":"x","user":"\u0061nn"}"#,
+        r#"{"model":"x","safety_identifier":"ann","user":"another"}"#,
+        r#"{"model":"x","metadata":{"user_id":"ann"}}"#,
+    ];
+    let all: std::collections::BTreeSet<String> = users
+        .iter()
+        .map(|body| order("[user]", CHAT, body))
+        .collect();
+    assert_eq!(all.len(), 1);
+    for number in 0..20 {
+        let first = format!(
+            r#"{{"role":"system","content":"Be brief."}},{{"role":"user","content":"question {number}"}}"#
+        );
+        let more =
+            r#",{"role":"assistant","content":"An answer."},{"role":"user","content":"And then?"}"#;
+        let turn = |messages: &str| format!(r#"{{"model":"x","messages":[{messages}]}}"#);
+        let turns = [
+            turn(&first),
+            turn(&format!("{first}{more}")),
+            turn(&format!("{first}{more}{more}")),
+        ];
+        let all: std::collections::BTreeSet<String> = turns
+            .iter()
+            .map(|body| order("[conversation]", CHAT, body))
+            .collect();
+        assert_eq!(all.len(), 1);
+    }
 }

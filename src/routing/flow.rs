@@ -6,14 +6,14 @@
 use super::condition::Subject;
 use super::decision::{Candidate, Decision, LeftOut, Undecided, decide};
 use super::dry_run;
-use super::passing::{Passed, pass};
+use super::passing::{Passed, pass, passing_subject};
 use super::steering::Asked;
 use crate::attempt::{Moment, Plan, Terms};
 use crate::config::{Document, Route, Target, is_credential_header, is_internal_header};
 use crate::health::{CooldownPolicy, Health, State, TargetKey, choose};
 use crate::request::{
-    BodyKind, Caller, Content, Headers, MAX_MODEL_BYTES, ScanError, View, Wants, body_kind, scan,
-    scan_form,
+    BodyKind, Caller, Content, Headers, MAX_MODEL_BYTES, Query, ScanError, View, Wants, body_kind,
+    scan, scan_form,
 };
 use crate::schema::{
     Answer, Call, Endpoint, ErrorCode, Schema, caller_schema, is_model_name, split_query,
@@ -36,6 +36,7 @@ pub struct Pending {
     call: Call,
     kind: BodyKind,
     headers: Headers,
+    query: Query,
     caller: Caller,
 }
 
@@ -85,7 +86,8 @@ pub fn arrive<'m>(
     caller: Caller,
     moment: impl FnOnce() -> Moment<'m>,
 ) -> Arrival {
-    let (path, _) = split_query(headers.text(":path").unwrap_or_default());
+    let (path, query) = split_query(headers.text(":path").unwrap_or_default());
+    let query = Query::new(query);
     // What is posted to a model, and is no call that is known here, is another one of Gemini's.
     let is_unknown_call = |endpoint: &Endpoint<'_>| {
         let is_posted = headers.text(":method") == Some("POST");
@@ -109,7 +111,8 @@ pub fn arrive<'m>(
             }
         }
         _ => {
-            return match pass(document, &headers, &caller, moment, (schema, method)) {
+            let subject = passing_subject(&headers, &query, &caller);
+            return match pass(document, &headers, subject, moment, (schema, method)) {
                 Ok(passed) => Arrival::Pass(passed),
                 Err(answer) => Arrival::Answer(answer),
             };
@@ -128,6 +131,7 @@ pub fn arrive<'m>(
             call,
             kind,
             headers,
+            query,
             caller,
         },
         Err(error) => {
@@ -213,14 +217,14 @@ impl Pending {
         let in_body = view.model.as_ref().map(|field| field.name.as_str());
         let model = self.call.model.as_deref().or(in_body);
         let model = model.filter(|name| is_model_name(name));
-        let (path, query) = split_query(self.headers.text(":path").unwrap_or_default());
+        let (path, _) = split_query(self.headers.text(":path").unwrap_or_default());
         Ok(Subject {
             model: Some(model.ok_or_else(|| invalid_model("body", self.schema()))?),
             path: Some(path),
             method: Some(self.headers.text(":method").unwrap_or_default()),
             headers: Some(&self.headers),
             stream: Some(self.call.streams(view.stream)),
-            query: Some(query),
+            query: Some(&self.query),
             caller: Some(&self.caller),
             content: Some(content),
             now: Some(now),

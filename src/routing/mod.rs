@@ -13,7 +13,7 @@ mod steering;
 mod sticky;
 mod strategy;
 
-pub use condition::{Condition, Subject};
+pub use condition::{ClaimPattern, Condition, MeshPattern, Period, Subject, WEEKDAYS};
 pub(crate) use decision::drawn_route;
 pub use decision::{Candidate, Decision, LeftOut, Undecided, decide};
 pub(crate) use flow::is_only_first;

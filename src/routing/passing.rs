@@ -6,7 +6,7 @@ use super::flow::headers_to_remove;
 use super::steering::Asked;
 use crate::attempt::{Moment, Passage};
 use crate::config::Document;
-use crate::request::{Caller, Headers};
+use crate::request::{Caller, Headers, Query};
 use crate::schema::{Answer, ErrorCode, Schema, is_ambiguous, is_stored_state, split_query};
 
 /// A request that passes: what the host has to do, in this order.
@@ -26,12 +26,12 @@ pub struct Passed {
     pub passage: Vec<u8>,
 }
 
-/// Takes the headers of a request that is no call of a model, in the caller's dialect. `method`: the only one that its path
-/// has by itself.
+/// Takes the headers of a request that is no call of a model, of which `subject` knows all but what is drawn, in the
+/// caller's dialect. `method`: the only one that its path has by itself.
 pub(super) fn pass<'m>(
     document: &Document,
     headers: &Headers,
-    caller: &Caller,
+    subject: Subject<'_>,
     moment: impl FnOnce() -> Moment<'m>,
     (schema, method): (Schema, Option<&'static str>),
 ) -> Result<Passed, Answer> {
@@ -42,7 +42,7 @@ pub(super) fn pass<'m>(
     if is_odd_upgrade || asked_method == "TRACE" {
         return Err(refuse(path, headers, schema, method));
     }
-    let mut subject = passing_subject(headers, caller);
+    let mut subject = subject;
     let mut moment = Some(moment);
     let mut routes = document.routes.iter().filter(|route| route.pass_through);
     let route = routes.find(|route| {
@@ -89,21 +89,26 @@ pub(super) fn pass<'m>(
 /// The same at this moment.
 pub(crate) fn at<'a>(subject: Subject<'a>, moment: Moment<'_>) -> Subject<'a> {
     Subject {
-        now: Some(moment.now),
+        now: subject.now.or(Some(moment.now)),
         random: Some(moment.random),
         ..subject
     }
 }
 
-/// All that conditions ask of what is no call of a model, but for the moment.
-pub(crate) fn passing_subject<'a>(headers: &'a Headers, caller: &'a Caller) -> Subject<'a> {
-    let (path, query) = split_query(headers.text(":path").unwrap_or_default());
+/// All that conditions ask of what is no call of a model, but for what is drawn.
+pub(crate) fn passing_subject<'a>(
+    headers: &'a Headers,
+    query: &'a Query,
+    caller: &'a Caller,
+) -> Subject<'a> {
+    let (path, _) = split_query(headers.text(":path").unwrap_or_default());
     Subject {
         path: Some(path),
         method: Some(headers.text(":method").unwrap_or_default()),
         headers: Some(headers),
         query: Some(query),
         caller: Some(caller),
+        now: caller.arrived(),
         ..Subject::default()
     }
 }

@@ -48,6 +48,11 @@ impl Pattern {
         }
     }
 
+    /// Whether a value fits any of them.
+    pub(super) fn any_matches(patterns: &[Pattern], value: &[u8]) -> bool {
+        patterns.iter().any(|pattern| pattern.matches(value))
+    }
+
     fn literal(&self) -> &str {
         match self {
             Pattern::Exact(text) | Pattern::Prefix(text) | Pattern::Suffix(text) => text,

@@ -4,14 +4,20 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::condition::Subject;
-use crate::hash::{self, fnv1a, mix, scale};
-use crate::request::Content;
+use crate::hash::{self, Fnv1a, fnv1a, mix, scale};
+use crate::request::{CallerAsks, Content, Written, text};
 
 /// Where the key of a request may come from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum KeySource {
     /// A header's first value; its name in lower case.
     Header(String),
+    /// A parameter of the query, by its first value.
+    Query(String),
+    /// A claim of a token that Envoy has verified, by its first value; with dots for claims in claims.
+    Claim(String),
+    /// The identity in the mesh that the caller's certificate proves.
+    Mesh,
     /// A field of the body: its name, or names with dots from the outside in.
     Body(String),
     /// The end user on whose behalf the caller asks, as the body names it.
@@ -29,6 +35,9 @@ impl KeySource {
     pub const fn name(&self) -> &'static str {
         match self {
             KeySource::Header(_) => "header",
+            KeySource::Query(_) => "query",
+            KeySource::Claim(_) => "claim",
+            KeySource::Mesh => "mesh",
             KeySource::Body(_) => "body",
             KeySource::User => "user",
             KeySource::Conversation => "conversation",
@@ -38,8 +47,19 @@ impl KeySource {
     /// Whether it is in the body, which is not read of what passes through.
     pub const fn is_in_body(&self) -> bool {
         match self {
-            KeySource::Header(_) => false,
+            KeySource::Header(_) | KeySource::Query(_) | KeySource::Claim(_) | KeySource::Mesh => {
+                false
+            }
             KeySource::Body(_) | KeySource::User | KeySource::Conversation => true,
+        }
+    }
+
+    /// Notes what has to be known of the caller.
+    pub(crate) fn ask(&self, asks: &mut CallerAsks) {
+        match self {
+            KeySource::Claim(_) => asks.claims = true,
+            KeySource::Mesh => asks.mesh = true,
+            _ => {}
         }
     }
 
@@ -47,9 +67,24 @@ impl KeySource {
     fn bits(&self, subject: &Subject<'_>) -> Option<Option<u64>> {
         Some(match self {
             KeySource::Header(name) => {
-                let mut values = subject.headers?.values(name);
-                let value = values.next().filter(|value| !value.is_empty());
-                value.map(|value| fnv1a(value.iter().copied()))
+                let value = subject.headers?.values(name).next();
+                something(value.unwrap_or_default())
+            }
+            KeySource::Query(name) => {
+                let value = subject.query?.values(name).next();
+                something(value.unwrap_or_default())
+            }
+            KeySource::Claim(path) => {
+                let values = subject.caller?.claim(path);
+                values.first().and_then(|value| something(value.as_bytes()))
+            }
+            KeySource::Mesh => {
+                let mesh = subject.caller?.mesh();
+                // Of an identity in another form it is not known which one it is.
+                mesh.and_then(|mesh| {
+                    let parts = [mesh.namespace.as_deref()?, mesh.service_account.as_deref()?];
+                    Some(hash::names(&[&mesh.trust_domain, parts[0], parts[1]]))
+                })
             }
             KeySource::Body(path) => scalar(subject.content?, path),
             KeySource::User => {
@@ -66,19 +101,45 @@ impl fmt::Display for KeySource {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str(self.name())?;
         match self {
-            KeySource::Header(name) | KeySource::Body(name) => write!(out, " {name}"),
-            KeySource::User | KeySource::Conversation => Ok(()),
+            KeySource::Header(name)
+            | KeySource::Query(name)
+            | KeySource::Claim(name)
+            | KeySource::Body(name) => write!(out, " {name}"),
+            KeySource::Mesh | KeySource::User | KeySource::Conversation => Ok(()),
         }
     }
 }
 
-/// Of a field with one value that says something.
+/// Of a value that is not empty.
+fn something(value: &[u8]) -> Option<u64> {
+    (!value.is_empty()).then(|| fnv1a(value))
+}
+
+/// Of a field that is text, a number or a boolean, and not empty: for what it means, however it is escaped.
 fn scalar(content: &Content<'_>, path: &str) -> Option<u64> {
-    let written = content.field(path)?.trim_ascii();
-    let says_nothing = matches!(written, b"" | b"\"\"" | b"null")
-        || written.starts_with(b"{")
-        || written.starts_with(b"[");
-    (!says_nothing).then(|| fnv1a(written.iter().copied()))
+    let mut found = None;
+    content.any_value(path, &mut |value| {
+        found = match value {
+            Written::Text(text) => something(text),
+            Written::Json(b"null" | b"\"\"") => None,
+            Written::Json(value) => match value.first() {
+                Some(b'{' | b'[') => None,
+                Some(b'"') => Some(meant(value)),
+                _ => something(value),
+            },
+        };
+        found.is_some()
+    });
+    found
+}
+
+/// Of what a JSON string means.
+fn meant(written: &[u8]) -> u64 {
+    let inside = written.strip_prefix(b"\"").unwrap_or(written);
+    let inside = inside.strip_suffix(b"\"").unwrap_or(inside);
+    let mut hash = Fnv1a::new();
+    text::read(inside, &mut |piece| hash.add(piece.as_bytes()));
+    hash.finish()
 }
 
 /// What is known of a request's key.

@@ -22,9 +22,11 @@ pub use endpoint::{
     Call, Endpoint, caller_schema, is_ambiguous, is_model_name, is_stored_state, split_query,
 };
 pub use error::ErrorCode;
+pub(crate) use path::percent_decoded;
 pub use path::{CREDENTIAL_PARAMETERS, PathTemplate, without_credentials};
 pub use provider_error::{failure_of_answer, failure_of_error_object};
 pub use retry_after::retry_after;
+pub(crate) use retry_after::rfc_3339;
 pub use stream::{StreamReader, error_event};
 pub use whole::{Whole, read_whole};
 

@@ -222,7 +222,7 @@ pub(super) fn percent_decode(text: &str) -> Option<String> {
 }
 
 /// What a percent-encoded text means. A `%` that begins no escape stands for itself.
-pub(super) fn percent_decoded(text: &str) -> Vec<u8> {
+pub(crate) fn percent_decoded(text: &str) -> Vec<u8> {
     let mut out = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let Some((byte, after)) = rest.split_first() {

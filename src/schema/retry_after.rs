@@ -173,7 +173,7 @@ fn http_date(text: &str, now_ms: u64) -> Option<u64> {
 }
 
 /// A time of RFC 3339, as Unix milliseconds.
-fn rfc_3339(text: &str) -> Option<u64> {
+pub(crate) fn rfc_3339(text: &str) -> Option<u64> {
     let (date, time) = text.split_once(['T', 't', ' '])?;
     let mut parts = date.split('-');
     let mut next = || digits(parts.next()?);

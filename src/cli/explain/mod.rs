@@ -6,6 +6,7 @@ mod trace;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::SystemTime;
 
 use serde::Serialize;
 
@@ -13,15 +14,15 @@ use super::carrier::{self, Role};
 use super::source::parse;
 use super::{Failed, check};
 use crate::attempt::Moment;
-use crate::config::{Document, GoldenRequest, Route, Strategy};
+use crate::config::{Document, GoldenRequest, Route, Strategy, Tree};
 use crate::health::NoMemory;
 use crate::played::{self, Pairs, Sent};
-use crate::request::{Caller, Headers};
+use crate::request::{Caller, Claims, Headers, Mesh, Query};
 use crate::routing::{
     Arrival, Candidate, Choice, Pending, Subject, arrive, at, is_only_first, is_unrouted,
     passing_subject,
 };
-use crate::schema::{Answer, ErrorCode};
+use crate::schema::{Answer, ErrorCode, rfc_3339, split_query};
 
 /// A request, and the document that decides about it.
 #[derive(Debug, clap::Args)]
@@ -40,6 +41,16 @@ pub(super) struct ExplainArgs {
     /// A header, as `name: value`. May stand there several times.
     #[arg(long = "header", value_name = "HEADER")]
     headers: Vec<String>,
+    /// A claim of the token that Envoy has verified, as `name=value`. May stand there several times; a name that does has
+    /// all of its values.
+    #[arg(long = "claim", value_name = "CLAIM")]
+    claims: Vec<String>,
+    /// The identity in the mesh that the caller's certificate proves, as `spiffe://cluster.local/ns/prod/sa/chat`.
+    #[arg(long, value_name = "URI")]
+    mesh: Option<String>,
+    /// When the request comes, as `2026-01-05T12:00:00Z`; without it: now.
+    #[arg(long, value_name = "TIME")]
+    time: Option<String>,
     /// The 64 random bits of what is drawn.
     #[arg(long, default_value_t = 0, value_name = "NUMBER")]
     random: u64,
@@ -204,7 +215,47 @@ fn request(args: &ExplainArgs) -> Result<GoldenRequest, Failed> {
         method,
         headers,
         body,
+        caller: caller(args)?,
     })
+}
+
+/// What Envoy would know of the caller.
+fn caller(args: &ExplainArgs) -> Result<Caller, Failed> {
+    let now = match &args.time {
+        Some(time) => rfc_3339(time)
+            .ok_or_else(|| Failed(format!("--time {time}: write it as 2026-01-05T12:00:00Z")))?,
+        None => {
+            let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+            u64::try_from(since.unwrap_or_default().as_millis()).unwrap_or(u64::MAX)
+        }
+    };
+    let mut caller = Caller::default().arriving(now);
+    if let Some(uri) = &args.mesh {
+        let mesh = Mesh::parse(uri).ok_or_else(|| {
+            let form = "spiffe://cluster.local/ns/prod/sa/chat";
+            Failed(format!("--mesh {uri}: write it as {form}"))
+        })?;
+        caller = caller.with_mesh(Some(mesh));
+    }
+    let mut claims: Vec<(String, Vec<Tree>)> = Vec::new();
+    for claim in &args.claims {
+        let Some((name, value)) = claim.split_once('=') else {
+            return Err(Failed(format!("--claim {claim}: write it as name=value")));
+        };
+        let value = Tree::Text(value.to_owned());
+        match claims.iter_mut().find(|(known, _)| known == name) {
+            Some((_, values)) => values.push(value),
+            None => claims.push((name.to_owned(), vec![value])),
+        }
+    }
+    if !claims.is_empty() {
+        let claims = claims.into_iter();
+        let payload = claims.map(|(name, values)| (name, Tree::List(values)));
+        if let Some(claims) = Claims::new(Tree::Map(payload.collect())) {
+            caller = caller.with_claims(claims);
+        }
+    }
+    Ok(caller)
 }
 
 fn explain(document: &Document, request: &GoldenRequest, random: u64) -> Explained {
@@ -214,17 +265,22 @@ fn explain(document: &Document, request: &GoldenRequest, random: u64) -> Explain
         ..Explained::default()
     };
     let headers = request.all_headers();
-    let all = Headers::new(headers.clone());
-    let caller = Caller::default();
+    let caller = &request.caller;
     let moment = Moment {
-        now: 0,
+        now: request.now(),
         random,
         health: &NoMemory,
     };
-    match arrive(document, all.clone(), caller.clone(), || moment) {
+    let passing = |headers: Pairs| {
+        let query = Query::new(split_query(&request.path).1);
+        let headers = Headers::new(headers);
+        let subject = at(passing_subject(&headers, &query, caller), moment);
+        tried(document, &subject, true)
+    };
+    let all = Headers::new(headers.clone());
+    match arrive(document, all, caller.clone(), || moment) {
         Arrival::Pass(passed) => {
-            let subject = at(passing_subject(&all, &caller), moment);
-            explained.routes = tried(document, &subject, true);
+            explained.routes = passing(headers.clone());
             let sent = played::passage(document, &passed, headers.clone(), &request.body);
             if let Some(sent) = sent {
                 explained.plan.push(Planned {
@@ -245,8 +301,7 @@ fn explain(document: &Document, request: &GoldenRequest, random: u64) -> Explain
         Arrival::Answer(answer) => {
             // Of all that has no model, only what no route takes has been asked of the routes.
             if is_unrouted(&answer) {
-                let subject = at(passing_subject(&all, &caller), moment);
-                explained.routes = tried(document, &subject, true);
+                explained.routes = passing(headers);
             }
             explained.answer = Some(answered(answer));
         }

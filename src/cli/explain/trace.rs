@@ -1,6 +1,7 @@
 //! Why a route takes a request or does not: of the conditions themselves, asked one by one.
 
-use crate::routing::{Condition, Pattern, Subject, percent};
+use crate::request::Mesh;
+use crate::routing::{ClaimPattern, Condition, Pattern, Subject, percent};
 
 /// The first condition of a match that did not hold.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
@@ -25,15 +26,64 @@ pub(super) fn first_failed(condition: &Condition, subject: &Subject<'_>) -> Opti
     })
 }
 
+/// Patterns in the words of the document.
+fn patterns(name: &str, patterns: &[Pattern]) -> String {
+    let written: Vec<String> = patterns.iter().map(ToString::to_string).collect();
+    match written.as_slice() {
+        [one] => format!("{name}: {one}"),
+        all => format!("{name}: [{}]", all.join(", ")),
+    }
+}
+
+/// Values, quoted.
+fn listed<'v>(values: impl Iterator<Item = &'v [u8]>) -> String {
+    let values: Vec<String> = values
+        .map(|value| format!("\"{}\"", String::from_utf8_lossy(value)))
+        .collect();
+    match values.as_slice() {
+        [] => "absent".to_owned(),
+        values => values.join(", "),
+    }
+}
+
+/// What the verified tokens say of some claims.
+fn seen_claims(claims: &[ClaimPattern], subject: &Subject<'_>) -> Option<String> {
+    let tokens = subject.caller?.tokens();
+    let of_token = tokens.iter().map(|token| {
+        let of_claim = claims.iter().map(|claim| {
+            let values = token.values(&claim.path);
+            let values = listed(values.iter().map(|value| value.as_bytes()));
+            match claims {
+                [_] => values,
+                _ => format!("{}: {values}", claim.path),
+            }
+        });
+        of_claim.collect::<Vec<_>>().join(", ")
+    });
+    let seen: Vec<String> = of_token.collect();
+    Some(match seen.as_slice() {
+        [] => "without a verified token".to_owned(),
+        seen => seen.join("; in another token "),
+    })
+}
+
+fn seen_mesh(mesh: Option<&Mesh>) -> String {
+    let Some(mesh) = mesh else {
+        return "without an identity".to_owned();
+    };
+    match (&mesh.namespace, &mesh.service_account) {
+        (Some(namespace), Some(account)) => {
+            format!(
+                "{}, namespace {namespace}, service account {account}",
+                mesh.trust_domain
+            )
+        }
+        _ => format!("{}, of no namespace", mesh.trust_domain),
+    }
+}
+
 /// A condition in the words of the document.
 fn wanted(condition: &Condition) -> String {
-    let patterns = |name: &str, patterns: &[Pattern]| {
-        let written: Vec<String> = patterns.iter().map(ToString::to_string).collect();
-        match written.as_slice() {
-            [one] => format!("{name}: {one}"),
-            all => format!("{name}: [{}]", all.join(", ")),
-        }
-    };
     let all = |name: &str, parts: &[Condition]| {
         let written: Vec<String> = parts.iter().map(wanted).collect();
         format!("{name}: [{}]", written.join("; "))
@@ -45,6 +95,18 @@ fn wanted(condition: &Condition) -> String {
         Condition::Header { name, values } => patterns(&format!("header {name}"), values),
         Condition::Stream(wanted) => format!("stream: {wanted}"),
         Condition::Percent(share) => format!("percent: {share}"),
+        Condition::Query { name, values } => patterns(&format!("query {name}"), values),
+        Condition::Claims(claims) => {
+            let all = claims.iter();
+            let all = all.map(|claim| patterns(&format!("claim {}", claim.path), &claim.values));
+            all.collect::<Vec<_>>().join(" and ")
+        }
+        Condition::Mesh(mesh) => {
+            let parts = mesh.parts().into_iter();
+            let parts = parts.filter_map(|(name, values)| Some(patterns(name, values?)));
+            format!("mesh {}", parts.collect::<Vec<_>>().join(" and "))
+        }
+        Condition::Time(period) => format!("time: {period}"),
         Condition::Any(parts) => all("any", parts),
         Condition::All(parts) => all("all", parts),
         Condition::Not(part) => format!("not {}", wanted(part)),
@@ -58,16 +120,7 @@ fn seen(condition: &Condition, subject: &Subject<'_>) -> Option<String> {
         Condition::Model(_) => quoted(subject.model),
         Condition::Path(_) => quoted(subject.path),
         Condition::Method(_) => quoted(subject.method),
-        Condition::Header { name, .. } => {
-            let values = subject.headers?.values(name);
-            let values: Vec<String> = values
-                .map(|value| format!("\"{}\"", String::from_utf8_lossy(value)))
-                .collect();
-            Some(match values.as_slice() {
-                [] => "absent".to_owned(),
-                values => values.join(", "),
-            })
-        }
+        Condition::Header { name, .. } => Some(listed(subject.headers?.values(name))),
         Condition::Stream(_) => subject.stream.map(|stream| stream.to_string()),
         Condition::Percent(share) => {
             let (place, source) = share.place(subject)?;
@@ -77,6 +130,10 @@ fn seen(condition: &Condition, subject: &Subject<'_>) -> Option<String> {
                 None => format!("drawn at {place}"),
             })
         }
+        Condition::Query { name, .. } => Some(listed(subject.query?.values(name))),
+        Condition::Claims(claims) => seen_claims(claims, subject),
+        Condition::Mesh(_) => Some(seen_mesh(subject.caller?.mesh())),
+        Condition::Time(period) => Some(period.local_time(subject.now?)),
         Condition::Not(part) => seen(part, subject),
         Condition::Any(parts) | Condition::All(parts) => {
             // Where all ask for the same thing, it is that.

@@ -6,6 +6,8 @@ use super::ReadFile;
 use crate::config::backend::read_header_name;
 use crate::config::reader::{Fields, Node};
 use crate::config::{Tree, fields};
+use crate::request::{Caller, Claims, Mesh};
+use crate::schema::rfc_3339;
 
 /// A request as it is written in a document or for the tool.
 #[derive(Clone, Debug)]
@@ -18,11 +20,21 @@ pub struct GoldenRequest {
     pub headers: Vec<(String, Vec<u8>)>,
     /// Any bytes.
     pub body: Vec<u8>,
+    /// What Envoy would know of whoever sends it, and when it comes.
+    pub caller: Caller,
 }
 
 impl GoldenRequest {
     /// Where a request goes that does not say.
     pub const PATH: &'static str = "/v1/chat/completions";
+
+    /// When a golden test's request comes that does not say: 2026-01-05T12:00:00Z, a Monday. Unix time in milliseconds.
+    pub const TIME: u64 = 1_767_614_400_000;
+
+    /// When it comes.
+    pub fn now(&self) -> u64 {
+        self.caller.arrived().unwrap_or(Self::TIME)
+    }
 
     /// The headers as Envoy has them.
     pub fn all_headers(&self) -> Vec<(String, Vec<u8>)> {
@@ -56,13 +68,57 @@ pub(super) fn read_request(node: &Node<'_>, file: ReadFile<'_>) -> Option<Golden
     }
     let method = text("method", "POST")?;
     let headers = fields.optional("headers").map(read_headers);
+    let caller = read_caller(&fields)?;
     let body = read_body(&fields, &method, file)?;
     Some(GoldenRequest {
         path: path?,
         method,
         headers: headers.unwrap_or_default(),
         body,
+        caller,
     })
+}
+
+fn read_caller(fields: &Fields<'_>) -> Option<Caller> {
+    let now = match fields.optional("time") {
+        Some(node) => read_time(node)?,
+        None => GoldenRequest::TIME,
+    };
+    let mut caller = Caller::default().arriving(now);
+    if let Some(node) = fields.optional("claims") {
+        // What is no map has its error by this.
+        node.entries();
+        caller = caller.with_claims(Claims::new(node.tree().clone())?);
+    }
+    if let Some(node) = fields.optional("mesh") {
+        caller = caller.with_mesh(Some(read_mesh(node)?));
+    }
+    Some(caller)
+}
+
+fn read_time(node: &Node<'_>) -> Option<u64> {
+    let time = rfc_3339(node.name()?);
+    if time.is_none() {
+        node.error("is no time: write it as \"2026-01-05T12:00:00Z\"");
+    }
+    time
+}
+
+fn read_mesh(node: &Node<'_>) -> Option<Mesh> {
+    let fields = node.fields(fields::MESH);
+    let part = |name: &str| fields.required(name).and_then(Node::name);
+    let (trust_domain, namespace) = (part("trust_domain"), part("namespace"));
+    let service_account = part("service_account");
+    let (trust_domain, namespace) = (trust_domain?, namespace?);
+    let uri = format!(
+        "spiffe://{trust_domain}/ns/{namespace}/sa/{}",
+        service_account?
+    );
+    let mesh = Mesh::parse(&uri);
+    if mesh.is_none() {
+        node.error(format!("\"{uri}\" is no identity in a mesh"));
+    }
+    mesh
 }
 
 fn read_headers(node: &Node<'_>) -> Vec<(String, Vec<u8>)> {

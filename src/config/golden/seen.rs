@@ -6,12 +6,12 @@ use super::GoldenRequest;
 use crate::attempt::Moment;
 use crate::config::{Backend, Document, Strategy};
 use crate::health::NoMemory;
-use crate::request::{Caller, Headers};
+use crate::request::{Headers, Query};
 use crate::routing::{
     Arrival, Candidate, Choice, Passed, Pending, arrive, at, drawn_route, is_only_first,
     is_unrouted, passing_subject,
 };
-use crate::schema::Answer;
+use crate::schema::{Answer, split_query};
 
 /// What became of a request.
 pub(super) enum Seen<'d> {
@@ -69,28 +69,27 @@ impl std::fmt::Display for Place {
     }
 }
 
-/// The moment of every test: what is drawn is never relied on.
-const MOMENT: Moment<'_> = Moment {
-    now: 0,
-    random: 0,
-    health: &NoMemory,
-};
-
 pub(super) fn see(document: &Document, request: GoldenRequest) -> Seen<'_> {
     let headers = Headers::new(request.all_headers());
-    let caller = Caller::default();
+    // What is drawn is never relied on.
+    let moment = Moment {
+        now: request.now(),
+        random: 0,
+        health: &NoMemory,
+    };
     let drawn = || {
-        let subject = at(passing_subject(&headers, &caller), MOMENT);
+        let query = Query::new(split_query(&request.path).1);
+        let subject = at(passing_subject(&headers, &query, &request.caller), moment);
         drawn_route(document, &subject, true).map(|route| Seen::Drawn(&route.name))
     };
-    match arrive(document, headers.clone(), caller.clone(), || MOMENT) {
+    match arrive(document, headers.clone(), request.caller.clone(), || moment) {
         Arrival::Answer(answer) => {
             let drawn = if is_unrouted(&answer) { drawn() } else { None };
             drawn.unwrap_or(Seen::Answered(answer))
         }
         Arrival::Pass(passed) => drawn().unwrap_or_else(|| see_passed(document, &passed)),
         Arrival::AwaitBody(pending) => {
-            let seen = see_call(document, &pending, &request.body);
+            let seen = see_call(document, &pending, &request.body, moment);
             seen.unwrap_or_else(Seen::Answered)
         }
     }
@@ -121,10 +120,11 @@ fn see_call<'d>(
     document: &'d Document,
     pending: &Pending,
     body: &[u8],
+    moment: Moment<'_>,
 ) -> Result<Seen<'d>, Answer> {
     let view = pending.read(body)?;
     let content = pending.content(body);
-    let subject = pending.subject(&view, &content, MOMENT.now, MOMENT.random)?;
+    let subject = pending.subject(&view, &content, moment.now, moment.random)?;
     if let Some(route) = drawn_route(document, &subject, false) {
         return Ok(Seen::Drawn(&route.name));
     }

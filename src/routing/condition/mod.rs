@@ -1,11 +1,15 @@
 //! Match conditions: what a route asks of a request, and what can be known of them without one.
 
+mod caller;
 mod relations;
 mod subject;
+mod time;
 
 use super::pattern::Pattern;
 use super::sticky::Share;
+pub use caller::{ClaimPattern, MeshPattern};
 pub use subject::Subject;
+pub use time::{Period, WEEKDAYS};
 
 /// A condition on a request. A list of patterns holds if any of them fits.
 #[derive(Clone, Debug, PartialEq)]
@@ -25,6 +29,19 @@ pub enum Condition {
     },
     /// Whether a streamed answer is asked for.
     Stream(bool),
+    /// Any of the values of a parameter of the query.
+    Query {
+        /// As it is meant.
+        name: String,
+        /// What one of the values must fit.
+        values: Vec<Pattern>,
+    },
+    /// The claims of one and the same verified token.
+    Claims(Vec<ClaimPattern>),
+    /// The identity in the mesh.
+    Mesh(MeshPattern),
+    /// When the request comes.
+    Time(Period),
     /// A share of the traffic.
     Percent(Share),
     /// At least one holds.
@@ -57,6 +74,18 @@ impl Condition {
             }),
             Condition::Stream(wanted) => subject.stream.map(|stream| stream == *wanted),
             Condition::Percent(share) => share.has(subject),
+            Condition::Query { name, values } => subject.query.map(|query| {
+                let mut there = query.values(name);
+                there.any(|value| values.iter().any(|pattern| pattern.matches(value)))
+            }),
+            Condition::Claims(claims) => subject.caller.map(|caller| {
+                let mut tokens = caller.tokens().iter();
+                tokens.any(|token| claims.iter().all(|claim| claim.matches(token)))
+            }),
+            Condition::Mesh(wanted) => subject
+                .caller
+                .map(|caller| caller.mesh().is_some_and(|mesh| wanted.matches(mesh))),
+            Condition::Time(period) => subject.now.map(|now| period.contains(now)),
             Condition::Any(conditions) => {
                 first_or_unknown(conditions.iter().map(|one| one.evaluate(subject)), true)
             }

@@ -1,12 +1,15 @@
 //! What can be known of conditions without a request.
 
 use super::Condition;
+use crate::request::CallerAsks;
 use crate::routing::pattern::{Pattern, all_exclude, any_covers};
 
 impl Condition {
     /// Whether every request for which `other` holds is one for which this holds. `false` where that is not seen.
     pub fn covers(&self, other: &Condition) -> bool {
-        use Condition::{All, Any, Header, Method, Model, Not, Path, Percent, Stream};
+        use Condition::{
+            All, Any, Claims, Header, Mesh, Method, Model, Not, Path, Percent, Query, Stream, Time,
+        };
         match (self, other) {
             (All(these), _) => these.iter().all(|this| this.covers(other)),
             (_, Any(others)) => others.iter().all(|other| self.covers(other)),
@@ -27,7 +30,19 @@ impl Condition {
                     name: other_name,
                     values: others,
                 },
+            )
+            | (
+                Query { name, values },
+                Query {
+                    name: other_name,
+                    values: others,
+                },
             ) => name == other_name && any_covers(values, others),
+            (Claims(these), Claims(others)) => these
+                .iter()
+                .all(|this| others.iter().any(|other| this.covers(other))),
+            (Mesh(this), Mesh(other)) => this.covers(other),
+            (Time(this), Time(other)) => this.covers(other),
             (Stream(this), Stream(other)) => this == other,
             // Nothing else of shares: one of all or of nothing is a rollout that is over or has not begun.
             (Percent(this), Percent(other)) => this.covers(other),
@@ -37,7 +52,7 @@ impl Condition {
 
     /// Whether no request can meet both. `false` where that is not seen.
     pub fn excludes(&self, other: &Condition) -> bool {
-        use Condition::{All, Any, Method, Model, Not, Path, Stream};
+        use Condition::{All, Any, Mesh, Method, Model, Not, Path, Stream, Time};
         match (self, other) {
             (Any(these), _) => these.iter().all(|this| this.excludes(other)),
             (_, Any(others)) => others.iter().all(|other| self.excludes(other)),
@@ -45,11 +60,13 @@ impl Condition {
             (_, All(others)) => others.iter().any(|other| self.excludes(other)),
             (Not(this), _) if this.covers(other) => true,
             (_, Not(other)) => other.covers(self),
-            // Not so for headers: of two values, one may fit here and the other there.
+            // Not so for headers, parameters and claims: of two values, one may fit here and the other there.
             (Model(these), Model(others))
             | (Path(these), Path(others))
             | (Method(these), Method(others)) => all_exclude(these, others),
             (Stream(this), Stream(other)) => this != other,
+            (Mesh(this), Mesh(other)) => this.excludes(other),
+            (Time(this), Time(other)) => this.excludes(other),
             _ => false,
         }
     }
@@ -73,9 +90,11 @@ impl Condition {
     pub fn is_of_model_calls(&self) -> bool {
         match self {
             Condition::Model(_) | Condition::Stream(_) => true,
-            Condition::Path(_)
-            | Condition::Method(_)
-            | Condition::Header { .. }
+            Condition::Path(_) | Condition::Method(_) | Condition::Header { .. } => false,
+            Condition::Query { .. }
+            | Condition::Claims(_)
+            | Condition::Mesh(_)
+            | Condition::Time(_)
             | Condition::Percent(_) => false,
             Condition::Any(conditions) | Condition::All(conditions) => {
                 conditions.iter().any(Condition::is_of_model_calls)
@@ -103,6 +122,22 @@ impl Condition {
             Condition::Any(conditions) => conditions.iter().all(|one| one.asks_for_header(header)),
             Condition::All(conditions) => conditions.iter().any(|one| one.asks_for_header(header)),
             _ => false,
+        }
+    }
+
+    /// Notes what has to be known of the caller. `early`: before the body is there.
+    pub fn ask(&self, early: bool, asks: &mut CallerAsks) {
+        match self {
+            Condition::Claims(_) => asks.claims = true,
+            Condition::Mesh(_) => asks.mesh = true,
+            Condition::Time(_) => asks.time |= early,
+            Condition::Any(conditions) | Condition::All(conditions) => {
+                for condition in conditions {
+                    condition.ask(early, asks);
+                }
+            }
+            Condition::Not(condition) => condition.ask(early, asks),
+            _ => {}
         }
     }
 

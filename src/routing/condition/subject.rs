@@ -1,6 +1,6 @@
 //! What conditions are asked about.
 
-use crate::request::{Caller, Content, Headers};
+use crate::request::{Caller, Content, Headers, Query};
 
 /// What is known of a request: all of it when one is routed, only a part when a document is examined.
 #[derive(Clone, Copy, Debug, Default)]
@@ -16,7 +16,7 @@ pub struct Subject<'a> {
     /// Whether a streamed answer is asked for.
     pub stream: Option<bool>,
     /// What is behind the `?` of the path; empty if there is none.
-    pub query: Option<&'a str>,
+    pub query: Option<&'a Query>,
     /// What Envoy vouches for.
     pub caller: Option<&'a Caller>,
     /// What else the body says.

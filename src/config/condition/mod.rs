@@ -1,6 +1,10 @@
 //! Matches, as routes write them.
 
+mod caller;
+
 use std::sync::Arc;
+
+pub(super) use caller::read_gateways;
 
 use super::backend::read_header_name;
 use super::fields;
@@ -64,6 +68,7 @@ fn read_match(node: &Node<'_>, of: &Of<'_>, depth: usize) -> Option<Condition> {
     if let Some(node) = fields.optional("stream") {
         add(node.boolean().map(Condition::Stream));
     }
+    caller::read(&fields).into_iter().for_each(&mut add);
     if let Some(node) = fields.optional("percent") {
         let share = |parts| Share::new(parts, of.route, Arc::clone(of.sticky));
         add(node.ten_thousandths(100).map(share).map(Condition::Percent));

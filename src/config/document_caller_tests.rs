@@ -1,0 +1,255 @@
+//! Conditions on who sent a request and when, in a document.
+
+use super::*;
+use crate::request::CallerAsks;
+
+/// The errors of a match, one a line.
+fn match_errors(written: &str) -> Vec<String> {
+    route_errors(&format!(
+        "- {{name: a, match: {written}, targets: [{{backend: openai}}]}}"
+    ))
+}
+
+#[test]
+fn right_ones() {
+    for right in [
+        r#"{query: {beta: "true", "käse": ["a*", "*b"], x: "*"}}"#,
+        r#"{claims: {sub: "svc-*", realm_access.roles: [admin, user], "https://x.example/y": "*"}}"#,
+        "{mesh: {trust_domain: cluster.local, namespace: [prod, staging], service_account: \"chat*\"}}",
+        "{mesh: {namespace: prod}}",
+        r#"{time: {from: "08:00", to: "18:00", weekdays: [mon, fri], utc_offset: "+01:00"}}"#,
+        r#"{time: {from: "22:00", to: "06:00"}}"#,
+        r#"{time: {to: "24:00", weekdays: sun, utc_offset: "-12:00"}}"#,
+    ] {
+        assert_eq!(match_errors(right), [""; 0], "{right}");
+    }
+}
+
+#[test]
+fn wrong_ones() {
+    for (wrong, expected) in [
+        ("{query: {}}", "query: must not be empty: name a parameter"),
+        ("{query: beta}", "query: must be a map, not text"),
+        (r#"{query: {"": a}}"#, "query.: the parameter has no name"),
+        (
+            "{query: {a: 1}}",
+            "query.a: must be text (put it in quotes), not a number",
+        ),
+        (
+            "{query: {a: b*c}}",
+            "query.a: \"b*c\" is no pattern: a \"*\" may only stand at the beginning or at the end",
+        ),
+        ("{claims: {}}", "claims: must not be empty: name a claim"),
+        ("{claims: {sub: []}}", "claims.sub: must not be empty"),
+        (
+            "{claims: {sub: true}}",
+            "claims.sub: must be text (put it in quotes), not a boolean",
+        ),
+        (
+            "{mesh: {}}",
+            "mesh: must not be empty: known are trust_domain, namespace, service_account",
+        ),
+        (
+            "{mesh: {namespce: a, service_account: b}}",
+            "mesh.namespce: unknown field, did you mean \"namespace\"?",
+        ),
+        ("{time: {}}", "time: needs `from`, `to` or `weekdays`"),
+        (
+            r#"{time: {utc_offset: "+01:00"}}"#,
+            "time: needs `from`, `to` or `weekdays`",
+        ),
+        (
+            r#"{time: {from: "8:00"}}"#,
+            "time.from: \"8:00\" is no time of day: write it as \"08:30\", up to \"24:00\"",
+        ),
+        (
+            r#"{time: {to: "24:01"}}"#,
+            "time.to: \"24:01\" is no time of day: write it as \"08:30\", up to \"24:00\"",
+        ),
+        (
+            r#"{time: {to: "12:60"}}"#,
+            "time.to: \"12:60\" is no time of day: write it as \"08:30\", up to \"24:00\"",
+        ),
+        (
+            r#"{time: {from: "24:00"}}"#,
+            "time: `from` must be before 24:00: write 00:00",
+        ),
+        (
+            r#"{time: {from: "08:00", to: "08:00"}}"#,
+            "time: `from` and `to` are the same: leave both out for whole days",
+        ),
+        (
+            "{time: {weekdays: [mon, tues]}}",
+            "time.weekdays[1]: unknown weekday \"tues\", did you mean \"tue\"?; known are mon, tue, wed, thu, fri, sat, sun",
+        ),
+        ("{time: {weekdays: []}}", "time.weekdays: must not be empty"),
+        (
+            r#"{time: {weekdays: mon, utc_offset: "Europe/Berlin"}}"#,
+            "time.utc_offset: \"Europe/Berlin\" is no offset from UTC: write it as \"+01:00\", from \"-12:00\" to \"+14:00\"; \
+             names of time zones are not known here",
+        ),
+        (
+            r#"{time: {weekdays: mon, utc_offset: "+14:01"}}"#,
+            "time.utc_offset: \"+14:01\" is no offset from UTC: write it as \"+01:00\", from \"-12:00\" to \"+14:00\"; \
+             names of time zones are not known here",
+        ),
+    ] {
+        let errors = match_errors(wrong);
+        assert_eq!(errors, [format!("routes[0].match.{expected}")], "{wrong}");
+    }
+}
+
+#[test]
+fn what_no_request_can_meet() {
+    let impossible = "no request can ever match this";
+    for (wrong, expected) in [
+        (
+            "{all: [{time: {weekdays: mon}}, {time: {weekdays: [tue, wed]}}]}",
+            Some(impossible),
+        ),
+        // Midnight in one zone is another day's in the other.
+        (
+            r#"{all: [{time: {weekdays: mon}}, {time: {weekdays: tue, utc_offset: "+02:00"}}]}"#,
+            None,
+        ),
+        (
+            "{all: [{mesh: {namespace: a}}, {mesh: {namespace: \"b*\"}}]}",
+            Some(impossible),
+        ),
+        ("{all: [{query: {a: x}}, {query: {a: z}}]}", None),
+        ("{all: [{claims: {a: x}}, {claims: {a: z}}]}", None),
+    ] {
+        let errors = match_errors(wrong);
+        assert_eq!(errors.len(), usize::from(expected.is_some()), "{errors:?}");
+        if let Some(expected) = expected {
+            assert!(errors[0].contains(expected), "{errors:?}");
+        }
+    }
+}
+
+#[test]
+fn what_an_earlier_route_takes() {
+    for (earlier, later, is_reached) in [
+        ("{query: {a: \"*\"}}", "{query: {a: x}}", false),
+        ("{query: {a: \"*\"}}", "{query: {b: x}}", true),
+        (
+            "{claims: {sub: \"*\"}}",
+            "{claims: {sub: x, aud: z}}",
+            false,
+        ),
+        ("{claims: {sub: x, aud: z}}", "{claims: {sub: x}}", true),
+        // Of two tokens, one may say this and the other that.
+        (
+            "{claims: {sub: x, aud: z}}",
+            "{all: [{claims: {sub: x}}, {claims: {aud: z}}]}",
+            true,
+        ),
+        (
+            "{mesh: {trust_domain: td}}",
+            "{mesh: {trust_domain: td, namespace: a}}",
+            false,
+        ),
+        (
+            "{mesh: {namespace: \"*\"}}",
+            "{mesh: {trust_domain: td}}",
+            true,
+        ),
+        (
+            r#"{time: {from: "08:00"}}"#,
+            r#"{time: {from: "09:00", to: "17:00", weekdays: mon}}"#,
+            false,
+        ),
+        (
+            r#"{time: {from: "08:00"}}"#,
+            r#"{time: {from: "07:00"}}"#,
+            true,
+        ),
+    ] {
+        let errors = route_errors(&format!(
+            "- {{name: a, match: {earlier}, targets: [{{backend: openai}}]}}
+- {{name: b, match: {later}, targets: [{{backend: openai}}]}}"
+        ));
+        assert_eq!(
+            errors.is_empty(),
+            is_reached,
+            "{earlier} {later}: {errors:?}"
+        );
+    }
+}
+
+#[test]
+fn gateways_are_named() {
+    let gateways = |list: &str| {
+        errors(&format!(
+            "backends: [{{name: a, schema: openai, models: [{{name: m}}]}}]
+routes: [{{name: a, match: {{mesh: {{namespace: x}}}}, targets: [{{backend: a}}]}}]
+defaults: {{mesh_gateways: {list}}}"
+        ))
+    };
+    for right in [
+        "[spiffe://cluster.local/ns/istio-ingress/sa/gateway]",
+        "[\"spiffe://cluster.local/ns/istio-ingress/*\", spiffe://other/x]",
+    ] {
+        assert_eq!(gateways(right), [""; 0], "{right}");
+    }
+    assert_eq!(
+        gateways("[]"),
+        ["defaults.mesh_gateways: must not be empty"]
+    );
+    // Anybody could be one.
+    for wrong in [
+        "\"*\"",
+        "\"spiffe://*\"",
+        "\"spiffe://cluster.local*\"",
+        "\"*/sa/gateway\"",
+        "cluster.local/ns/istio-ingress/sa/gateway",
+    ] {
+        let errors = gateways(&format!("[{wrong}]"));
+        assert_eq!(errors.len(), 1, "{wrong}: {errors:?}");
+        assert!(
+            errors[0].contains("is not the identity of a gateway"),
+            "{errors:?}"
+        );
+    }
+}
+
+/// What no condition asks for costs no host call.
+#[test]
+fn what_is_asked_of_the_caller() {
+    let asks = |written: &str, pass_through: bool| {
+        let document = format!(
+            "backends: [{{name: a, schema: openai, models: [{{name: \"*\"}}]}}]
+routes: [{{name: a, match: {written}, pass_through: {pass_through}, targets: [{{backend: a}}]}}]"
+        );
+        let tree: Tree = serde_saphyr::from_str(&document).unwrap();
+        let asks = Document::compile(&tree).unwrap().caller_asks;
+        (asks.claims, asks.mesh, asks.time)
+    };
+    for (written, expected) in [
+        (
+            "{model: a, query: {a: b}, headers: {x: z}}",
+            (false, false, false),
+        ),
+        (
+            "{not: {any: [{claims: {a: b}}, {model: b}]}}",
+            (true, false, false),
+        ),
+        (
+            "{all: [{mesh: {namespace: b}}, {model: b}]}",
+            (false, true, false),
+        ),
+        ("{time: {weekdays: mon}}", (false, false, false)),
+    ] {
+        assert_eq!(asks(written, false), expected, "{written}");
+    }
+    let passing = "{path: \"/v1/files*\", not: {time: {weekdays: mon}}}";
+    assert_eq!(asks(passing, true), (false, false, true));
+    assert_eq!(
+        CallerAsks::default(),
+        CallerAsks {
+            claims: false,
+            mesh: false,
+            time: false
+        }
+    );
+}
