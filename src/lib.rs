@@ -36,6 +36,7 @@ pub mod cli;
 pub mod config;
 #[cfg(all(feature = "demo", not(target_arch = "wasm32")))]
 pub mod demo;
+mod hash;
 pub mod health;
 #[cfg(target_arch = "wasm32")]
 mod host;

@@ -126,7 +126,13 @@ fn run(document: &Document, request: &Request) -> Expected {
         let pairs = pair.iter();
         headers.extend(pairs.map(|(name, value)| (name.clone(), value.clone().into_bytes())));
     }
-    let pending = match arrive(document, Headers::new(headers.clone()), Caller::default()) {
+    let moment = Moment {
+        now: 0,
+        random: request.random,
+        health: &NoMemory,
+    };
+    let all = Headers::new(headers.clone());
+    let pending = match arrive(document, all, Caller::default(), || moment) {
         Arrival::Answer(answer) => return answered(&answer),
         Arrival::Pass(passed) => {
             let sent = played::passage(document, &passed, headers, request.body.as_bytes());
@@ -137,11 +143,6 @@ fn run(document: &Document, request: &Request) -> Expected {
             };
         }
         Arrival::AwaitBody(pending) => pending,
-    };
-    let moment = Moment {
-        now: 0,
-        random: request.random,
-        health: &NoMemory,
     };
     let routed = match pending.route(document, request.body.as_bytes(), moment) {
         Ok(routed) => routed,

@@ -124,7 +124,9 @@ fn planning(criterion: &mut Criterion) {
             .unwrap()
             .replacen("model-2", model, 1);
         let route = |headers| {
-            let Arrival::AwaitBody(pending) = arrive(&document, headers, Caller::default()) else {
+            let Arrival::AwaitBody(pending) =
+                arrive(&document, headers, Caller::default(), || MOMENT)
+            else {
                 panic!("it is a chat completion");
             };
             let routed = pending.route(&document, black_box(body.as_bytes()), MOMENT);

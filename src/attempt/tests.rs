@@ -90,7 +90,8 @@ fn headers() -> Headers {
 /// The bytes that the router role leaves in filter state.
 fn plan() -> Vec<u8> {
     let document = document();
-    let Arrival::AwaitBody(pending) = arrive(&document, headers(), Caller::default()) else {
+    let Arrival::AwaitBody(pending) = arrive(&document, headers(), Caller::default(), || MOMENT)
+    else {
         panic!("the request is a chat completion");
     };
     let routed = pending
@@ -160,7 +161,7 @@ proptest! {
         let document = document();
         let mut all = vec![(":path".to_owned(), path.into_bytes()), (":method".to_owned(), b"POST".to_vec())];
         all.extend(pairs);
-        if let Arrival::AwaitBody(pending) = arrive(&document, Headers::new(all), Caller::default())
+        if let Arrival::AwaitBody(pending) = arrive(&document, Headers::new(all), Caller::default(), || MOMENT)
             && let Ok(routed) = pending.route(&document, &body, Moment { random, ..MOMENT })
         {
             let plan = Plan::decode(&routed.plan).unwrap();

@@ -6,7 +6,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::attempt::{Action, Cooldown, Failure, Hold};
-use crate::config::{PARTS, STEERING_HEADERS, Strategy, fields};
+use crate::config::{NAMED_SOURCES, PARTS, STEERING_HEADERS, Strategy, fields};
 use crate::routing::WEEKDAYS;
 use crate::schema::{ErrorCode, Schema};
 
@@ -55,6 +55,7 @@ const SHAPES: &[Shape] = &[
         clamp,
     )
     .never_empty(),
+    Shape::new("group", fields::GROUP, "routes[].targets[].", group),
     Shape::new("fallback", fields::FALLBACK, "fallback.", fallback),
     Shape::new("on_failure", fields::ON_FAILURE, "on_failure.", on_failure).never_empty(),
     Shape::new("cooldown", fields::COOLDOWN, "cooldown.", cooldown),
@@ -290,7 +291,8 @@ fn route(field: &str) -> Option<Value> {
         "match" => of("match"),
         "pass_through" => boolean(),
         "strategy" => one_of(Strategy::ALL),
-        "targets" => non_empty(of("target")),
+        "targets" => non_empty(json!({"anyOf": [of("target"), of("group")]})),
+        "sticky" => sticky(),
         "fallback" => of("fallback"),
         _ => return None,
     })
@@ -314,6 +316,7 @@ fn condition(field: &str) -> Option<Value> {
         "query" | "claims" => filled_map(one_or_many(name())),
         "mesh" => of("mesh"),
         "time" => of("time"),
+        "percent" => json!({"type": "number", "minimum": 0, "maximum": 100}),
         "any" | "all" => non_empty(of("match")),
         "not" => of("match"),
         _ => return None,
@@ -398,6 +401,28 @@ fn clamp(field: &str) -> Option<Value> {
     })
 }
 
+fn group(field: &str) -> Option<Value> {
+    Some(match field {
+        "strategy" => json!({"enum": ["weighted"]}),
+        "targets" => non_empty(of("target")),
+        _ => return None,
+    })
+}
+
+/// A list of sources of keys.
+fn sticky() -> Value {
+    let each = fields::KEY_SOURCE.iter().map(|field| {
+        json!({
+            "type": "object",
+            "properties": {*field: name()},
+            "required": [field],
+            "additionalProperties": false,
+        })
+    });
+    let kinds: Vec<Value> = [one_of(NAMED_SOURCES)].into_iter().chain(each).collect();
+    json!({"type": "array", "items": {"anyOf": kinds}, "uniqueItems": true})
+}
+
 fn fallback(field: &str) -> Option<Value> {
     Some(match field {
         "hold" => one_of(Hold::ALL),
@@ -439,6 +464,7 @@ fn defaults(field: &str) -> Option<Value> {
     Some(match field {
         "fallback" => of("fallback"),
         "cooldown" => of("cooldown"),
+        "sticky" => sticky(),
         "response_headers" => boolean(),
         "allow_request_headers" => list(one_of(STEERING_HEADERS)),
         "mesh_gateways" => non_empty(name()),

@@ -19,6 +19,13 @@ pub(super) fn find(document: &Document, located: &Located) -> Vec<Finding> {
     for (index, route) in document.routes.iter().enumerate() {
         mixed_apis(route, &format!("routes[{index}]"), &mut add);
         unknown_windows(route, &format!("routes[{index}]"), &mut add);
+        idle_sticky(route, &format!("routes[{index}]"), &mut add);
+    }
+    let is_its = |route: &&Route| !route.has_own_sticky && route.has_choice();
+    if document.has_sticky && !document.routes.iter().any(|route| is_its(&route)) {
+        let message = "no route has a choice that could stick by this: none without a `sticky` of its own has \
+                       `strategy: weighted` or `percent`";
+        add("defaults.sticky".to_owned(), message.to_owned());
     }
     findings
 }
@@ -89,12 +96,12 @@ fn mixed_apis(route: &Route, path: &str, add: &mut impl FnMut(String, String)) {
         apis.filter(|api| target.backend.schema.speaks(*api))
             .collect()
     };
-    let mut named = route.targets.iter().enumerate();
-    let Some((_, first)) = named.find(|(_, target)| target.model.is_some()) else {
+    let mut named = route.targets.iter();
+    let Some(first) = named.find(|target| target.model.is_some()) else {
         return;
     };
-    let other = named.find(|(_, target)| target.model.is_some() && speaks(target) != speaks(first));
-    if let Some((index, other)) = other {
+    let other = named.find(|target| target.model.is_some() && speaks(target) != speaks(first));
+    if let Some(other) = other {
         let message = format!(
             "speaks another API (`schema: {}`) than \"{}\" (`{}`), and neither is ever a fallback of the other: a request \
              goes only to those that speak its own",
@@ -102,7 +109,15 @@ fn mixed_apis(route: &Route, path: &str, add: &mut impl FnMut(String, String)) {
             first.backend.name,
             first.backend.schema.name()
         );
-        add(format!("{path}.targets[{index}].backend"), message);
+        add(format!("{path}.{}.backend", other.place), message);
+    }
+}
+
+/// A key that nothing is chosen by.
+fn idle_sticky(route: &Route, path: &str, add: &mut impl FnMut(String, String)) {
+    if route.has_own_sticky && !route.sticky.sources().is_empty() && !route.has_choice() {
+        let message = "has no effect: only `strategy: weighted` and `percent` choose by a key, and the route has neither";
+        add(format!("{path}.sticky"), message.to_owned());
     }
 }
 
@@ -119,14 +134,14 @@ fn unknown_windows(route: &Route, path: &str, add: &mut impl FnMut(String, Strin
     if !windows.any(|window| window > 0) {
         return;
     }
-    for (index, target) in route.targets.iter().enumerate() {
+    for target in &route.targets {
         if window(target) == Some(0) {
             let message = format!(
                 "the model has no `context_window`, and others of this route do: a prompt that was too long for one of \
                  them never comes here. Write how many tokens fit into it at the backend \"{}\"",
                 target.backend.name
             );
-            add(format!("{path}.targets[{index}].model"), message);
+            add(format!("{path}.{}.model", target.place), message);
         }
     }
 }

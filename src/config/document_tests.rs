@@ -409,6 +409,7 @@ fn the_tables_in_the_docs_are_the_code() {
         ("routes[].targets[].", fields::TARGET),
         ("routes[].targets[].parameters.", fields::PARAMETERS),
         ("routes[].targets[].parameters.clamp.*.", fields::CLAMP),
+        ("routes[].targets[].", fields::GROUP),
         ("defaults.", fields::DEFAULTS),
         ("tests[].", fields::TEST),
         ("tests[].request.", fields::TEST_REQUEST),
@@ -478,6 +479,7 @@ fn the_overview_in_the_readme_is_the_code() {
         ("routes[]", fields::ROUTE),
         ("routes[].match", fields::MATCH),
         ("routes[].targets[]", fields::TARGET),
+        ("routes[].targets[]", fields::GROUP),
         ("routes[].fallback", fields::FALLBACK),
         ("defaults.cooldown", fields::COOLDOWN),
         ("defaults", fields::DEFAULTS),
@@ -492,7 +494,7 @@ fn the_overview_in_the_readme_is_the_code() {
         assert_eq!(row[0], name);
         assert_eq!(row[1..], *known, "{name}");
     }
-    assert_eq!(rows.len(), 8);
+    assert_eq!(rows.len(), 9);
 }
 
 #[test]

@@ -14,6 +14,8 @@ mod reader;
 mod role;
 mod route;
 mod steering;
+mod sticky;
+mod targets;
 mod tree;
 
 use std::sync::Arc;
@@ -29,8 +31,11 @@ pub use hygiene::{
     is_credential_header, is_internal_header, is_private_header,
 };
 pub use role::backend_name;
-pub use route::{Route, Strategy, Target};
+pub use route::Route;
 pub use steering::{STEERING_HEADERS, Steering};
+#[cfg(any(test, all(feature = "cli", not(target_arch = "wasm32"))))]
+pub(crate) use sticky::NAMED as NAMED_SOURCES;
+pub use targets::{Strategy, Target};
 pub use tree::Tree;
 
 use crate::attempt::Policy;
@@ -45,6 +50,8 @@ use reader::{Errors, Node};
 pub struct Document {
     /// In the order of the document.
     pub backends: Vec<Arc<Backend>>,
+    /// Whether the defaults say by what choices stick.
+    pub has_sticky: bool,
     /// In the order in which they are tried.
     pub routes: Vec<Route>,
     /// The routes by the models that they ask for.
@@ -99,6 +106,7 @@ pub(crate) mod fields {
         "name",
         "match",
         "pass_through",
+        "sticky",
         "strategy",
         "targets",
         "stored_at",
@@ -127,6 +135,7 @@ pub(crate) mod fields {
         "claims",
         "mesh",
         "time",
+        "percent",
         "any",
         "all",
         "not",
@@ -148,6 +157,8 @@ pub(crate) mod fields {
     pub(crate) const CLAMP: &[&str] = &["min", "max"];
     pub(crate) const MESH: &[&str] = &["trust_domain", "namespace", "service_account"];
     pub(crate) const TIME: &[&str] = &["from", "to", "weekdays", "utc_offset"];
+    pub(crate) const GROUP: &[&str] = &["strategy", "targets"];
+    pub(crate) const KEY_SOURCE: &[&str] = &["header", "query", "claim", "body"];
     pub(crate) const FALLBACK: &[&str] = &[
         "hold",
         "hold_limit_bytes",
@@ -172,6 +183,7 @@ pub(crate) mod fields {
     pub(crate) const DEFAULTS: &[&str] = &[
         "fallback",
         "cooldown",
+        "sticky",
         "response_headers",
         "allow_request_headers",
         "mesh_gateways",
@@ -269,9 +281,18 @@ fn read_document(node: &Node<'_>) -> Document {
         .unwrap_or_default();
     let cluster_header =
         default("cluster_header").map(|node| older::read_cluster_header(node, &backends));
+    let sticky = default("sticky")
+        .map(|node| sticky::read(node, false))
+        .unwrap_or_default();
+    let around = route::Surroundings {
+        backends: &backends,
+        policy: &policy,
+        sticky: &sticky,
+        is_older: cluster_header.is_some(),
+    };
     let routes = document
         .required("routes")
-        .map(|node| route::read_all(node, &backends, &policy, cluster_header.is_some()))
+        .map(|node| route::read_all(node, &around))
         .unwrap_or_default();
     let missing_flag_timeout = default("missing_flag_timeout_ms")
         .and_then(|node| node.integer(100, 60_000))
@@ -286,6 +307,7 @@ fn read_document(node: &Node<'_>) -> Document {
     Document {
         index: route::index(&routes),
         catalog: route::catalog(&routes, &backends),
+        has_sticky: !sticky.is_empty(),
         caller_asks: route::caller_asks(&routes),
         mesh_gateways: default("mesh_gateways")
             .map(condition::read_gateways)
@@ -311,8 +333,9 @@ fn read_document(node: &Node<'_>) -> Document {
 }
 
 #[cfg(test)]
-#[path = "document_tests.rs"]
-mod tests;
-
+mod choice_tests;
 #[cfg(test)]
 mod matching_tests;
+#[cfg(test)]
+#[path = "document_tests.rs"]
+mod tests;

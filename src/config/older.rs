@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::backend::{Backend, read_changed_header};
 use super::reader::{Fields, Node};
-use super::route::{Strategy, Target};
+use super::targets::{Strategy, Target};
 use crate::attempt::Policy;
 use crate::routing::Pattern;
 
@@ -39,7 +39,7 @@ pub(super) fn check_policy(fields: &Fields<'_>, policy: &Policy) {
 pub(super) struct Surroundings<'a> {
     /// Whether there is a `cluster_header`.
     pub(super) is_older: bool,
-    pub(super) strategy: Strategy,
+    pub(super) groups: &'a [Strategy],
     pub(super) targets: &'a [Target],
     pub(super) backends: &'a [Arc<Backend>],
 }
@@ -61,20 +61,20 @@ pub(super) fn read_aggregate(node: &Node<'_>, around: &Surroundings<'_>) -> Opti
             backend.name
         ));
     }
-    if around.strategy == Strategy::Weighted {
+    if around.groups.contains(&Strategy::Weighted) {
         node.error(
             "the aggregate cluster tries its members in its own order: remove `strategy: weighted`, or aggregate_cluster",
         );
     }
     let mut targets = around.targets.iter();
     let first = targets.next()?;
-    for (index, target) in targets.enumerate() {
+    for target in targets {
         for what in differences(first, target) {
             node.error(format!(
-                "targets[0] and targets[{}] differ in {what}, but a request is adapted once for all members of an \
+                "{} and {} differ in {what}, but a request is adapted once for all members of an \
                  aggregate cluster: make them the same, or remove aggregate_cluster, and only the first target that is \
                  well is used",
-                index.saturating_add(1)
+                first.place, target.place
             ));
         }
     }

@@ -2,7 +2,8 @@
 
 use super::error::suggestion;
 use super::reader::{Fields, Node};
-use super::route::{Route, Target};
+use super::route::Route;
+use super::targets::Target;
 use crate::routing::{Condition, Pattern};
 use crate::schema::Api;
 
@@ -68,7 +69,7 @@ fn check_targets(node: &Node<'_>) {
         );
     }
     for target in targets {
-        for name in ["model", "weight", "parameters"] {
+        for name in ["model", "weight", "parameters", "targets"] {
             // What is not known is reported where targets are read.
             if let Some((_, node)) = target.entries().iter().find(|(field, _)| *field == name) {
                 node.error("not with `pass_through: true`: remove it");

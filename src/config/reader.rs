@@ -216,18 +216,42 @@ impl<'a> Node<'a> {
             self.wrong_kind("a whole number");
             return None;
         };
-        if value.fract() != 0.0 || *value < f64::from(least) || *value > f64::from(most) {
+        let whole = whole(*value, least, most);
+        if whole.is_none() {
             self.error(format!("must be a whole number from {least} to {most}"));
-            return None;
         }
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            clippy::as_conversions,
-            reason = "whole and between two u32, as was just seen"
-        )]
-        Some(*value as u32)
+        whole
     }
+
+    /// A number from 0 on with up to four digits behind the point, in units of the last one.
+    pub(crate) fn ten_thousandths(&self, most: u32) -> Option<u32> {
+        let Tree::Number(value) = self.tree else {
+            self.wrong_kind("a number");
+            return None;
+        };
+        // Few of them have an f64 of their own: 0.07 is a little more.
+        let units = *value * 10_000.0;
+        let close = (units - units.round()).abs() < 1e-6;
+        let units = whole(units.round(), 0, most.saturating_mul(10_000)).filter(|_| close);
+        if units.is_none() {
+            self.error(format!(
+                "must be a number from 0 to {most}, with at most four digits behind the point"
+            ));
+        }
+        units
+    }
+}
+
+/// A whole number between two bounds, both included.
+fn whole(value: f64, least: u32, most: u32) -> Option<u32> {
+    let is_between = value >= f64::from(least) && value <= f64::from(most);
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        clippy::as_conversions,
+        reason = "whole and between two u32"
+    )]
+    (value.fract() == 0.0 && is_between).then(|| value as u32)
 }
 
 /// The known fields of one map.
@@ -260,6 +284,11 @@ impl<'a> Fields<'a> {
     /// Whether no field was written at all.
     pub(crate) fn is_empty(&self) -> bool {
         self.fields.is_empty()
+    }
+
+    /// Notes an error on what stands at a path in the map.
+    pub(crate) fn error_at(&self, path: &str, message: impl Into<String>) {
+        self.errors.push(&format!("{}.{path}", self.path), message);
     }
 
     /// Notes an error on the map as a whole.

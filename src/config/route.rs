@@ -5,13 +5,13 @@ use std::sync::Arc;
 use hashbrown::HashSet;
 
 use super::backend::Backend;
-use super::error::suggestion;
-use super::fields;
-use super::older;
+use super::fallback::one_of;
 use super::reader::{Fields, Node};
+use super::targets::{Strategy, Target};
+use super::{condition, fields, older, sticky, targets};
 use crate::attempt::Policy;
-use crate::request::{CallerAsks, ParameterChanges};
-use crate::routing::{Condition, Index, Pattern, Subject};
+use crate::request::CallerAsks;
+use crate::routing::{Condition, Index, KeySource, Pattern, Sticky, Subject};
 use crate::schema::{Api, Catalog};
 
 /// A rule: which requests it takes and where they may go.
@@ -21,9 +21,13 @@ pub struct Route {
     pub name: String,
     /// Which requests it takes.
     pub condition: Condition,
-    /// How the plan is made of the targets.
-    pub strategy: Strategy,
-    /// Where a request may go.
+    /// By what its choices stick.
+    pub sticky: Sticky,
+    /// Whether it says so itself.
+    pub has_own_sticky: bool,
+    /// How the plan is made of the targets: group after group, by the strategy of each.
+    pub groups: Vec<Strategy>,
+    /// Where a request may go, in the order of the document.
     pub targets: Vec<Target>,
     /// Whether it takes what is no call of a model, and nothing else.
     pub pass_through: bool,
@@ -35,53 +39,36 @@ pub struct Route {
     pub policy: Policy,
 }
 
-/// How a plan is made of a route's targets.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Strategy {
-    /// In the order of the document.
-    Ordered,
-    /// Drawn by weight, one after the other.
-    Weighted,
+impl Route {
+    /// Whether any of its targets are chosen by weight.
+    pub fn is_weighted(&self) -> bool {
+        self.groups.contains(&Strategy::Weighted)
+    }
+
+    /// Whether anything is chosen by a key, or drawn.
+    pub fn has_choice(&self) -> bool {
+        self.is_weighted() || self.condition.has_share()
+    }
 }
 
-impl Strategy {
-    /// All of them, with their names in the document.
-    pub const ALL: [(&'static str, Strategy); 2] = [
-        ("ordered", Strategy::Ordered),
-        ("weighted", Strategy::Weighted),
-    ];
+/// What routes are read with.
+pub(super) struct Surroundings<'a> {
+    pub(super) backends: &'a [Arc<Backend>],
+    /// What routes have that say nothing of it themselves.
+    pub(super) policy: &'a Policy,
+    pub(super) sticky: &'a Arc<[KeySource]>,
+    /// Whether the cluster is chosen once for a request, by a header.
+    pub(super) is_older: bool,
 }
 
-/// A backend and one of its models.
-#[derive(Clone, Debug)]
-pub struct Target {
-    /// Where.
-    pub backend: Arc<Backend>,
-    /// Which of its models, by the name that routes use; `None`: the one that the client asked for.
-    pub model: Option<String>,
-    /// How often, relative to the other targets.
-    pub weight: u32,
-    /// What is changed of the body's parameters for it.
-    pub parameters: ParameterChanges,
-}
-
-/// How many targets a route may have. Its plan travels with every request, and the attempts are counted in a byte.
-const MAX_TARGETS: usize = 64;
-
-/// `is_older`: the cluster is chosen once for a request, by a header.
-pub(super) fn read_all(
-    node: &Node<'_>,
-    backends: &[Arc<Backend>],
-    policy: &Policy,
-    is_older: bool,
-) -> Vec<Route> {
+pub(super) fn read_all(node: &Node<'_>, around: &Surroundings<'_>) -> Vec<Route> {
     let mut names = HashSet::new();
     let mut routes: Vec<Route> = Vec::new();
     // The place in the document of each route that could be read.
     let mut places: Vec<String> = Vec::new();
     for node in node.non_empty_list() {
         let fields = node.fields(fields::ROUTE);
-        let Some(route) = read(&fields, backends, policy, is_older) else {
+        let Some(route) = read(&fields, around) else {
             continue;
         };
         if !names.insert(route.name.clone()) {
@@ -110,137 +97,74 @@ pub(super) fn read_all(
     routes
 }
 
-fn read(
-    fields: &Fields<'_>,
-    backends: &[Arc<Backend>],
-    policy: &Policy,
-    is_older: bool,
-) -> Option<Route> {
+fn read(fields: &Fields<'_>, around: &Surroundings<'_>) -> Option<Route> {
     let name = fields.required("name").and_then(Node::name);
-    let condition = fields.required("match").and_then(super::condition::read);
+    // What it takes is not known without this.
+    let pass_through = fields.optional("pass_through").map(Node::boolean);
+    let is_passing = pass_through.flatten() == Some(true);
+    let sources = read_sticky(fields, around.sticky, is_passing);
+    let of = condition::Of {
+        route: name.unwrap_or_default(),
+        sticky: &sources,
+    };
+    let condition = fields
+        .required("match")
+        .and_then(|node| condition::read(node, &of));
     let strategy = fields
         .optional("strategy")
-        .and_then(|node| super::fallback::one_of(node, &Strategy::ALL))
+        .and_then(|node| one_of(node, &Strategy::ALL))
         .unwrap_or(Strategy::Ordered);
     let targets = fields
         .required("targets")
-        .map(|node| read_targets(node, backends, strategy))
-        .unwrap_or_default();
+        .map(|node| targets::read(node, around.backends, strategy));
+    let (targets, groups) = match targets {
+        Some(read) => (read.targets, read.groups),
+        None => Default::default(),
+    };
     let aggregate_cluster = fields.optional("aggregate_cluster").and_then(|node| {
         let around = older::Surroundings {
-            is_older,
-            strategy,
+            is_older: around.is_older,
+            groups: &groups,
             targets: &targets,
-            backends,
+            backends: around.backends,
         };
         older::read_aggregate(node, &around)
     });
     let policy = match fields.optional("fallback") {
-        Some(node) => super::fallback::read_policy(node, policy),
-        None => policy.clone(),
+        Some(node) => super::fallback::read_policy(node, around.policy),
+        None => around.policy.clone(),
     };
     let stored_at = fields
         .optional("stored_at")
         .and_then(|node| super::pass_through::read_stored_at(node, &targets));
-    // What it takes is not known without this.
-    let pass_through = match fields.optional("pass_through") {
-        Some(node) => node.boolean()?,
-        None => false,
-    };
-    if is_older {
+    if around.is_older {
         older::check_policy(fields, &policy);
     }
     Some(Route {
         name: name?.to_owned(),
         condition: condition?,
-        strategy,
+        sticky: Sticky::new(name?, sources),
+        has_own_sticky: fields.optional("sticky").is_some(),
+        groups,
         targets,
-        pass_through,
+        pass_through: pass_through.unwrap_or(Some(false))?,
         stored_at,
         aggregate_cluster,
         policy,
     })
 }
 
-fn read_targets(node: &Node<'_>, backends: &[Arc<Backend>], strategy: Strategy) -> Vec<Target> {
-    let items = node.non_empty_list();
-    if items.len() > MAX_TARGETS {
-        node.error(format!("has more than {MAX_TARGETS} targets"));
-    }
-    let targets: Vec<Target> = items
-        .iter()
-        .filter_map(|node| read_target(&node.fields(fields::TARGET), backends, strategy))
-        .collect();
-    if strategy == Strategy::Weighted
-        && !targets.is_empty()
-        && targets.iter().all(|target| target.weight == 0)
-    {
-        node.error("the weights add up to 0: give one target at least a weight");
-    }
-    targets
-}
-
-fn read_target(
+/// Where a route looks for keys.
+fn read_sticky(
     fields: &Fields<'_>,
-    backends: &[Arc<Backend>],
-    strategy: Strategy,
-) -> Option<Target> {
-    let weight = fields.optional("weight").and_then(|node| {
-        if strategy == Strategy::Ordered {
-            node.error("only `strategy: weighted` has weights: remove it, or set the strategy");
-        }
-        node.integer(0, 1_000_000)
-    });
-    let model = fields.optional("model");
-    let parameters = fields
-        .optional("parameters")
-        .map(super::parameters::read)
-        .unwrap_or_default();
-    let node = fields.required("backend")?;
-    let written = node.name()?;
-    let Some(backend) = backends.iter().find(|backend| backend.name == written) else {
-        let names = backends.iter().map(|backend| backend.name.as_str());
-        node.error(format!(
-            "unknown backend \"{written}\"{}",
-            match suggestion(written, names.clone()).as_str() {
-                "" if backends.is_empty() => String::new(),
-                "" => format!("; there are {}", names.collect::<Vec<_>>().join(", ")),
-                close => close.to_owned(),
-            }
-        ));
-        return None;
-    };
-    let model = match model {
-        None => None,
-        Some(node) => Some(read_target_model(node, backend)?),
-    };
-    Some(Target {
-        backend: Arc::clone(backend),
-        model,
-        weight: weight.unwrap_or(1),
-        parameters,
-    })
-}
-
-fn read_target_model(node: &Node<'_>, backend: &Backend) -> Option<String> {
-    let written = node.name()?;
-    if written.contains('*') {
-        node.error("must be one model, not a pattern: leave it out to keep the client's own");
-        return None;
+    default: &Arc<[KeySource]>,
+    is_passing: bool,
+) -> Arc<[KeySource]> {
+    match fields.optional("sticky") {
+        Some(node) => sticky::read(node, is_passing),
+        None if is_passing => sticky::without_bodies(default),
+        None => Arc::clone(default),
     }
-    if backend.upstream_name(written).is_none() {
-        let names = backend.exact_models();
-        node.error(format!(
-            "backend \"{}\" has no model \"{written}\"{}",
-            backend.name,
-            match suggestion(written, names).as_str() {
-                "" => "; add it to the backend's models".to_owned(),
-                close => close.to_owned(),
-            }
-        ));
-        return None;
-    }
-    Some(written.to_owned())
 }
 
 /// Refuses a match that no request can satisfy and targets that no request can reach.
@@ -265,15 +189,14 @@ fn check_possible(node: &Node<'_>, fields: &Fields<'_>, route: &Route) {
     let Some(node) = fields.optional("targets") else {
         return;
     };
-    let nodes = node.list();
-    if nodes.len() != route.targets.len() {
+    if targets::count(node.tree()) != route.targets.len() {
         // Those that could not be read have had their errors.
         return;
     }
     let mut all_can = true;
-    for (target, node) in route.targets.iter().zip(nodes) {
+    for target in &route.targets {
         if let Some(why_not) = why_never(route, target, &apis) {
-            node.error(why_not);
+            fields.error_at(&target.place, why_not);
             all_can = false;
         }
     }
@@ -337,6 +260,10 @@ pub(super) fn caller_asks(routes: &[Route]) -> CallerAsks {
     let mut asks = CallerAsks::default();
     for route in routes {
         route.condition.ask(route.pass_through, &mut asks);
+        if route.has_choice() {
+            let sources = route.sticky.sources().iter();
+            sources.for_each(|source| source.ask(&mut asks));
+        }
     }
     asks
 }

@@ -185,7 +185,7 @@ impl HttpContext for RouterStream {
         };
         let headers = Headers::new(calls::request_headers());
         let caller = super::caller::caller(document, &headers);
-        match arrive(document, headers, caller) {
+        match arrive(document, headers, caller, || self.worker.moment()) {
             Arrival::Answer(answer) => self.answer(&answer),
             Arrival::Pass(passed) => {
                 self.state = State::Routed(OnItsWay {

@@ -11,7 +11,7 @@ pub fn decode(inside: &[u8]) -> Option<String> {
 
 /// Gives the text that the inside of a JSON string means piece by piece, with U+FFFD for half of a surrogate pair and
 /// whatever else means nothing. Whether all of it means something.
-pub(super) fn read(inside: &[u8], each: &mut impl FnMut(&str)) -> bool {
+pub(crate) fn read(inside: &[u8], each: &mut impl FnMut(&str)) -> bool {
     const LOST: char = char::REPLACEMENT_CHARACTER;
     let Ok(mut rest) = std::str::from_utf8(inside) else {
         each(LOST.encode_utf8(&mut [0; 4]));

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::condition::Subject;
-use super::strategy;
+use super::strategy::{self, Choice};
 use crate::config::{Backend, Document, Route, Target};
 use crate::health::TargetKey;
 use crate::request::ParameterChanges;
@@ -16,6 +16,8 @@ pub struct Decision<'d, 'm> {
     pub route: &'d Route,
     /// The attempts in order; never empty.
     pub plan: Vec<Candidate<'m>>,
+    /// By what their order was chosen.
+    pub choice: Choice<'d>,
     /// The targets that did not enter the plan.
     pub left_out: Vec<(&'d Target, LeftOut)>,
 }
@@ -109,6 +111,9 @@ impl fmt::Display for Decision<'_, '_> {
         for candidate in &self.plan {
             write!(out, " \"{}\"", candidate.backend.name)?;
         }
+        if let Choice::Sticky(source) = self.choice {
+            write!(out, ", by {source}")?;
+        }
         for (target, reason) in &self.left_out {
             write!(
                 out,
@@ -128,8 +133,12 @@ pub struct Candidate<'a> {
     pub backend: &'a Backend,
     /// What that backend calls the model.
     pub model: &'a str,
-    /// How often, relative to the others.
+    /// How often, relative to the others of its group.
     pub weight: u32,
+    /// Its group: where its strategy stands in [`Route::groups`].
+    pub group: usize,
+    /// The number that stands for the target where choices stick.
+    pub identity: u64,
     /// By which all workers know how it fares.
     pub key: TargetKey,
     /// How many tokens fit; 0: not known.
@@ -222,16 +231,30 @@ pub fn decide<'d: 'm, 'm>(
             Undecided::ModelNotServed(route)
         });
     }
+    let (plan, choice) = strategy::order(route, candidates, subject);
     Ok(Decision {
         route,
-        plan: strategy::order(
-            route.strategy,
-            candidates,
-            |one| one.weight,
-            subject.random.unwrap_or(0),
-        ),
+        plan,
+        choice,
         left_out,
     })
+}
+
+/// The route of which it is drawn whether it takes a request, if one is asked whose answer no key decides. `passes`: what is
+/// no call of a model.
+pub(crate) fn drawn_route<'d>(
+    document: &'d Document,
+    subject: &Subject<'_>,
+    passes: bool,
+) -> Option<&'d Route> {
+    let undrawn = Subject {
+        random: None,
+        ..*subject
+    };
+    let takes = |route: &&Route| route.condition.evaluate(&undrawn);
+    let mut routes = document.routes.iter();
+    let first = routes.find(|route| route.pass_through == passes && takes(route) != Some(false))?;
+    takes(&first).is_none().then_some(first)
 }
 
 fn candidate<'a>(
@@ -249,6 +272,8 @@ fn candidate<'a>(
         backend,
         model: entry.upstream_name.as_deref().unwrap_or(name),
         weight: target.weight,
+        group: target.group,
+        identity: target.identity,
         key: entry.key,
         context_window: entry.context_window,
         parameters: &target.parameters,

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::condition::Subject;
 use super::decision::{Candidate, Decision};
+use super::strategy::Choice;
 use crate::config::Backend;
 use crate::schema::Answer;
 
@@ -37,24 +38,28 @@ pub(super) fn answer(
         })
         .collect();
     let request = json!({"model": subject.model, "stream": subject.stream});
-    decided(request, &decision.route.name, plan, left_out)
+    let mut answer = decided(request, &decision.route.name, plan, left_out);
+    if let Value::Object(answer) = &mut answer {
+        answer.insert("choice".to_owned(), decision.choice.name().into());
+        if let Choice::Sticky(source) = decision.choice {
+            answer.insert("sticky".to_owned(), source.to_string().into());
+        }
+    }
+    Answer::json(200, &answer)
 }
 
 /// The answer to a dry run of what passes unread to this backend, by no model.
 pub(super) fn passing(route: &str, backend: &Backend) -> Answer {
     let target = json!({"backend": backend.name, "cluster": backend.cluster});
-    decided(json!({}), route, vec![target], Vec::new())
+    Answer::json(200, &decided(json!({}), route, vec![target], Vec::new()))
 }
 
-fn decided(request: Value, route: &str, plan: Vec<Value>, left_out: Vec<Value>) -> Answer {
-    Answer::json(
-        200,
-        &json!({
-            "object": "llm_router.decision",
-            "request": request,
-            "route": route,
-            "plan": plan,
-            "left_out": left_out,
-        }),
-    )
+fn decided(request: Value, route: &str, plan: Vec<Value>, left_out: Vec<Value>) -> Value {
+    json!({
+        "object": "llm_router.decision",
+        "request": request,
+        "route": route,
+        "plan": plan,
+        "left_out": left_out,
+    })
 }

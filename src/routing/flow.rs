@@ -6,7 +6,7 @@
 use super::condition::Subject;
 use super::decision::{Candidate, Decision, LeftOut, Undecided, decide};
 use super::dry_run;
-use super::passing::{Passed, pass};
+use super::passing::{Passed, pass, passing_subject};
 use super::steering::Asked;
 use crate::attempt::{Moment, Plan, Terms};
 use crate::config::{Document, Route, Target, is_credential_header, is_internal_header};
@@ -78,9 +78,14 @@ pub struct BodyChange {
     pub content_length: Option<usize>,
 }
 
-/// Takes a request's headers, and what Envoy knows of its sender.
+/// Takes a request's headers, and what Envoy knows of its sender. `moment` is asked only where it matters.
 #[inline(never)]
-pub fn arrive(document: &Document, headers: Headers, caller: Caller) -> Arrival {
+pub fn arrive<'m>(
+    document: &Document,
+    headers: Headers,
+    caller: Caller,
+    moment: impl FnOnce() -> Moment<'m>,
+) -> Arrival {
     let (path, query) = split_query(headers.text(":path").unwrap_or_default());
     let query = Query::new(query);
     // What is posted to a model, and is no call that is known here, is another one of Gemini's.
@@ -106,7 +111,8 @@ pub fn arrive(document: &Document, headers: Headers, caller: Caller) -> Arrival 
             }
         }
         _ => {
-            return match pass(document, &headers, &query, &caller, schema, method) {
+            let subject = passing_subject(&headers, &query, &caller);
+            return match pass(document, &headers, subject, moment, (schema, method)) {
                 Ok(passed) => Arrival::Pass(passed),
                 Err(answer) => Arrival::Answer(answer),
             };

@@ -7,22 +7,33 @@ mod flow;
 mod index;
 mod passing;
 mod pattern;
+mod rendezvous;
+#[cfg(test)]
+mod statistics;
 mod steering;
+mod sticky;
 mod strategy;
 
 pub use condition::{
     Amount, Bounds, ClaimPattern, Condition, ContentCondition, Fact, FieldTest, MeshPattern,
     Period, Scalar, Subject, WEEKDAYS,
 };
+pub(crate) use decision::drawn_route;
 pub use decision::{Candidate, Decision, LeftOut, Undecided, decide};
 pub(crate) use flow::is_only_first;
 pub use flow::{Arrival, BodyChange, Pending, Routed, arrive};
 pub use index::Index;
 pub use passing::Passed;
-#[cfg(all(feature = "cli", not(target_arch = "wasm32")))]
-pub(crate) use passing::passing_subject;
+pub(crate) use passing::{at, is_unrouted, passing_subject};
 pub use pattern::Pattern;
+#[cfg(all(feature = "cli", not(target_arch = "wasm32")))]
+pub(crate) use sticky::percent;
+pub use sticky::{Key, KeySource, Share, Sticky, USER_FIELDS};
+pub use strategy::Choice;
 
 #[cfg(test)]
 #[expect(clippy::arithmetic_side_effects, reason = "a test fails by panicking")]
 mod tests;
+
+#[cfg(test)]
+mod choice_tests;

@@ -4,7 +4,7 @@ use super::condition::Subject;
 use super::dry_run;
 use super::flow::headers_to_remove;
 use super::steering::Asked;
-use crate::attempt::Passage;
+use crate::attempt::{Moment, Passage};
 use crate::config::Document;
 use crate::request::{Caller, Headers, Query};
 use crate::schema::{Answer, ErrorCode, Schema, is_ambiguous, is_stored_state, split_query};
@@ -26,14 +26,14 @@ pub struct Passed {
     pub passage: Vec<u8>,
 }
 
-/// Takes the headers of a request that is no call of a model. `method`: the only one that its path has by itself.
-pub(super) fn pass(
+/// Takes the headers of a request that is no call of a model, of which `subject` knows all but what is drawn, in the
+/// caller's dialect. `method`: the only one that its path has by itself.
+pub(super) fn pass<'m>(
     document: &Document,
     headers: &Headers,
-    parameters: &Query,
-    caller: &Caller,
-    schema: Schema,
-    method: Option<&'static str>,
+    subject: Subject<'_>,
+    moment: impl FnOnce() -> Moment<'m>,
+    (schema, method): (Schema, Option<&'static str>),
 ) -> Result<Passed, Answer> {
     let (path, query) = split_query(headers.text(":path").unwrap_or_default());
     let asked_method = headers.text(":method").unwrap_or_default();
@@ -42,9 +42,20 @@ pub(super) fn pass(
     if is_odd_upgrade || asked_method == "TRACE" {
         return Err(refuse(path, headers, schema, method));
     }
-    let subject = passing_subject(headers, parameters, caller);
+    let mut subject = subject;
+    let mut moment = Some(moment);
     let mut routes = document.routes.iter().filter(|route| route.pass_through);
-    let route = routes.find(|route| route.condition.evaluate(&subject) == Some(true));
+    let route = routes.find(|route| {
+        let takes = route.condition.evaluate(&subject);
+        // What is left to know.
+        if takes.is_none()
+            && let Some(moment) = moment.take()
+        {
+            subject = at(subject, moment());
+            return route.condition.evaluate(&subject) == Some(true);
+        }
+        takes == Some(true)
+    });
     let target = route.and_then(|route| Some((route, route.targets.first()?)));
     let Some((route, target)) = target else {
         return Err(refuse(path, headers, schema, method));
@@ -75,7 +86,16 @@ pub(super) fn pass(
     })
 }
 
-/// All that conditions ask of what is no call of a model.
+/// The same at this moment.
+pub(crate) fn at<'a>(subject: Subject<'a>, moment: Moment<'_>) -> Subject<'a> {
+    Subject {
+        now: subject.now.or(Some(moment.now)),
+        random: Some(moment.random),
+        ..subject
+    }
+}
+
+/// All that conditions ask of what is no call of a model, but for what is drawn.
 pub(crate) fn passing_subject<'a>(
     headers: &'a Headers,
     query: &'a Query,
@@ -91,6 +111,19 @@ pub(crate) fn passing_subject<'a>(
         now: caller.arrived(),
         ..Subject::default()
     }
+}
+
+/// Whether this is the answer to what no route takes that is no call of a model.
+pub(crate) fn is_unrouted(answer: &Answer) -> bool {
+    matches!(
+        answer.code,
+        Some(
+            ErrorCode::PathNotFound
+                | ErrorCode::UpgradeNotRouted
+                | ErrorCode::MethodNotAllowed
+                | ErrorCode::StoredStateNotRouted
+        )
+    )
 }
 
 /// What can pass, for an answer that has to name it.

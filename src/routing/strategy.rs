@@ -1,32 +1,76 @@
 //! The order in which a route's candidates are tried.
 
-use crate::config::Strategy;
+use super::condition::Subject;
+use super::decision::Candidate;
+use super::rendezvous;
+use super::sticky::KeySource;
+use crate::config::{Route, Strategy};
+use crate::hash::{mix, scale};
 
-/// Puts candidates into the order of attempts. `weight` tells a candidate's weight; `random` is 64 random bits,
-/// of which `ordered` needs none.
-pub(super) fn order<T>(
-    strategy: Strategy,
-    candidates: Vec<T>,
-    weight: impl Fn(&T) -> u32,
-    random: u64,
-) -> Vec<T> {
-    match strategy {
-        Strategy::Ordered => candidates,
-        Strategy::Weighted => draw_all(candidates, weight, random),
+/// By what the order of a plan was chosen.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Choice<'d> {
+    /// It is the document's.
+    Ordered,
+    /// It was drawn for this request.
+    Drawn,
+    /// By a key of the request that this source gave: every request with this key has the same.
+    Sticky(&'d KeySource),
+}
+
+impl Choice<'_> {
+    /// The stable name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Choice::Ordered => "ordered",
+            Choice::Drawn => "drawn",
+            Choice::Sticky(_) => "sticky",
+        }
     }
 }
 
+/// Puts a route's candidates, which are in the order of the document, into the order of attempts: group by group.
+pub(super) fn order<'d, 'm>(
+    route: &'d Route,
+    candidates: Vec<Candidate<'m>>,
+    subject: &Subject<'_>,
+) -> (Vec<Candidate<'m>>, Choice<'d>) {
+    if !route.is_weighted() {
+        return (candidates, Choice::Ordered);
+    }
+    let key = route.sticky.key(subject);
+    let mut random = subject.random.unwrap_or(0);
+    let mut plan = Vec::with_capacity(candidates.len());
+    let mut left = candidates;
+    while let Some(group) = left.first().map(|first| first.group) {
+        let end = left.iter().position(|one| one.group != group);
+        let rest = left.split_off(end.unwrap_or(left.len()));
+        match (route.groups.get(group), &key) {
+            (Some(Strategy::Weighted), Some(key)) => {
+                let bits = route.sticky.bits(key);
+                rendezvous::order(left, bits, |one| (one.weight, one.identity), &mut plan);
+            }
+            (Some(Strategy::Weighted), None) => {
+                draw_all(left, |one| one.weight, &mut random, &mut plan);
+            }
+            (Some(Strategy::Ordered) | None, _) => plan.append(&mut left),
+        }
+        left = rest;
+    }
+    let choice = key.map_or(Choice::Drawn, |key| Choice::Sticky(key.source));
+    (plan, choice)
+}
+
 /// Draws all, one after the other, each in proportion to its weight among those left. Those without a weight come last
-/// and keep their order.
-fn draw_all<T>(mut left: Vec<T>, weight: impl Fn(&T) -> u32, mut random: u64) -> Vec<T> {
-    let mut drawn = Vec::with_capacity(left.len());
+/// and keep their order. `random`: 64 random bits, and what is left of them for what is drawn next.
+fn draw_all<T>(mut left: Vec<T>, weight: impl Fn(&T) -> u32, random: &mut u64, drawn: &mut Vec<T>) {
     while !left.is_empty() {
         let total = left
             .iter()
             .map(|one| u64::from(weight(one)))
             .fold(0, u64::saturating_add);
-        random = mix(random);
-        let mut point = scale(random, total);
+        *random = mix(*random);
+        let mut point = scale(*random, total);
         let position = left.iter().position(|one| {
             let weight = u64::from(weight(one));
             let hit = point < weight;
@@ -35,36 +79,23 @@ fn draw_all<T>(mut left: Vec<T>, weight: impl Fn(&T) -> u32, mut random: u64) ->
         });
         drawn.push(left.remove(position.unwrap_or(0)));
     }
-    drawn
-}
-
-/// Evenly from 64 random bits to `0..total` (the high half of their product: Lemire 2019, without the rejection,
-/// whose bias of `total / 2^64` nobody can measure).
-fn scale(random: u64, total: u64) -> u64 {
-    let product = u128::from(random).wrapping_mul(u128::from(total));
-    u64::try_from(product >> 64).unwrap_or(0)
-}
-
-/// The next of a sequence of well-mixed numbers (SplitMix64, Steele, Lea and Flood 2014).
-fn mix(seed: u64) -> u64 {
-    let mut z = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ (z >> 31)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::routing::statistics::is_share;
 
-    fn drawn(weights: &[u32], random: u64) -> Vec<usize> {
-        let candidates = (0..weights.len()).collect();
-        order(
-            Strategy::Weighted,
-            candidates,
+    fn drawn(weights: &[u32], mut random: u64) -> Vec<usize> {
+        let mut drawn = Vec::new();
+        let all = (0..weights.len()).collect();
+        draw_all(
+            all,
             |index: &usize| weights[*index],
-            random,
-        )
+            &mut random,
+            &mut drawn,
+        );
+        drawn
     }
 
     #[test]
@@ -80,18 +111,10 @@ mod tests {
                 seconds_after_first[order[1]] += 1;
             }
         }
-        let check = |seen: u32, of: u32, share: f64| {
-            let expected = f64::from(of) * share;
-            let error = (f64::from(of) * share * (1.0 - share)).sqrt();
-            assert!(
-                (f64::from(seen) - expected).abs() < 3.0 * error,
-                "{seen} of {of}"
-            );
-        };
         for (seen, weight) in firsts.iter().zip(weights) {
-            check(*seen, rounds, f64::from(weight) / 100.0);
+            is_share(*seen, rounds, f64::from(weight) / 100.0);
         }
-        check(seconds_after_first[1], firsts[0], 2.0 / 3.0);
+        is_share(seconds_after_first[1], firsts[0], 2.0 / 3.0);
     }
 
     #[test]
@@ -100,11 +123,5 @@ mod tests {
             let order = drawn(&[0, 3, 0, 1], seed);
             assert_eq!(order[2..], [0, 2]);
         }
-    }
-
-    #[test]
-    fn ordered_keeps_the_order() {
-        let order = order(Strategy::Ordered, vec![3, 1, 2], |_| 1, 99);
-        assert_eq!(order, [3, 1, 2]);
     }
 }

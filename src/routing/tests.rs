@@ -88,13 +88,14 @@ fn route<T>(
     store: &Store,
     then: impl FnOnce(Result<Routed<'_>, Answer>) -> T,
 ) -> T {
-    let Arrival::AwaitBody(pending) = arrive(document, headers(more), Caller::default()) else {
-        panic!("the request is a chat completion");
-    };
     let moment = Moment {
         now: NOW,
         random: 0,
         health: store,
+    };
+    let arrival = arrive(document, headers(more), Caller::default(), || moment);
+    let Arrival::AwaitBody(pending) = arrival else {
+        panic!("the request is a chat completion");
     };
     then(pending.route(document, body.as_bytes(), moment))
 }
@@ -145,6 +146,7 @@ fn a_dry_run_is_the_decision() {
             "route": "one",
             "plan": [{"backend": "a", "model": "m", "cluster": "at-a", "cooling": false}],
             "left_out": [],
+            "choice": "ordered",
         })
     );
     let decision = dry_run(&document(""), r#"{"model":"x"}"#, &Store::default());
@@ -222,6 +224,12 @@ fn a_dry_run_passes_nothing() {
         "defaults": {"allow_request_headers": ["dry_run"]}
     }"#;
     let document = Document::load(document.as_bytes()).unwrap();
+    let store = Store::default();
+    let moment = Moment {
+        now: NOW,
+        random: 0,
+        health: &store,
+    };
     let ask = |value: &str| {
         let all = [
             (":path", "/v1/files/x"),
@@ -229,7 +237,12 @@ fn a_dry_run_passes_nothing() {
             (DRY.0, value),
         ];
         let all = all.map(|(name, value)| (name.to_owned(), value.as_bytes().to_vec()));
-        match arrive(&document, Headers::new(all.to_vec()), Caller::default()) {
+        match arrive(
+            &document,
+            Headers::new(all.to_vec()),
+            Caller::default(),
+            || moment,
+        ) {
             Arrival::Answer(answer) => {
                 Some((answer.status, serde_json::from_slice(&answer.body).unwrap()))
             }

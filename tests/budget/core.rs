@@ -36,7 +36,8 @@ pub(crate) fn allocations_with(
     let headers = Headers::new(headers);
     let mut left = None;
     let router = measure(|| {
-        let Arrival::AwaitBody(pending) = arrive(&document, headers, Caller::default()) else {
+        let Arrival::AwaitBody(pending) = arrive(&document, headers, Caller::default(), || MOMENT)
+        else {
             return;
         };
         left = pending

@@ -92,7 +92,12 @@ pub fn exchange(
     world: &mut World<'_>,
 ) -> Vec<Sent> {
     headers.retain(|(name, _)| name != INJECTED);
-    let pending = match arrive(document, Headers::new(headers.clone()), Caller::default()) {
+    let pending = match arrive(
+        document,
+        Headers::new(headers.clone()),
+        Caller::default(),
+        || world.moment(),
+    ) {
         Arrival::Answer(answer) => {
             check_answer(&answer);
             return Vec::new();

@@ -2,6 +2,8 @@
 //!
 //! The input's lines are a path with its query, a model, a prefix and a template.
 
+use llm_router::attempt::Moment;
+use llm_router::health::NoMemory;
 use llm_router::request::{Caller, Headers};
 use llm_router::routing::arrive;
 use llm_router::schema::{
@@ -10,6 +12,12 @@ use llm_router::schema::{
 };
 
 use super::splice::DOCUMENT;
+
+const MOMENT: Moment<'_> = Moment {
+    now: 0,
+    random: 0,
+    health: &NoMemory,
+};
 
 pub fn run(input: &[u8]) {
     let headers = |method: &str, path: &[u8]| {
@@ -23,7 +31,9 @@ pub fn run(input: &[u8]) {
     let mut lines = input.split(|byte| *byte == b'\n');
     let whole = lines.next().unwrap_or_default();
     for method in ["POST", "GET", "DELETE"] {
-        let _ = arrive(&DOCUMENT, headers(method, whole), Caller::default());
+        let _ = arrive(&DOCUMENT, headers(method, whole), Caller::default(), || {
+            MOMENT
+        });
     }
     let mut lines = [Some(whole), lines.next(), lines.next(), lines.next()]
         .map(|line| std::str::from_utf8(line.unwrap_or_default()));

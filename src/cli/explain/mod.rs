@@ -18,7 +18,10 @@ use crate::config::{Document, GoldenRequest, Route, Strategy, Tree};
 use crate::health::NoMemory;
 use crate::played::{self, Pairs, Sent};
 use crate::request::{Caller, Claims, Headers, Mesh, Query};
-use crate::routing::{Arrival, Pending, Subject, arrive, is_only_first, passing_subject};
+use crate::routing::{
+    Arrival, Candidate, Choice, Pending, Subject, arrive, at, is_only_first, is_unrouted,
+    passing_subject,
+};
 use crate::schema::{Answer, ErrorCode, rfc_3339, split_query};
 
 /// A request, and the document that decides about it.
@@ -48,7 +51,7 @@ pub(super) struct ExplainArgs {
     /// When the request comes, as `2026-01-05T12:00:00Z`; without it: now.
     #[arg(long, value_name = "TIME")]
     time: Option<String>,
-    /// The 64 random bits of a weighted choice.
+    /// The 64 random bits of what is drawn.
     #[arg(long, default_value_t = 0, value_name = "NUMBER")]
     random: u64,
     /// Print one JSON object.
@@ -70,6 +73,9 @@ struct Explained {
     routes: Vec<Tried>,
     /// Whether the plan's order is drawn.
     drawn: bool,
+    /// Which source gave the key by which its order was chosen.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sticky: Option<String>,
     plan: Vec<Planned>,
     left_out: Vec<Dropped>,
     attempts: Vec<Changed>,
@@ -232,12 +238,19 @@ fn explain(document: &Document, request: &GoldenRequest, random: u64) -> Explain
     };
     let headers = request.all_headers();
     let caller = &request.caller;
+    let moment = Moment {
+        now: request.now(),
+        random,
+        health: &NoMemory,
+    };
     let passing = |headers: Pairs| {
         let query = Query::new(split_query(&request.path).1);
         let headers = Headers::new(headers);
-        tried(document, &passing_subject(&headers, &query, caller), true)
+        let subject = at(passing_subject(&headers, &query, caller), moment);
+        tried(document, &subject, true)
     };
-    match arrive(document, Headers::new(headers.clone()), caller.clone()) {
+    let all = Headers::new(headers.clone());
+    match arrive(document, all, caller.clone(), || moment) {
         Arrival::Pass(passed) => {
             explained.routes = passing(headers.clone());
             let sent = played::passage(document, &passed, headers.clone(), &request.body);
@@ -254,21 +267,12 @@ fn explain(document: &Document, request: &GoldenRequest, random: u64) -> Explain
             }
         }
         Arrival::AwaitBody(pending) => {
-            let result = decide(document, request, &pending, random, &mut explained);
+            let result = decide(document, request, &pending, moment, &mut explained);
             explained.answer = result.err().map(answered);
         }
         Arrival::Answer(answer) => {
             // Of all that has no model, only what no route takes has been asked of the routes.
-            let is_unrouted = matches!(
-                answer.code,
-                Some(
-                    ErrorCode::PathNotFound
-                        | ErrorCode::UpgradeNotRouted
-                        | ErrorCode::MethodNotAllowed
-                        | ErrorCode::StoredStateNotRouted
-                )
-            );
-            if is_unrouted {
+            if is_unrouted(&answer) {
                 explained.routes = passing(headers);
             }
             explained.answer = Some(answered(answer));
@@ -282,26 +286,32 @@ fn decide(
     document: &Document,
     request: &GoldenRequest,
     pending: &Pending,
-    random: u64,
+    moment: Moment<'_>,
     explained: &mut Explained,
 ) -> Result<(), Answer> {
     let view = pending.read(&request.body)?;
     let content = pending.content(&request.body);
-    let subject = pending.subject(&view, &content, request.now(), random)?;
+    let subject = pending.subject(&view, &content, moment.now, moment.random)?;
     explained.model = subject.model.map(str::to_owned);
     explained.stream = subject.stream;
     explained.routes = tried(document, &subject, false);
     let mut decision = pending.decide(document, &view, &subject)?;
-    let is_drawn = decision.route.strategy == Strategy::Weighted;
     if is_only_first(document, &decision, &view) {
         decision.plan.truncate(1);
     }
-    explained.drawn = is_drawn;
+    explained.drawn = decision.choice == Choice::Drawn;
+    if let Choice::Sticky(source) = decision.choice {
+        explained.sticky = Some(source.to_string());
+    }
+    let is_weighted = |candidate: &Candidate<'_>| {
+        let strategy = decision.route.groups.get(candidate.group);
+        strategy == Some(&Strategy::Weighted)
+    };
     let plan = decision.plan.iter().map(|candidate| Planned {
         backend: candidate.backend.name.clone(),
         model: Some(candidate.model.to_owned()),
         cluster: candidate.backend.cluster.clone(),
-        weight: is_drawn.then_some(candidate.weight),
+        weight: is_weighted(candidate).then_some(candidate.weight),
     });
     explained.plan = plan.collect();
     let left_out = decision.left_out.iter().map(|(target, reason)| Dropped {
@@ -310,11 +320,6 @@ fn decide(
         reason: reason.name(),
     });
     explained.left_out = left_out.collect();
-    let moment = Moment {
-        now: request.now(),
-        random,
-        health: &NoMemory,
-    };
     let routed = pending.route(document, &request.body, moment)?;
     let headers = request.all_headers();
     let body = &request.body;

@@ -72,12 +72,12 @@ fn routes(explained: &Explained, out: &mut String) {
 
 fn plan(explained: &Explained, out: &mut String) {
     if !explained.plan.is_empty() {
-        let drawn = if explained.drawn {
-            ", one of the orders that may be drawn"
-        } else {
-            ""
+        let choice = match &explained.sticky {
+            Some(source) => format!(", by the key in {}", shown(source)),
+            None if explained.drawn => ", one of the orders that may be drawn".to_owned(),
+            None => String::new(),
         };
-        let _ = writeln!(out, "{BOLD}plan{BOLD:#}{drawn}");
+        let _ = writeln!(out, "{BOLD}plan{BOLD:#}{choice}");
     }
     for (index, target) in explained.plan.iter().enumerate() {
         let number = index.saturating_add(1);

@@ -2,7 +2,7 @@
 
 use super::said;
 use crate::request::Mesh;
-use crate::routing::{ClaimPattern, Condition, Pattern, Subject};
+use crate::routing::{ClaimPattern, Condition, Pattern, Subject, percent};
 
 /// The first condition of a match that did not hold.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
@@ -96,6 +96,7 @@ fn wanted(condition: &Condition) -> String {
         Condition::Header { name, values } => patterns(&format!("header {name}"), values),
         Condition::Stream(wanted) => format!("stream: {wanted}"),
         Condition::Content(condition) => said::wanted(condition),
+        Condition::Percent(share) => format!("percent: {share}"),
         Condition::Query { name, values } => patterns(&format!("query {name}"), values),
         Condition::Claims(claims) => {
             let all = claims.iter();
@@ -124,6 +125,14 @@ fn seen(condition: &Condition, subject: &Subject<'_>) -> Option<String> {
         Condition::Header { name, .. } => Some(listed(subject.headers?.values(name))),
         Condition::Stream(_) => subject.stream.map(|stream| stream.to_string()),
         Condition::Content(condition) => Some(said::seen(condition, subject.content?)),
+        Condition::Percent(share) => {
+            let (place, source) = share.place(subject)?;
+            let place = percent(place);
+            Some(match source {
+                Some(source) => format!("at {place} by {source}"),
+                None => format!("drawn at {place}"),
+            })
+        }
         Condition::Query { name, .. } => Some(listed(subject.query?.values(name))),
         Condition::Claims(claims) => seen_claims(claims, subject),
         Condition::Mesh(_) => Some(seen_mesh(subject.caller?.mesh())),

@@ -3,6 +3,8 @@
 mod caller;
 mod content;
 
+use std::sync::Arc;
+
 pub(super) use caller::read_gateways;
 #[cfg(all(feature = "cli", not(target_arch = "wasm32")))]
 pub(crate) use content::PARTS;
@@ -10,18 +12,26 @@ pub(crate) use content::PARTS;
 use super::backend::read_header_name;
 use super::fields;
 use super::reader::Node;
-use crate::routing::{Condition, Pattern};
+use crate::routing::{Condition, KeySource, Pattern, Share};
 
 /// How deeply matches may stand inside each other. People need three levels; the time that relations between two
 /// matches take doubles with each.
 const MAX_MATCH_DEPTH: usize = 6;
 
-/// The condition of a route's `match`; `None` if it has errors.
-pub(super) fn read(node: &Node<'_>) -> Option<Condition> {
-    read_match(node, MAX_MATCH_DEPTH)
+/// The route whose match is read.
+pub(super) struct Of<'a> {
+    /// Its name.
+    pub(super) route: &'a str,
+    /// Where it looks for keys.
+    pub(super) sticky: &'a Arc<[KeySource]>,
 }
 
-fn read_match(node: &Node<'_>, depth: usize) -> Option<Condition> {
+/// The condition of a route's `match`; `None` if it has errors.
+pub(super) fn read(node: &Node<'_>, of: &Of<'_>) -> Option<Condition> {
+    read_match(node, of, MAX_MATCH_DEPTH)
+}
+
+fn read_match(node: &Node<'_>, of: &Of<'_>, depth: usize) -> Option<Condition> {
     let Some(depth) = depth.checked_sub(1) else {
         node.error(format!(
             "matches stand more than {MAX_MATCH_DEPTH} levels deep inside each other"
@@ -63,6 +73,10 @@ fn read_match(node: &Node<'_>, depth: usize) -> Option<Condition> {
     }
     caller::read(&fields).into_iter().for_each(&mut add);
     content::read(&fields).into_iter().for_each(&mut add);
+    if let Some(node) = fields.optional("percent") {
+        let share = |parts| Share::new(parts, of.route, Arc::clone(of.sticky));
+        add(node.ten_thousandths(100).map(share).map(Condition::Percent));
+    }
     for (name, make) in [
         ("any", Condition::Any as fn(Vec<Condition>) -> Condition),
         ("all", Condition::All),
@@ -71,13 +85,13 @@ fn read_match(node: &Node<'_>, depth: usize) -> Option<Condition> {
             let parts: Vec<_> = node
                 .non_empty_list()
                 .iter()
-                .map(|node| read_match(node, depth))
+                .map(|node| read_match(node, of, depth))
                 .collect();
             add(parts.into_iter().collect::<Option<Vec<_>>>().map(make));
         }
     }
     if let Some(node) = fields.optional("not") {
-        add(read_match(node, depth).map(|condition| Condition::Not(Box::new(condition))));
+        add(read_match(node, of, depth).map(|condition| Condition::Not(Box::new(condition))));
     }
     let mut conditions: Vec<Condition> = conditions.into_iter().collect::<Option<_>>()?;
     if conditions.len() == 1 {

@@ -1,6 +1,6 @@
 //! What a golden test expects, and whether it is so.
 
-use super::seen::{Place, Seen};
+use super::seen::{Attempt, Place, Seen};
 use crate::config::error::suggestion;
 use crate::config::reader::Node;
 use crate::config::{Document, fields};
@@ -91,14 +91,20 @@ fn is_known<'n>(
 }
 
 pub(super) fn compare(expected: &Expected<'_>, seen: &Seen<'_>) {
-    let (route, plan, is_drawn, left_out) = match seen {
+    let (route, plan, left_out) = match seen {
         Seen::Answered(answer) => return compare_answer(expected, answer),
+        Seen::Drawn(route) => {
+            let how = format!(
+                "whether \"{route}\" takes the request is drawn, by its `percent`: give the request a key that the route's \
+                 `sticky` looks for"
+            );
+            return expected.fail(&expected.node, &how);
+        }
         Seen::Goes {
             route,
             plan,
-            is_drawn,
             left_out,
-        } => (*route, plan, *is_drawn, left_out),
+        } => (*route, plan, left_out),
     };
     if let Some((node, error)) = &expected.error {
         expected.fail(
@@ -114,19 +120,19 @@ pub(super) fn compare(expected: &Expected<'_>, seen: &Seen<'_>) {
         );
         return;
     }
-    compare_plan(expected, route, plan, is_drawn);
+    compare_plan(expected, route, plan);
     compare_left_out(expected, route, left_out);
 }
 
-fn compare_plan(expected: &Expected<'_>, route: &str, plan: &[(Place, bool)], is_drawn: bool) {
+fn compare_plan(expected: &Expected<'_>, route: &str, plan: &[Attempt]) {
     let places = || {
-        let places: Vec<String> = plan.iter().map(|(place, _)| place.to_string()).collect();
+        let places: Vec<String> = plan.iter().map(|one| one.place.to_string()).collect();
         places.join(", ")
     };
     if let Some((node, written)) = &expected.target
         && !plan
             .iter()
-            .any(|(place, may_be_first)| *may_be_first && place.is(written))
+            .any(|one| one.may_be_first && one.place.is(written))
     {
         expected.fail(
             node,
@@ -136,24 +142,47 @@ fn compare_plan(expected: &Expected<'_>, route: &str, plan: &[(Place, bool)], is
             ),
         );
     }
-    if let Some((node, written)) = &expected.plan {
-        let is_equal = if is_drawn {
-            is_same_set(written, plan, |(place, _), name| place.is(name))
-        } else {
-            written.len() == plan.len()
-                && written
+    if let Some((node, written)) = &expected.plan
+        && !is_plan(written, plan)
+    {
+        let order = match plan.first() {
+            Some(first)
+                if plan
                     .iter()
-                    .zip(plan)
-                    .all(|(name, (place, _))| place.is(name))
+                    .all(|one| one.is_drawn && one.group == first.group) =>
+            {
+                ", in any order"
+            }
+            _ if plan.iter().any(|one| one.is_drawn) => ", in any order within each group",
+            _ => "",
         };
-        if !is_equal {
-            let order = if is_drawn { ", in any order" } else { "" };
-            expected.fail(
-                node,
-                &format!("the plan of \"{route}\" is {}{order}", places()),
-            );
-        }
+        let how = format!("the plan of \"{route}\" is {}{order}", places());
+        expected.fail(node, &how);
     }
+}
+
+/// Whether this is the plan: what is drawn in any order, but group after group.
+fn is_plan(mut written: &[&str], plan: &[Attempt]) -> bool {
+    for group in plan.chunk_by(|one, next| one.group == next.group) {
+        let Some((names, rest)) = written.split_at_checked(group.len()) else {
+            return false;
+        };
+        let is_in_order = || {
+            let mut pairs = names.iter().zip(group);
+            pairs.all(|(name, one)| one.place.is(name))
+        };
+        let is_drawn = group.iter().any(|one| one.is_drawn);
+        let is_right = if is_drawn {
+            is_same_set(names, group, |one, name| one.place.is(name))
+        } else {
+            is_in_order()
+        };
+        if !is_right {
+            return false;
+        }
+        written = rest;
+    }
+    written.is_empty()
 }
 
 fn compare_left_out(expected: &Expected<'_>, route: &str, left_out: &[(Place, &'static str)]) {

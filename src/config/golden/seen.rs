@@ -3,25 +3,40 @@
 use std::sync::Arc;
 
 use super::GoldenRequest;
+use crate::attempt::Moment;
 use crate::config::{Backend, Document, Strategy};
-use crate::request::Headers;
-use crate::routing::{Arrival, Candidate, arrive, is_only_first};
-use crate::schema::Answer;
+use crate::health::NoMemory;
+use crate::request::{Headers, Query};
+use crate::routing::{
+    Arrival, Candidate, Choice, Passed, Pending, arrive, at, drawn_route, is_only_first,
+    is_unrouted, passing_subject,
+};
+use crate::schema::{Answer, split_query};
 
 /// What became of a request.
 pub(super) enum Seen<'d> {
     /// It goes somewhere.
     Goes {
         route: &'d str,
-        /// What each attempt would be, and whether it may be the first one.
-        plan: Vec<(Place, bool)>,
-        /// Whether the order is drawn.
-        is_drawn: bool,
+        plan: Vec<Attempt>,
         /// With the reason.
         left_out: Vec<(Place, &'static str)>,
     },
+    /// Whether this route takes it is drawn.
+    Drawn(&'d str),
     /// It is answered here.
     Answered(Answer),
+}
+
+/// What an attempt would be.
+pub(super) struct Attempt {
+    pub(super) place: Place,
+    /// Whether it may be the first one.
+    pub(super) may_be_first: bool,
+    /// The group of targets that it comes from.
+    pub(super) group: usize,
+    /// Whether the order in that group is drawn.
+    pub(super) is_drawn: bool,
 }
 
 /// A backend and a model of it.
@@ -55,56 +70,97 @@ impl std::fmt::Display for Place {
 }
 
 pub(super) fn see(document: &Document, request: GoldenRequest) -> Seen<'_> {
-    let pending = match arrive(
-        document,
-        Headers::new(request.all_headers()),
-        request.caller.clone(),
-    ) {
-        Arrival::Answer(answer) => return Seen::Answered(answer),
-        Arrival::AwaitBody(pending) => pending,
-        Arrival::Pass(passed) => {
-            let mut routes = document.routes.iter();
-            let route = routes.find(|route| route.name == passed.route);
-            let is_there = |backend: &&Arc<Backend>| backend.cluster == passed.cluster;
-            let backend = document.backends.iter().find(is_there);
-            let place = backend.map(|backend| Place {
-                backend: backend.name.clone(),
-                model: None,
-            });
-            return Seen::Goes {
-                route: route.map_or("", |route| route.name.as_str()),
-                plan: place.map(|place| (place, true)).into_iter().collect(),
-                is_drawn: false,
-                left_out: Vec::new(),
-            };
-        }
+    let headers = Headers::new(request.all_headers());
+    // What is drawn is never relied on.
+    let moment = Moment {
+        now: request.now(),
+        random: 0,
+        health: &NoMemory,
     };
-    let decided = pending.read(&request.body).and_then(|view| {
-        let content = pending.content(&request.body);
-        let subject = pending.subject(&view, &content, request.now(), 0)?;
-        let mut decision = pending.decide(document, &view, &subject)?;
-        let is_drawn = decision.route.strategy == Strategy::Weighted;
-        let mut left_out = Vec::new();
-        for (target, reason) in &decision.left_out {
-            let place = Place {
-                backend: target.backend.name.clone(),
-                model: target.model.clone(),
-            };
-            left_out.push((place, reason.name()));
+    let drawn = || {
+        let query = Query::new(split_query(&request.path).1);
+        let subject = at(passing_subject(&headers, &query, &request.caller), moment);
+        drawn_route(document, &subject, true).map(|route| Seen::Drawn(&route.name))
+    };
+    match arrive(document, headers.clone(), request.caller.clone(), || moment) {
+        Arrival::Answer(answer) => {
+            let drawn = if is_unrouted(&answer) { drawn() } else { None };
+            drawn.unwrap_or(Seen::Answered(answer))
         }
-        if is_only_first(document, &decision, &view) && !is_drawn {
-            decision.plan.truncate(1);
+        Arrival::Pass(passed) => drawn().unwrap_or_else(|| see_passed(document, &passed)),
+        Arrival::AwaitBody(pending) => {
+            let seen = see_call(document, &pending, &request.body, moment);
+            seen.unwrap_or_else(Seen::Answered)
         }
-        let plan = decision.plan.iter().enumerate().map(|(index, candidate)| {
-            let may_be_first = index == 0 || is_drawn && candidate.weight > 0;
-            (Place::of(candidate), may_be_first)
-        });
-        Ok(Seen::Goes {
-            route: &decision.route.name,
-            plan: plan.collect(),
-            is_drawn,
-            left_out,
-        })
+    }
+}
+
+fn see_passed<'d>(document: &'d Document, passed: &Passed) -> Seen<'d> {
+    let mut routes = document.routes.iter();
+    let route = routes.find(|route| route.name == passed.route);
+    let is_there = |backend: &&Arc<Backend>| backend.cluster == passed.cluster;
+    let backend = document.backends.iter().find(is_there);
+    let only = backend.map(|backend| Attempt {
+        place: Place {
+            backend: backend.name.clone(),
+            model: None,
+        },
+        may_be_first: true,
+        group: 0,
+        is_drawn: false,
     });
-    decided.unwrap_or_else(Seen::Answered)
+    Seen::Goes {
+        route: route.map_or("", |route| route.name.as_str()),
+        plan: only.into_iter().collect(),
+        left_out: Vec::new(),
+    }
+}
+
+fn see_call<'d>(
+    document: &'d Document,
+    pending: &Pending,
+    body: &[u8],
+    moment: Moment<'_>,
+) -> Result<Seen<'d>, Answer> {
+    let view = pending.read(body)?;
+    let content = pending.content(body);
+    let subject = pending.subject(&view, &content, moment.now, moment.random)?;
+    if let Some(route) = drawn_route(document, &subject, false) {
+        return Ok(Seen::Drawn(&route.name));
+    }
+    let mut decision = pending.decide(document, &view, &subject)?;
+    let mut left_out = Vec::new();
+    for (target, reason) in &decision.left_out {
+        let place = Place {
+            backend: target.backend.name.clone(),
+            model: target.model.clone(),
+        };
+        left_out.push((place, reason.name()));
+    }
+    let is_drawn = |candidate: &Candidate<'_>| {
+        let strategy = decision.route.groups.get(candidate.group);
+        decision.choice == Choice::Drawn && strategy == Some(&Strategy::Weighted)
+    };
+    let first = decision.plan.first().copied();
+    // Where all that are left have no weight, they keep their order.
+    let has_weight = first.is_some_and(|first| first.weight > 0);
+    if is_only_first(document, &decision, &view) && !first.is_some_and(|first| is_drawn(&first)) {
+        decision.plan.truncate(1);
+    }
+    let plan = decision.plan.iter().enumerate().map(|(index, candidate)| {
+        let is_drawn = is_drawn(candidate);
+        let is_among_first = first.is_some_and(|first| first.group == candidate.group);
+        Attempt {
+            place: Place::of(candidate),
+            may_be_first: index == 0
+                || is_drawn && is_among_first && has_weight && candidate.weight > 0,
+            group: candidate.group,
+            is_drawn,
+        }
+    });
+    Ok(Seen::Goes {
+        route: &decision.route.name,
+        plan: plan.collect(),
+        left_out,
+    })
 }

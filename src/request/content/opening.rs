@@ -7,15 +7,13 @@
 
 use super::Content;
 use super::conversation::{Author, Conversation};
+use crate::hash::{Fnv1a, SEPARATOR};
 
 /// How much of an image, or of anything else that is not text, counts beside its length.
 const MAX_MEDIUM_BYTES: usize = 4096;
 
-/// Stands in no UTF-8.
-const SEPARATOR: u8 = 0xff;
-
 pub(super) fn hash(content: &Content<'_>, conversation: &Conversation) -> u64 {
-    let mut hash = Hash(0xcbf2_9ce4_8422_2325);
+    let mut hash = Hash(Fnv1a::new());
     let system = |author| author == Author::System;
     let user = |author| author == Author::User;
     // Later instructions are not of the beginning.
@@ -31,16 +29,14 @@ pub(super) fn hash(content: &Content<'_>, conversation: &Conversation) -> u64 {
     }
     hash.add(&[SEPARATOR]);
     hash.pieces(content, conversation, conversation.first.clone(), user);
-    hash.0
+    hash.0.finish()
 }
 
-struct Hash(u64);
+struct Hash(Fnv1a);
 
 impl Hash {
     fn add(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
-        }
+        self.0.add(bytes);
     }
 
     fn pieces(

@@ -7,6 +7,7 @@ mod subject;
 mod time;
 
 use super::pattern::Pattern;
+use super::sticky::Share;
 pub use caller::{ClaimPattern, MeshPattern};
 pub use content::{Amount, Bounds, ContentCondition, Fact, FieldTest, Scalar};
 pub use subject::Subject;
@@ -45,6 +46,8 @@ pub enum Condition {
     Mesh(MeshPattern),
     /// When the request comes.
     Time(Period),
+    /// A share of the traffic.
+    Percent(Share),
     /// At least one holds.
     Any(Vec<Condition>),
     /// Every one holds.
@@ -77,6 +80,7 @@ impl Condition {
             Condition::Content(condition) => {
                 subject.content.map(|content| condition.evaluate(content))
             }
+            Condition::Percent(share) => share.has(subject),
             Condition::Query { name, values } => subject.query.map(|query| {
                 let mut there = query.values(name);
                 there.any(|value| values.iter().any(|pattern| pattern.matches(value)))

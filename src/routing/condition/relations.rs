@@ -8,7 +8,8 @@ impl Condition {
     /// Whether every request for which `other` holds is one for which this holds. `false` where that is not seen.
     pub fn covers(&self, other: &Condition) -> bool {
         use Condition::{
-            All, Any, Claims, Content, Header, Mesh, Method, Model, Not, Path, Query, Stream, Time,
+            All, Any, Claims, Content, Header, Mesh, Method, Model, Not, Path, Percent, Query,
+            Stream, Time,
         };
         match (self, other) {
             (All(these), _) => these.iter().all(|this| this.covers(other)),
@@ -45,6 +46,8 @@ impl Condition {
             (Time(this), Time(other)) => this.covers(other),
             (Stream(this), Stream(other)) => this == other,
             (Content(this), Content(other)) => this.covers(other),
+            // Nothing else of shares: one of all or of nothing is a rollout that is over or has not begun.
+            (Percent(this), Percent(other)) => this.covers(other),
             _ => false,
         }
     }
@@ -95,11 +98,24 @@ impl Condition {
             Condition::Query { .. }
             | Condition::Claims(_)
             | Condition::Mesh(_)
-            | Condition::Time(_) => false,
+            | Condition::Time(_)
+            | Condition::Percent(_) => false,
             Condition::Any(conditions) | Condition::All(conditions) => {
                 conditions.iter().any(Condition::is_of_model_calls)
             }
             Condition::Not(condition) => condition.is_of_model_calls(),
+        }
+    }
+
+    /// Whether a share of the traffic is asked for anywhere in it.
+    pub fn has_share(&self) -> bool {
+        match self {
+            Condition::Percent(_) => true,
+            Condition::Any(conditions) | Condition::All(conditions) => {
+                conditions.iter().any(Condition::has_share)
+            }
+            Condition::Not(condition) => condition.has_share(),
+            _ => false,
         }
     }
 

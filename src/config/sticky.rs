@@ -1,0 +1,82 @@
+//! Where the keys of sticky choices come from, and what a share of them is.
+
+use std::sync::Arc;
+
+use super::backend::read_header_name;
+use super::fallback::one_of;
+use super::fields;
+use super::reader::Node;
+use super::tree::Tree;
+use crate::routing::KeySource;
+
+/// The sources that need no name of their own.
+pub(crate) const NAMED: [(&str, fn() -> KeySource); 3] = [
+    ("mesh", || KeySource::Mesh),
+    ("user", || KeySource::User),
+    ("conversation", || KeySource::Conversation),
+];
+
+/// The sources of keys, in the order in which they are tried.
+/// `is_passing`: nothing is read of the body.
+pub(super) fn read(node: &Node<'_>, is_passing: bool) -> Arc<[KeySource]> {
+    let mut sources: Vec<KeySource> = Vec::new();
+    for node in node.list() {
+        let Some(source) = read_source(&node) else {
+            continue;
+        };
+        if sources.contains(&source) {
+            node.error("stands there twice: remove one");
+        }
+        if is_passing && source.is_in_body() {
+            node.error("not with `pass_through: true`: the body is not read");
+        }
+        sources.push(source);
+    }
+    sources.into()
+}
+
+fn read_source(node: &Node<'_>) -> Option<KeySource> {
+    if node.is_scalar() {
+        return read_named(node);
+    }
+    let fields = node.fields(fields::KEY_SOURCE);
+    let mut written = fields::KEY_SOURCE
+        .iter()
+        .filter_map(|name| Some((*name, fields.optional(name)?)));
+    let (Some((name, node)), None) = (written.next(), written.next()) else {
+        // What is there under another name has had its error.
+        let is_unknown = matches!(node.tree(), Tree::Map(entries) if entries.len() == 1);
+        if !is_unknown {
+            let known = fields::KEY_SOURCE.join(", ");
+            fields.error(format!("must be one of {known}, with its name"));
+        }
+        return None;
+    };
+    let written = node.name()?;
+    Some(match name {
+        "header" => KeySource::Header(match read_header_name(node, written)?.as_str() {
+            // As Envoy has it.
+            "host" => ":authority".to_owned(),
+            name => name.to_owned(),
+        }),
+        "query" => KeySource::Query(written.to_owned()),
+        "claim" => KeySource::Claim(written.to_owned()),
+        _ => KeySource::Body(written.to_owned()),
+    })
+}
+
+fn read_named(node: &Node<'_>) -> Option<KeySource> {
+    if let Tree::Text(written) = node.tree()
+        && fields::KEY_SOURCE.contains(&written.as_str())
+    {
+        node.error(format!("needs a name: write {{{written}: <name>}}"));
+        return None;
+    }
+    one_of(node, &NAMED).map(|make| make())
+}
+
+/// The sources that are there for what passes unread.
+pub(super) fn without_bodies(sources: &Arc<[KeySource]>) -> Arc<[KeySource]> {
+    let kept = sources.iter().filter(|source| !source.is_in_body());
+    kept.cloned().collect()
+}

@@ -1,0 +1,98 @@
+//! The order of targets for one key, without a memory: weighted rendezvous hashing (Thaler and Ravishankar 1998; with
+//! weights: Resch 2015).
+//!
+//! Each target has a number for each key, `u` between 0 and 1, and costs `-log u / weight`: the cheapest is the first. Such
+//! costs are what exponential distributions with these weights as their rates give, so that each target is the first for
+//! its share of keys, and the order of the others is distributed as one that is drawn without putting back. What a target
+//! costs depends on nothing but the key, the target and its weight: a target that comes takes keys from all others and moves
+//! none between them, one that goes leaves its own.
+//!
+//! All of it is whole numbers: the order is the same in every process, on every platform and in every version.
+
+use std::cmp::Ordering;
+
+use crate::hash::mix;
+
+/// Appends targets to a plan: the cheapest first, those without a weight last and in their order. `bits` stand for the key,
+/// `of` gives a target's weight and the number that stands for it.
+pub(super) fn order<T>(
+    targets: Vec<T>,
+    bits: u64,
+    of: impl Fn(&T) -> (u32, u64),
+    plan: &mut Vec<T>,
+) {
+    let mut left = Vec::with_capacity(targets.len());
+    let mut without_weight = Vec::new();
+    for target in targets {
+        let (weight, identity) = of(&target);
+        if weight > 0 {
+            left.push((Cost::new(bits, identity, weight), target));
+        } else {
+            without_weight.push(target);
+        }
+    }
+    // Sorting would make the module larger, and there are never many.
+    while !left.is_empty() {
+        let cheapest = left.iter().enumerate();
+        let cheapest = cheapest.min_by(|(_, (one, _)), (_, (other, _))| one.compare(other));
+        let index = cheapest.map_or(0, |(index, _)| index);
+        plan.push(left.swap_remove(index).1);
+    }
+    plan.append(&mut without_weight);
+}
+
+/// What a target costs for a key.
+struct Cost {
+    hash: u64,
+    log: u64,
+    weight: u64,
+}
+
+impl Cost {
+    fn new(bits: u64, identity: u64, weight: u32) -> Cost {
+        let hash = mix(bits ^ identity);
+        Cost {
+            hash,
+            log: minus_log2(hash),
+            weight: weight.into(),
+        }
+    }
+
+    /// `log / weight` of both, multiplied by both weights: 43 bits and the 20 of the largest weight fit.
+    fn compare(&self, other: &Cost) -> Ordering {
+        let this = self.log.saturating_mul(other.weight);
+        let that = other.log.saturating_mul(self.weight);
+        this.cmp(&that).then(other.hash.cmp(&self.hash))
+    }
+}
+
+/// How many bits of a logarithm are behind the point. The smallest cost that counts is that of the largest weight against
+/// the smallest one: 20 bits behind the point, which leaves it 16 of its own.
+const FRACTION_BITS: u32 = 36;
+
+/// `-log2(hash / 2^64)`, in units of `2^-36`, rounded up: never 0. The digits come one by one, by squaring.
+fn minus_log2(hash: u64) -> u64 {
+    // 0 has no logarithm.
+    let hash = hash.max(1);
+    let zeros = hash.leading_zeros();
+    // From 1 to below 2, with 63 bits behind the point.
+    let mut mantissa = hash << zeros;
+    let mut fraction = 0_u64;
+    for _ in 0..FRACTION_BITS {
+        let square = u128::from(mantissa).wrapping_mul(u128::from(mantissa));
+        let high = u64::try_from(square >> 64).unwrap_or(u64::MAX);
+        let digit = high >> 63;
+        fraction = (fraction << 1) | digit;
+        mantissa = if digit == 1 {
+            high
+        } else {
+            u64::try_from(square >> 63).unwrap_or(u64::MAX)
+        };
+    }
+    let whole = u64::from(zeros).saturating_add(1) << FRACTION_BITS;
+    whole.saturating_sub(fraction)
+}
+
+#[cfg(test)]
+#[path = "rendezvous_tests.rs"]
+mod tests;

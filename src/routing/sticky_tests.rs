@@ -1,0 +1,191 @@
+//! Which share of the traffic a percentage is.
+
+use super::*;
+use crate::request::Headers;
+use crate::routing::statistics::{is_even, is_share};
+use crate::routing::{Condition, rendezvous};
+
+const KEYS: u32 = 40_000;
+
+fn session() -> Arc<[KeySource]> {
+    [KeySource::Header("x-session".to_owned())].into()
+}
+
+fn headers(key: &str) -> Headers {
+    Headers::new(vec![("x-session".to_owned(), key.as_bytes().to_vec())])
+}
+
+fn all_headers() -> Vec<Headers> {
+    let all = 0..KEYS;
+    all.map(|key| headers(&format!("session-{key}"))).collect()
+}
+
+fn of(headers: &Headers) -> Subject<'_> {
+    Subject {
+        headers: Some(headers),
+        ..Subject::default()
+    }
+}
+
+fn share(percent: u32, route: &str) -> Share {
+    Share::new(percent * Share::WHOLE / 100, route, session())
+}
+
+fn count(all: &[Headers], holds: impl Fn(&Headers) -> bool) -> u32 {
+    u32::try_from(all.iter().filter(|headers| holds(headers)).count()).unwrap()
+}
+
+#[test]
+fn keys_are_even_over_the_whole() {
+    let mut counts = [0; 200];
+    let share = share(10, "route");
+    for headers in all_headers() {
+        let (place, source) = share.place(&of(&headers)).unwrap();
+        assert_eq!(source, Some(&KeySource::Header("x-session".to_owned())));
+        counts[usize::try_from(place).unwrap() / 5_000] += 1;
+    }
+    is_even(&counts);
+}
+
+#[test]
+fn a_percentage_of_keys() {
+    let all = all_headers();
+    for (parts, expected) in [(5_000, 0.005), (100_000, 0.1), (500_000, 0.5)] {
+        let share = Share::new(parts, "route", session());
+        let seen = count(&all, |one| share.has(&of(one)).unwrap());
+        is_share(seen, KEYS, expected);
+    }
+    let [none, every] = [0, 100].map(|percent| share(percent, "route"));
+    assert_eq!(count(&all, |one| none.has(&of(one)).unwrap()), 0);
+    assert_eq!(count(&all, |one| every.has(&of(one)).unwrap()), KEYS);
+}
+
+/// Who is among ten percent is so among twenty, and with `not` nobody is left over or counted twice.
+#[test]
+fn shares_of_a_route_hold_each_other() {
+    let [ten, twenty] = [10, 20].map(|percent| share(percent, "route"));
+    let not_ten = Condition::Not(Box::new(Condition::Percent(ten.clone())));
+    for headers in all_headers() {
+        let subject = of(&headers);
+        let is_in_ten = ten.has(&subject).unwrap();
+        assert!(!is_in_ten || twenty.has(&subject).unwrap());
+        assert_eq!(not_ten.evaluate(&subject), Some(!is_in_ten));
+    }
+}
+
+/// What a key is in one route says nothing of what it is in another one.
+#[test]
+fn routes_are_independent() {
+    let all = all_headers();
+    let (one, other) = (share(30, "one"), share(30, "other"));
+    let both = |headers: &Headers| {
+        let subject = of(headers);
+        one.has(&subject).unwrap() && other.has(&subject).unwrap()
+    };
+    is_share(count(&all, both), KEYS, 0.09);
+}
+
+/// What is among a share is spread over the targets of the same route like everything else.
+#[test]
+fn a_share_and_the_targets_are_independent() {
+    let share = share(20, "route");
+    let sticky = Sticky::new("route", session());
+    let is_first = |headers: &Headers| {
+        let key = sticky.key(&of(headers)).unwrap();
+        let targets = ["a", "b"].map(|name| (name, hash::names(&[name])));
+        let mut plan = Vec::new();
+        let bits = sticky.bits(&key);
+        rendezvous::order(
+            targets.to_vec(),
+            bits,
+            |(_, identity)| (1, *identity),
+            &mut plan,
+        );
+        plan[0].0 == "a"
+    };
+    let all: Vec<Headers> = all_headers();
+    let taken = |headers: &Headers| share.has(&of(headers)).unwrap();
+    let in_share = count(&all, taken);
+    let both = count(&all, |headers| taken(headers) && is_first(headers));
+    is_share(both, in_share, 0.5);
+    is_share(count(&all, is_first), KEYS, 0.5);
+    // The same targets in another route are chosen among anew.
+    let elsewhere = Sticky::new("other", session());
+    let same = count(&all, |headers| {
+        let key = sticky.key(&of(headers)).unwrap();
+        sticky.bits(&key) == elsewhere.bits(&key)
+    });
+    assert_eq!(same, 0);
+}
+
+#[test]
+fn without_a_key_it_is_drawn() {
+    let share = share(10, "route");
+    let nothing = Headers::default();
+    let empty = headers("");
+    for headers in [&nothing, &empty] {
+        let draw = |random| Subject {
+            random,
+            ..of(headers)
+        };
+        // Numbers that follow each other, as a worker has them.
+        let seen = (0..u64::from(KEYS)).filter(|random| share.has(&draw(Some(*random))).unwrap());
+        is_share(u32::try_from(seen.count()).unwrap(), KEYS, 0.1);
+        assert_eq!(share.has(&draw(None)), None);
+        // Of which it does not matter.
+        for (percent, expected) in [(0, Some(false)), (100, Some(true))] {
+            let share = Share::new(percent * 10_000, "route", session());
+            assert_eq!(share.has(&draw(None)), expected);
+        }
+    }
+    // Where the headers are not known, nothing is.
+    let unknown = Subject {
+        random: Some(7),
+        ..Subject::default()
+    };
+    assert_eq!(share.has(&unknown), None);
+    let off = Share::new(0, "route", session());
+    assert_eq!(off.has(&Subject::default()), None);
+}
+
+#[test]
+fn what_shares_know_of_each_other() {
+    let [ten, twenty, elsewhere] = [(10, "a"), (20, "a"), (20, "b")]
+        .map(|(percent, route)| Condition::Percent(share(percent, route)));
+    let other_key = Share::new(200_000, "a", [KeySource::Conversation].into());
+    let other_key = Condition::Percent(other_key);
+    assert!(twenty.covers(&ten) && !ten.covers(&twenty) && ten.covers(&ten));
+    assert!(!elsewhere.covers(&ten) && !other_key.covers(&ten));
+    let not_ten = Condition::Not(Box::new(ten.clone()));
+    assert!(Condition::All(vec![ten.clone(), not_ten.clone()]).is_impossible());
+    assert!(!Condition::All(vec![twenty, not_ten]).is_impossible());
+    // A rollout that has not begun or is over is no mistake.
+    let [none, every] = [0, 100].map(|percent| Condition::Percent(share(percent, "a")));
+    assert!(!none.is_impossible() && !every.covers(&elsewhere));
+}
+
+#[test]
+fn written_in_percent() {
+    for (parts, written) in [
+        (0, "0"),
+        (1, "0.0001"),
+        (5_000, "0.5"),
+        (333_333, "33.3333"),
+        (370_000, "37"),
+        (Share::WHOLE, "100"),
+    ] {
+        assert_eq!(percent(parts), written);
+    }
+}
+
+/// What is written here is how requests that come today went before: it must never change.
+#[test]
+fn the_same_in_every_version() {
+    let share = share(10, "route");
+    let places = ["a", "session-1", "ü"].map(|key| share.place(&of(&headers(key))).unwrap().0);
+    assert_eq!(places, [167_290, 799_789, 781_771]);
+    let sticky = Sticky::new("route", session());
+    let subject = headers("a");
+    let key = sticky.key(&of(&subject)).unwrap();
+    assert_eq!(sticky.bits(&key), 0xa82e_fdbd_2ed3_aed5);
+}
