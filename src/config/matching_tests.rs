@@ -22,6 +22,11 @@ const REQUESTS: &[(&str, &str, &str)] = &[
         "{model: m, headers: {x-team: research}}",
         "{model: m, headers: {x-team: Research}}",
     ),
+    (
+        "query",
+        "{model: m, path: \"/v1/chat/completions?x=1&beta=%6fn\"}",
+        "{model: m, path: \"/v1/chat/completions?x=true&beta=off\"}",
+    ),
     ("stream", "{model: m, stream: true}", "{model: m}"),
     (
         "body",
@@ -82,6 +87,26 @@ const REQUESTS: &[(&str, &str, &str)] = &[
         "prompt_tokens",
         "{model: m, body: {messages: [{role: user, content: LONG}]}}",
         "{model: m, body: {messages: [{role: user, content: hello}]}}",
+    ),
+    (
+        "claims",
+        "{model: m, claims: {sub: svc-1, realm_access: {roles: [user, admin]}}}",
+        "{model: m, claims: {sub: svc-1, realm_access: {roles: [user]}}}",
+    ),
+    (
+        "mesh",
+        "{model: m, mesh: {trust_domain: a.example, namespace: prod, service_account: chat-1}}",
+        "{model: m, mesh: {trust_domain: a.example, namespace: test, service_account: chat-1}}",
+    ),
+    (
+        "time",
+        "{model: m, time: \"2026-01-05T04:59:59Z\"}",
+        "{model: m, time: \"2026-01-05T05:00:00Z\"}",
+    ),
+    (
+        "percent",
+        "{model: m, headers: {x-session: IN}}",
+        "{model: m, headers: {x-session: OUT}}",
     ),
     (
         "any",
