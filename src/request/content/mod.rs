@@ -331,4 +331,9 @@ fn whole(number: f64) -> Option<u64> {
 }
 
 #[cfg(test)]
+#[expect(
+    clippy::arithmetic_side_effects,
+    clippy::as_conversions,
+    reason = "a test fails by panicking"
+)]
 mod tests;
