@@ -1,0 +1,8 @@
+//! What a prompt's text is: how many tokens it is about, and the script that it is written in.
+
+mod cjk;
+mod script;
+mod tokens;
+
+pub use script::Script;
+pub use tokens::{Estimate, MESSAGE_OVERHEAD, estimate};
