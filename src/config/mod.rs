@@ -114,6 +114,7 @@ pub(crate) mod fields {
         "prompt",
         "prompt_bytes",
         "prompt_tokens",
+        "script",
         "any",
         "all",
         "not",
