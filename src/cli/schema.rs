@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 
 use crate::attempt::{Action, Cooldown, Failure, Hold};
 use crate::config::{NAMED_SOURCES, PARTS, STEERING_HEADERS, Strategy, fields};
+use crate::prompt::Script;
 use crate::routing::WEEKDAYS;
 use crate::schema::{ErrorCode, Schema};
 
@@ -313,6 +314,7 @@ fn condition(field: &str) -> Option<Value> {
         "turns" | "prompt_bytes" | "prompt_tokens" => json!({"anyOf": [number(), of("bounds")]}),
         "system_prompt" => json!({"anyOf": [boolean(), of("system_prompt")]}),
         "prompt" => of("prompt"),
+        "script" => one_or_many(one_of(Script::ALL)),
         "query" | "claims" => filled_map(one_or_many(name())),
         "mesh" => of("mesh"),
         "time" => of("time"),

@@ -89,6 +89,11 @@ const REQUESTS: &[(&str, &str, &str)] = &[
         "{model: m, body: {messages: [{role: user, content: hello}]}}",
     ),
     (
+        "script",
+        "{model: m, body: {messages: [{role: user, content: \"GPT-5 でできますか\"}]}}",
+        "{model: m, body: {messages: [{role: user, content: \"can it 漢字\"}]}}",
+    ),
+    (
         "claims",
         "{model: m, claims: {sub: svc-1, realm_access: {roles: [user, admin]}}}",
         "{model: m, claims: {sub: svc-1, realm_access: {roles: [user]}}}",
@@ -137,6 +142,7 @@ fn others(condition: &str) -> &'static str {
     match condition {
         "method" => "  pass_through: true\n  targets: [{backend: openai}]\n",
         "path" => "  targets: [{backend: openai}]\n",
+        "percent" => "  sticky: [{header: x-session}]\n  targets: [{backend: openai}]\n",
         _ => {
             "  targets: [{backend: openai}, {backend: anthropic}, {backend: gemini}, {backend: bedrock}]\n"
         }

@@ -132,6 +132,7 @@ pub(crate) mod fields {
         "prompt",
         "prompt_bytes",
         "prompt_tokens",
+        "script",
         "claims",
         "mesh",
         "time",
