@@ -1,6 +1,7 @@
 //! What a request says, by one pass over its bytes, and edits of it by span.
 
 mod changes;
+mod clamp;
 mod edit;
 mod form;
 mod headers;
@@ -14,7 +15,8 @@ pub use text::is_one_field;
 mod ties;
 mod view;
 
-pub use changes::{Bound, Clamp, ParameterChanges};
+pub use changes::ParameterChanges;
+pub use clamp::{Bound, Clamp};
 pub use edit::{ChunkEdit, Edit, Edits, StreamingEdit, relate};
 pub use form::scan_form;
 pub use headers::Headers;
