@@ -1,7 +1,6 @@
 //! The corpus of odd bodies in tests/data/requests, and large ones that are made here, each with what is to become of it.
 #![expect(
     clippy::unwrap_used,
-    clippy::indexing_slicing,
     clippy::string_slice,
     clippy::arithmetic_side_effects,
     reason = "a test fails by panicking"

@@ -2,6 +2,7 @@ use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 
 use super::*;
+use crate::request::clamp::{Bound, number};
 use crate::request::{Edits, Rewriter, Wants, scan};
 
 fn bound(number: f64) -> Option<Bound> {
@@ -472,10 +473,10 @@ fn asked() -> impl Strategy<Value = Vec<Asked>> {
         name().prop_map(Asked::Remove),
         (name(), value()).prop_map(|(name, value)| Asked::Set(name, value)),
         (name(), value()).prop_map(|(name, value)| Asked::Default(name, value)),
-        (name(), -9_i32..5, 0_i32..9).prop_map(|(name, min, more)| Asked::Clamp(
+        (name(), -9_i32..9, -9_i32..9).prop_map(|(name, a, b)| Asked::Clamp(
             name,
-            min.into(),
-            (min + more).into()
+            a.min(b).into(),
+            a.max(b).into()
         )),
     ];
     prop::collection::vec(one, 0..7)
@@ -486,11 +487,10 @@ fn object() -> impl Strategy<Value = String> {
     let names = vec!["a", "b", "c", "d", "o", "q", "new", "other", "model"];
     let names = prop::sample::subsequence(names, 0..9).prop_shuffle();
     let values = prop::collection::vec(value(), 9);
-    let spaces = prop::collection::vec(prop::sample::select(&["", " ", "\n\t"][..]), 4);
+    let space = || prop::sample::select(&["", " ", "\n\t"][..]);
+    let spaces = (space(), space(), space(), space());
     (names, values, spaces).prop_map(|(names, values, spaces)| {
-        let [s, t, u, v] = spaces[..] else {
-            unreachable!()
-        };
+        let (s, t, u, v) = spaces;
         let fields: Vec<String> = names
             .iter()
             .zip(&values)

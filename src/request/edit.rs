@@ -204,5 +204,6 @@ impl ChunkEdit<'_> {
 }
 
 #[cfg(test)]
+#[expect(clippy::arithmetic_side_effects, reason = "a test fails by panicking")]
 #[path = "edit_tests.rs"]
 mod tests;

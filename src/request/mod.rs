@@ -2,6 +2,7 @@
 
 mod caller;
 mod changes;
+mod clamp;
 mod content;
 mod edit;
 mod form;
@@ -18,7 +19,8 @@ mod ties;
 mod view;
 
 pub use caller::{CLAIMS_NAMESPACE, Caller, CallerAsks, Claims, Mesh};
-pub use changes::{Bound, Clamp, ParameterChanges};
+pub use changes::ParameterChanges;
+pub use clamp::{Bound, Clamp};
 pub use content::{Content, Part, Written};
 pub use edit::{ChunkEdit, Edit, Edits, StreamingEdit, relate};
 pub use form::scan_form;
