@@ -72,6 +72,21 @@ fn errors_and_warnings_of_a_document() {
         ),
         (
             "[{backend: openai}]",
+            "[{backend: openai}], sticky: [user]",
+            "f:5:64: warning: routes[0].sticky: has no effect",
+        ),
+        (
+            "routes:",
+            "defaults: {sticky: [user]}\nroutes:",
+            "f:4:12: warning: defaults.sticky: no route has a choice",
+        ),
+        (
+            "[{backend: openai}]",
+            "[{backend: openai, model: gpt}, {strategy: weighted, targets: [{backend: claude, model: opus}]}]",
+            "f:5:117: warning: routes[0].targets[1].targets[0].backend: speaks another API",
+        ),
+        (
+            "[{backend: openai}]",
             "[{backend: openai, model: gpt}, {backend: claude, model: opus}]",
             "f:5:85: warning: routes[0].targets[1].backend: speaks another API",
         ),
@@ -103,6 +118,32 @@ fn errors_and_warnings_of_a_document() {
         found[0].contains("routes[0].targets[1].model: the model has no `context_window`"),
         "{found:#?}"
     );
+}
+
+/// A key that something is chosen by needs no warning, and none is there where a route switches it off.
+#[test]
+fn a_key_that_is_used() {
+    for (from, to) in [
+        (
+            "[{backend: openai}]",
+            "[{backend: openai}], strategy: weighted, sticky: [user]",
+        ),
+        ("[{backend: openai}]", "[{backend: openai}], sticky: []"),
+        (
+            "match: {model: gpt}",
+            "match: {model: gpt, percent: 100}, sticky: [user]",
+        ),
+    ] {
+        let found = findings(&changed(DOCUMENT, from, to));
+        assert_eq!(found, [""; 0], "{to}");
+    }
+    let default = changed(DOCUMENT, "routes:", "defaults: {sticky: [user]}\nroutes:");
+    let used = changed(
+        &default,
+        "[{backend: openai}]",
+        "[{backend: openai}], strategy: weighted",
+    );
+    assert_eq!(findings(&used), [""; 0]);
 }
 
 #[test]

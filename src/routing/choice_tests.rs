@@ -1,6 +1,8 @@
 //! How a document's routes choose among their targets: by a key, drawn, in groups.
 
 use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::sync::LazyLock;
 
 use serde_json::Value;
 
@@ -57,8 +59,10 @@ routes:
   targets: [{backend: a, model: m}, {backend: b, model: m}]
 ";
 
-fn document() -> Document {
-    Document::compile(&serde_saphyr::from_str(ROUTES).unwrap()).unwrap()
+static DOCUMENT: LazyLock<Document> = LazyLock::new(|| compile(ROUTES));
+
+fn compile(document: &str) -> Document {
+    Document::compile(&serde_saphyr::from_str(document).unwrap()).unwrap()
 }
 
 struct Store(RefCell<Health>);
@@ -82,18 +86,18 @@ fn headers(path: &str, session: Option<&str>) -> Headers {
 
 /// The decision about a request, as a dry run tells it.
 fn decision(body: &str, session: Option<&str>, random: u64, health: &dyn HealthStore) -> Value {
-    let document = document();
+    let document = &*DOCUMENT;
     let moment = Moment {
         now: 1_000,
         random,
         health,
     };
     let headers = headers("/v1/chat/completions", session);
-    let Arrival::AwaitBody(pending) = arrive(&document, headers, Caller::default(), || moment)
+    let Arrival::AwaitBody(pending) = arrive(document, headers, Caller::default(), || moment)
     else {
         panic!("it is a chat completion");
     };
-    let answer = pending.route(&document, body.as_bytes(), moment);
+    let answer = pending.route(document, body.as_bytes(), moment);
     serde_json::from_slice(&answer.unwrap_err().body).unwrap()
 }
 
@@ -218,7 +222,7 @@ fn a_percentage_of_the_models_traffic() {
 /// What passes unread is split by headers alone, and drawn where there is no key.
 #[test]
 fn a_percentage_of_what_passes() {
-    let document = document();
+    let document = &*DOCUMENT;
     let route = |session: Option<&str>, random: u64| {
         let moment = Moment {
             now: 0,
@@ -226,7 +230,7 @@ fn a_percentage_of_what_passes() {
             health: &NoMemory,
         };
         let headers = headers("/v1/files/x", session);
-        let Arrival::Answer(answer) = arrive(&document, headers, Caller::default(), || moment)
+        let Arrival::Answer(answer) = arrive(document, headers, Caller::default(), || moment)
         else {
             panic!("it is a dry run");
         };
@@ -245,25 +249,28 @@ fn a_percentage_of_what_passes() {
     statistics::is_share(u32::try_from(drawn.count()).unwrap(), 1_000, 0.3);
 }
 
-/// The order for a request with this body, whose choices stick by these sources, and what gave the key.
-fn by(sources: &str, path: &str, caller: &Caller, body: &str) -> (String, Option<String>) {
+/// A document whose choices stick by these sources.
+fn sticking(sources: &str) -> Document {
     let targets = "[{backend: a, model: m}, {backend: b, model: m}, {backend: c, model: m}, {backend: d, model: m}]";
     let (backends, _) = ROUTES.split_once("defaults:").unwrap();
-    let document = format!(
+    compile(&format!(
         "{backends}defaults: {{allow_request_headers: [dry_run]}}
 routes: [{{name: r, match: {{model: '*'}}, sticky: {sources}, strategy: weighted, targets: {targets}}}]"
-    );
-    let document = Document::compile(&serde_saphyr::from_str(&document).unwrap()).unwrap();
+    ))
+}
+
+/// The order for a request with this body, and what gave the key.
+fn by(document: &Document, path: &str, caller: &Caller, body: &str) -> (String, Option<String>) {
     let moment = Moment {
         now: 0,
         random: 5,
         health: &NoMemory,
     };
     let headers = headers(path, None);
-    let Arrival::AwaitBody(pending) = arrive(&document, headers, caller.clone(), || moment) else {
+    let Arrival::AwaitBody(pending) = arrive(document, headers, caller.clone(), || moment) else {
         panic!("it is a call");
     };
-    let answer = pending.route(&document, body.as_bytes(), moment);
+    let answer = pending.route(document, body.as_bytes(), moment);
     let answer: Value = serde_json::from_slice(&answer.unwrap_err().body).unwrap();
     let sticky = answer["sticky"].as_str().map(str::to_owned);
     (plan_of(&answer), sticky)
@@ -271,13 +278,14 @@ routes: [{{name: r, match: {{model: '*'}}, sticky: {sources}, strategy: weighted
 
 /// Whether the same key, written in either way, has the same order, and many others have many.
 fn sticks(sources: &str, source: &str, ask: &dyn Fn(&str) -> (String, Caller, String)) {
-    let mut seen = std::collections::BTreeSet::new();
+    let document = sticking(sources);
+    let mut seen = BTreeSet::new();
     for number in 0..60 {
         let key = format!("key-{number}");
         let orders: Vec<_> = (0..2)
             .map(|_| {
                 let (path, caller, body) = ask(&key);
-                by(sources, &path, &caller, &body)
+                by(&document, &path, &caller, &body)
             })
             .collect();
         assert_eq!(orders[0], orders[1]);
@@ -375,30 +383,28 @@ fn what_says_nothing_is_no_key() {
         ),
         ("[]", CHAT, plain(), r#"{"model":"x","user":"somebody"}"#),
     ] {
-        let (_, source) = by(sources, path, &caller, body);
+        let (_, source) = by(&sticking(sources), path, &caller, body);
         assert_eq!(source, None, "{sources} {body}");
     }
     // The next source counts.
     let body = r#"{"model":"x","safety_identifier":null,"user":"u"}"#;
-    let (_, source) = by("[{header: x-none}, mesh, user]", CHAT, &plain(), body);
+    let document = sticking("[{header: x-none}, mesh, user]");
+    let (_, source) = by(&document, CHAT, &plain(), body);
     assert_eq!(source.as_deref(), Some("user"));
 }
 
 /// The same user in any API and spelling, and the same conversation in any turn.
 #[test]
 fn one_key_in_other_words() {
-    let order =
-        |sources: &str, path: &str, body: &str| by(sources, path, &Caller::default(), body).0;
+    let [by_user, by_conversation] = ["[user]", "[conversation]"].map(sticking);
+    let order = |document: &Document, body: &str| by(document, CHAT, &Caller::default(), body).0;
     let users = [
         r#"{"model":"x","user":"ann"}"#,
         r#"{"model":"x","user":"\u0061nn"}"#,
         r#"{"model":"x","safety_identifier":"ann","user":"another"}"#,
         r#"{"model":"x","metadata":{"user_id":"ann"}}"#,
     ];
-    let all: std::collections::BTreeSet<String> = users
-        .iter()
-        .map(|body| order("[user]", CHAT, body))
-        .collect();
+    let all: BTreeSet<String> = users.iter().map(|body| order(&by_user, body)).collect();
     assert_eq!(all.len(), 1);
     for number in 0..20 {
         let first = format!(
@@ -412,9 +418,9 @@ fn one_key_in_other_words() {
             turn(&format!("{first}{more}")),
             turn(&format!("{first}{more}{more}")),
         ];
-        let all: std::collections::BTreeSet<String> = turns
+        let all: BTreeSet<String> = turns
             .iter()
-            .map(|body| order("[conversation]", CHAT, body))
+            .map(|body| order(&by_conversation, body))
             .collect();
         assert_eq!(all.len(), 1);
     }

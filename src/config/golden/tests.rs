@@ -17,6 +17,27 @@ routes:
   match: {model: drawn}
   strategy: weighted
   targets: [{backend: openai, model: mini, weight: 1}, {backend: azure, model: gpt-5.5, weight: 9}, {backend: openai, model: gpt-5.5, weight: 0}]
+- name: sticky
+  match: {model: sticky}
+  sticky: [{header: x-session}]
+  strategy: weighted
+  targets: [{backend: openai, model: mini}, {backend: azure, model: gpt-5.5}, {backend: openai, model: gpt-5.5}]
+- name: groups
+  match: {model: groups}
+  targets:
+  - {backend: openai, model: mini}
+  - {strategy: weighted, targets: [{backend: openai, model: gpt-5.5}, {backend: azure, model: gpt-5.5}]}
+- name: first-group
+  match: {model: first-group}
+  targets:
+  - {strategy: weighted, targets: [{backend: openai, model: gpt-5.5}, {backend: azure, model: gpt-5.5, weight: 0}]}
+  - {backend: openai, model: mini}
+- {name: canary, sticky: [{header: x-session}], match: {model: split, percent: 50}, targets: [{backend: azure, model: gpt-5.5}]}
+- {name: rest, match: {model: split}, targets: [{backend: openai, model: mini}]}
+- {name: none, match: {model: rollout, percent: 0}, targets: [{backend: azure, model: gpt-5.5}]}
+- {name: every, match: {model: rollout, percent: 100}, targets: [{backend: openai, model: mini}]}
+- {name: some-batches, pass_through: true, sticky: [{header: x-session}], match: {path: /v1/batches, percent: 50}, targets: [{backend: azure}]}
+- {name: batches, pass_through: true, match: {path: /v1/batches}, targets: [{backend: openai}]}
 - {name: by-name, match: {model: [gpt-*, claude]}, targets: [{backend: openai}, {backend: anthropic}]}
 ";
 
@@ -64,6 +85,36 @@ fn what_holds() {
             "{target: openai/mini, plan: [azure, openai/mini, openai/gpt-5.5-2026]}",
         ),
         ("{model: drawn}", "{target: azure, left_out: []}"),
+        (
+            "{model: sticky}",
+            "{plan: [azure, openai/mini, openai/gpt-5.5-2026]}",
+        ),
+        (
+            "{model: sticky, headers: {x-session: s-1}}",
+            "{target: openai/mini, plan: [openai/mini, azure, openai/gpt-5.5-2026]}",
+        ),
+        (
+            "{model: groups}",
+            "{target: openai/mini, plan: [openai/mini, azure, openai/gpt-5.5-2026]}",
+        ),
+        (
+            "{model: first-group}",
+            "{target: openai/gpt-5.5-2026, plan: [azure, openai/gpt-5.5-2026, openai/mini]}",
+        ),
+        ("{model: split, headers: {x-session: s-1}}", "{route: rest}"),
+        (
+            "{model: split, headers: {x-session: s-2}}",
+            "{route: canary}",
+        ),
+        ("{model: rollout}", "{route: every}"),
+        (
+            "{path: /v1/batches, method: GET, headers: {x-session: s-1}}",
+            "{route: batches}",
+        ),
+        (
+            "{path: /v1/batches, method: GET, headers: {x-session: s-2}}",
+            "{route: some-batches}",
+        ),
         (
             "{model: claude, path: /v1/messages}",
             "{target: anthropic, left_out: [openai schema_mismatch]}",
@@ -122,6 +173,51 @@ fn what_fails() {
             "{model: drawn}",
             "{plan: [azure, openai/mini]}",
             "tests[0].expect.plan: \"t\": the plan of",
+        ),
+        (
+            "{model: sticky, headers: {x-session: s-1}}",
+            "{plan: [azure, openai/mini, openai/gpt-5.5-2026]}",
+            "tests[0].expect.plan: \"t\": the plan of \"sticky\" is openai/mini, azure/gpt-5.5, openai/gpt-5.5-2026",
+        ),
+        (
+            "{model: sticky, headers: {x-session: s-1}}",
+            "{target: azure}",
+            "tests[0].expect.target: \"t\": \"azure\" is not tried first by \"sticky\"",
+        ),
+        (
+            "{model: groups}",
+            "{plan: [azure, openai/mini, openai/gpt-5.5-2026]}",
+            "tests[0].expect.plan: \"t\": the plan of \"groups\" is openai/mini, ",
+        ),
+        (
+            "{model: groups}",
+            "{plan: [openai/mini, openai/gpt-5.5-2026]}",
+            "tests[0].expect.plan: \"t\": the plan of",
+        ),
+        (
+            "{model: groups}",
+            "{target: azure}",
+            "tests[0].expect.target: \"t\": \"azure\" is not tried first by \"groups\"",
+        ),
+        (
+            "{model: first-group}",
+            "{target: openai/mini}",
+            "tests[0].expect.target: \"t\": \"openai/mini\" is not tried first",
+        ),
+        (
+            "{model: first-group}",
+            "{target: azure}",
+            "tests[0].expect.target: \"t\": \"azure\" is not tried first",
+        ),
+        (
+            "{model: split}",
+            "{route: rest}",
+            "tests[0].expect: \"t\": whether \"canary\" takes the request is drawn, by its `percent`: give the request",
+        ),
+        (
+            "{path: /v1/batches, method: GET}",
+            "{route: batches}",
+            "tests[0].expect: \"t\": whether \"some-batches\" takes the request is drawn",
         ),
         (
             "{model: smart}",
