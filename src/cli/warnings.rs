@@ -3,7 +3,7 @@
 use super::report::Finding;
 use super::source::Located;
 use crate::attempt::{Action, Failure};
-use crate::config::{Backend, Document, Route, Target};
+use crate::config::{Backend, Document, Prices, Route, Target};
 use crate::routing::Subject;
 use crate::schema::Api;
 
@@ -14,7 +14,9 @@ pub(super) fn find(document: &Document, located: &Located) -> Vec<Finding> {
         findings.push(Finding::warning(located.find(&path, false), &path, message));
     };
     for (index, backend) in document.backends.iter().enumerate() {
-        unused(document, backend, &format!("backends[{index}]"), &mut add);
+        let path = format!("backends[{index}]");
+        unused(document, backend, &path, &mut add);
+        prices(document, backend, &path, &mut add);
     }
     for (index, route) in document.routes.iter().enumerate() {
         mixed_apis(route, &format!("routes[{index}]"), &mut add);
@@ -73,6 +75,31 @@ fn unused(
     }
 }
 
+/// Prices that are missing where others are there, or that are probably mixed up.
+fn prices(
+    document: &Document,
+    backend: &Backend,
+    path: &str,
+    add: &mut impl FnMut(String, String),
+) {
+    let mut models = document.backends.iter().flat_map(|other| &other.models);
+    let are_some_known = models.any(|model| model.prices != Prices::default());
+    for (index, model) in backend.models.iter().enumerate() {
+        let path = format!("{path}.models[{index}]");
+        let prices = &model.prices;
+        if are_some_known && *prices == Prices::default() {
+            let message = "the model has no `prices`, and others do: what it costs is not known, which is not free, and no \
+                           route with `max_prices` sends anything there. For what costs nothing write `prices: {input: 0, \
+                           output: 0}`";
+            add(format!("{path}.name"), message.to_owned());
+        }
+        if prices.input.is_some() && prices.cached_input > prices.input {
+            let message = "is more than `input`: what has been seen before costs less, or the same";
+            add(format!("{path}.prices.cached_input"), message.to_owned());
+        }
+    }
+}
+
 /// Whether a request for this model may come to this route.
 fn may_take(route: &Route, model: &str) -> bool {
     let subject = Subject {
@@ -82,22 +109,26 @@ fn may_take(route: &Route, model: &str) -> bool {
     route.condition.evaluate(&subject) != Some(false)
 }
 
-/// Targets of named models at backends of different APIs, which never follow each other.
+/// A route of targets that speak different APIs, one target for each: nobody ever gets another one of them.
 fn mixed_apis(route: &Route, path: &str, add: &mut impl FnMut(String, String)) {
     let speaks = |target: &Target| -> Vec<Api> {
         let apis = Api::ALL.iter().copied();
         apis.filter(|api| target.backend.schema.speaks(*api))
             .collect()
     };
-    let mut named = route.targets.iter().enumerate();
-    let Some((_, first)) = named.find(|(_, target)| target.model.is_some()) else {
-        return;
+    let named = route.targets.iter().enumerate();
+    let named: Vec<_> = named.filter(|(_, target)| target.model.is_some()).collect();
+    let is_fallback = |target: &Target| {
+        let alike = |(_, other): &&(usize, &Target)| speaks(other) == speaks(target);
+        named.iter().filter(alike).count() > 1
     };
-    let other = named.find(|(_, target)| target.model.is_some() && speaks(target) != speaks(first));
-    if let Some((index, other)) = other {
+    if named.iter().any(|(_, target)| is_fallback(target)) {
+        return;
+    }
+    if let [(_, first), (index, other), ..] = named.as_slice() {
         let message = format!(
-            "speaks another API (`schema: {}`) than \"{}\" (`{}`), and neither is ever a fallback of the other: a request \
-             goes only to those that speak its own",
+            "speaks another API (`schema: {}`) than \"{}\" (`{}`), and a request goes only to targets that speak its own: no \
+             target of this route is a fallback of another one. If that is meant, write a route for each, by its `path`",
             other.backend.schema.name(),
             first.backend.name,
             first.backend.schema.name()

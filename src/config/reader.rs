@@ -3,6 +3,8 @@
 use std::cell::RefCell;
 use std::fmt::Write as _;
 
+use serde_json::Value;
+
 use super::error::{ConfigError, suggestion};
 use super::tree::Tree;
 
@@ -184,6 +186,18 @@ impl<'a> Node<'a> {
         Some(text)
     }
 
+    /// Text that is not empty, or what YAML takes for a number or a boolean, as text.
+    pub(crate) fn scalar(&self) -> Option<String> {
+        match self.tree {
+            Tree::Text(_) => self.name().map(str::to_owned),
+            Tree::Number(_) | Tree::Bool(_) => Some(Value::from(self.tree).to_string()),
+            _ => {
+                self.wrong_kind("text, a number, true or false");
+                None
+            }
+        }
+    }
+
     /// A boolean.
     pub(crate) fn boolean(&self) -> Option<bool> {
         let Tree::Bool(value) = self.tree else {
@@ -210,6 +224,30 @@ impl<'a> Node<'a> {
             reason = "whole and between two u32, as was just seen"
         )]
         Some(*value as u32)
+    }
+
+    /// A number from 0 to `most` with at most six decimals, in millionths.
+    pub(crate) fn millionths(&self, most: u32, unit: &str) -> Option<u64> {
+        let Tree::Number(value) = self.tree else {
+            self.wrong_kind("a number");
+            return None;
+        };
+        let millionths = (value * 1e6).round();
+        // A decimal fraction is not exact in binary.
+        let is_whole = (value * 1e6 - millionths).abs() < 1e-3;
+        if !is_whole || *value < 0.0 || *value > f64::from(most) {
+            self.error(format!(
+                "must be a number of {unit}, from 0 to {most} with at most six decimals"
+            ));
+            return None;
+        }
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            clippy::as_conversions,
+            reason = "whole and between two u64, as was just seen"
+        )]
+        Some(millionths as u64)
     }
 }
 

@@ -5,13 +5,15 @@ use std::sync::Arc;
 use hashbrown::HashSet;
 
 use super::backend::Backend;
+use super::demands::{self, Demands};
 use super::error::suggestion;
 use super::fields;
+use super::model::Model;
 use super::older;
 use super::reader::{Fields, Node};
 use crate::attempt::Policy;
-use crate::routing::{Condition, Pattern, Subject};
-use crate::schema::{Api, Catalog};
+use crate::routing::{Condition, LeftOut, Pattern, Subject, meets};
+use crate::schema::Api;
 
 /// A rule: which requests it takes and where they may go.
 #[derive(Clone, Debug)]
@@ -20,6 +22,8 @@ pub struct Route {
     pub name: String,
     /// Which requests it takes.
     pub condition: Condition,
+    /// What it asks of its targets.
+    pub demands: Demands,
     /// How the plan is made of the targets.
     pub strategy: Strategy,
     /// Where a request may go.
@@ -123,10 +127,12 @@ fn read(
         .required("targets")
         .map(|node| read_targets(node, backends, strategy))
         .unwrap_or_default();
+    let demands = demands::read(fields, backends);
     let aggregate_cluster = fields.optional("aggregate_cluster").and_then(|node| {
         let around = older::Surroundings {
             is_older,
             strategy,
+            demands: &demands,
             targets: &targets,
             backends,
         };
@@ -150,6 +156,7 @@ fn read(
     Some(Route {
         name: name?.to_owned(),
         condition: condition?,
+        demands,
         strategy,
         targets,
         pass_through,
@@ -274,7 +281,12 @@ fn check_possible(node: &Node<'_>, fields: &Fields<'_>, route: &Route) {
     let unserved = |name: &&str| takes_model(route, name) && !serves(route, name);
     for name in names.into_iter().filter(unserved).filter(|_| all_can) {
         node.error(format!(
-            "no target serves the model \"{name}\", which the route matches"
+            "no target serves the model \"{name}\", which the route matches{}",
+            if route.demands != Demands::default() {
+                ", or none that the route lets it go to"
+            } else {
+                ""
+            }
         ));
     }
 }
@@ -299,13 +311,39 @@ fn why_never(route: &Route, target: &Target, apis: &[Api]) -> Option<String> {
             backend.name
         ));
     }
-    None
+    let reason = never_meets(route, target)?;
+    Some(format!(
+        "no request of this route can ever go to backend \"{}\" ({reason}): change what the route asks for, or what the \
+         backend or its models say, or remove the target",
+        backend.name
+    ))
+}
+
+/// Why none of the models that a target may be asked for is one that the route lets its requests go to.
+fn never_meets<'d>(route: &'d Route, target: &'d Target) -> Option<LeftOut<'d>> {
+    let backend = &target.backend;
+    if let Some(name) = &target.model {
+        return meets(&route.demands, backend.model(name)?).err();
+    }
+    let may_come = |model: &&Model| {
+        let name = model.name.as_exact();
+        name.is_none_or(|name| takes_model(route, name))
+    };
+    let mut why_not = None;
+    for model in backend.models.iter().filter(may_come) {
+        why_not = Some(meets(&route.demands, model).err()?);
+    }
+    why_not
 }
 
 /// Whether some target of the route serves a request for this model.
-fn serves(route: &Route, model: &str) -> bool {
+pub(super) fn serves(route: &Route, model: &str) -> bool {
+    let is_its = |target: &Target| {
+        let entry = target.backend.model(model);
+        entry.is_some_and(|entry| meets(&route.demands, entry).is_ok())
+    };
     let mut targets = route.targets.iter();
-    targets.any(|target| target.model.is_some() || target.backend.upstream_name(model).is_some())
+    targets.any(|target| target.model.is_some() || is_its(target))
 }
 
 /// Whether a request for this model may come to this route.
@@ -315,44 +353,4 @@ fn takes_model(route: &Route, model: &str) -> bool {
         ..Subject::default()
     };
     route.condition.evaluate(&subject) != Some(false)
-}
-
-/// What clients can ask for by name: virtual models in the order of the routes, then the backends' own.
-pub(super) fn catalog(routes: &[Route], backends: &[Arc<Backend>]) -> Catalog {
-    let mut catalog = Catalog::default();
-    let mut add = |name: &str| {
-        if can_be_asked_for(routes, name) {
-            let mut owners = backends.iter();
-            let owner = owners.find(|backend| backend.exact_models().any(|model| model == name));
-            catalog.add(name, owner.map_or("llm-router", |backend| &backend.name));
-        }
-    };
-    for route in routes.iter().filter(|route| !route.pass_through) {
-        let mut names = Vec::new();
-        route.condition.exact_models(&mut names);
-        names.into_iter().for_each(&mut add);
-    }
-    for backend in backends {
-        backend.exact_models().for_each(&mut add);
-    }
-    catalog
-}
-
-/// Whether some request for this model gets an answer: by one of the routes that may take it, up to the first that
-/// takes all such requests.
-fn can_be_asked_for(routes: &[Route], model: &str) -> bool {
-    let subject = Subject {
-        model: Some(model),
-        ..Subject::default()
-    };
-    for route in routes.iter().filter(|route| !route.pass_through) {
-        let takes = route.condition.evaluate(&subject);
-        if takes != Some(false) && serves(route, model) {
-            return true;
-        }
-        if takes == Some(true) {
-            return false;
-        }
-    }
-    false
 }

@@ -3,6 +3,8 @@
 use std::fmt;
 
 use super::condition::Subject;
+use super::eligibility::{can_do, meets};
+use super::left_out::LeftOut;
 use super::strategy;
 use crate::config::{Backend, Document, Route, Target};
 use crate::health::TargetKey;
@@ -16,7 +18,7 @@ pub struct Decision<'d, 'm> {
     /// The attempts in order; never empty.
     pub plan: Vec<Candidate<'m>>,
     /// The targets that did not enter the plan.
-    pub left_out: Vec<(&'d Target, LeftOut)>,
+    pub left_out: Vec<(&'d Target, LeftOut<'d>)>,
 }
 
 impl Decision<'_, '_> {
@@ -41,7 +43,7 @@ impl Decision<'_, '_> {
             return Err(Unpinned::NotThere(self.route.name.clone(), home));
         }
         for target in &self.route.targets {
-            let is_out = |(out, _): &(&Target, LeftOut)| std::ptr::eq(*out, target);
+            let is_out = |(out, _): &(&Target, LeftOut<'_>)| std::ptr::eq(*out, target);
             if target.backend.name != home && !self.left_out.iter().any(is_out) {
                 self.left_out.push((target, LeftOut::Tied));
             }
@@ -83,16 +85,18 @@ impl fmt::Display for Decision<'_, '_> {
         for candidate in &self.plan {
             write!(out, " \"{}\"", candidate.backend.name)?;
         }
-        for (target, reason) in &self.left_out {
-            write!(
-                out,
-                ", without \"{}\" ({})",
-                target.backend.name,
-                reason.name()
-            )?;
-        }
-        Ok(())
+        write_left_out(out, &self.left_out)
     }
+}
+
+fn write_left_out(
+    out: &mut fmt::Formatter<'_>,
+    left_out: &[(&Target, LeftOut<'_>)],
+) -> fmt::Result {
+    for (target, reason) in left_out {
+        write!(out, ", without \"{}\" ({reason})", target.backend.name)?;
+    }
+    Ok(())
 }
 
 /// A target that can serve this request.
@@ -110,45 +114,52 @@ pub struct Candidate<'a> {
     pub context_window: u32,
 }
 
-/// Why a target is not in the plan.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LeftOut {
-    /// Its backend speaks another API than the request.
-    SchemaMismatch,
-    /// It keeps the client's model, which its backend does not serve.
-    ModelNotServed,
-    /// The request is tied to another backend, where what it names is stored.
-    Tied,
-}
-
-impl LeftOut {
-    /// The stable name of the reason.
-    pub const fn name(self) -> &'static str {
-        match self {
-            LeftOut::SchemaMismatch => "schema_mismatch",
-            LeftOut::ModelNotServed => "model_not_served",
-            LeftOut::Tied => "tied",
-        }
-    }
-}
-
 /// Why a request goes nowhere.
-#[derive(Clone, Copy, Debug)]
-pub enum Undecided<'a> {
+#[derive(Clone, Debug)]
+pub enum Undecided<'d> {
     /// No route takes it.
     NoRoute,
-    /// This route takes it, but has no target that speaks its API.
-    ApiNotSupported(&'a Route),
-    /// This route takes it, but none of its targets serves the model.
-    ModelNotServed(&'a Route),
+    /// A route takes it, but none of its targets can.
+    NoTarget {
+        /// The route.
+        route: &'d Route,
+        /// All of its targets.
+        left_out: Vec<(&'d Target, LeftOut<'d>)>,
+    },
 }
 
 impl Undecided<'_> {
     /// The error that the caller gets.
     pub fn code(&self) -> ErrorCode {
+        let Undecided::NoTarget { left_out, .. } = self else {
+            return ErrorCode::ModelNotFound;
+        };
+        let all = |is: fn(&LeftOut<'_>) -> bool| left_out.iter().all(|(_, reason)| is(reason));
+        let any = |is: fn(&LeftOut<'_>) -> bool| left_out.iter().any(|(_, reason)| is(reason));
+        if all(|reason| *reason == LeftOut::SchemaMismatch) {
+            ErrorCode::ApiNotSupported
+        } else if all(|reason| matches!(reason, LeftOut::SchemaMismatch | LeftOut::ModelNotServed))
+        {
+            // A target that speaks the API but lacks the model is nearer to what was asked for.
+            ErrorCode::ModelNotFound
+        } else if any(|reason| matches!(reason, LeftOut::PromptTooLong { .. })) {
+            // The last thing that is checked: nothing else is in the way.
+            ErrorCode::ContextLengthExceeded
+        } else {
+            ErrorCode::NoEligibleTarget
+        }
+    }
+}
+
+/// For logs, as for a [`Decision`].
+impl fmt::Display for Undecided<'_> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Undecided::NoRoute | Undecided::ModelNotServed(_) => ErrorCode::ModelNotFound,
-            Undecided::ApiNotSupported(_) => ErrorCode::ApiNotSupported,
+            Undecided::NoRoute => out.write_str("no route"),
+            Undecided::NoTarget { route, left_out } => {
+                write!(out, "route \"{}\", no target", route.name)?;
+                write_left_out(out, left_out)
+            }
         }
     }
 }
@@ -170,21 +181,13 @@ pub fn decide<'d: 'm, 'm>(
     let mut candidates = Vec::with_capacity(route.targets.len());
     let mut left_out = Vec::new();
     for target in &route.targets {
-        match candidate(target, api, model) {
+        match candidate(route, target, api, model, subject) {
             Ok(candidate) => candidates.push(candidate),
             Err(reason) => left_out.push((target, reason)),
         }
     }
     if candidates.is_empty() {
-        // A target that speaks the API but lacks the model is nearer to what was asked for.
-        let served = left_out
-            .iter()
-            .all(|(_, why)| *why == LeftOut::SchemaMismatch);
-        return Err(if served {
-            Undecided::ApiNotSupported(route)
-        } else {
-            Undecided::ModelNotServed(route)
-        });
+        return Err(Undecided::NoTarget { route, left_out });
     }
     Ok(Decision {
         route,
@@ -198,17 +201,21 @@ pub fn decide<'d: 'm, 'm>(
     })
 }
 
-fn candidate<'a>(
-    target: &'a Target,
+fn candidate<'d: 'm, 'm>(
+    route: &'d Route,
+    target: &'d Target,
     api: Api,
-    asked_for: &'a str,
-) -> Result<Candidate<'a>, LeftOut> {
+    asked_for: &'m str,
+    subject: &Subject<'_>,
+) -> Result<Candidate<'m>, LeftOut<'d>> {
     let backend = &target.backend;
     if !backend.schema.speaks(api) {
         return Err(LeftOut::SchemaMismatch);
     }
     let name = target.model.as_deref().unwrap_or(asked_for);
     let entry = backend.model(name).ok_or(LeftOut::ModelNotServed)?;
+    meets(&route.demands, entry)?;
+    can_do(entry, api, subject.content)?;
     Ok(Candidate {
         backend,
         model: entry.upstream_name.as_deref().unwrap_or(name),

@@ -4,7 +4,9 @@ use serde_json::{Value, json};
 
 use super::condition::Subject;
 use super::decision::{Candidate, Decision};
-use crate::config::Backend;
+use super::left_out::LeftOut;
+use super::refused::Refused;
+use crate::config::{Backend, Target};
 use crate::schema::Answer;
 
 /// The answer to a dry run: the plan in the order in which its targets are tried. The flag of a candidate says that it is
@@ -12,6 +14,7 @@ use crate::schema::Answer;
 pub(super) fn answer(
     decision: &Decision<'_, '_>,
     candidates: &[(Candidate<'_>, bool)],
+    asked: Option<&str>,
     subject: &Subject<'_>,
 ) -> Answer {
     let plan: Vec<Value> = candidates
@@ -25,36 +28,70 @@ pub(super) fn answer(
             })
         })
         .collect();
-    let left_out: Vec<Value> = decision
-        .left_out
-        .iter()
-        .map(|(target, reason)| {
-            json!({
-                "backend": target.backend.name,
-                "model": target.model,
-                "reason": reason.name(),
-            })
-        })
-        .collect();
-    let request = json!({"model": subject.model, "stream": subject.stream});
-    decided(request, &decision.route.name, plan, left_out)
+    let request = request(asked, subject);
+    let route = Some(decision.route.name.as_str());
+    Answer::json(200, &decided(request, route, plan, &decision.left_out))
+}
+
+/// The answer to a dry run of what goes nowhere: the caller's error, with the decision in it.
+pub(super) fn refused(refused: Refused<'_>, asked: Option<&str>, subject: &Subject<'_>) -> Answer {
+    let mut answer = refused.answer;
+    let route = refused.route.map(|route| route.name.as_str());
+    let decision = decided(
+        request(asked, subject),
+        route,
+        Vec::new(),
+        &refused.left_out,
+    );
+    if let Ok(Value::Object(mut body)) = serde_json::from_slice(&answer.body) {
+        body.insert("decision".to_owned(), decision);
+        answer.body = Value::Object(body).to_string().into_bytes();
+    }
+    answer
+}
+
+/// What was asked for; beside an alias, what it stands for.
+fn request(asked: Option<&str>, subject: &Subject<'_>) -> Value {
+    let mut request = json!({"model": asked, "stream": subject.stream});
+    if asked != subject.model
+        && let Value::Object(request) = &mut request
+    {
+        request.insert("alias_of".to_owned(), json!(subject.model));
+    }
+    request
 }
 
 /// The answer to a dry run of what passes unread to this backend, by no model.
 pub(super) fn passing(route: &str, backend: &Backend) -> Answer {
     let target = json!({"backend": backend.name, "cluster": backend.cluster});
-    decided(json!({}), route, vec![target], Vec::new())
+    Answer::json(200, &decided(json!({}), Some(route), vec![target], &[]))
 }
 
-fn decided(request: Value, route: &str, plan: Vec<Value>, left_out: Vec<Value>) -> Answer {
-    Answer::json(
-        200,
-        &json!({
-            "object": "llm_router.decision",
-            "request": request,
-            "route": route,
-            "plan": plan,
-            "left_out": left_out,
-        }),
-    )
+fn decided(
+    request: Value,
+    route: Option<&str>,
+    plan: Vec<Value>,
+    left_out: &[(&Target, LeftOut<'_>)],
+) -> Value {
+    let left_out = left_out.iter().map(|(target, reason)| {
+        let mut one = json!({
+            "backend": target.backend.name,
+            "model": target.model,
+            "reason": reason.name(),
+        });
+        let detail = reason.detail();
+        if let Value::Object(one) = &mut one
+            && !detail.is_empty()
+        {
+            one.insert("detail".to_owned(), detail.into());
+        }
+        one
+    });
+    json!({
+        "object": "llm_router.decision",
+        "request": request,
+        "route": route,
+        "plan": plan,
+        "left_out": left_out.collect::<Vec<Value>>(),
+    })
 }

@@ -13,11 +13,11 @@ use super::carrier::{self, Role};
 use super::source::parse;
 use super::{Failed, check};
 use crate::attempt::Moment;
-use crate::config::{Document, GoldenRequest, Route, Strategy};
+use crate::config::{Document, GoldenRequest, Route, Strategy, Target};
 use crate::health::NoMemory;
 use crate::played::{self, Pairs, Sent};
 use crate::request::{Caller, Headers};
-use crate::routing::{Arrival, Pending, Subject, arrive, is_only_first, passing_subject};
+use crate::routing::{Arrival, LeftOut, Pending, Subject, arrive, is_only_first, passing_subject};
 use crate::schema::{Answer, ErrorCode};
 
 /// A request, and the document that decides about it.
@@ -53,6 +53,9 @@ struct Explained {
     /// For a call of a model.
     #[serde(skip_serializing_if = "Option::is_none")]
     model: Option<String>,
+    /// The model that the name stands for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    alias_of: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     stream: Option<bool>,
     /// In the order in which they are tried.
@@ -92,6 +95,9 @@ struct Dropped {
     backend: String,
     model: Option<String>,
     reason: &'static str,
+    /// The reason in this case, where its name does not say all.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    detail: String,
 }
 
 /// The request as one attempt sends it.
@@ -261,11 +267,18 @@ fn decide(
 ) -> Result<(), Answer> {
     let view = pending.read(&request.body)?;
     let content = pending.content(&request.body);
-    let subject = pending.subject(&view, &content, 0, random)?;
-    explained.model = subject.model.map(str::to_owned);
+    let subject = pending.subject(document, &view, &content, 0, random)?;
+    let asked = pending.asked_model(&view);
+    explained.model = asked.map(str::to_owned);
+    let real = subject.model.filter(|real| Some(*real) != asked);
+    explained.alias_of = real.map(str::to_owned);
     explained.stream = subject.stream;
     explained.routes = tried(document, &subject, false);
-    let mut decision = pending.decide(document, &view, &subject)?;
+    let decided = pending.decide(document, &view, &subject);
+    let mut decision = decided.map_err(|refused| {
+        explained.left_out = dropped(&refused.left_out);
+        refused.answer
+    })?;
     let is_drawn = decision.route.strategy == Strategy::Weighted;
     if is_only_first(document, &decision, &view) {
         decision.plan.truncate(1);
@@ -278,12 +291,7 @@ fn decide(
         weight: is_drawn.then_some(candidate.weight),
     });
     explained.plan = plan.collect();
-    let left_out = decision.left_out.iter().map(|(target, reason)| Dropped {
-        backend: target.backend.name.clone(),
-        model: target.model.clone(),
-        reason: reason.name(),
-    });
-    explained.left_out = left_out.collect();
+    explained.left_out = dropped(&decision.left_out);
     let moment = Moment {
         now: 0,
         random,
@@ -309,6 +317,16 @@ fn decide(
         }
     }
     Ok(())
+}
+
+fn dropped(left_out: &[(&Target, LeftOut<'_>)]) -> Vec<Dropped> {
+    let dropped = left_out.iter().map(|(target, reason)| Dropped {
+        backend: target.backend.name.clone(),
+        model: target.model.clone(),
+        reason: reason.name(),
+        detail: reason.detail(),
+    });
+    dropped.collect()
 }
 
 fn changed(headers: &Pairs, body: &[u8], sent: Sent) -> Changed {

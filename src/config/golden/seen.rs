@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use super::GoldenRequest;
-use crate::config::{Backend, Document, Strategy};
+use crate::config::{Backend, Document, Strategy, Target};
 use crate::request::{Caller, Headers};
-use crate::routing::{Arrival, Candidate, arrive, is_only_first};
+use crate::routing::{Arrival, Candidate, LeftOut, Refused, arrive, is_only_first};
 use crate::schema::Answer;
 
 /// What became of a request.
@@ -21,7 +21,13 @@ pub(super) enum Seen<'d> {
         left_out: Vec<(Place, &'static str)>,
     },
     /// It is answered here.
-    Answered(Answer),
+    Answered {
+        answer: Answer,
+        /// The route that takes it, if one does.
+        route: Option<&'d str>,
+        /// With the reason.
+        left_out: Vec<(Place, &'static str)>,
+    },
 }
 
 /// A backend and a model of it.
@@ -60,7 +66,7 @@ pub(super) fn see(document: &Document, request: GoldenRequest) -> Seen<'_> {
         Headers::new(request.all_headers()),
         Caller::default(),
     ) {
-        Arrival::Answer(answer) => return Seen::Answered(answer),
+        Arrival::Answer(answer) => return refused(Refused::from(answer)),
         Arrival::AwaitBody(pending) => pending,
         Arrival::Pass(passed) => {
             let mut routes = document.routes.iter();
@@ -79,19 +85,12 @@ pub(super) fn see(document: &Document, request: GoldenRequest) -> Seen<'_> {
             };
         }
     };
-    let decided = pending.read(&request.body).and_then(|view| {
+    let decide = || -> Result<Seen<'_>, Refused<'_>> {
+        let view = pending.read(&request.body)?;
         let content = pending.content(&request.body);
-        let subject = pending.subject(&view, &content, 0, 0)?;
+        let subject = pending.subject(document, &view, &content, 0, 0)?;
         let mut decision = pending.decide(document, &view, &subject)?;
         let is_drawn = decision.route.strategy == Strategy::Weighted;
-        let mut left_out = Vec::new();
-        for (target, reason) in &decision.left_out {
-            let place = Place {
-                backend: target.backend.name.clone(),
-                model: target.model.clone(),
-            };
-            left_out.push((place, reason.name()));
-        }
         if is_only_first(document, &decision, &view) && !is_drawn {
             decision.plan.truncate(1);
         }
@@ -103,8 +102,28 @@ pub(super) fn see(document: &Document, request: GoldenRequest) -> Seen<'_> {
             route: &decision.route.name,
             plan: plan.collect(),
             is_drawn,
-            left_out,
+            left_out: places(&decision.left_out),
         })
+    };
+    decide().unwrap_or_else(refused)
+}
+
+fn refused(refused: Refused<'_>) -> Seen<'_> {
+    Seen::Answered {
+        route: refused.route.map(|route| route.name.as_str()),
+        left_out: places(&refused.left_out),
+        answer: refused.answer,
+    }
+}
+
+/// What is left out, and why.
+fn places(left_out: &[(&Target, LeftOut<'_>)]) -> Vec<(Place, &'static str)> {
+    let places = left_out.iter().map(|(target, reason)| {
+        let place = Place {
+            backend: target.backend.name.clone(),
+            model: target.model.clone(),
+        };
+        (place, reason.name())
     });
-    decided.unwrap_or_else(Seen::Answered)
+    places.collect()
 }

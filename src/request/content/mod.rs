@@ -1,5 +1,7 @@
 //! What a body says beyond what every request is read for: read when a condition first asks for it.
 
+mod reasoning;
+
 use super::BodyKind;
 use crate::schema::Api;
 
@@ -32,6 +34,11 @@ impl<'a> Content<'a> {
             api,
             is_json: *kind == BodyKind::Json,
         }
+    }
+
+    /// How many bytes the body has.
+    pub fn size(&self) -> u64 {
+        u64::try_from(self.body.len()).unwrap_or(u64::MAX)
     }
 
     /// Whether tools are offered.
