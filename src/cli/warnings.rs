@@ -4,7 +4,7 @@ use super::report::Finding;
 use super::source::Located;
 use crate::attempt::{Action, Failure};
 use crate::config::{Backend, Document, Prices, Route, Target};
-use crate::routing::Subject;
+use crate::routing::{LeftOut, Subject, meets};
 use crate::schema::Api;
 
 /// All of them, of a document that has no errors.
@@ -21,6 +21,7 @@ pub(super) fn find(document: &Document, located: &Located) -> Vec<Finding> {
     for (index, route) in document.routes.iter().enumerate() {
         mixed_apis(route, &format!("routes[{index}]"), &mut add);
         unknown_windows(route, &format!("routes[{index}]"), &mut add);
+        unknown_prices(route, &format!("routes[{index}]"), &mut add);
     }
     findings
 }
@@ -158,6 +159,31 @@ fn unknown_windows(route: &Route, path: &str, add: &mut impl FnMut(String, Strin
                 target.backend.name
             );
             add(format!("{path}.targets[{index}].model"), message);
+        }
+    }
+}
+
+/// Models that keep out of a route because just the price is missing that it limits.
+fn unknown_prices(route: &Route, path: &str, add: &mut impl FnMut(String, String)) {
+    for (index, target) in route.targets.iter().enumerate() {
+        // A model that a target names has had its error.
+        if target.model.is_some() {
+            continue;
+        }
+        for model in &target.backend.models {
+            let may_come = model.name.as_exact().is_none_or(|name| may_take(route, name));
+            let is_priced = model.prices != Prices::default();
+            if let Err(LeftOut::PriceUnknown(which)) = meets(&route.demands, model)
+                && may_come
+                && is_priced
+            {
+                let message = format!(
+                    "the model \"{}\" of the backend \"{}\" has prices, but none for {which}, which the route limits: it is left \
+                     out",
+                    model.name, target.backend.name
+                );
+                add(format!("{path}.targets[{index}].backend"), message);
+            }
         }
     }
 }
