@@ -41,6 +41,7 @@ mod host;
 mod json;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod played;
+pub mod prompt;
 pub mod request;
 pub mod routing;
 pub mod schema;

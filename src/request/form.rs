@@ -31,6 +31,17 @@ const NO_SEPARATOR: &str = "a line begins like a separator and is none";
 /// # Errors
 /// See [`ScanError`]; positions are bytes from the body's start.
 pub fn scan_form(boundary: &[u8], body: &[u8], wants: Wants) -> Result<View, ScanError> {
+    let mut fields = Fields::default();
+    walk_form(boundary, body, |part, content| fields.take(part, content))?;
+    fields.view(body, wants)
+}
+
+/// Calls `each` with the headers of every part and where its content stands.
+pub(super) fn walk_form<'a>(
+    boundary: &[u8],
+    body: &'a [u8],
+    mut each: impl FnMut(&Part<'a>, Range<usize>),
+) -> Result<(), ScanError> {
     if body.is_empty() {
         return Err(ScanError::Empty);
     }
@@ -38,7 +49,6 @@ pub fn scan_form(boundary: &[u8], body: &[u8], wants: Wants) -> Result<View, Sca
         body,
         separator: [b"--", boundary].concat(),
     };
-    let mut fields = Fields::default();
     let first = form
         .separator_after(0)?
         .ok_or_else(|| form.unterminated())?;
@@ -50,13 +60,13 @@ pub fn scan_form(boundary: &[u8], body: &[u8], wants: Wants) -> Result<View, Sca
             .separator_after(part.content)?
             .ok_or_else(|| form.unterminated())?;
         let end = separator.start.saturating_sub(CRLF.len());
-        fields.take(&part, part.content..end);
+        each(&part, part.content..end);
     }
     if let Some(more) = form.separator_after(separator.end)? {
         let why = "a separator follows the last one";
         return Err(ScanError::InvalidForm(why, more.start));
     }
-    fields.view(body, wants)
+    Ok(())
 }
 
 struct Form<'a> {
@@ -76,12 +86,13 @@ struct Separator {
 }
 
 /// The headers of a part, as far as they are read.
-struct Part<'a> {
+pub(super) struct Part<'a> {
     /// Where they begin.
     start: usize,
-    name: &'a [u8],
-    /// Whether it is text that means what is written: no file, in no encoding of its own.
-    is_plain: bool,
+    pub(super) name: &'a [u8],
+    pub(super) is_file: bool,
+    /// Whether it is in an encoding of its own.
+    is_encoded: bool,
     /// Where the content begins.
     content: usize,
 }
@@ -181,7 +192,8 @@ impl<'a> Form<'a> {
         Ok(Part {
             start,
             name: headers.name.ok_or(ScanError::InvalidForm(why, start))?,
-            is_plain: !headers.is_file && !headers.is_encoded,
+            is_file: headers.is_file,
+            is_encoded: headers.is_encoded,
             content: position(self.body, rest),
         })
     }
@@ -304,7 +316,8 @@ impl Fields {
             if text::is_alike(name.trim(), known) {
                 seen.times = seen.times.saturating_add(1);
                 seen.last = part.start;
-                let is_its_value = part.is_plain && name == known;
+                // Text that means what is written.
+                let is_its_value = !part.is_file && !part.is_encoded && name == known;
                 seen.value = is_its_value.then(|| content.clone());
             }
         }

@@ -13,7 +13,7 @@ mod ties;
 mod view;
 
 pub use caller::Caller;
-pub use content::{Content, Part};
+pub use content::{Content, Part, Written};
 pub use edit::{ChunkEdit, Edit, StreamingEdit};
 pub use form::scan_form;
 pub use headers::Headers;

@@ -116,7 +116,7 @@ pub fn scan(body: &[u8], wants: Wants) -> Result<View, ScanError> {
 }
 
 /// UTF-8's, with which some editors and libraries begin a text (RFC 8259, section 8.1, lets a reader ignore it).
-const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+pub(super) const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// Where a part of the body stands in it.
 pub(super) fn position(body: &[u8], part: &[u8]) -> usize {

@@ -5,39 +5,65 @@
 ///
 /// Source: RFC 8259, section 7.
 pub fn decode(inside: &[u8]) -> Option<String> {
-    let text = std::str::from_utf8(inside).ok()?;
-    if !inside.contains(&b'\\') {
-        return Some(text.to_owned());
-    }
-    let mut out = String::with_capacity(text.len());
-    let mut chars = text.chars();
-    while let Some(char) = chars.next() {
-        if char != '\\' {
-            out.push(char);
-            continue;
+    let mut out = String::with_capacity(inside.len());
+    read(inside, &mut |piece| out.push_str(piece)).then_some(out)
+}
+
+/// Gives the text that the inside of a JSON string means piece by piece, with U+FFFD for half of a surrogate pair and
+/// whatever else means nothing. Whether all of it means something.
+pub(super) fn read(inside: &[u8], each: &mut impl FnMut(&str)) -> bool {
+    const LOST: char = char::REPLACEMENT_CHARACTER;
+    let Ok(mut rest) = std::str::from_utf8(inside) else {
+        each(LOST.encode_utf8(&mut [0; 4]));
+        return false;
+    };
+    let mut is_whole = true;
+    while let Some((plain, escape)) = rest.split_once('\\') {
+        if !plain.is_empty() {
+            each(plain);
         }
-        out.push(match chars.next()? {
-            'n' => '\n',
-            'r' => '\r',
-            't' => '\t',
-            'b' => '\u{8}',
-            'f' => '\u{c}',
-            'u' => {
-                let unit = code_unit(&mut chars)?;
-                if (0xd800..0xdc00).contains(&unit) {
-                    if (chars.next()?, chars.next()?) != ('\\', 'u') {
-                        return None;
-                    }
-                    let low = code_unit(&mut chars)?;
-                    char::decode_utf16([unit, low]).next()?.ok()?
-                } else {
-                    char::from_u32(u32::from(unit))?
-                }
-            }
-            literal => literal,
-        });
+        let (char, after) = unescape(escape);
+        is_whole &= char.is_some();
+        each(char.unwrap_or(LOST).encode_utf8(&mut [0; 4]));
+        rest = after;
     }
-    Some(out)
+    if !rest.is_empty() {
+        each(rest);
+    }
+    is_whole
+}
+
+/// The character that is written behind a backslash, and what comes after it.
+fn unescape(escape: &str) -> (Option<char>, &str) {
+    let mut chars = escape.chars();
+    let char = match chars.next() {
+        Some('n') => '\n',
+        Some('r') => '\r',
+        Some('t') => '\t',
+        Some('b') => '\u{8}',
+        Some('f') => '\u{c}',
+        Some('u') => {
+            let Some(unit) = code_unit(&mut chars) else {
+                return (None, chars.as_str());
+            };
+            let mut after = chars.clone();
+            let low = (after.next() == Some('\\') && after.next() == Some('u'))
+                .then(|| code_unit(&mut after))
+                .flatten();
+            let is_high = (0xd800..0xdc00).contains(&unit);
+            let pair = low.filter(|_| is_high).and_then(|low| {
+                let char = char::decode_utf16([unit, low]).next()?;
+                char.ok()
+            });
+            return match pair {
+                Some(char) => (Some(char), after.as_str()),
+                None => (char::from_u32(u32::from(unit)), chars.as_str()),
+            };
+        }
+        Some(literal) => literal,
+        None => return (None, ""),
+    };
+    (Some(char), chars.as_str())
 }
 
 fn code_unit(chars: &mut std::str::Chars<'_>) -> Option<u16> {

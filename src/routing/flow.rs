@@ -190,7 +190,7 @@ impl Pending {
     }
 
     /// What conditions may ask of the body, which [`read`](Self::read) has taken.
-    pub fn content<'a>(&self, body: &'a [u8]) -> Content<'a> {
+    pub fn content<'a>(&'a self, body: &'a [u8]) -> Content<'a> {
         Content::new(self.call.api, &self.kind, body)
     }
 

@@ -181,14 +181,13 @@ impl Api {
         [before, self.operation()].concat()
     }
 
-    /// Whether its calls have a prompt and ask a model for an answer to it.
+    /// Whether its calls have one prompt each, and ask a model for an answer to it. Legacy completions may have many.
     pub const fn is_prompted(self) -> bool {
         matches!(
             self,
             Api::ChatCompletions
                 | Api::Messages
                 | Api::Responses
-                | Api::Completions
                 | Api::GenerateContent
                 | Api::StreamGenerateContent
                 | Api::Converse

@@ -1,16 +1,42 @@
-//! What a body says beyond what every request is read for: read when a condition first asks for it.
+//! What a body says beyond what every request is read for. It is read when a condition first asks for it, and only as much
+//! as is asked for: the fields of the top level, the conversation, a part of its text. Each is found once.
+//!
+//! What counts as what is in docs/matching.md. Of a field that stands in an object twice, in whichever spelling, the
+//! last one counts, as it does for most readers of JSON; letter case counts. Text is decoded, with U+FFFD in place of half
+//! of a surrogate pair, so that nothing can be hidden from a condition by escapes.
+//!
+//! A body is walked over four times at most until its text is found, and once more for each level at which blocks stand
+//! inside each other, of which there are few. What is kept of it is in proportion to its size.
 
+mod conversation;
+mod format;
+mod index;
+mod opening;
 mod reasoning;
+mod value;
 
-use super::BodyKind;
-use crate::schema::Api;
+use std::cell::OnceCell;
+use std::fmt;
+use std::ops::Range;
+
+use super::{BodyKind, text};
+use crate::schema::{Api, Schema};
+use conversation::{Author, Conversation, Piece, Reader};
+use format::{Format, Says};
+use index::Index;
 
 /// A body that has been scanned without an error, and which call it is of.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Content<'a> {
     body: &'a [u8],
     api: Api,
-    is_json: bool,
+    /// What separates its parts, if it is a form.
+    boundary: Option<&'a [u8]>,
+    index: OnceCell<Index>,
+    conversation: OnceCell<Conversation>,
+    texts: [OnceCell<Text>; 4],
+    bytes: OnceCell<u64>,
+    tokens: OnceCell<u64>,
 }
 
 /// A part of a prompt.
@@ -26,13 +52,48 @@ pub enum Part {
     All,
 }
 
+/// A value in a body.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Written<'a> {
+    /// JSON.
+    Json(&'a [u8]),
+    /// The text of a form's field.
+    Text(&'a [u8]),
+}
+
+/// Text that has been found.
+#[derive(Clone)]
+enum Text {
+    /// It stands in the body as it is meant.
+    Body(Range<usize>),
+    /// It was put together.
+    Own(String),
+}
+
+impl fmt::Debug for Content<'_> {
+    /// Without anything of the body.
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("Content")
+            .field("api", &self.api)
+            .finish_non_exhaustive()
+    }
+}
+
 impl<'a> Content<'a> {
     /// The content of this body.
-    pub fn new(api: Api, kind: &BodyKind, body: &'a [u8]) -> Self {
+    pub fn new(api: Api, kind: &'a BodyKind, body: &'a [u8]) -> Self {
         Content {
             body,
             api,
-            is_json: *kind == BodyKind::Json,
+            boundary: match kind {
+                BodyKind::Json => None,
+                BodyKind::Form { boundary } => Some(boundary),
+            },
+            index: OnceCell::new(),
+            conversation: OnceCell::new(),
+            texts: [const { OnceCell::new() }; 4],
+            bytes: OnceCell::new(),
+            tokens: OnceCell::new(),
         }
     }
 
@@ -43,67 +104,237 @@ impl<'a> Content<'a> {
 
     /// Whether tools are offered.
     pub fn has_tools(&self) -> bool {
-        false
+        self.tools().next().is_some()
+    }
+
+    /// What offers tools.
+    fn tools(&self) -> impl Iterator<Item = &'a [u8]> {
+        let fields = self.format().tools.iter();
+        fields.filter_map(|path| value::something(self.field(path)))
     }
 
     /// Whether results of tools are among the messages.
     pub fn has_tool_results(&self) -> bool {
-        false
+        self.conversation().has_tool_results
     }
 
     /// Whether there are images.
     pub fn has_images(&self) -> bool {
-        false
+        self.conversation().has_images
     }
 
     /// Whether there is audio.
     pub fn has_audio(&self) -> bool {
-        false
+        self.conversation().has_audio
     }
 
     /// Whether there are files.
     pub fn has_files(&self) -> bool {
-        false
+        self.conversation().has_files
     }
 
     /// Whether an answer by a JSON schema is asked for.
     pub fn wants_json_schema(&self) -> bool {
-        false
+        self.format().schemas.iter().any(|(path, says)| {
+            let value = self.field(path);
+            match says {
+                Says::Word(word) => value::name(value).as_deref() == Some(word.as_bytes()),
+                Says::Something => value::something(value).is_some(),
+            }
+        })
     }
 
     /// How many messages of the user there are, results of tools aside.
     pub fn turns(&self) -> u32 {
-        0
+        self.conversation().turns
     }
 
-    /// How many bytes of text the prompt has.
+    /// How many bytes of text the prompt has: all that the model reads as text, as UTF-8.
     pub fn prompt_bytes(&self) -> u64 {
-        0
+        *self.bytes.get_or_init(|| {
+            let mut bytes = 0_u64;
+            for piece in self.pieces(Part::All) {
+                self.read(piece, &mut |text| {
+                    let more = u64::try_from(text.len()).unwrap_or(u64::MAX);
+                    bytes = bytes.saturating_add(more);
+                });
+            }
+            bytes
+        })
     }
 
     /// About how many tokens the prompt has: text, tools, and what the form of a conversation costs.
     pub fn prompt_tokens(&self) -> u64 {
-        0
+        *self.tokens.get_or_init(|| {
+            let tools = self.tools().map(<[u8]>::len).fold(0, usize::saturating_add);
+            let tools = u64::try_from(tools).unwrap_or(u64::MAX);
+            let conversation = self.conversation();
+            let messages = u64::from(conversation.messages).saturating_mul(TOKENS_OF_A_MESSAGE);
+            let text = self.prompt_bytes().saturating_add(tools).div_ceil(4);
+            text.saturating_add(messages)
+                .saturating_add(conversation.token_ids)
+        })
     }
 
     /// How many tokens the answer may have, if the request says so.
     pub fn max_output_tokens(&self) -> Option<u64> {
-        None
+        let mut fields = self.format().max_tokens.iter();
+        fields.find_map(|path| whole(value::number(self.field(path)?)?))
     }
 
     /// A number that stands for how the conversation begins: its system prompt, its tools and the user's first message.
     /// The same for all requests of a conversation, in every process; `None` where there is no conversation.
     pub fn opening(&self) -> Option<u64> {
-        None
+        let conversation = self.conversation();
+        let has_tools = self.has_tools();
+        let is_there = has_tools || !conversation.pieces.is_empty();
+        (self.format().converses && is_there).then(|| opening::hash(self, conversation))
     }
 
-    /// The text of a part, as the model reads it.
-    pub fn text(&self, _part: Part) -> &str {
-        ""
+    /// The text of a part, as the model reads it. Messages, and blocks of one, stand on lines of their own.
+    pub fn text(&self, part: Part) -> &str {
+        let cell = match part {
+            Part::System => &self.texts[0],
+            Part::LastUser => &self.texts[1],
+            Part::User => &self.texts[2],
+            Part::All => &self.texts[3],
+        };
+        match cell.get_or_init(|| self.find_text(part)) {
+            Text::Own(text) => text,
+            Text::Body(span) => {
+                let text = self.body.get(span.clone()).unwrap_or_default();
+                std::str::from_utf8(text).unwrap_or_default()
+            }
+        }
     }
 
     /// The value of a field of the body, as it is written: its name, or names with dots from the outside in.
-    pub fn field(&self, _path: &str) -> Option<&'a [u8]> {
-        None
+    pub fn field(&self, path: &str) -> Option<&'a [u8]> {
+        let mut found = None;
+        self.any_value(path, &mut |value| {
+            let (Written::Json(value) | Written::Text(value)) = value;
+            found = Some(value);
+            true
+        });
+        found
+    }
+
+    /// Whether this holds for any value that a path leads to: where an array stands on the way, it leads to each of its
+    /// items.
+    pub fn any_value(&self, path: &str, holds: &mut dyn FnMut(Written<'a>) -> bool) -> bool {
+        if self.boundary.is_some() {
+            let value = self.index().get(self.body, path);
+            return value.is_some_and(|value| holds(Written::Text(value)));
+        }
+        let is_lenient = self.api.schema() == Schema::Gemini;
+        let (name, rest) = value::split_path(path);
+        let index = self.index();
+        let value = index.get(self.body, name).or_else(|| {
+            let snake = is_lenient.then(|| value::in_snake_case(name))?;
+            index.get(self.body, &snake)
+        });
+        value.is_some_and(|value| {
+            value::any_at(value, rest, is_lenient, &mut |value| {
+                holds(Written::Json(value))
+            })
+        })
+    }
+
+    const fn format(&self) -> &'static Format {
+        Format::of(self.api)
+    }
+
+    fn index(&self) -> &Index {
+        self.index.get_or_init(|| match self.boundary {
+            None => Index::of_json(self.body),
+            Some(boundary) => Index::of_form(boundary, self.body),
+        })
+    }
+
+    fn conversation(&self) -> &Conversation {
+        self.conversation.get_or_init(|| {
+            let mut reader = Reader::new(self.body);
+            for (path, reads) in self.format().read {
+                match (self.field(path), self.boundary) {
+                    (Some(value), None) => reader.read(value, *reads),
+                    (Some(text), Some(_)) => reader.read_text(text, *reads),
+                    (None, _) => {}
+                }
+            }
+            let mut conversation = reader.finish();
+            if self.boundary.is_some() && self.index().files > 0 {
+                conversation.has(self.format().files);
+            }
+            conversation
+        })
+    }
+
+    /// The text of a part.
+    fn pieces(&self, part: Part) -> impl Iterator<Item = &Piece> {
+        let Conversation { pieces, last, .. } = self.conversation();
+        let pieces = match part {
+            Part::LastUser => pieces.get(last.clone()).unwrap_or_default(),
+            _ => pieces,
+        };
+        pieces.iter().filter(move |piece| {
+            let is_of_part = match part {
+                Part::All => true,
+                Part::System => piece.author == Author::System,
+                Part::User | Part::LastUser => piece.author == Author::User,
+            };
+            piece.is_text && is_of_part
+        })
+    }
+
+    /// What a piece means, bit by bit.
+    fn read(&self, piece: &Piece, each: &mut impl FnMut(&str)) {
+        let written = self.body.get(piece.span.clone()).unwrap_or_default();
+        match self.boundary {
+            None => drop(text::read(written, each)),
+            Some(_) => each(&String::from_utf8_lossy(written)),
+        }
+    }
+
+    fn find_text(&self, part: Part) -> Text {
+        let mut pieces = self.pieces(part);
+        let first = pieces.next();
+        let second = pieces.next();
+        let Some(first) = first else {
+            return Text::Own(String::new());
+        };
+        let written = self.body.get(first.span.clone()).unwrap_or_default();
+        let is_plain = self.boundary.is_some() || !written.contains(&b'\\');
+        if second.is_none() && is_plain && std::str::from_utf8(written).is_ok() {
+            return Text::Body(first.span.clone());
+        }
+        let mut text = String::new();
+        for piece in [first].into_iter().chain(second).chain(pieces) {
+            if !text.is_empty() {
+                text.push('\n');
+            }
+            self.read(piece, &mut |more| text.push_str(more));
+        }
+        Text::Own(text)
     }
 }
+
+/// What a message costs beside its text: who says it, and where it begins and ends.
+const TOKENS_OF_A_MESSAGE: u64 = 4;
+
+/// A number of tokens.
+fn whole(number: f64) -> Option<u64> {
+    const MOST: f64 = 9e15;
+    if !(0.0..MOST).contains(&number) {
+        return None;
+    }
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        clippy::as_conversions,
+        reason = "between 0 and what an f64 counts exactly, as was just seen"
+    )]
+    Some(number as u64)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,250 @@
+//! What a text must contain.
+
+use std::fmt;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use super::automaton::{Automaton, ROOT};
+use super::fold::{Place, Unit, fold};
+use super::regex::Regex;
+
+/// The most words and phrases that one pattern may have.
+pub const MOST_WORDS: usize = 10_000;
+/// The most characters that a word or a phrase may have.
+pub const LONGEST_WORD: usize = 1_000;
+
+/// A text pattern as a document has it.
+#[derive(Clone, Copy, Debug)]
+pub struct Written<'a> {
+    /// Words, any of which is enough.
+    pub words: &'a [&'a str],
+    /// Words in a row; white space between them fits any other.
+    pub phrases: &'a [&'a str],
+    /// A regular expression.
+    pub regex: Option<&'a str>,
+    /// Whether letter case counts.
+    pub case_sensitive: bool,
+    /// Whether a word or phrase has to be one by itself, and no part of a longer word.
+    pub whole_words: bool,
+}
+
+impl Default for Written<'_> {
+    fn default() -> Self {
+        Written {
+            words: &[],
+            phrases: &[],
+            regex: None,
+            case_sensitive: false,
+            whole_words: true,
+        }
+    }
+}
+
+/// Which part of a pattern is wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// All of it.
+    Whole,
+    /// One of `words`, counted from 0.
+    Word(usize),
+    /// One of `phrases`, counted from 0.
+    Phrase(usize),
+    /// The `regex`.
+    Regex,
+}
+
+/// What is wrong with a pattern, and what to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PatternError {
+    /// Where.
+    pub part: Part,
+    /// What, as a sentence goes on behind the place.
+    pub message: String,
+}
+
+/// What a text must contain: any of some words, any of some phrases, or what a regular expression finds.
+///
+/// Whichever it is, a text is read once, in time linear in its length. What counts as the same in words and phrases is
+/// that of this folder's `fold`, and where words begin and end that of `word`. The regular expression meets the text as
+/// it stands, with Unicode's simple case folding.
+#[derive(Clone)]
+pub struct TextPattern {
+    words: Vec<String>,
+    phrases: Vec<String>,
+    regex: Option<Regex>,
+    case_sensitive: bool,
+    whole_words: bool,
+    /// Shared, because documents are cloned.
+    needles: Option<Arc<Automaton>>,
+}
+
+impl TextPattern {
+    /// Compiles a pattern.
+    ///
+    /// # Errors
+    /// All that is wrong with it.
+    pub fn new(written: &Written<'_>) -> Result<TextPattern, Vec<PatternError>> {
+        let mut errors = Vec::new();
+        let mut needles = Vec::new();
+        let mut wrong = |part, message: String| errors.push(PatternError { part, message });
+        let count = written.words.len().saturating_add(written.phrases.len());
+        if count == 0 && written.regex.is_none() {
+            wrong(
+                Part::Whole,
+                "asks for nothing: give it `words`, `phrases` or a `regex`".to_owned(),
+            );
+        }
+        if count > MOST_WORDS {
+            wrong(
+                Part::Whole,
+                format!("has {count} words and phrases: {MOST_WORDS} are the most"),
+            );
+        }
+        let words = written.words.iter().enumerate();
+        let phrases = written.phrases.iter().enumerate();
+        let words = words.map(|(at, word)| (Part::Word(at), *word));
+        let phrases = phrases.map(|(at, phrase)| (Part::Phrase(at), *phrase));
+        for (part, text) in words.chain(phrases).take(MOST_WORDS) {
+            match needle(written, part, text) {
+                Ok(needle) => needles.push(needle),
+                Err(message) => wrong(part, message),
+            }
+        }
+        let regex = written
+            .regex
+            .map(|source| Regex::new(source, written.case_sensitive))
+            .transpose()
+            .unwrap_or_else(|message| {
+                wrong(Part::Regex, message);
+                None
+            });
+        if !errors.is_empty() {
+            return Err(errors);
+        }
+        let owned = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
+        Ok(TextPattern {
+            words: owned(written.words),
+            phrases: owned(written.phrases),
+            regex,
+            case_sensitive: written.case_sensitive,
+            whole_words: written.whole_words,
+            needles: (!needles.is_empty()).then(|| Arc::new(Automaton::new(needles))),
+        })
+    }
+
+    /// Whether a text contains it.
+    pub fn matches(&self, text: &str) -> bool {
+        self.needles
+            .as_ref()
+            .is_some_and(|needles| self.find(needles, text))
+            || self.regex.as_ref().is_some_and(|regex| regex.matches(text))
+    }
+
+    /// A needle may end where the automaton says so and no word goes on, which is seen at the unit behind.
+    fn find(&self, needles: &Automaton, text: &str) -> bool {
+        let whole = self.whole_words;
+        let mut node = ROOT;
+        let mut ends = false;
+        let flow = fold(text, self.case_sensitive, |unit| {
+            if ends && may_end_before(unit, whole) {
+                return ControlFlow::Break(());
+            }
+            node = needles.step(node, symbol(unit, whole));
+            ends = needles.accepts(node);
+            ControlFlow::Continue(())
+        });
+        ends || flow.is_break()
+    }
+}
+
+fn may_end_before(unit: Unit, whole_words: bool) -> bool {
+    match unit.place {
+        Place::Apart => true,
+        Place::Within => !whole_words,
+        Place::Attached => false,
+    }
+}
+
+/// Where words begin is part of what is compared, where it matters: so a needle is found at those places only, and the
+/// places inside a phrase are the same in it and in a text.
+fn symbol(unit: Unit, whole_words: bool) -> u32 {
+    let begins = whole_words && unit.place == Place::Apart;
+    u32::from(unit.char) << 1 | u32::from(begins)
+}
+
+fn needle(written: &Written<'_>, part: Part, text: &str) -> Result<Vec<u32>, String> {
+    let text = text.trim();
+    if text.chars().nth(LONGEST_WORD).is_some() {
+        return Err(format!(
+            "is too long: {LONGEST_WORD} characters are the most"
+        ));
+    }
+    if matches!(part, Part::Word(_)) && text.contains(char::is_whitespace) {
+        return Err("is more than one word: put it under `phrases`".to_owned());
+    }
+    let mut needle = Vec::new();
+    // It never breaks.
+    let _ = fold(text, written.case_sensitive, |unit| {
+        needle.push(symbol(unit, written.whole_words));
+        ControlFlow::Continue(())
+    });
+    if needle.is_empty() {
+        return Err("must not be empty".to_owned());
+    }
+    Ok(needle)
+}
+
+impl PartialEq for TextPattern {
+    /// What is compiled follows from the rest.
+    fn eq(&self, other: &TextPattern) -> bool {
+        self.words == other.words
+            && self.phrases == other.phrases
+            && self.regex == other.regex
+            && self.case_sensitive == other.case_sensitive
+            && self.whole_words == other.whole_words
+    }
+}
+
+impl fmt::Debug for TextPattern {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "TextPattern({self})")
+    }
+}
+
+/// In the words of a document, but for the words themselves where there are many.
+impl fmt::Display for TextPattern {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut fields = Vec::new();
+        for (name, texts) in [("words", &self.words), ("phrases", &self.phrases)] {
+            if !texts.is_empty() {
+                fields.push(format!("{name}: {}", list(texts)));
+            }
+        }
+        if let Some(regex) = &self.regex {
+            fields.push(format!("regex: {:?}", regex.source()));
+        }
+        if self.case_sensitive {
+            fields.push("case_sensitive: true".to_owned());
+        }
+        if !self.whole_words {
+            fields.push("whole_words: false".to_owned());
+        }
+        write!(out, "{{{}}}", fields.join(", "))
+    }
+}
+
+/// The most words that are shown.
+const SHOWN: usize = 5;
+
+fn list(texts: &[String]) -> String {
+    let mut shown: Vec<String> = texts
+        .iter()
+        .take(SHOWN)
+        .map(|text| format!("{text:?}"))
+        .collect();
+    match texts.len().checked_sub(SHOWN) {
+        None | Some(0) => {}
+        Some(more) => shown.push(format!("… {more} more")),
+    }
+    format!("[{}]", shown.join(", "))
+}

@@ -1,0 +1,256 @@
+use super::*;
+
+fn pattern(words: &[&str]) -> TextPattern {
+    build(&Written {
+        words,
+        ..Written::default()
+    })
+}
+
+fn build(written: &Written<'_>) -> TextPattern {
+    TextPattern::new(written).unwrap_or_else(|errors| panic!("{written:?}: {errors:?}"))
+}
+
+/// A phrase because some of them are; one word is a phrase too.
+fn phrase(text: &str) -> Written<'_> {
+    // Leaked for the length of a test.
+    Written {
+        phrases: Vec::leak(vec![text]),
+        ..Written::default()
+    }
+}
+
+/// What is looked for, in what, and whether it is there: by whole words, and anywhere.
+const WHOLE_AND_ANYWHERE: &[(&str, &str, bool, bool)] = &[
+    // Latin.
+    ("refund", "I want a REFUND!", true, true),
+    ("refund", "refunds", false, true),
+    ("refund", "nonrefund able", false, true),
+    ("refund", "(refund)", true, true),
+    ("refund", "re fund", false, false),
+    ("refund", "refund_id", false, true),
+    ("refund", "refund2", false, true),
+    ("gpt4", "GPT4.", true, true),
+    ("4", "gpt4", false, true),
+    ("4", "gpt-4", true, true),
+    // Apostrophes and hyphens are no letters: of l'avion and of pre-refund there are two words.
+    ("avion", "l'avion", true, true),
+    ("avion", "l\u{2019}avion", true, true),
+    ("customer", "the customer's", true, true),
+    ("don't", "don\u{2019}t", true, true),
+    ("don\u{2019}t", "DON'T", true, true),
+    ("don't", "dont", false, false),
+    ("refund", "pre-refund-2", true, true),
+    ("e-mail", "E\u{2011}Mail", true, true),
+    ("e-mail", "e - mail", false, false),
+    // Symbols end a word, and need not be words by themselves.
+    ("c++", "C++20, or C", true, true),
+    ("c", "C++", true, true),
+    (".net", "ASP.NET", true, true),
+    ("#1", "a#1", true, true),
+    ("#1", "#12", false, true),
+    // Marks belong to the letter before.
+    ("café", "CAFE\u{301}", true, true),
+    ("cafe\u{301}", "un café", true, true),
+    ("cafe", "café", false, false),
+    ("cafe", "cafe\u{301}s", false, false),
+    ("caf", "café", false, true),
+    ("ệ", "e\u{323}\u{302}", true, true),
+    ("ệ", "e\u{302}\u{323}", true, true),
+    ("ệ", "ê\u{323}", true, true),
+    ("ångström", "\u{212B}NGSTRO\u{308}M", true, true),
+    // German.
+    ("straße", "STRASSE", true, true),
+    ("strasse", "Straße", true, true),
+    ("STRAẞE", "strasse", true, true),
+    ("groß", "größer", false, false),
+    ("gros", "groß", false, true),
+    ("MÜLLER", "müller", true, true),
+    // Ligatures, and letters with a case of their own.
+    ("office", "o\u{FB03}ce", true, true),
+    ("kelvin", "\u{212A}elvin", true, true),
+    ("sos", "\u{17F}os", true, true),
+    // Turkish.
+    ("istanbul", "İSTANBUL", true, true),
+    ("istanbul", "I\u{307}STANBUL", true, true),
+    ("İstanbul", "istanbul", true, true),
+    ("İstanbul", "ISTANBUL", true, true),
+    ("ışık", "IŞIK", true, true),
+    ("IŞIK", "ışık", true, true),
+    ("iade", "İADE", true, true),
+    ("çağrı", "ÇAĞRI", true, true),
+    ("çağrı", "çağrıyı", false, true),
+    // Greek: the final sigma is one, and the accents stay.
+    ("ΛΌΓΟΣ", "λόγος", true, true),
+    ("λόγος", "ΛΌΓΟΣ", true, true),
+    ("λογοσ", "λογος", true, true),
+    ("λόγος", "λογος", false, false),
+    ("επιστροφή", "Επιστροφή χρημάτων", true, true),
+    ("επιστροφ", "επιστροφή", false, true),
+    ("ᾳ", "ΑΙ", true, true),
+    ("µm", "5 μm", true, true),
+    // Cyrillic.
+    ("возврат", "ВОЗВРАТ денег", true, true),
+    ("возврат", "возврата", false, true),
+    ("йод", "И\u{306}од", true, true),
+    ("ё", "Е\u{308}", true, true),
+    ("ё", "е", false, false),
+    ("и", "й", false, false),
+    ("ґанок", "ҐАНОК", true, true),
+    // Armenian, Georgian, Cherokee: other pairs of cases.
+    ("եւ", "և", true, true),
+    ("თბილისი", "ᲗᲑᲘᲚᲘᲡᲘ", true, true),
+    ("ᏣᎳᎩ", "ꮳꮃꭹ", true, true),
+    // Arabic: vowel signs and the tatweel may be left out, and direction marks are not seen.
+    ("استرداد", "أريد استرداد المبلغ", true, true),
+    ("استرداد", "الاسترداد", false, true),
+    ("شكرا", "شكراً جزيلاً", true, true),
+    ("كتاب", "كِتَابٌ", true, true),
+    ("كتاب", "كـــتاب", true, true),
+    ("آب", "ا\u{653}ب", true, true),
+    ("اب", "آب", false, false),
+    ("مبلغ", "\u{200F}مبلغ\u{202C}", true, true),
+    // Persian: the joiner that keeps letters apart is not seen either.
+    ("می\u{200C}خواهم", "میخواهم", true, true),
+    // Hebrew: points may be left out.
+    ("החזר", "אני רוצה החזר.", true, true),
+    ("החזר", "ההחזר", false, true),
+    ("שלום", "שָׁלוֹם", true, true),
+    ("שלום", "\u{FB2A}לום", true, true),
+    // Hindi: vowel signs are marks, and part of the word.
+    ("वापसी", "पैसे की वापसी चाहिए", true, true),
+    ("लड़क", "लड़का", false, true),
+    ("क", "कि", false, true),
+    ("क", "क़", false, false),
+    ("क़लम", "\u{958}लम", true, true),
+    ("नमस", "नमस्ते", false, false),
+    // Bengali and Tamil.
+    ("ফেরত", "টাকা ফেরত চাই", true, true),
+    ("கொ", "க\u{BC6}\u{BBE}", true, true),
+    // Thai and its neighbours have nothing between words.
+    ("คืนเงิน", "ฉันต้องการขอคืนเงินค่ะ", true, true),
+    ("คืนเงิน", "ขอคืน\u{200B}เงิน", true, true),
+    ("น", "น้ำ", false, false),
+    ("น้", "น้ำ", false, true),
+    ("ຄືນເງິນ", "ຂໍຄືນເງິນ", true, true),
+    ("ប្រាក់", "សុំប្រាក់វិញ", true, true),
+    ("ငွေ", "ပြန်ငွေပေး", true, true),
+    // Chinese.
+    ("退款", "我要退款吗", true, true),
+    ("退款", "我要退 款吗", false, false),
+    ("iphone", "买iPhone手机", true, true),
+    ("iphone", "买iPhones手机", false, true),
+    ("3", "3月", true, true),
+    ("\u{F9D0}", "\u{985E}", true, true),
+    ("𠮷野家", "去𠮷野家吃", true, true),
+    // Japanese: が is a letter by itself, in either form.
+    ("返金", "返金してください", true, true),
+    ("カード", "クレジットカードが", true, true),
+    ("が", "か\u{3099}", true, true),
+    ("か", "が", false, false),
+    ("api", "APIを使う", true, true),
+    // Korean: particles make another word, but not of a Latin one; jamo are their syllable.
+    ("환불", "환불 부탁드립니다", true, true),
+    ("환불", "환불을", false, true),
+    ("api", "API를", true, true),
+    ("가", "간", false, false),
+    (
+        "환불",
+        "\u{1112}\u{116A}\u{11AB}\u{1107}\u{116E}\u{11AF}",
+        true,
+        true,
+    ),
+    ("각", "가\u{11A8}", true, true),
+    ("\u{1100}\u{1161}", "가", true, true),
+    // Emoji.
+    ("👍", "ok👍great", true, true),
+    ("👍", "👍🏽", true, true),
+    ("❤", "I ❤️ it", true, true),
+    ("❤️", "I❤it", true, true),
+    ("👩\u{200D}💻", "a👩\u{200D}💻b", true, true),
+    ("ok", "👍ok👍", true, true),
+    ("1", "1\u{FE0F}\u{20E3}", false, true),
+    // What is not seen.
+    ("refund", "re\u{AD}fund", true, true),
+    ("refund", "\u{FEFF}refund", true, true),
+    ("refund", "re\u{200B}fund", false, true),
+    // Phrases.
+    ("cancel my order", "Cancel\u{A0}my\r\n\t order.", true, true),
+    ("  cancel my  order ", "cancel my order", true, true),
+    ("cancel my order", "cancel my orders", false, true),
+    ("cancel my order", "cancelmy order", false, false),
+    ("cancel my order", "cancel, my order", false, false),
+    ("my order", "cancel my\u{3000}order", true, true),
+    ("отменить заказ", "ОТМЕНИТЬ\nЗАКАЗ", true, true),
+    ("退款 申请", "退款\u{3000}申请", true, true),
+    ("退款 申请", "退款申请", false, false),
+    ("really?", "Really?!", true, true),
+    ("the end", "the end", true, true),
+    ("the end", "the enđ", false, false),
+    ("a b", "a a b", true, true),
+    ("a b a c", "a b a b a c", true, true),
+];
+
+#[test]
+fn words_of_all_scripts() {
+    let mut wrong = Vec::new();
+    for &(needle, text, whole, anywhere) in WHOLE_AND_ANYWHERE {
+        for (whole_words, expected) in [(true, whole), (false, anywhere)] {
+            let written = Written {
+                whole_words,
+                ..phrase(needle)
+            };
+            if build(&written).matches(text) != expected {
+                wrong.push((needle, text, whole_words, expected));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn letter_case_counts_where_it_shall() {
+    for (needle, text, expected) in [
+        ("SQL", "an SQL query", true),
+        ("SQL", "an sql query", false),
+        ("straße", "STRASSE", false),
+        ("straße", "strasse", false),
+        ("λόγος", "λόγοσ", false),
+        ("ışık", "işik", false),
+        ("İ", "I\u{307}", true),
+        ("i", "İ", false),
+        // What has nothing to do with case is the same still.
+        ("café", "cafe\u{301}", true),
+        ("don't", "don\u{2019}t", true),
+        ("a b", "a\nb", true),
+        ("退款", "我要退款吗", true),
+    ] {
+        let written = Written {
+            case_sensitive: true,
+            ..phrase(needle)
+        };
+        assert_eq!(build(&written).matches(text), expected, "{needle} {text}");
+    }
+}
+
+#[test]
+fn any_is_enough() {
+    let all = Written {
+        words: &["refund", "退款"],
+        phrases: &["cancel my order"],
+        regex: Some(r"\border-\d+\b"),
+        ..Written::default()
+    };
+    let all = build(&all);
+    for text in [
+        "a Refund",
+        "我要退款吗",
+        "please cancel\nmy order",
+        "ORDER-٣٤",
+    ] {
+        assert!(all.matches(text), "{text}");
+    }
+    for text in ["", "refunded", "cancel order", "border-1", "order-"] {
+        assert!(!all.matches(text), "{text}");
+    }
+}

@@ -1,0 +1,444 @@
+//! What a request says to the model: one walk over its messages, of all APIs by the same code.
+
+use std::ops::Range;
+
+use super::super::scan::position;
+use super::format::{Medium, Reads};
+use super::value::{items, name, object, something, string};
+
+/// How deeply blocks may stand inside each other: an image in a document in the result of a tool is at the third level.
+const MAX_NESTING: usize = 5;
+
+/// Whose words something is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Author {
+    System,
+    User,
+    /// The model's, a tool's, or nobody's.
+    Other,
+}
+
+/// Where a piece of the prompt stands in the body.
+#[derive(Clone, Debug)]
+pub(super) struct Piece {
+    /// As it is written, without quotes.
+    pub(super) span: Range<usize>,
+    pub(super) author: Author,
+    /// Or what is not text.
+    pub(super) is_text: bool,
+}
+
+/// What was found.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Conversation {
+    /// In the order in which they stand there.
+    pub(super) pieces: Vec<Piece>,
+    pub(super) has_images: bool,
+    pub(super) has_audio: bool,
+    pub(super) has_files: bool,
+    pub(super) has_tool_results: bool,
+    /// How many messages there are, and how many of them are the user's.
+    pub(super) messages: u32,
+    pub(super) turns: u32,
+    /// Tokens that are given as such.
+    pub(super) token_ids: u64,
+    /// The pieces of the first and of the last message of the user.
+    pub(super) first: Range<usize>,
+    pub(super) last: Range<usize>,
+}
+
+impl Conversation {
+    /// Notes what is not text.
+    pub(super) fn has(&mut self, medium: Medium) {
+        match medium {
+            Medium::Image => self.has_images = true,
+            Medium::Audio => self.has_audio = true,
+            Medium::File => self.has_files = true,
+        }
+    }
+}
+
+/// Reads the fields of a body.
+pub(super) struct Reader<'a> {
+    body: &'a [u8],
+    found: Conversation,
+    /// Whose words are read.
+    author: Author,
+    /// What the message that is read has had so far: results of tools, and anything else.
+    results: usize,
+    others: usize,
+}
+
+impl<'a> Reader<'a> {
+    pub(super) fn new(body: &'a [u8]) -> Self {
+        Reader {
+            body,
+            found: Conversation::default(),
+            author: Author::Other,
+            results: 0,
+            others: 0,
+        }
+    }
+
+    pub(super) fn finish(mut self) -> Conversation {
+        self.found.pieces.shrink_to_fit();
+        self.found
+    }
+
+    /// Reads the value of a field.
+    pub(super) fn read(&mut self, value: &'a [u8], reads: Reads) {
+        match reads {
+            Reads::System => self.said(Author::System, |reader| reader.blocks(value, 0)),
+            Reads::Messages => items(value, |item| self.message(item, Author::Other)),
+            Reads::Contents => items(value, |item| self.message(item, Author::User)),
+            Reads::Items => items(value, |item| match item.first() {
+                Some(b'{') => self.message(item, Author::Other),
+                _ => self.said(Author::User, |reader| reader.blocks(item, 0)),
+            }),
+            Reads::Prompt => {
+                if something(Some(value)).is_some() {
+                    self.said(Author::User, |reader| reader.blocks(value, 0));
+                }
+            }
+            Reads::Other => self.said(Author::Other, |reader| reader.blocks(value, 0)),
+            Reads::Images => self.found.has_images |= something(Some(value)).is_some(),
+        }
+    }
+
+    /// The text of a field of a form.
+    pub(super) fn read_text(&mut self, text: &'a [u8], reads: Reads) {
+        let author = match reads {
+            Reads::System => Author::System,
+            Reads::Prompt => Author::User,
+            _ => return,
+        };
+        if !text.is_empty() {
+            self.said(author, |reader| reader.text(text));
+        }
+    }
+
+    /// Reads one message of this author.
+    fn said(&mut self, author: Author, read: impl FnOnce(&mut Self)) {
+        self.author = author;
+        (self.results, self.others) = (0, 0);
+        let start = self.found.pieces.len();
+        read(self);
+        let found = &mut self.found;
+        found.messages = found.messages.saturating_add(1);
+        let is_only_results = self.results > 0 && self.others == 0;
+        if author == Author::User && !is_only_results {
+            let pieces = start..found.pieces.len();
+            if found.turns == 0 {
+                found.first = pieces.clone();
+            }
+            found.last = pieces;
+            found.turns = found.turns.saturating_add(1);
+        }
+    }
+
+    /// A message of any API, or an item of a conversation that is none.
+    fn message(&mut self, value: &'a [u8], default: Author) {
+        let message = Message::read(value);
+        let kind = name(message.kind);
+        let role = name(message.role);
+        let is_result = matches!(role.as_deref(), Some(b"tool" | b"function" | b"TOOL"))
+            || kind.as_ref().is_some_and(|kind| kind.ends_with(b"_output"));
+        let author = match role.as_deref() {
+            _ if is_result => Author::Other,
+            Some(b"user" | b"USER") => Author::User,
+            Some(b"system" | b"developer" | b"SYSTEM") => Author::System,
+            None if kind.is_none() => default,
+            _ => Author::Other,
+        };
+        self.found.has_tool_results |= is_result;
+        // What the model said before.
+        let spoken = something(message.audio).map(|_| Medium::Audio);
+        let itself = kind.as_deref().and_then(medium);
+        for medium in [spoken, itself].into_iter().flatten() {
+            self.found.has(medium);
+        }
+        self.said(author, |reader| {
+            let Message {
+                content,
+                parts,
+                text,
+                output,
+                summary,
+                ..
+            } = message;
+            for value in [content, parts, text, output, summary]
+                .into_iter()
+                .flatten()
+            {
+                reader.blocks(value, 0);
+            }
+            for call in message.tool_calls.into_iter().chain(message.function_call) {
+                items(call, |call| reader.call(call));
+            }
+            if role.is_none() {
+                reader.call(value);
+            }
+        });
+    }
+
+    /// A call of a tool: `{function: {name, arguments}}`, `{custom: {name, input}}`, or the inside of either.
+    fn call(&mut self, value: &'a [u8]) {
+        let outer = Call::read(value);
+        let call = outer.inside.map_or(outer, Call::read);
+        self.all_written([call.name, call.arguments]);
+    }
+
+    /// Text, blocks, or one block.
+    fn blocks(&mut self, value: &'a [u8], depth: usize) {
+        if depth > MAX_NESTING {
+            return;
+        }
+        items(value, |item| {
+            let results = self.results;
+            match item.first() {
+                Some(b'{') => self.block(item, depth),
+                Some(b'"') => self.written(item),
+                // Tokens, in a list or in a list of lists.
+                _ => items(item, |token| self.token(token)),
+            }
+            if depth == 0 && self.results == results {
+                self.others = self.others.saturating_add(1);
+            }
+        });
+    }
+
+    fn token(&mut self, value: &[u8]) {
+        let is_token = value.first().is_some_and(u8::is_ascii_digit);
+        let count = u64::from(is_token);
+        self.found.token_ids = self.found.token_ids.saturating_add(count);
+    }
+
+    fn block(&mut self, value: &'a [u8], depth: usize) {
+        let block = Block::read(value);
+        let deeper = depth.saturating_add(1);
+        match name(block.kind) {
+            Some(kind) => self.typed(&kind, &block, value, deeper),
+            None => self.keyed(&block, deeper),
+        }
+    }
+
+    /// A block that says what it is: one of OpenAI's or of Anthropic's.
+    fn typed(&mut self, kind: &[u8], block: &Block<'a>, value: &'a [u8], deeper: usize) {
+        if let Some(medium) = medium(kind) {
+            let media = [block.image, block.audio, block.file, block.source];
+            let itself = media.into_iter().flatten().next();
+            self.medium(medium, itself.unwrap_or(value));
+            // A document may be text, or have blocks in it.
+            let source = block.source.map(Source::read).unwrap_or_default();
+            let is_text = name(source.kind).as_deref() == Some(b"text");
+            let text = source.data.filter(|_| is_text);
+            self.all_written([block.title, block.context, text]);
+            self.blocks_of(source.content, deeper);
+        } else if kind.ends_with(b"tool_result") {
+            self.result(deeper, [block.content, None], None);
+        } else {
+            let is_call = kind.ends_with(b"tool_use");
+            let call = [block.name, block.input].map(|value| value.filter(|_| is_call));
+            self.all_written([block.title, block.text, block.refusal, block.thinking]);
+            self.all_written(call);
+            self.blocks_of(block.content, deeper);
+        }
+    }
+
+    /// A block that is what its keys say: one of Bedrock's or of Gemini's.
+    fn keyed(&mut self, block: &Block<'a>, deeper: usize) {
+        // Each is text, or something with text in it.
+        for value in [block.text, block.parts, block.wrapped, block.content] {
+            self.blocks_of(value, deeper);
+        }
+        self.all_written([block.json]);
+        if let Some(call) = block.call.map(Call::read) {
+            self.all_written([call.name, call.arguments]);
+        }
+        if let Some(code) = block.code.map(Code::read) {
+            self.all_written([code.code, code.output]);
+        }
+        if let Some(result) = block.result.map(ToolResult::read) {
+            self.result(deeper, [result.content, result.parts], result.response);
+        }
+        if let Some(data) = block.data {
+            let mime = name(Data::read(data).mime_type);
+            self.medium(by_mime(mime.as_deref().unwrap_or_default()), data);
+        }
+        for (medium, value) in [
+            (Medium::Image, block.image),
+            (Medium::Audio, block.audio),
+            (Medium::File, block.file),
+        ] {
+            if let Some(value) = something(value) {
+                self.medium(medium, value);
+            }
+        }
+    }
+
+    /// What a tool returned, in blocks or as it is written. It is no word of whoever's message it stands in.
+    fn result(&mut self, deeper: usize, blocks: [Option<&'a [u8]>; 2], written: Option<&'a [u8]>) {
+        self.found.has_tool_results = true;
+        self.results = self.results.saturating_add(1);
+        let author = std::mem::replace(&mut self.author, Author::Other);
+        self.all_written([written]);
+        for value in blocks {
+            self.blocks_of(value, deeper);
+        }
+        self.author = author;
+    }
+
+    fn blocks_of(&mut self, value: Option<&'a [u8]>, depth: usize) {
+        if let Some(value) = value {
+            self.blocks(value, depth);
+        }
+    }
+
+    fn all_written<const N: usize>(&mut self, values: [Option<&'a [u8]>; N]) {
+        values
+            .into_iter()
+            .flatten()
+            .for_each(|value| self.written(value));
+    }
+
+    fn medium(&mut self, medium: Medium, value: &'a [u8]) {
+        self.found.has(medium);
+        self.piece(value, false);
+    }
+
+    /// A string, or a value as it is written.
+    fn written(&mut self, value: &'a [u8]) {
+        if let Some(value) = something(Some(value)) {
+            self.text(string(value).unwrap_or(value));
+        }
+    }
+
+    fn text(&mut self, text: &'a [u8]) {
+        self.piece(text, true);
+    }
+
+    fn piece(&mut self, value: &'a [u8], is_text: bool) {
+        let start = position(self.body, value);
+        self.found.pieces.push(Piece {
+            span: start..start.saturating_add(value.len()),
+            author: self.author,
+            is_text,
+        });
+    }
+}
+
+object! {
+    /// A message, or an item of a conversation.
+    Message {
+        role: b"role",
+        kind: b"type",
+        content: b"content",
+        parts: b"parts",
+        text: b"message",
+        tool_calls: b"tool_calls",
+        function_call: b"function_call",
+        output: b"output",
+        summary: b"summary",
+        audio: b"audio",
+    }
+}
+
+object! {
+    /// A call of a tool.
+    Call {
+        inside: b"function" | b"custom",
+        name: b"name",
+        arguments: b"arguments" | b"input" | b"args",
+    }
+}
+
+object! {
+    /// A part of a message. What stands on one line is never in one block together.
+    Block {
+        kind: b"type",
+        text: b"text",
+        refusal: b"refusal",
+        thinking: b"thinking",
+        content: b"content",
+        source: b"source",
+        title: b"title",
+        context: b"context",
+        name: b"name",
+        input: b"input",
+        parts: b"parts",
+        json: b"json",
+        wrapped: b"guardContent" | b"reasoningContent" | b"reasoningText" | b"citationsContent",
+        call: b"toolUse" | b"functionCall" | b"function_call",
+        result: b"toolResult" | b"functionResponse" | b"function_response",
+        code: b"executableCode" | b"executable_code" | b"codeExecutionResult" | b"code_execution_result",
+        data: b"inlineData" | b"inline_data" | b"fileData" | b"file_data",
+        image: b"image" | b"image_url",
+        audio: b"audio" | b"input_audio" | b"audio_url",
+        file: b"document" | b"video" | b"video_url" | b"file",
+    }
+}
+
+object! {
+    /// Where a document is.
+    Source {
+        kind: b"type",
+        data: b"data",
+        content: b"content",
+    }
+}
+
+object! {
+    /// What a tool returned.
+    ToolResult {
+        content: b"content",
+        parts: b"parts",
+        response: b"response",
+    }
+}
+
+object! {
+    /// What the model ran, or what came of it.
+    Code {
+        code: b"code",
+        output: b"output",
+    }
+}
+
+object! {
+    /// Data of some type.
+    Data {
+        mime_type: b"mimeType" | b"mime_type",
+    }
+}
+
+/// What a block of this type is, if it is not text.
+fn medium(kind: &[u8]) -> Option<Medium> {
+    Some(match kind {
+        b"image"
+        | b"image_url"
+        | b"input_image"
+        | b"image_file"
+        | b"computer_screenshot"
+        | b"image_generation_call" => Medium::Image,
+        b"input_audio" | b"audio" | b"audio_url" => Medium::Audio,
+        b"file" | b"input_file" | b"document" | b"container_upload" | b"video" | b"video_url" => {
+            Medium::File
+        }
+        _ => return None,
+    })
+}
+
+/// What data of this type is.
+fn by_mime(mime: &[u8]) -> Medium {
+    let begins = |with: &[u8]| {
+        mime.get(..with.len())
+            .is_some_and(|beginning| beginning.eq_ignore_ascii_case(with))
+    };
+    if begins(b"image/") {
+        Medium::Image
+    } else if begins(b"audio/") {
+        Medium::Audio
+    } else {
+        Medium::File
+    }
+}

@@ -1,0 +1,106 @@
+//! The top-level fields of a body, found by name in time that does not grow with what else is there.
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+use super::super::form::walk_form;
+use super::super::scan::{BYTE_ORDER_MARK, position};
+use super::value::{meant, written_fields};
+
+/// Where the fields stand, sorted by name; of a name that stands there twice the last one comes last.
+#[derive(Clone, Default)]
+pub(super) struct Index {
+    entries: Vec<Entry>,
+    /// Names that were written with escapes.
+    decoded: Vec<u8>,
+    /// Parts of a form that are files.
+    pub(super) files: usize,
+}
+
+#[derive(Clone)]
+struct Entry {
+    name: Name,
+    value: Range<usize>,
+}
+
+#[derive(Clone)]
+enum Name {
+    /// In the body.
+    Written(Range<usize>),
+    /// Among those that were decoded.
+    Decoded(Range<usize>),
+}
+
+impl Index {
+    /// The fields of a JSON object.
+    pub(super) fn of_json(body: &[u8]) -> Index {
+        let mut index = Index::default();
+        let span = |part: &[u8]| {
+            let start = position(body, part);
+            start..start.saturating_add(part.len())
+        };
+        written_fields(without_mark(body), |key, value| {
+            let name = match meant(key) {
+                Some(Cow::Borrowed(_)) => Name::Written(span(key)),
+                Some(Cow::Owned(name)) => {
+                    let start = index.decoded.len();
+                    index.decoded.extend_from_slice(&name);
+                    Name::Decoded(start..index.decoded.len())
+                }
+                None => return,
+            };
+            let value = span(value);
+            index.entries.push(Entry { name, value });
+        });
+        index.sort(body);
+        index
+    }
+
+    /// The fields of a form that are text.
+    pub(super) fn of_form(boundary: &[u8], body: &[u8]) -> Index {
+        let mut index = Index::default();
+        let _scanned = walk_form(boundary, body, |part, content| {
+            if part.is_file {
+                index.files = index.files.saturating_add(1);
+                return;
+            }
+            let start = position(body, part.name);
+            index.entries.push(Entry {
+                name: Name::Written(start..start.saturating_add(part.name.len())),
+                value: content,
+            });
+        });
+        index.sort(body);
+        index
+    }
+
+    fn sort(&mut self, body: &[u8]) {
+        let mut entries = std::mem::take(&mut self.entries);
+        // Stable.
+        entries.sort_by(|a, b| self.name(body, a).cmp(self.name(body, b)));
+        self.entries = entries;
+    }
+
+    fn name<'a>(&'a self, body: &'a [u8], entry: &Entry) -> &'a [u8] {
+        let name = match &entry.name {
+            Name::Written(span) => body.get(span.clone()),
+            Name::Decoded(span) => self.decoded.get(span.clone()),
+        };
+        name.unwrap_or_default()
+    }
+
+    /// The value of a field.
+    pub(super) fn get<'a>(&self, body: &'a [u8], name: &str) -> Option<&'a [u8]> {
+        let end = self
+            .entries
+            .partition_point(|entry| self.name(body, entry) <= name.as_bytes());
+        let entry = self.entries.get(end.checked_sub(1)?)?;
+        let is_it = self.name(body, entry) == name.as_bytes();
+        body.get(entry.value.clone()).filter(|_| is_it)
+    }
+}
+
+/// A body without the byte order mark that it may begin with.
+fn without_mark(body: &[u8]) -> &[u8] {
+    body.strip_prefix(BYTE_ORDER_MARK).unwrap_or(body)
+}
