@@ -171,7 +171,10 @@ fn unknown_prices(route: &Route, path: &str, add: &mut impl FnMut(String, String
             continue;
         }
         for model in &target.backend.models {
-            let may_come = model.name.as_exact().is_none_or(|name| may_take(route, name));
+            let may_come = model
+                .name
+                .as_exact()
+                .is_none_or(|name| may_take(route, name));
             let is_priced = model.prices != Prices::default();
             if let Err(LeftOut::PriceUnknown(which)) = meets(&route.demands, model)
                 && may_come

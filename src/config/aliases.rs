@@ -83,10 +83,14 @@ fn why_not(
     if routes.is_empty() || can_be_asked_for(routes, model) {
         return None;
     }
-    let names = backends.iter().flat_map(|backend| backend.exact_models());
+    let mut names = Vec::new();
+    for route in routes {
+        route.condition.exact_models(&mut names);
+    }
+    names.extend(backends.iter().flat_map(|backend| backend.exact_models()));
     Some(format!(
         "no route takes a request for \"{model}\"{}",
-        match suggestion(model, names).as_str() {
+        match suggestion(model, names.into_iter().filter(|name| *name != model)).as_str() {
             "" => ", or none of its targets serves it",
             close => close,
         }

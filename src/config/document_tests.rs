@@ -4,6 +4,8 @@ use super::*;
 
 #[path = "document_apis_tests.rs"]
 mod apis;
+#[path = "document_eligibility_tests.rs"]
+mod eligibility;
 #[path = "document_fallback_tests.rs"]
 mod fallbacks;
 use crate::attempt::{Action, Cooldown, Failure};

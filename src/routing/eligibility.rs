@@ -99,3 +99,8 @@ fn fits<'d>(model: &Model, content: &Content<'_>) -> Result<(), LeftOut<'d>> {
         window,
     })
 }
+
+#[cfg(test)]
+#[path = "eligibility_tests.rs"]
+#[expect(clippy::arithmetic_side_effects, reason = "a test fails by panicking")]
+mod tests;

@@ -96,7 +96,8 @@ fn completions_know_the_commands() {
 
 #[test]
 fn warnings_fail_where_they_are_denied() {
-    let file = std::env::temp_dir().join(format!("llm-router-warnings-{}.yaml", std::process::id()));
+    let file =
+        std::env::temp_dir().join(format!("llm-router-warnings-{}.yaml", std::process::id()));
     let document = "backends:
 - {name: a, schema: openai, models: [{name: m}]}
 - {name: unused, schema: openai, models: [{name: m}]}

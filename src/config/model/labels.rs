@@ -77,6 +77,10 @@ pub(in crate::config) fn read_required(node: &Node<'_>, known: &[&str]) -> Vec<R
             ));
             continue;
         }
+        // What cannot be read has had its errors.
+        if values.is_empty() {
+            continue;
+        }
         all.push(Required {
             name: name.to_owned(),
             values,
