@@ -67,7 +67,7 @@ fn errors_and_warnings_of_a_document() {
         (
             "{name: gpt}",
             "{name: gpt, prices: {input: 1, cached_input: 1.5}}",
-            "f:2:83: warning: backends[0].models[0].prices.cached_input: is more than `input`",
+            "f:2:88: warning: backends[0].models[0].prices.cached_input: is more than `input`",
         ),
         ("routes:", "routes: [", "f:"),
         (

@@ -371,3 +371,6 @@ fn tried(document: &Document, subject: &Subject<'_>, passes: bool) -> Vec<Tried>
     };
     document.routes.iter().map(of).collect()
 }
+
+#[cfg(test)]
+mod tests;
