@@ -6,7 +6,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::attempt::{Action, Cooldown, Failure, Hold};
-use crate::config::{Capability, STEERING_HEADERS, Strategy, fields};
+use crate::config::{Capability, PARTS, STEERING_HEADERS, Strategy, fields};
 use crate::schema::{ErrorCode, Schema};
 
 /// One kind of map of the document.
@@ -41,6 +41,16 @@ const SHAPES: &[Shape] = &[
     )
     .never_empty(),
     Shape::new("match", fields::MATCH, "match.", condition).never_empty(),
+    Shape::new("field", fields::FIELD, "field.", field).never_empty(),
+    Shape::new("bounds", fields::BOUNDS, "bounds.", bounds).never_empty(),
+    Shape::new("prompt", fields::PROMPT, "prompt.", prompt).never_empty(),
+    Shape::new(
+        "system_prompt",
+        fields::SYSTEM_PROMPT,
+        "prompt.",
+        system_prompt,
+    )
+    .never_empty(),
     Shape::new("target", fields::TARGET, "routes[].targets[].", target),
     Shape::new("fallback", fields::FALLBACK, "fallback.", fallback),
     Shape::new("on_failure", fields::ON_FAILURE, "on_failure.", on_failure).never_empty(),
@@ -161,13 +171,18 @@ fn rows() -> Vec<Row<'static>> {
             });
         }
     }
-    for line in table("match") {
-        let cells: Vec<&str> = cells(line).collect();
-        if let [name, meaning] = cells.as_slice() {
+    for shape in ["match", "field", "bounds", "prompt"] {
+        for line in table(shape) {
+            let cells: Vec<&str> = cells(line).collect();
+            let (name, default, meaning) = match cells.as_slice() {
+                [name, meaning] => (name, "", meaning),
+                [name, default, meaning] => (name, *default, meaning),
+                _ => continue,
+            };
             rows.push(Row {
-                path: format!("match.{}", name.trim_matches('`')),
+                path: format!("{shape}.{}", name.trim_matches('`')),
                 required: false,
-                default: "",
+                default,
                 meaning,
             });
         }
@@ -209,7 +224,7 @@ fn price() -> Value {
     json!({"type": "number", "minimum": 0})
 }
 
-fn scalar() -> Value {
+fn label() -> Value {
     json!({"anyOf": [name(), {"type": ["number", "boolean"]}]})
 }
 
@@ -258,7 +273,7 @@ fn backend(field: &str) -> Option<Value> {
         "set_headers" => map(text()),
         "remove_headers" | "allow_headers" => list(name()),
         "forward_client_credentials" => boolean(),
-        "labels" => map(scalar()),
+        "labels" => map(label()),
         "models" => non_empty(of("model")),
         _ => return None,
     })
@@ -270,7 +285,7 @@ fn model(field: &str) -> Option<Value> {
         "context_window" | "max_output_tokens" => number(),
         "capabilities" => list(one_of(Capability::ALL)),
         "prices" => of("prices"),
-        "labels" => map(scalar()),
+        "labels" => map(label()),
         _ => return None,
     })
 }
@@ -289,7 +304,7 @@ fn route(field: &str) -> Option<Value> {
         "match" => of("match"),
         "pass_through" => boolean(),
         "require" => {
-            json!({"type": "object", "additionalProperties": one_or_many(scalar()), "minProperties": 1})
+            json!({"type": "object", "additionalProperties": one_or_many(label()), "minProperties": 1})
         }
         "max_prices" => of("max_prices"),
         "strategy" => one_of(Strategy::ALL),
@@ -303,11 +318,54 @@ fn condition(field: &str) -> Option<Value> {
     Some(match field {
         "model" | "path" | "method" => one_or_many(name()),
         "headers" => map(one_or_many(name())),
-        "stream" => boolean(),
+        "stream" | "tools" | "tool_results" | "images" | "audio" | "files" | "json_schema" => {
+            boolean()
+        }
+        "body" => json!({
+            "type": "object",
+            "minProperties": 1,
+            "additionalProperties": {"anyOf": [one_or_many(scalar()), of("field")]},
+        }),
+        "turns" | "prompt_bytes" | "prompt_tokens" => json!({"anyOf": [number(), of("bounds")]}),
+        "system_prompt" => json!({"anyOf": [boolean(), of("system_prompt")]}),
+        "prompt" => of("prompt"),
         "any" | "all" => non_empty(of("match")),
         "not" => of("match"),
         _ => return None,
     })
+}
+
+fn scalar() -> Value {
+    json!({"type": ["string", "number", "boolean"]})
+}
+
+/// What a field of a body must be.
+fn field(field: &str) -> Option<Value> {
+    Some(match field {
+        "min" | "max" => json!({"type": "number"}),
+        "regex" => name(),
+        "exists" => boolean(),
+        _ => return None,
+    })
+}
+
+fn bounds(field: &str) -> Option<Value> {
+    matches!(field, "min" | "max").then(number)
+}
+
+/// What a text must contain.
+fn prompt(field: &str) -> Option<Value> {
+    Some(match field {
+        "words" | "phrases" => one_or_many(name()),
+        "regex" => name(),
+        "in" => one_of(PARTS),
+        "case_sensitive" | "whole_words" => boolean(),
+        _ => return None,
+    })
+}
+
+fn system_prompt(field: &str) -> Option<Value> {
+    prompt(field).filter(|_| field != "in")
 }
 
 fn target(field: &str) -> Option<Value> {

@@ -422,6 +422,9 @@ fn the_tables_in_the_docs_are_the_code() {
     documented.sort();
     assert_eq!(documented, known);
     assert_eq!(table("match"), fields::MATCH);
+    assert_eq!(table("field"), fields::FIELD);
+    assert_eq!(table("bounds"), fields::BOUNDS);
+    assert_eq!(table("prompt"), fields::PROMPT);
     assert_eq!(table("backend-role"), fields::BACKEND_ROLE);
     for pattern in table("patterns") {
         assert!(

@@ -24,6 +24,8 @@ use std::time::Duration;
 
 pub use aliases::Aliases;
 pub use backend::Backend;
+#[cfg(all(feature = "cli", not(target_arch = "wasm32")))]
+pub(crate) use condition::PARTS;
 pub use demands::Demands;
 pub use error::ConfigError;
 pub use golden::{GoldenRequest, GoldenRun, run_tests};
@@ -129,8 +131,39 @@ pub(crate) mod fields {
         "fallback",
     ];
     pub(crate) const MATCH: &[&str] = &[
-        "model", "path", "method", "headers", "stream", "any", "all", "not",
+        "model",
+        "path",
+        "method",
+        "headers",
+        "stream",
+        "body",
+        "tools",
+        "tool_results",
+        "images",
+        "audio",
+        "files",
+        "json_schema",
+        "turns",
+        "system_prompt",
+        "prompt",
+        "prompt_bytes",
+        "prompt_tokens",
+        "any",
+        "all",
+        "not",
     ];
+    pub(crate) const FIELD: &[&str] = &["min", "max", "regex", "exists"];
+    pub(crate) const BOUNDS: &[&str] = &["min", "max"];
+    pub(crate) const PROMPT: &[&str] = &[
+        "words",
+        "phrases",
+        "regex",
+        "in",
+        "case_sensitive",
+        "whole_words",
+    ];
+    pub(crate) const SYSTEM_PROMPT: &[&str] =
+        &["words", "phrases", "regex", "case_sensitive", "whole_words"];
     pub(crate) const TARGET: &[&str] = &["backend", "model", "weight"];
     pub(crate) const FALLBACK: &[&str] = &[
         "hold",
@@ -296,3 +329,6 @@ fn read_document(node: &Node<'_>) -> Document {
 #[cfg(test)]
 #[path = "document_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+mod matching_tests;

@@ -12,7 +12,9 @@ mod refused;
 mod steering;
 mod strategy;
 
-pub use condition::{Condition, Subject};
+pub use condition::{
+    Amount, Bounds, Condition, ContentCondition, Fact, FieldTest, Scalar, Subject,
+};
 pub use decision::{Candidate, Decision, Undecided, decide};
 pub(crate) use eligibility::meets;
 pub(crate) use flow::is_only_first;

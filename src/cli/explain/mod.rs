@@ -1,6 +1,7 @@
 //! `explain`: what becomes of one request, and why.
 
 mod diff;
+mod said;
 mod shown;
 mod trace;
 

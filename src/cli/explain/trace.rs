@@ -1,5 +1,6 @@
 //! Why a route takes a request or does not: of the conditions themselves, asked one by one.
 
+use super::said;
 use crate::routing::{Condition, Pattern, Subject};
 
 /// The first condition of a match that did not hold.
@@ -44,6 +45,7 @@ fn wanted(condition: &Condition) -> String {
         Condition::Method(values) => patterns("method", values),
         Condition::Header { name, values } => patterns(&format!("header {name}"), values),
         Condition::Stream(wanted) => format!("stream: {wanted}"),
+        Condition::Content(condition) => said::wanted(condition),
         Condition::Any(parts) => all("any", parts),
         Condition::All(parts) => all("all", parts),
         Condition::Not(part) => format!("not {}", wanted(part)),
@@ -68,6 +70,7 @@ fn seen(condition: &Condition, subject: &Subject<'_>) -> Option<String> {
             })
         }
         Condition::Stream(_) => subject.stream.map(|stream| stream.to_string()),
+        Condition::Content(condition) => Some(said::seen(condition, subject.content?)),
         Condition::Not(part) => seen(part, subject),
         Condition::Any(parts) | Condition::All(parts) => {
             // Where all ask for the same thing, it is that.

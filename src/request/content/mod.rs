@@ -14,6 +14,7 @@ mod index;
 mod opening;
 mod reasoning;
 mod value;
+mod written;
 
 use std::cell::OnceCell;
 use std::fmt;
@@ -24,6 +25,7 @@ use crate::schema::{Api, Schema};
 use conversation::{Author, Conversation, Piece, Reader};
 use format::{Format, Says};
 use index::Index;
+pub use written::Written;
 
 /// A body that has been scanned without an error, and which call it is of.
 #[derive(Clone)]
@@ -50,15 +52,6 @@ pub enum Part {
     User,
     /// Everything that the model reads as text.
     All,
-}
-
-/// A value in a body.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Written<'a> {
-    /// JSON.
-    Json(&'a [u8]),
-    /// The text of a form's field.
-    Text(&'a [u8]),
 }
 
 /// Text that has been found.
@@ -240,6 +233,13 @@ impl<'a> Content<'a> {
         })
     }
 
+    /// Whether a path leads to what the model reads.
+    pub fn is_prompt(&self, path: &str) -> bool {
+        let beginning = |path| value::split_path(path).0;
+        let mut read = self.format().read.iter();
+        read.any(|(known, _)| beginning(known) == beginning(path))
+    }
+
     const fn format(&self) -> &'static Format {
         Format::of(self.api)
     }
@@ -337,4 +337,9 @@ fn whole(number: f64) -> Option<u64> {
 }
 
 #[cfg(test)]
+#[expect(
+    clippy::arithmetic_side_effects,
+    clippy::as_conversions,
+    reason = "a test fails by panicking"
+)]
 mod tests;

@@ -1,9 +1,11 @@
 //! Match conditions: what a route asks of a request, and what can be known of them without one.
 
+mod content;
 mod relations;
 mod subject;
 
 use super::pattern::Pattern;
+pub use content::{Amount, Bounds, ContentCondition, Fact, FieldTest, Scalar};
 pub use subject::Subject;
 
 /// A condition on a request. A list of patterns holds if any of them fits.
@@ -24,6 +26,8 @@ pub enum Condition {
     },
     /// Whether a streamed answer is asked for.
     Stream(bool),
+    /// What the body says.
+    Content(ContentCondition),
     /// At least one holds.
     Any(Vec<Condition>),
     /// Every one holds.
@@ -53,6 +57,9 @@ impl Condition {
                     .any(|value| values.iter().any(|pattern| pattern.matches(value)))
             }),
             Condition::Stream(wanted) => subject.stream.map(|stream| stream == *wanted),
+            Condition::Content(condition) => {
+                subject.content.map(|content| condition.evaluate(content))
+            }
             Condition::Any(conditions) => {
                 first_or_unknown(conditions.iter().map(|one| one.evaluate(subject)), true)
             }

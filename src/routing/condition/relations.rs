@@ -6,7 +6,7 @@ use crate::routing::pattern::{Pattern, all_exclude, any_covers};
 impl Condition {
     /// Whether every request for which `other` holds is one for which this holds. `false` where that is not seen.
     pub fn covers(&self, other: &Condition) -> bool {
-        use Condition::{All, Any, Header, Method, Model, Not, Path, Stream};
+        use Condition::{All, Any, Content, Header, Method, Model, Not, Path, Stream};
         match (self, other) {
             (All(these), _) => these.iter().all(|this| this.covers(other)),
             (_, Any(others)) => others.iter().all(|other| self.covers(other)),
@@ -29,13 +29,14 @@ impl Condition {
                 },
             ) => name == other_name && any_covers(values, others),
             (Stream(this), Stream(other)) => this == other,
+            (Content(this), Content(other)) => this.covers(other),
             _ => false,
         }
     }
 
     /// Whether no request can meet both. `false` where that is not seen.
     pub fn excludes(&self, other: &Condition) -> bool {
-        use Condition::{All, Any, Method, Model, Not, Path, Stream};
+        use Condition::{All, Any, Content, Method, Model, Not, Path, Stream};
         match (self, other) {
             (Any(these), _) => these.iter().all(|this| this.excludes(other)),
             (_, Any(others)) => others.iter().all(|other| self.excludes(other)),
@@ -48,6 +49,7 @@ impl Condition {
             | (Path(these), Path(others))
             | (Method(these), Method(others)) => all_exclude(these, others),
             (Stream(this), Stream(other)) => this != other,
+            (Content(this), Content(other)) => this.excludes(other),
             _ => false,
         }
     }
@@ -63,14 +65,15 @@ impl Condition {
                     })
             }
             Condition::Not(condition) => condition.covers(&Condition::Model(vec![Pattern::Any])),
+            Condition::Content(condition) => condition.is_impossible(),
             _ => false,
         }
     }
 
-    /// Whether it asks for what only a call of a model has: a model, a streamed answer.
+    /// Whether it asks for what only a call of a model has: a model, a streamed answer, a body that is read.
     pub fn is_of_model_calls(&self) -> bool {
         match self {
-            Condition::Model(_) | Condition::Stream(_) => true,
+            Condition::Model(_) | Condition::Stream(_) | Condition::Content(_) => true,
             Condition::Path(_) | Condition::Method(_) | Condition::Header { .. } => false,
             Condition::Any(conditions) | Condition::All(conditions) => {
                 conditions.iter().any(Condition::is_of_model_calls)

@@ -1,5 +1,10 @@
 //! Matches, as routes write them.
 
+mod content;
+
+#[cfg(all(feature = "cli", not(target_arch = "wasm32")))]
+pub(crate) use content::PARTS;
+
 use super::backend::read_header_name;
 use super::fields;
 use super::reader::Node;
@@ -54,6 +59,7 @@ fn read_match(node: &Node<'_>, depth: usize) -> Option<Condition> {
     if let Some(node) = fields.optional("stream") {
         add(node.boolean().map(Condition::Stream));
     }
+    content::read(&fields).into_iter().for_each(&mut add);
     for (name, make) in [
         ("any", Condition::Any as fn(Vec<Condition>) -> Condition),
         ("all", Condition::All),
