@@ -282,8 +282,8 @@ fn what_is_written_wrong() {
         ),
         (
             "{model: smart}",
-            "{error: model_not_found, route: smart}",
-            "tests[0].expect: has both `error` and `route`",
+            "{error: model_not_found, target: azure}",
+            "tests[0].expect: has both `error` and `target`",
         ),
         (
             "{modle: smart}",
