@@ -66,8 +66,8 @@ fn is_needed(capability: Capability, content: &Content<'_>) -> bool {
     }
 }
 
-/// By how many percent an estimate may be too high.
-const ESTIMATE_ERROR: u64 = 15;
+/// How many percent of the truth an estimate may be.
+const ESTIMATE_PERCENT: u64 = 115;
 
 /// Whether prompt and answer fit. What may fit, the estimate being too high, counts as fitting: if it does not, its
 /// provider says so.
@@ -89,8 +89,7 @@ fn fits<'d>(model: &Model, content: &Content<'_>) -> Result<(), LeftOut<'d>> {
         return Ok(());
     }
     let prompt = content.prompt_tokens();
-    let at_least = prompt.saturating_mul(100) / (ESTIMATE_ERROR.saturating_add(100));
-    if at_least <= left {
+    if prompt.saturating_mul(100) <= left.saturating_mul(ESTIMATE_PERCENT) {
         return Ok(());
     }
     Err(LeftOut::PromptTooLong {
