@@ -83,7 +83,7 @@ fn errors_and_warnings_of_a_document() {
         (
             "[{backend: openai}]",
             "[{backend: openai, model: gpt}, {strategy: weighted, targets: [{backend: claude, model: opus}]}]",
-            "f:5:117: warning: routes[0].targets[1].targets[0].backend: speaks another API",
+            "f:5:116: warning: routes[0].targets[1].targets[0].backend: speaks another API",
         ),
         (
             "[{backend: openai}]",
