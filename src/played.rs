@@ -130,10 +130,9 @@ fn send(backend: &str, adaptation: &mut Adaptation, headers: &mut Pairs, body: &
         match edit.and_then(|edit| edit.chunk(chunk.len())) {
             None => sent.extend_from_slice(chunk),
             Some(edit) => {
-                sent.extend_from_slice(chunk.get(..edit.keep).unwrap_or_default());
-                sent.extend_from_slice(edit.insert);
-                let rest = edit.keep.saturating_add(edit.drop);
-                sent.extend_from_slice(chunk.get(rest..).unwrap_or_default());
+                let needed = chunk.get(..edit.needed).unwrap_or_default();
+                sent.extend_from_slice(&edit.beginning(needed));
+                sent.extend_from_slice(chunk.get(edit.replaced..).unwrap_or_default());
             }
         }
     }

@@ -7,7 +7,7 @@ use criterion::{BatchSize, Criterion, Throughput};
 use llm_router::attempt::{CurrentHeaders, Moment, Plan, begin};
 use llm_router::config::Document;
 use llm_router::health::NoMemory;
-use llm_router::request::{Caller, Edit, Headers, Wants, scan};
+use llm_router::request::{Caller, Edit, Edits, Headers, Wants, scan};
 use llm_router::routing::{Arrival, Subject, arrive, decide};
 use llm_router::schema::Api;
 use serde_json::Value;
@@ -58,7 +58,7 @@ fn splicing(criterion: &mut Criterion) {
                         span: view.model.clone().unwrap().span,
                         with: RENAMED.as_bytes().to_vec(),
                     };
-                    edit.beginning(black_box(body))
+                    Edits(vec![edit]).beginning(black_box(body))
                 });
             });
         }

@@ -7,7 +7,7 @@ use super::running::Running;
 use super::verdict::Moment;
 use super::wire::{Reader, Writer};
 use crate::config::is_internal_header;
-use crate::request::{Edit, StreamingEdit};
+use crate::request::StreamingEdit;
 use crate::schema::ErrorCode;
 
 /// One change of the request's headers.
@@ -85,7 +85,7 @@ pub trait CurrentHeaders {
 pub struct Adaptation {
     /// To its headers; pseudo-headers are among them.
     pub headers: HeaderWrite,
-    /// The edit of the body as it passes, if this target needs another than the router role left.
+    /// The edits of the body as it passes, if this target needs another than the router role left.
     pub body: Option<StreamingEdit>,
     /// What follows it to its end.
     pub running: Running,
@@ -163,12 +163,7 @@ pub fn begin<'m>(
         let planned = plan.target().map(|target| target.backend.clone());
         return Err(Refusal::Mismatch(planned.unwrap_or_default()));
     };
-    let body = &plan.body;
-    let is_another = target.model != body.model && !body.model_span.is_empty();
-    let edit = is_another.then(|| Edit {
-        span: body.model_span.clone(),
-        with: body.notation.write(&target.model),
-    });
+    let edits = target.edits.clone();
     let headers = if plan.failed.is_empty() || plan.targets.len() < 2 {
         let changes = target.changes.clone();
         let mut found = None;
@@ -183,15 +178,12 @@ pub fn begin<'m>(
         }
         HeaderWrite::Change(changes, written_by_envoy(found))
     } else {
-        let length = plan.body.length;
-        let length = edit
-            .as_ref()
-            .map_or(length, |edit| edit.length_after(length));
+        let length = edits.length_after(plan.body_length);
         HeaderWrite::Replace(rebuilt(&plan.headers, &target.changes, length, current))
     };
     Ok(Adaptation {
         headers,
-        body: edit.map(StreamingEdit::new),
+        body: (!edits.is_empty()).then(|| StreamingEdit::new(edits)),
         running: Running::new(plan, now),
     })
 }

@@ -8,8 +8,6 @@
 //! The plan does not refer to the document: a request that is under way while a new document is loaded ends by the one
 //! it began with.
 
-use std::ops::Range;
-
 use super::adaptation::HeaderChange;
 use super::failure::Failure;
 use super::outgoing::{SUBPROTOCOL, clean_subprotocols, private_headers, unwanted};
@@ -17,7 +15,7 @@ use super::policy::{Hold, Policy, read_cooldown, write_cooldown};
 use super::wire::{Reader, Writer};
 use crate::config::{Backend, is_credential_header};
 use crate::health::{CooldownPolicy, TargetKey};
-use crate::request::{Edit, Headers, Notation, View};
+use crate::request::{Edit, Edits, Headers, Rewriter, ScanError, View, relate};
 use crate::routing::Candidate;
 use crate::schema::{Api, Call, Place, Schema, without_credentials};
 
@@ -38,7 +36,9 @@ pub struct Plan {
     pub(super) api: Api,
     /// Whether a streamed answer was asked for.
     pub(super) stream: bool,
-    pub(super) body: Body,
+    /// How long the body is as the router role leaves it, which is where every attempt begins: as the first target needs
+    /// it.
+    pub(super) body_length: usize,
     /// Unix time in milliseconds by which the first byte of an answer has to go to the client.
     pub(super) deadline_at: u64,
     /// Whether that is the caller's own wish, and less than the route gives its backends.
@@ -54,18 +54,6 @@ pub struct Plan {
     pub(super) failed: Vec<FailedAttempt>,
     /// The headers that the first attempt found; empty before, and where there is only one target.
     pub(super) headers: Vec<(String, Vec<u8>)>,
-}
-
-/// The body as the router role leaves it, which is where every attempt begins.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Body {
-    /// The model that it names: the first target's.
-    pub(super) model: String,
-    /// Where that name stands; empty where the body names none, because the path alone does.
-    pub(super) model_span: Range<usize>,
-    /// How a name is written there.
-    pub(super) notation: Notation,
-    pub(super) length: usize,
 }
 
 /// One target and all that an attempt at it changes.
@@ -84,6 +72,8 @@ pub(super) struct PlannedTarget {
     pub(super) callers_key: bool,
     /// What distinguishes its headers from those that the router role left.
     pub(super) changes: Vec<HeaderChange>,
+    /// What distinguishes its body from the one that the router role left; nothing for the first one.
+    pub(super) edits: Edits,
 }
 
 /// An attempt that failed.
@@ -116,8 +106,11 @@ pub(crate) struct Terms<'a> {
 }
 
 impl Plan {
-    /// Makes the plan of some candidates in the order in which they are tried, and the edit that makes the body what
+    /// Makes the plan of some candidates in the order in which they are tried, and the edits that make the body what
     /// the first of them needs. The flag of a candidate says that something is known against it.
+    ///
+    /// # Errors
+    /// If the body has a field twice that is changed for one of them.
     pub(crate) fn make(
         call: &Call,
         headers: &Headers,
@@ -126,12 +119,11 @@ impl Plan {
         candidates: &[(Candidate<'_>, bool)],
         body: &[u8],
         terms: Terms<'_>,
-    ) -> (Plan, Option<Edit>) {
-        let first = candidates.first().map_or("", |(first, _)| first.model);
-        // Where the path alone counts, a body is left as it is.
+    ) -> Result<(Plan, Edits), ScanError> {
+        // Where the path alone counts, the body keeps the model that it names, if it does.
         let in_body = call.api.place() != Place::Path;
-        let rewrite = view.rewrite(body, in_body.then_some(first));
-        let model_span = rewrite.model_span.filter(|_| in_body);
+        let parameters = candidates.iter().map(|(one, _)| one.parameters);
+        let rewriter = Rewriter::new(view, body, parameters)?;
         let stream = call.streams(view.stream);
         let policy = settle(terms, candidates.len());
         // What cannot be read cannot be judged, and clients ask for gzip without being asked.
@@ -154,7 +146,9 @@ impl Plan {
             if plain {
                 changes.push(HeaderChange::set(ACCEPT_ENCODING, b"identity"));
             }
-            PlannedTarget {
+            let model = in_body.then_some(candidate.model);
+            Ok(PlannedTarget {
+                edits: rewriter.edits(model, candidate.parameters)?,
                 backend: terms.pool.unwrap_or(&backend.name).to_owned(),
                 cluster: terms.pool.unwrap_or(&backend.cluster).to_owned(),
                 model: candidate.model.to_owned(),
@@ -164,29 +158,27 @@ impl Plan {
                 context_window: terms.pool.map_or(candidate.context_window, |_| 0),
                 callers_key: backend.forward_client_credentials,
                 changes,
-            }
+            })
         };
+        let targets = candidates.iter().map(target);
+        let mut targets = targets.collect::<Result<Vec<PlannedTarget>, ScanError>>()?;
+        let edits = relate(body, &mut targets, |target| &mut target.edits);
         let plan = Plan {
             next: 0,
             gave_up: false,
             api: call.api,
             stream,
-            body: Body {
-                model: first.to_owned(),
-                model_span: model_span.unwrap_or_default(),
-                notation: view.notation,
-                length: rewrite.length,
-            },
+            body_length: edits.length_after(body.len()),
             deadline_at: terms.now.saturating_add(policy.deadline_ms.into()),
             hurried: policy.deadline_ms < terms.policy.deadline_ms,
             policy,
             cooldown: terms.cooldown.cloned(),
             is_pool: terms.pool.is_some(),
-            targets: candidates.iter().map(target).collect(),
+            targets,
             failed: Vec::new(),
             headers: Vec::new(),
         };
-        (plan, rewrite.edit)
+        Ok((plan, edits))
     }
 
     /// When it was made, in Unix milliseconds.
@@ -197,7 +189,7 @@ impl Plan {
 
     /// The length of the body as the router role leaves it.
     pub(crate) fn body_length(&self) -> usize {
-        self.body.length
+        self.body_length
     }
 
     /// When the first byte of an answer has to go to the client, in Unix milliseconds.
@@ -302,14 +294,7 @@ impl Plan {
         let api = Api::ALL.iter().position(|api| *api == self.api);
         out.length(api.unwrap_or(0));
         out.byte(self.stream.into());
-        out.bytes(self.body.model.as_bytes());
-        out.length(self.body.model_span.start);
-        out.length(self.body.model_span.end);
-        let notation = Notation::ALL
-            .iter()
-            .position(|one| *one == self.body.notation);
-        out.length(notation.unwrap_or(0));
-        out.length(self.body.length);
+        out.length(self.body_length);
         out.long(self.deadline_at);
         out.byte(self.hurried.into());
         self.policy.write(&mut out);
@@ -327,6 +312,11 @@ impl Plan {
             out.number(target.context_window);
             out.byte(target.callers_key.into());
             out.list(&target.changes, |out, change| change.write(out));
+            out.list(&target.edits.0, |out, edit| {
+                out.length(edit.span.start);
+                out.length(edit.span.end);
+                out.bytes(&edit.with);
+            });
         });
         out.list(&self.failed, |out, failed| {
             out.byte(failed.target);
@@ -350,12 +340,7 @@ impl Plan {
             gave_up: from.byte()? != 0,
             api: *Api::ALL.get(from.length()?)?,
             stream: from.byte()? != 0,
-            body: Body {
-                model: from.text()?,
-                model_span: from.length()?..from.length()?,
-                notation: *Notation::ALL.get(from.length()?)?,
-                length: from.length()?,
-            },
+            body_length: from.length()?,
             deadline_at: from.long()?,
             hurried: from.byte()? != 0,
             policy: Policy::read(&mut from)?,
@@ -374,6 +359,12 @@ impl Plan {
                     context_window: from.number()?,
                     callers_key: from.byte()? != 0,
                     changes: from.list(HeaderChange::read)?,
+                    edits: Edits(from.list(|from| {
+                        Some(Edit {
+                            span: from.length()?..from.length()?,
+                            with: from.bytes()?,
+                        })
+                    })?),
                 })
             })?,
             failed: from.list(|from| {

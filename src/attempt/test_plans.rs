@@ -3,11 +3,11 @@
 use std::cell::RefCell;
 
 use super::adaptation::CurrentHeaders;
-use super::plan::{Body, Plan, PlannedTarget};
+use super::plan::{Plan, PlannedTarget};
 use super::policy::{Hold, Policy};
 use super::verdict::Moment;
 use crate::health::{CooldownPolicy, Health, HealthStore, State, TargetKey};
-use crate::request::Notation;
+use crate::request::Edits;
 use crate::schema::Api;
 
 /// A day in 2025.
@@ -61,6 +61,7 @@ fn planned(written: &str) -> PlannedTarget {
         context_window: window.parse().unwrap(),
         callers_key: false,
         changes: Vec::new(),
+        edits: Edits::default(),
     }
 }
 
@@ -77,12 +78,7 @@ pub(super) fn plan(targets: &str) -> Plan {
         gave_up: false,
         api: Api::ALL[0],
         stream: true,
-        body: Body {
-            model: targets[0].model.clone(),
-            model_span: 0..0,
-            notation: Notation::Json,
-            length: 0,
-        },
+        body_length: 0,
         deadline_at: NOW + u64::from(policy.deadline_ms),
         hurried: false,
         policy,

@@ -1,4 +1,4 @@
-//! The program `llm-router`: checks documents, and explains what they do.
+//! The program `llm-router`: checks documents, explains what they do, and renders what stands around them.
 //!
 //! Native only, behind the feature `cli`; nothing in here is part of the filter.
 
@@ -6,6 +6,8 @@ mod carrier;
 mod check;
 mod envoy;
 mod explain;
+mod load;
+mod render;
 mod report;
 mod schema;
 mod source;
@@ -24,6 +26,7 @@ Examples:
   llm-router check --format json envoy.yaml    for programs
   llm-router explain router.yaml --request request.json --header 'x-team: research'
   llm-router explain router.yaml --path /v1/files --json
+  llm-router render envoy router.yaml > envoy.yaml
   llm-router schema > router.schema.json       for editors
   llm-router completions bash > /etc/bash_completion.d/llm-router
 
@@ -34,7 +37,7 @@ read or has no document in it.";
 #[command(
     name = "llm-router",
     version,
-    about = "Checks the documents of llm-router, and explains what they do",
+    about = "Checks the documents of llm-router, explains what they do, and renders Envoy's configuration for them",
     after_help = EXAMPLES
 )]
 struct Cli {
@@ -48,6 +51,9 @@ enum Command {
     Check(check::CheckArgs),
     /// Say what becomes of a request: every route, the plan, what is left out and why, and each attempt's request.
     Explain(explain::ExplainArgs),
+    /// Print the files around a document.
+    #[command(subcommand)]
+    Render(render::Render),
     /// Print the document's JSON Schema, for editors.
     Schema,
     /// Print the completions for a shell.
@@ -76,6 +82,7 @@ pub fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Check(args) => check::run(&args),
         Command::Explain(args) => explain::run(&args),
+        Command::Render(what) => render::run(&what),
         Command::Schema => {
             say(&format!("{:#}\n", schema::schema()));
             Ok(ExitCode::SUCCESS)

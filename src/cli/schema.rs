@@ -6,7 +6,8 @@
 use serde_json::{Map, Value, json};
 
 use crate::attempt::{Action, Cooldown, Failure, Hold};
-use crate::config::{NAMED_SOURCES, STEERING_HEADERS, Strategy, fields};
+use crate::config::{NAMED_SOURCES, PARTS, STEERING_HEADERS, Strategy, fields};
+use crate::prompt::Script;
 use crate::routing::WEEKDAYS;
 use crate::schema::{ErrorCode, Schema};
 
@@ -28,9 +29,33 @@ const SHAPES: &[Shape] = &[
     Shape::new("model", fields::MODEL, "backends[].models[].", model),
     Shape::new("route", fields::ROUTE, "routes[].", route),
     Shape::new("match", fields::MATCH, "match.", condition).never_empty(),
+    Shape::new("field", fields::FIELD, "field.", field).never_empty(),
+    Shape::new("bounds", fields::BOUNDS, "bounds.", bounds).never_empty(),
+    Shape::new("prompt", fields::PROMPT, "prompt.", prompt).never_empty(),
+    Shape::new(
+        "system_prompt",
+        fields::SYSTEM_PROMPT,
+        "prompt.",
+        system_prompt,
+    )
+    .never_empty(),
     Shape::new("mesh", fields::MESH, "mesh.", mesh).never_empty(),
     Shape::new("time", fields::TIME, "time.", time).never_empty(),
     Shape::new("target", fields::TARGET, "routes[].targets[].", target),
+    Shape::new(
+        "parameters",
+        fields::PARAMETERS,
+        "routes[].targets[].parameters.",
+        parameters,
+    )
+    .never_empty(),
+    Shape::new(
+        "clamp",
+        fields::CLAMP,
+        "routes[].targets[].parameters.clamp.*.",
+        clamp,
+    )
+    .never_empty(),
     Shape::new("group", fields::GROUP, "routes[].targets[].", group),
     Shape::new("fallback", fields::FALLBACK, "fallback.", fallback),
     Shape::new("on_failure", fields::ON_FAILURE, "on_failure.", on_failure).never_empty(),
@@ -151,7 +176,7 @@ fn rows() -> Vec<Row<'static>> {
             });
         }
     }
-    for shape in ["match", "mesh", "time"] {
+    for shape in ["match", "field", "bounds", "prompt", "mesh", "time"] {
         for line in table(shape) {
             let cells: Vec<&str> = cells(line).collect();
             let (name, default, meaning) = match cells.as_slice() {
@@ -278,10 +303,21 @@ fn condition(field: &str) -> Option<Value> {
     Some(match field {
         "model" | "path" | "method" => one_or_many(name()),
         "headers" => map(one_or_many(name())),
+        "stream" | "tools" | "tool_results" | "images" | "audio" | "files" | "json_schema" => {
+            boolean()
+        }
+        "body" => json!({
+            "type": "object",
+            "minProperties": 1,
+            "additionalProperties": {"anyOf": [one_or_many(scalar()), of("field")]},
+        }),
+        "turns" | "prompt_bytes" | "prompt_tokens" => json!({"anyOf": [number(), of("bounds")]}),
+        "system_prompt" => json!({"anyOf": [boolean(), of("system_prompt")]}),
+        "prompt" => of("prompt"),
+        "script" => one_or_many(one_of(Script::ALL)),
         "query" | "claims" => filled_map(one_or_many(name())),
         "mesh" => of("mesh"),
         "time" => of("time"),
-        "stream" => boolean(),
         "percent" => json!({"type": "number", "minimum": 0, "maximum": 100}),
         "any" | "all" => non_empty(of("match")),
         "not" => of("match"),
@@ -289,9 +325,38 @@ fn condition(field: &str) -> Option<Value> {
     })
 }
 
+fn scalar() -> Value {
+    json!({"type": ["string", "number", "boolean"]})
+}
+
+/// What a field of a body must be.
+fn field(field: &str) -> Option<Value> {
+    Some(match field {
+        "min" | "max" => json!({"type": "number"}),
+        "regex" => name(),
+        "exists" => boolean(),
+        _ => return None,
+    })
+}
+
 fn mesh(field: &str) -> Option<Value> {
     Some(match field {
         "trust_domain" | "namespace" | "service_account" => one_or_many(name()),
+        _ => return None,
+    })
+}
+
+fn bounds(field: &str) -> Option<Value> {
+    matches!(field, "min" | "max").then(number)
+}
+
+/// What a text must contain.
+fn prompt(field: &str) -> Option<Value> {
+    Some(match field {
+        "words" | "phrases" => one_or_many(name()),
+        "regex" => name(),
+        "in" => one_of(PARTS),
+        "case_sensitive" | "whole_words" => boolean(),
         _ => return None,
     })
 }
@@ -307,10 +372,33 @@ fn time(field: &str) -> Option<Value> {
     })
 }
 
+fn system_prompt(field: &str) -> Option<Value> {
+    prompt(field).filter(|_| field != "in")
+}
+
 fn target(field: &str) -> Option<Value> {
     Some(match field {
         "backend" | "model" => name(),
         "weight" => number(),
+        "parameters" => of("parameters"),
+        _ => return None,
+    })
+}
+
+fn parameters(field: &str) -> Option<Value> {
+    Some(match field {
+        "rename" => map(name()),
+        "remove" => non_empty(name()),
+        "set" => map(json!({})),
+        "default" => map(json!({"not": {"type": "null"}})),
+        "clamp" => map(of("clamp")),
+        _ => return None,
+    })
+}
+
+fn clamp(field: &str) -> Option<Value> {
+    Some(match field {
+        "min" | "max" => json!({"type": "number"}),
         _ => return None,
     })
 }

@@ -18,6 +18,10 @@ fn what_a_pass_through_route_cannot_have() {
             "routes[0].targets[0].model: not with `pass_through: true`",
         ),
         (
+            "- {name: a, match: {path: /v1/files}, pass_through: true, targets: [{backend: openai, parameters: {remove: [seed]}}]}",
+            "routes[0].targets[0].parameters: not with `pass_through: true`",
+        ),
+        (
             "- {name: a, match: {path: /v1/files}, pass_through: true, strategy: weighted, targets: [{backend: openai}]}",
             "routes[0].strategy: not with `pass_through: true`",
         ),

@@ -407,6 +407,8 @@ fn the_tables_in_the_docs_are_the_code() {
         ("backends[].models[].", fields::MODEL),
         ("routes[].", fields::ROUTE),
         ("routes[].targets[].", fields::TARGET),
+        ("routes[].targets[].parameters.", fields::PARAMETERS),
+        ("routes[].targets[].parameters.clamp.*.", fields::CLAMP),
         ("routes[].targets[].", fields::GROUP),
         ("defaults.", fields::DEFAULTS),
         ("tests[].", fields::TEST),
@@ -419,7 +421,11 @@ fn the_tables_in_the_docs_are_the_code() {
     known.sort();
     documented.sort();
     assert_eq!(documented, known);
+    assert_eq!(table("parameters"), fields::PARAMETERS);
     assert_eq!(table("match"), fields::MATCH);
+    assert_eq!(table("field"), fields::FIELD);
+    assert_eq!(table("bounds"), fields::BOUNDS);
+    assert_eq!(table("prompt"), fields::PROMPT);
     assert_eq!(table("mesh"), fields::MESH);
     assert_eq!(table("time"), fields::TIME);
     assert_eq!(table("backend-role"), fields::BACKEND_ROLE);
@@ -497,6 +503,12 @@ fn every_document_in_the_docs_loads() {
     let (_, after) = docs.split_once("## A whole document\n\n```yaml\n").unwrap();
     let (document, _) = after.split_once("```").unwrap();
     assert_eq!(errors(document), [""; 0]);
+    let (_, after) = docs
+        .split_once("<!-- example: parameters -->\n```yaml\n")
+        .unwrap();
+    let (route, _) = after.split_once("```").unwrap();
+    let with_route = document.replace("routes:\n", &format!("routes:\n{route}"));
+    assert_eq!(errors(&with_route), [""; 0]);
     let (_, after) = docs.split_once("## Golden tests\n").unwrap();
     let (_, after) = after.split_once("```yaml\n").unwrap();
     let (tests, _) = after.split_once("```").unwrap();

@@ -7,6 +7,7 @@ mod fallback;
 mod golden;
 mod hygiene;
 mod older;
+mod parameters;
 mod pass_through;
 mod protobuf_struct;
 mod reader;
@@ -21,6 +22,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use backend::{Backend, Model};
+#[cfg(all(feature = "cli", not(target_arch = "wasm32")))]
+pub(crate) use condition::PARTS;
 pub use error::ConfigError;
 pub use golden::{GoldenRequest, GoldenRun, run_tests};
 pub use hygiene::{
@@ -38,7 +41,7 @@ pub use tree::Tree;
 use crate::attempt::Policy;
 use crate::health::CooldownPolicy;
 use crate::request::CallerAsks;
-use crate::routing::Pattern;
+use crate::routing::{Index, Pattern};
 use crate::schema::Catalog;
 use reader::{Errors, Node};
 
@@ -51,6 +54,8 @@ pub struct Document {
     pub has_sticky: bool,
     /// In the order in which they are tried.
     pub routes: Vec<Route>,
+    /// The routes by the models that they ask for.
+    pub index: Index,
     /// What clients can ask for by name.
     pub catalog: Catalog,
     /// `None`: targets that fail are not remembered.
@@ -109,12 +114,50 @@ pub(crate) mod fields {
         "fallback",
     ];
     pub(crate) const MATCH: &[&str] = &[
-        "model", "path", "method", "headers", "query", "stream", "claims", "mesh", "time",
-        "percent", "any", "all", "not",
+        "model",
+        "path",
+        "method",
+        "headers",
+        "query",
+        "stream",
+        "body",
+        "tools",
+        "tool_results",
+        "images",
+        "audio",
+        "files",
+        "json_schema",
+        "turns",
+        "system_prompt",
+        "prompt",
+        "prompt_bytes",
+        "prompt_tokens",
+        "script",
+        "claims",
+        "mesh",
+        "time",
+        "percent",
+        "any",
+        "all",
+        "not",
     ];
+    pub(crate) const FIELD: &[&str] = &["min", "max", "regex", "exists"];
+    pub(crate) const BOUNDS: &[&str] = &["min", "max"];
+    pub(crate) const PROMPT: &[&str] = &[
+        "words",
+        "phrases",
+        "regex",
+        "in",
+        "case_sensitive",
+        "whole_words",
+    ];
+    pub(crate) const SYSTEM_PROMPT: &[&str] =
+        &["words", "phrases", "regex", "case_sensitive", "whole_words"];
+    pub(crate) const TARGET: &[&str] = &["backend", "model", "weight", "parameters"];
+    pub(crate) const PARAMETERS: &[&str] = &["rename", "remove", "set", "default", "clamp"];
+    pub(crate) const CLAMP: &[&str] = &["min", "max"];
     pub(crate) const MESH: &[&str] = &["trust_domain", "namespace", "service_account"];
     pub(crate) const TIME: &[&str] = &["from", "to", "weekdays", "utc_offset"];
-    pub(crate) const TARGET: &[&str] = &["backend", "model", "weight"];
     pub(crate) const GROUP: &[&str] = &["strategy", "targets"];
     pub(crate) const KEY_SOURCE: &[&str] = &["header", "query", "claim", "body"];
     pub(crate) const FALLBACK: &[&str] = &[
@@ -263,6 +306,7 @@ fn read_document(node: &Node<'_>) -> Document {
         document.error("`enforce_tests: true` without `tests`: write some, or remove it");
     }
     Document {
+        index: route::index(&routes),
         catalog: route::catalog(&routes, &backends),
         has_sticky: !sticky.is_empty(),
         caller_asks: route::caller_asks(&routes),
@@ -290,8 +334,9 @@ fn read_document(node: &Node<'_>) -> Document {
 }
 
 #[cfg(test)]
+mod choice_tests;
+#[cfg(test)]
+mod matching_tests;
+#[cfg(test)]
 #[path = "document_tests.rs"]
 mod tests;
-
-#[cfg(test)]
-mod choice_tests;

@@ -130,6 +130,9 @@ fn differences(one: &Target, other: &Target) -> Vec<String> {
     if a.forward_client_credentials != b.forward_client_credentials {
         found.push("forward_client_credentials".to_owned());
     }
+    if one.parameters != other.parameters {
+        found.push("parameters".to_owned());
+    }
     found
 }
 

@@ -114,6 +114,20 @@ fn members_that_do_not_are_refused() {
         &errors(x, more, own, OLDER),
         "differ in the models that their backends serve",
     );
+    let changed = |one: &str, other: &str| {
+        format!(
+            "targets: [{{backend: a, model: m, parameters: {one}}}, {{backend: b, model: m, parameters: {other}}}], \
+             aggregate_cluster: pool"
+        )
+    };
+    let route = changed("{remove: [x]}", "{remove: [z]}");
+    one_error(&errors(ONE, ONE, &route, OLDER), "differ in parameters");
+    // In whatever order they are written.
+    let route = changed(
+        "{remove: [x, z], clamp: {a.b: {max: 1}}, set: {c: {d: 1, e: 2}}}",
+        "{set: {c: {e: 2, d: 1}}, clamp: {a.b: {max: 1}}, remove: [z, x]}",
+    );
+    assert_eq!(errors(ONE, ONE, &route, OLDER), [""; 0]);
     let named = "targets: [{backend: a}, {backend: b, model: x}], aggregate_cluster: pool";
     one_error(
         &errors(x, x, named, OLDER),

@@ -69,7 +69,7 @@ fn check_targets(node: &Node<'_>) {
         );
     }
     for target in targets {
-        for name in ["model", "weight", "targets"] {
+        for name in ["model", "weight", "parameters", "targets"] {
             // What is not known is reported where targets are read.
             if let Some((_, node)) = target.entries().iter().find(|(field, _)| *field == name) {
                 node.error("not with `pass_through: true`: remove it");

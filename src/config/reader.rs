@@ -197,6 +197,19 @@ impl<'a> Node<'a> {
         Some(*value)
     }
 
+    /// Any number.
+    pub(crate) fn number(&self) -> Option<f64> {
+        let Tree::Number(value) = self.tree else {
+            self.wrong_kind("a number");
+            return None;
+        };
+        if !value.is_finite() {
+            self.error("must be a number");
+            return None;
+        }
+        Some(*value)
+    }
+
     /// A whole number between two bounds, both included.
     pub(crate) fn integer(&self, least: u32, most: u32) -> Option<u32> {
         let Tree::Number(value) = self.tree else {

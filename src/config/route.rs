@@ -11,7 +11,7 @@ use super::targets::{Strategy, Target};
 use super::{condition, fields, older, sticky, targets};
 use crate::attempt::Policy;
 use crate::request::CallerAsks;
-use crate::routing::{Condition, KeySource, Pattern, Sticky, Subject};
+use crate::routing::{Condition, Index, KeySource, Pattern, Sticky, Subject};
 use crate::schema::{Api, Catalog};
 
 /// A rule: which requests it takes and where they may go.
@@ -246,6 +246,13 @@ fn takes_model(route: &Route, model: &str) -> bool {
         ..Subject::default()
     };
     route.condition.evaluate(&subject) != Some(false)
+}
+
+/// The routes for calls of models, by the names that they ask for.
+pub(super) fn index(routes: &[Route]) -> Index {
+    let conditions = routes.iter().map(|route| &route.condition);
+    let numbered = conditions.enumerate().zip(routes);
+    Index::new(numbered.filter_map(|(numbered, route)| (!route.pass_through).then_some(numbered)))
 }
 
 /// What conditions ask of whoever sends a request.

@@ -9,6 +9,7 @@ use super::fields;
 use super::reader::{Fields, Node};
 use super::tree::Tree;
 use crate::hash;
+use crate::request::ParameterChanges;
 
 /// How a plan is made of targets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,6 +37,8 @@ pub struct Target {
     pub model: Option<String>,
     /// How often, relative to the other targets of its group.
     pub weight: u32,
+    /// What is changed of the body's parameters for it.
+    pub parameters: ParameterChanges,
     /// Its group: where its strategy stands among those of the route.
     pub group: usize,
     /// The number that stands for it where choices stick: of its backend's name and its model's, not of its place.
@@ -165,6 +168,10 @@ impl Targets<'_> {
             }
             node.integer(0, 1_000_000)
         });
+        let parameters = fields
+            .optional("parameters")
+            .map(super::parameters::read)
+            .unwrap_or_default();
         let Some((backend, model)) = read_place(&fields, self.backends) else {
             return;
         };
@@ -173,6 +180,7 @@ impl Targets<'_> {
             backend,
             model,
             weight: weight.unwrap_or(1),
+            parameters,
             group: self.groups.len().saturating_sub(1),
             place,
         });

@@ -251,14 +251,13 @@ impl HttpContext for Attempt {
                 edit: Some(edit), ..
             } => {
                 if let Some(chunk) = edit.chunk(size) {
-                    let mut beginning = if chunk.keep == 0 {
+                    let needed = if chunk.needed == 0 {
                         Vec::new()
                     } else {
-                        calls::body(chunk.keep)
+                        calls::body(chunk.needed)
                     };
-                    beginning.extend_from_slice(chunk.insert);
-                    let replaced = chunk.keep.saturating_add(chunk.drop);
-                    calls::replace_body(BufferType::HttpRequestBody, replaced, &beginning);
+                    let beginning = chunk.beginning(&needed);
+                    calls::replace_body(BufferType::HttpRequestBody, chunk.replaced, &beginning);
                 }
                 Action::Continue
             }

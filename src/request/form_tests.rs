@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::request::view::rename;
 
 const BOUNDARY: &[u8] = b"b0undary";
 
@@ -260,7 +261,7 @@ fn which_fields_say_what() {
     assert_eq!(read(&body), Err(ScanError::MissingModel));
     let view = scan_form(BOUNDARY, &body, Wants::MayHaveModel).unwrap();
     assert_eq!((view.model.as_ref(), view.insert_at), (None, None));
-    assert_eq!(view.rewrite(&body, Some("m")).edit, None);
+    assert!(rename(&view, &body, Some("m")).is_empty());
 }
 
 /// Names and contents as they come, and whether a part is a file.
@@ -322,10 +323,9 @@ proptest! {
         let view = read(&body).unwrap();
         prop_assert_eq!(view.stream, stream.unwrap_or(false));
         prop_assert_eq!(&view.model.as_ref().unwrap().name, &model);
-        let rewrite = view.rewrite(&body, Some(&new));
-        let edited = rewrite.edit.map_or_else(|| body.clone(), |edit| edit.apply(&body));
-        prop_assert_eq!(rewrite.length, edited.len());
-        prop_assert_eq!(&edited[rewrite.model_span.unwrap()], new.as_bytes());
+        let edits = rename(&view, &body, Some(&new));
+        let edited = edits.apply(&body);
+        prop_assert_eq!(edits.length_after(body.len()), edited.len());
         prop_assert_eq!(edited, make(&new));
 
         // Whatever is missing at the end, but for the last line's own end, is missed.

@@ -31,6 +31,8 @@ pub enum ScanError {
     NotAnObject,
     /// A field that routing reads stands there twice, the second time at this byte; its name as we know it.
     Duplicate(&'static str, usize),
+    /// A field that a target changes stands there twice, the second time at this byte.
+    ChangedTwice(usize),
     /// No `model`.
     MissingModel,
     /// A `model` that names none.
@@ -56,6 +58,11 @@ impl fmt::Display for ScanError {
                 out,
                 "The field \"{name}\" stands in the body twice (in any spelling or letter case), the second \
                  time at byte {at}."
+            ),
+            ScanError::ChangedTwice(at) => write!(
+                out,
+                "A field that is changed on its way to the model stands in the body twice (in any spelling or letter \
+                 case), the second time at byte {at}."
             ),
             ScanError::MissingModel => out.write_str("The field \"model\" is missing."),
             ScanError::InvalidModel => write!(

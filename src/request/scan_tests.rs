@@ -4,6 +4,7 @@ use proptest::prelude::*;
 use serde_json::Value;
 
 use super::*;
+use crate::request::view::rename;
 
 fn ok(body: &str) -> View {
     scan(body.as_bytes(), Wants::Model).unwrap_or_else(|error| panic!("{body}: {error}"))
@@ -192,12 +193,10 @@ fn a_byte_order_mark_is_no_part_of_the_text() {
         (Some("gpt-4o"), r#" {"a":1,"model":"gpt-4o"}"#),
         (None, r#" {"a":1,"model":"gpt-4o"}"#),
     ] {
-        let rewrite = view.rewrite(body.as_bytes(), model);
-        let edited = rewrite.edit.unwrap().apply(body.as_bytes());
+        let edits = rename(&view, body.as_bytes(), model);
+        let edited = edits.apply(body.as_bytes());
         assert_eq!(edited, expected.as_bytes());
-        assert_eq!(rewrite.length, edited.len());
-        let named = &edited[rewrite.model_span.unwrap()];
-        assert_eq!(named, model.unwrap_or("gpt-4o").as_bytes());
+        assert_eq!(edits.length_after(body.len()), edited.len());
     }
     // Positions count it, and there is one at most, at the beginning.
     assert_eq!(err(marked("{]")), ScanError::InvalidJson(4));
@@ -219,14 +218,13 @@ fn a_model_can_be_inserted_where_there_is_none() {
     ] {
         let view = scan(body.as_bytes(), Wants::MayHaveModel).unwrap();
         assert_eq!(view.model, None);
-        let rewrite = view.rewrite(body.as_bytes(), Some("a\"b"));
-        let edited = rewrite.edit.unwrap().apply(body.as_bytes());
+        let edits = rename(&view, body.as_bytes(), Some("a\"b"));
+        let edited = edits.apply(body.as_bytes());
         assert_eq!(edited, expected.as_bytes(), "{body}");
-        assert_eq!(rewrite.length, edited.len());
-        assert_eq!(&edited[rewrite.model_span.unwrap()], br#"a\"b"#);
+        assert_eq!(edits.length_after(body.len()), edited.len());
         // Nobody asks for it: nothing happens, but for the mark.
-        let rewrite = view.rewrite(body.as_bytes(), None);
-        assert_eq!(rewrite.edit.is_some(), body.starts_with('\u{feff}'));
+        let edits = rename(&view, body.as_bytes(), None);
+        assert_eq!(!edits.is_empty(), body.starts_with('\u{feff}'));
     }
     // What some reader takes for a model is one too many.
     for body in [r#"{"Model":"a"}"#, r#"{"model":null}"#, r#"{"model":1}"#] {
@@ -395,8 +393,7 @@ proptest! {
         let body = format!("{{\"first\":{before} , \"model\" : {written},\"last\":{after}}}");
         let view = scan(body.as_bytes(), Wants::Model).unwrap();
         prop_assert_eq!(&view.model.as_ref().unwrap().name, &model);
-        let edit = view.rewrite(body.as_bytes(), Some(&new)).edit;
-        let edited = edit.map_or(body.clone().into_bytes(), |edit| edit.apply(body.as_bytes()));
+        let edited = rename(&view, body.as_bytes(), Some(&new)).apply(body.as_bytes());
 
         // Every other byte as it was.
         let new_written = serde_json::to_string(&new).unwrap();

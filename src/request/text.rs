@@ -77,6 +77,10 @@ fn code_unit(chars: &mut std::str::Chars<'_>) -> Option<u16> {
 
 /// The inside of a JSON string (without its quotes) that means this text.
 pub fn encode(text: &str) -> Vec<u8> {
+    let is_plain = |byte: u8| byte >= b' ' && byte != b'"' && byte != b'\\';
+    if text.bytes().all(is_plain) {
+        return text.as_bytes().to_vec();
+    }
     // Text always serializes; were it not so, an empty name would be refused upstream.
     let quoted = serde_json::to_vec(text).unwrap_or_default();
     quoted
@@ -88,14 +92,40 @@ pub fn encode(text: &str) -> Vec<u8> {
 /// Whether a reader that folds case as Go's `encoding/json` does (it takes `ſ` for `s`) reads this name, which is in
 /// lower case.
 pub(super) fn is_alike(text: &str, name: &str) -> bool {
-    let folded = text.chars().map(|char| {
-        if char == 'ſ' {
-            's'
-        } else {
-            char.to_ascii_lowercase()
-        }
-    });
-    folded.eq(name.chars())
+    text.chars().map(fold).eq(name.chars())
+}
+
+/// Whether some reader takes these two keys, as they are written, for one field: because it reads escapes, folds case,
+/// or reads `maxTokens` where `max_tokens` is meant, as readers of protocol buffers' JSON do.
+pub fn is_one_field(one: &[u8], other: &[u8]) -> bool {
+    let is_plain = |key: &[u8]| key.is_ascii() && !key.contains(&b'\\');
+    if is_plain(one) && is_plain(other) {
+        let one = one.iter().filter(|byte| **byte != b'_');
+        let other = other.iter().filter(|byte| **byte != b'_');
+        return one
+            .map(u8::to_ascii_lowercase)
+            .eq(other.map(u8::to_ascii_lowercase));
+    }
+    // Escaped, a letter takes six bytes; underscores do not count.
+    let room = |key: &[u8]| key.len().saturating_add(8).saturating_mul(6);
+    if one.len() > room(other) || other.len() > room(one) {
+        return false;
+    }
+    let (Some(one), Some(other)) = (decode(one), decode(other)) else {
+        return false;
+    };
+    let folded = |char: &char| *char != '_';
+    let (one, other) = (one.chars().map(fold), other.chars().map(fold));
+    one.filter(folded).eq(other.filter(folded))
+}
+
+/// A letter as a reader takes it that folds case: two letters beyond ASCII are some ASCII letter's other case.
+fn fold(char: char) -> char {
+    match char {
+        'ſ' => 's',
+        '\u{212a}' => 'k',
+        _ => char.to_ascii_lowercase(),
+    }
 }
 
 #[cfg(test)]

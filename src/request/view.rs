@@ -1,8 +1,8 @@
-//! What a body says, as far as routing reads it, and the edit that makes it name a model.
+//! What a body says, as far as routing reads it.
 
 use std::ops::Range;
 
-use super::{Edit, text};
+use super::text;
 
 /// What a body says. Positions are bytes of the body as it was sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,9 +49,6 @@ pub enum Notation {
 }
 
 impl Notation {
-    /// All of them.
-    pub const ALL: [Notation; 2] = [Notation::Json, Notation::Form];
-
     /// The text as it is written in place of another.
     pub fn write(self, text: &str) -> Vec<u8> {
         match self {
@@ -70,77 +67,10 @@ pub enum Wants {
     MayHaveModel,
 }
 
-/// What a body becomes.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Rewrite {
-    /// `None`: it stays as it is.
-    pub edit: Option<Edit>,
-    /// Where the model's name stands afterwards.
-    pub model_span: Option<Range<usize>>,
-    /// How long the body is afterwards.
-    pub length: usize,
-}
-
-impl View {
-    /// Makes the body, of which this is the view, name this model, by its own field or an inserted one. `None`: it keeps
-    /// what it says. A byte order mark goes either way.
-    pub fn rewrite(&self, body: &[u8], model: Option<&str>) -> Rewrite {
-        // What is replaced, by what, and which part of that is the name.
-        let (span, with, name) = match (model, &self.model, self.insert_at) {
-            (Some(model), Some(field), _) if field.name != model => {
-                let with = self.notation.write(model);
-                let name = 0..with.len();
-                (field.span.clone(), with, name)
-            }
-            (Some(model), None, Some(place)) => {
-                let (with, name) = inserted(model, place.comma);
-                (place.at..place.at, with, name)
-            }
-            (_, field, _) => {
-                let span = field.as_ref().map(|field| field.span.clone());
-                return self.without_mark(body.len(), span);
-            }
-        };
-        let kept = body.get(self.mark..span.start).unwrap_or_default();
-        let at = kept.len();
-        let edit = if self.mark == 0 {
-            Edit { span, with }
-        } else {
-            Edit {
-                span: 0..span.end,
-                with: [kept, &with].concat(),
-            }
-        };
-        Rewrite {
-            length: edit.length_after(body.len()),
-            edit: Some(edit),
-            model_span: Some(name.start.saturating_add(at)..name.end.saturating_add(at)),
-        }
-    }
-
-    fn without_mark(&self, length: usize, model: Option<Range<usize>>) -> Rewrite {
-        let mark = self.mark;
-        Rewrite {
-            edit: (mark > 0).then(|| Edit {
-                span: 0..mark,
-                with: Vec::new(),
-            }),
-            model_span: model
-                .map(|span| span.start.saturating_sub(mark)..span.end.saturating_sub(mark)),
-            length: length.saturating_sub(mark),
-        }
-    }
-}
-
-/// The field `model` as it is inserted, and where the name stands in it.
-fn inserted(model: &str, comma: bool) -> (Vec<u8>, Range<usize>) {
-    let mut with = br#""model":""#.to_vec();
-    let start = with.len();
-    with.extend_from_slice(&text::encode(model));
-    let name = start..with.len();
-    with.push(b'"');
-    if comma {
-        with.push(b',');
-    }
-    (with, name)
+/// The edits by which a body names this model and nothing else changes.
+#[cfg(test)]
+pub(super) fn rename(view: &View, body: &[u8], model: Option<&str>) -> super::Edits {
+    use super::{ParameterChanges, Rewriter};
+    let rewriter = Rewriter::new(view, body, std::iter::empty()).unwrap();
+    rewriter.edits(model, &ParameterChanges::default()).unwrap()
 }

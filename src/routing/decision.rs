@@ -6,6 +6,7 @@ use super::condition::Subject;
 use super::strategy::{self, Choice};
 use crate::config::{Backend, Document, Route, Target};
 use crate::health::TargetKey;
+use crate::request::ParameterChanges;
 use crate::schema::{Answer, Api, ErrorCode, Schema};
 
 /// Where a request goes, and why: of the document, and of the request's model.
@@ -21,7 +22,33 @@ pub struct Decision<'d, 'm> {
     pub left_out: Vec<(&'d Target, LeftOut)>,
 }
 
-impl Decision<'_, '_> {
+impl<'d> Decision<'d, '_> {
+    /// Leaves out targets that change parameters, which a form's are not.
+    ///
+    /// # Errors
+    /// The route, if none is left.
+    pub(super) fn need_no_json(&mut self) -> Result<(), &'d Route> {
+        self.plan
+            .retain(|candidate| candidate.parameters.is_empty());
+        for target in &self.route.targets {
+            if !target.parameters.is_empty() {
+                self.leave_out(target, LeftOut::ParametersNeedJson);
+            }
+        }
+        if self.plan.is_empty() {
+            return Err(self.route);
+        }
+        Ok(())
+    }
+
+    /// Notes why a target is not in the plan, unless it is known already.
+    fn leave_out(&mut self, target: &'d Target, reason: LeftOut) {
+        let mut known = self.left_out.iter();
+        if !known.any(|(out, _)| std::ptr::eq(*out, target)) {
+            self.left_out.push((target, reason));
+        }
+    }
+
     /// Keeps to the one backend where that is stored which the request names.
     ///
     /// # Errors
@@ -43,9 +70,8 @@ impl Decision<'_, '_> {
             return Err(Unpinned::NotThere(self.route.name.clone(), home));
         }
         for target in &self.route.targets {
-            let is_out = |(out, _): &(&Target, LeftOut)| std::ptr::eq(*out, target);
-            if target.backend.name != home && !self.left_out.iter().any(is_out) {
-                self.left_out.push((target, LeftOut::Tied));
+            if target.backend.name != home {
+                self.leave_out(target, LeftOut::Tied);
             }
         }
         Ok(())
@@ -117,6 +143,8 @@ pub struct Candidate<'a> {
     pub key: TargetKey,
     /// How many tokens fit; 0: not known.
     pub context_window: u32,
+    /// What is changed of the body.
+    pub parameters: &'a ParameterChanges,
 }
 
 /// Why a target is not in the plan.
@@ -128,6 +156,8 @@ pub enum LeftOut {
     ModelNotServed,
     /// The request is tied to another backend, where what it names is stored.
     Tied,
+    /// It changes parameters of a JSON body, and this one is a form.
+    ParametersNeedJson,
 }
 
 impl LeftOut {
@@ -137,6 +167,7 @@ impl LeftOut {
             LeftOut::SchemaMismatch => "schema_mismatch",
             LeftOut::ModelNotServed => "model_not_served",
             LeftOut::Tied => "tied",
+            LeftOut::ParametersNeedJson => "parameters_need_json",
         }
     }
 }
@@ -150,6 +181,8 @@ pub enum Undecided<'a> {
     ApiNotSupported(&'a Route),
     /// This route takes it, but none of its targets serves the model.
     ModelNotServed(&'a Route),
+    /// This route takes it, but all of its targets change parameters, and the body is a form.
+    ParametersNeedJson(&'a Route),
 }
 
 impl Undecided<'_> {
@@ -157,7 +190,9 @@ impl Undecided<'_> {
     pub fn code(&self) -> ErrorCode {
         match self {
             Undecided::NoRoute | Undecided::ModelNotServed(_) => ErrorCode::ModelNotFound,
-            Undecided::ApiNotSupported(_) => ErrorCode::ApiNotSupported,
+            Undecided::ApiNotSupported(_) | Undecided::ParametersNeedJson(_) => {
+                ErrorCode::ApiNotSupported
+            }
         }
     }
 }
@@ -172,7 +207,8 @@ pub fn decide<'d: 'm, 'm>(
     model: &'m str,
     subject: &Subject<'_>,
 ) -> Result<Decision<'d, 'm>, Undecided<'d>> {
-    let mut routes = document.routes.iter().filter(|route| !route.pass_through);
+    let places = document.index.places(model);
+    let mut routes = places.filter_map(|place| document.routes.get(place));
     let route = routes
         .find(|route| route.condition.evaluate(subject) == Some(true))
         .ok_or(Undecided::NoRoute)?;
@@ -240,5 +276,6 @@ fn candidate<'a>(
         identity: target.identity,
         key: entry.key,
         context_window: entry.context_window,
+        parameters: &target.parameters,
     })
 }

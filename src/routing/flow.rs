@@ -12,8 +12,8 @@ use crate::attempt::{Moment, Plan, Terms};
 use crate::config::{Document, Route, Target, is_credential_header, is_internal_header};
 use crate::health::{CooldownPolicy, Health, State, TargetKey, choose};
 use crate::request::{
-    BodyKind, Caller, Content, Headers, MAX_MODEL_BYTES, Query, ScanError, View, Wants, body_kind,
-    scan, scan_form,
+    BodyKind, Caller, Content, Headers, MAX_MODEL_BYTES, Notation, Query, ScanError, View, Wants,
+    body_kind, scan, scan_form,
 };
 use crate::schema::{
     Answer, Call, Endpoint, ErrorCode, Schema, caller_schema, is_model_name, split_query,
@@ -192,8 +192,11 @@ impl Pending {
     /// The answer, if it cannot be read.
     #[inline(never)]
     pub fn read(&self, body: &[u8]) -> Result<View, Answer> {
-        self.scan(body)
-            .map_err(|error| ErrorCode::from(error).answer(self.schema(), &error.to_string()))
+        self.scan(body).map_err(|error| self.refuse(error))
+    }
+
+    fn refuse(&self, error: ScanError) -> Answer {
+        ErrorCode::from(error).answer(self.schema(), &error.to_string())
     }
 
     /// What conditions may ask of the body, which [`read`](Self::read) has taken.
@@ -252,6 +255,11 @@ impl Pending {
                 .tie()
                 .map_err(|unpinned| unpinned.answer(schema, field))?;
         }
+        if view.notation == Notation::Form {
+            decision
+                .need_no_json()
+                .map_err(|route| explain(Undecided::ParametersNeedJson(route), schema, model))?;
+        }
         Ok(decision)
     }
 
@@ -294,7 +302,7 @@ impl Pending {
             pool,
             cluster_header,
         };
-        let (plan, edit) = Plan::make(
+        let (plan, edits) = Plan::make(
             &self.call,
             &self.headers,
             query,
@@ -302,7 +310,8 @@ impl Pending {
             &candidates,
             body,
             terms,
-        );
+        )
+        .map_err(|error| self.refuse(error))?;
         Ok(Routed {
             route: decision.route,
             left_out: decision.left_out,
@@ -311,9 +320,9 @@ impl Pending {
             holds: plan.holds(),
             attempt_timeout_ms: plan.attempt_timeout_ms(),
             deadline_at: plan.deadline_at(),
-            body: edit.map(|edit| BodyChange {
-                replaced: edit.span.end,
-                beginning: edit.beginning(body),
+            body: (!edits.is_empty()).then(|| BodyChange {
+                replaced: edits.replaced(),
+                beginning: edits.beginning(body),
                 content_length: self
                     .headers
                     .contains("content-length")
@@ -408,6 +417,11 @@ fn explain(undecided: Undecided<'_>, schema: Schema, model: &str) -> Answer {
         }
         Undecided::ApiNotSupported(route) => format!(
             "No backend of the route \"{}\", which takes this request for \"{model}\", speaks the API of this path.",
+            route.name
+        ),
+        Undecided::ParametersNeedJson(route) => format!(
+            "Every target of the route \"{}\", which takes this request for \"{model}\", changes parameters, and a form's \
+             cannot be changed.",
             route.name
         ),
     };

@@ -4,6 +4,7 @@ mod condition;
 mod decision;
 mod dry_run;
 mod flow;
+mod index;
 mod passing;
 mod pattern;
 mod rendezvous;
@@ -13,11 +14,15 @@ mod steering;
 mod sticky;
 mod strategy;
 
-pub use condition::{ClaimPattern, Condition, MeshPattern, Period, Subject, WEEKDAYS};
+pub use condition::{
+    Amount, Bounds, ClaimPattern, Condition, ContentCondition, Fact, FieldTest, MeshPattern,
+    Period, Scalar, Subject, WEEKDAYS,
+};
 pub(crate) use decision::drawn_route;
 pub use decision::{Candidate, Decision, LeftOut, Undecided, decide};
 pub(crate) use flow::is_only_first;
 pub use flow::{Arrival, BodyChange, Pending, Routed, arrive};
+pub use index::Index;
 pub use passing::Passed;
 pub(crate) use passing::{at, is_unrouted, passing_subject};
 pub use pattern::Pattern;

@@ -110,7 +110,7 @@ impl From<ScanError> for ErrorCode {
             ScanError::InvalidJson(_) => ErrorCode::InvalidJson,
             ScanError::TooDeep(_) => ErrorCode::NestingTooDeep,
             ScanError::NotAnObject => ErrorCode::NotAnObject,
-            ScanError::Duplicate(..) => ErrorCode::DuplicateField,
+            ScanError::Duplicate(..) | ScanError::ChangedTwice(_) => ErrorCode::DuplicateField,
             ScanError::MissingModel => ErrorCode::MissingModel,
             ScanError::InvalidModel => ErrorCode::InvalidModel,
             ScanError::InvalidStream => ErrorCode::InvalidStream,

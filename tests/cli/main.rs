@@ -4,6 +4,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod rendered;
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 

@@ -17,6 +17,7 @@
 )]
 
 mod apis;
+mod callers;
 mod configuration;
 mod errors;
 mod examples;
@@ -27,6 +28,8 @@ mod harness;
 mod health;
 mod hygiene;
 mod input;
+#[cfg(feature = "cli")]
+mod rendered;
 mod rewriting;
 mod routing;
 mod sizes;
@@ -93,8 +96,11 @@ fn trials(world: &Arc<World>) -> Vec<libtest_mimic::Trial> {
     sizes::add(&mut suite);
     flag::add(&mut suite);
     apis::add(&mut suite);
+    callers::add(&mut suite);
     input::add(&mut suite);
     tls::add(&mut suite);
     examples::add(&mut suite, &world.programs, &world.backends.trusted_ca);
+    #[cfg(feature = "cli")]
+    rendered::add(&mut suite, world);
     suite.into_trials()
 }

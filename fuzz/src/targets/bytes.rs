@@ -1,6 +1,7 @@
 //! Choices out of bytes. Where these end every choice is the first one.
 
 /// Bytes of which each decides something.
+#[derive(Clone)]
 pub struct Bytes<'a>(&'a [u8]);
 
 impl<'a> Bytes<'a> {

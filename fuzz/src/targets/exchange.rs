@@ -8,7 +8,7 @@ use llm_router::attempt::{
 };
 use llm_router::config::Document;
 use llm_router::health::{Health, HealthStore};
-use llm_router::request::{Caller, ChunkEdit, Headers, StreamingEdit};
+use llm_router::request::{Caller, Headers, StreamingEdit};
 use llm_router::routing::{Arrival, Passed, Routed, arrive};
 use llm_router::schema::Answer;
 
@@ -224,16 +224,15 @@ fn send(
     }
 }
 
-/// Carries an edit out on a body in pieces.
+/// Carries edits out on a body in pieces.
 pub fn stream(edit: &mut StreamingEdit, pieces: &[&[u8]]) -> Vec<u8> {
     let mut out = Vec::new();
     for piece in pieces {
         match edit.chunk(piece.len()) {
             None => out.extend_from_slice(piece),
-            Some(ChunkEdit { keep, drop, insert }) => {
-                out.extend_from_slice(&piece[..keep]);
-                out.extend_from_slice(insert);
-                out.extend_from_slice(&piece[keep + drop..]);
+            Some(edit) => {
+                out.extend_from_slice(&edit.beginning(&piece[..edit.needed]));
+                out.extend_from_slice(&piece[edit.replaced..]);
             }
         }
     }

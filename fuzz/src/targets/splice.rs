@@ -1,11 +1,14 @@
-//! A body that is to name another model: only that changes, in one piece or in many, and in every attempt.
+//! A body that is to name another model, and have its parameters changed: only that changes, in one piece or in many, and in
+//! every attempt.
 //!
 //! The input's first line says which model, and where the body is cut; the rest is the body.
 
 use std::sync::LazyLock;
 
 use llm_router::config::{Document, Tree};
-use llm_router::request::{Edit, StreamingEdit, View, Wants, scan};
+use llm_router::request::{
+    Bound, Clamp, Edits, ParameterChanges, Rewriter, StreamingEdit, View, Wants, relate, scan,
+};
 
 use super::bytes::Bytes;
 use super::exchange::{World, exchange, stream};
@@ -40,11 +43,12 @@ pub fn run(input: &[u8]) {
             (view.stream, view.tie, 0)
         );
         check_tree(body, &edited, model);
+        change(&view, body, model, &mut choices.clone());
     }
     route(body, choices);
 }
 
-/// The router role's edit, and the next attempt's of that. Returns what the first makes.
+/// The router role's edits, and the next attempt's of what they make. Returns that.
 pub fn rewrite(
     view: &View,
     body: &[u8],
@@ -52,54 +56,101 @@ pub fn rewrite(
     next: &str,
     choices: &mut Bytes<'_>,
 ) -> Vec<u8> {
-    let kept = view.rewrite(body, None);
-    let kept_body = kept
-        .edit
-        .map_or_else(|| body.to_vec(), |edit| edit.apply(body));
-    assert_eq!(kept_body, body[view.mark..]);
-
-    let rewrite = view.rewrite(body, Some(model));
-    let edited = rewrite
-        .edit
-        .as_ref()
-        .map_or_else(|| body.to_vec(), |edit| apply(edit, body, choices));
-    assert_eq!(edited.len(), rewrite.length);
-    let Some(span) = rewrite.model_span else {
-        // A form without a model: there is no place for one.
-        assert!(view.model.is_none() && view.insert_at.is_none());
-        return edited;
-    };
-    let is_kept = view.model.as_ref().is_some_and(|field| field.name == model);
-    assert!(is_kept || edited[span.clone()] == view.notation.write(model));
-    let again = Edit {
-        span,
-        with: view.notation.write(next),
-    };
-    let twice = apply(&again, &edited, choices);
-    let at_once = view
-        .rewrite(body, Some(next))
-        .edit
-        .map_or_else(|| body.to_vec(), |edit| edit.apply(body));
-    if !is_kept && view.model.as_ref().is_none_or(|field| field.name != next) {
-        assert_eq!(twice, at_once);
-    }
-    edited
+    let none = ParameterChanges::default();
+    let targets = [(None, &none), (Some(model), &none), (Some(next), &none)];
+    let made = attempts(view, body, &targets, choices).expect("nothing stands there twice");
+    assert_eq!(made[0], body[view.mark..]);
+    made[1].clone()
 }
 
-fn apply(edit: &Edit, body: &[u8], choices: &mut Bytes<'_>) -> Vec<u8> {
-    let whole = edit.apply(body);
-    assert_eq!(whole.len(), edit.length_after(body.len()));
-    let beginning = edit.beginning(body);
+/// What each of some targets gets, whichever of them is the first one.
+fn attempts(
+    view: &View,
+    body: &[u8],
+    targets: &[(Option<&str>, &ParameterChanges)],
+    choices: &mut Bytes<'_>,
+) -> Option<Vec<Vec<u8>>> {
+    let changes = targets.iter().map(|(_, changes)| *changes);
+    let rewriter = Rewriter::new(view, body, changes).ok()?;
+    let mut all = Vec::new();
+    for (model, changes) in targets {
+        all.push(rewriter.edits(*model, changes).ok()?);
+    }
+    let made: Vec<Vec<u8>> = all
+        .iter()
+        .map(|edits| apply(edits, body, choices))
+        .collect();
+    for first in 0..all.len() {
+        let mut related = all.clone();
+        related.swap(0, first);
+        let mut wanted = made.clone();
+        wanted.swap(0, first);
+        let edits = relate(body, &mut related, |edits| edits);
+        let left = apply(&edits, body, choices);
+        for (edits, wanted) in related.iter().zip(wanted) {
+            assert_eq!(apply(edits, &left, choices), wanted);
+        }
+    }
+    Some(made)
+}
+
+fn apply(edits: &Edits, body: &[u8], choices: &mut Bytes<'_>) -> Vec<u8> {
+    let whole = edits.apply(body);
+    assert_eq!(whole.len(), edits.length_after(body.len()));
+    let beginning = edits.beginning(body);
     assert_eq!(
-        [beginning.as_slice(), &body[edit.span.end..]].concat(),
+        [beginning.as_slice(), &body[edits.replaced()..]].concat(),
         whole
     );
-    // An edit of nothing is never left to the backend role.
-    if !edit.span.is_empty() {
-        let mut edit = StreamingEdit::new(edit.clone());
-        assert_eq!(stream(&mut edit, &choices.cut(body)), whole);
-    }
+    let mut streaming = StreamingEdit::new(edits.clone());
+    assert_eq!(stream(&mut streaming, &choices.cut(body)), whole);
     whole
+}
+
+/// Changes of every kind, of fields that bodies in the corpus have and others.
+static CHANGES: LazyLock<[ParameterChanges; 4]> = LazyLock::new(|| {
+    let mut all: [ParameterChanges; 4] = Default::default();
+    let number = |number: u32| Bound {
+        number: number.into(),
+        written: number.to_string().into_bytes(),
+    };
+    let clamp = |min, max| Clamp {
+        min: Some(number(min)),
+        max: Some(number(max)),
+    };
+    let [_, one, two, three] = &mut all;
+    assert!(one.rename("max_tokens", "max_completion_tokens"));
+    assert!(one.remove("temperature"));
+    assert!(one.remove("a"));
+    assert!(one.set("reasoning.effort", b"\"low\"".to_vec()));
+    assert!(one.default_to("seed", b"1".to_vec()));
+    assert!(one.clamp("max_completion_tokens", clamp(1, 9)));
+    assert!(two.remove("seed"));
+    assert!(two.remove("x"));
+    assert!(two.set("a.b.c", b"[{}]".to_vec()));
+    assert!(two.clamp("temperature", clamp(0, 1)));
+    assert!(three.rename("a", "x"));
+    assert!(three.default_to("metadata.y", b"true".to_vec()));
+    assert!(three.remove("messages"));
+    all
+});
+
+/// Parameters are changed for some targets, and for one they are not.
+fn change(view: &View, body: &[u8], model: &str, choices: &mut Bytes<'_>) {
+    let targets = CHANGES.each_ref().map(|changes| (Some(model), changes));
+    let Some(made) = attempts(view, body, &targets, choices) else {
+        return;
+    };
+    check_tree(body, &made[0], model);
+    for ((_, changes), made) in targets.iter().zip(&made) {
+        let view = scan(made, Wants::Model).expect("still a body");
+        let named = view.model.as_ref().map(|field| field.name.as_str());
+        assert_eq!(named, Some(model));
+        // What has been changed stays as it is.
+        let rewriter = Rewriter::new(&view, made, std::iter::once(*changes)).expect("once");
+        let again = rewriter.edits(Some(model), changes).expect("once");
+        assert!(again.is_empty(), "{again:?}");
+    }
 }
 
 /// Nothing but the model has changed.

@@ -1,5 +1,8 @@
 //! What an attempt changes of the request, as a diff.
 
+use std::collections::HashMap;
+use std::ops::Range;
+
 use crate::played::Pairs;
 
 /// What changes of the headers: gone and new lines, in the order of the headers.
@@ -15,31 +18,87 @@ pub(super) fn headers(before: &Pairs, after: &Pairs) -> (Vec<String>, Vec<String
 /// How much of a body is shown around what changes.
 const AROUND: usize = 24;
 
-/// What changes of the body: the place before and after, with some of what stands around it; `None` if nothing does.
+/// How long what both bodies have must be to be left out between two changes.
+const ANCHOR: usize = 64;
+
+/// What changes of the body: the places before and after, with some of what stands around them; `None` if nothing does.
 pub(super) fn body(before: &[u8], after: &[u8]) -> Option<(String, String)> {
     if before == after {
         return None;
     }
-    let pairs = before.iter().zip(after);
-    let start = pairs.take_while(|(a, b)| a == b).count();
-    let rest = |body: &[u8]| body.len().saturating_sub(start);
-    let pairs = before.iter().rev().zip(after.iter().rev());
-    let end = pairs.take_while(|(a, b)| a == b).count();
-    let end = end.min(rest(before)).min(rest(after));
-    let part = |body: &[u8]| {
-        let from = start.saturating_sub(AROUND);
-        let changed = body.len().saturating_sub(end);
-        let to = changed.saturating_add(AROUND).min(body.len());
-        let text = String::from_utf8_lossy(body.get(from..to).unwrap_or_default()).into_owned();
-        let before = if from > 0 { "…" } else { "" };
-        let after = if to < body.len() { "…" } else { "" };
-        format!("{before}{}{after}", text.replace(['\n', '\r', '\t'], " "))
-    };
-    Some((part(before), part(after)))
+    let places = places(before, after);
+    let (left, right): (Vec<_>, Vec<_>) = places.into_iter().unzip();
+    Some((shown(before, &left), shown(after, &right)))
+}
+
+/// Where the one differs from the other, in order.
+fn places(before: &[u8], after: &[u8]) -> Vec<(Range<usize>, Range<usize>)> {
+    let mut places = Vec::new();
+    let (mut at, mut to) = (0, 0);
+    loop {
+        let left = before.get(at..).unwrap_or_default();
+        let right = after.get(to..).unwrap_or_default();
+        let same = common(left.iter(), right.iter());
+        let (left, right) = (
+            left.get(same..).unwrap_or_default(),
+            right.get(same..).unwrap_or_default(),
+        );
+        (at, to) = (at.saturating_add(same), to.saturating_add(same));
+        if left.is_empty() && right.is_empty() {
+            return places;
+        }
+        // What comes next that both have, or what they end with.
+        let (gone, come) = anchor(left, right).unwrap_or((left.len(), right.len()));
+        let (old, new) = (
+            left.get(..gone).unwrap_or_default(),
+            right.get(..come).unwrap_or_default(),
+        );
+        let same = common(old.iter().rev(), new.iter().rev());
+        let end = |start: usize, length: usize| start.saturating_add(length).saturating_sub(same);
+        places.push((at..end(at, gone), to..end(to, come)));
+        (at, to) = (at.saturating_add(gone), to.saturating_add(come));
+    }
+}
+
+fn common<'a>(one: impl Iterator<Item = &'a u8>, other: impl Iterator<Item = &'a u8>) -> usize {
+    one.zip(other).take_while(|(a, b)| a == b).count()
+}
+
+/// Where a long piece of the one stands, and where in the other.
+fn anchor(left: &[u8], right: &[u8]) -> Option<(usize, usize)> {
+    let mut pieces = HashMap::new();
+    for (number, piece) in left.chunks_exact(ANCHOR).enumerate() {
+        pieces.entry(piece).or_insert(number.saturating_mul(ANCHOR));
+    }
+    let mut windows = right.windows(ANCHOR).enumerate();
+    windows.find_map(|(to, window)| Some((*pieces.get(window)?, to)))
+}
+
+/// These places of a body, and some of what stands around them.
+fn shown(body: &[u8], places: &[Range<usize>]) -> String {
+    let mut shown = String::new();
+    let mut known = 0;
+    for place in places {
+        let from = place.start.saturating_sub(AROUND).max(known);
+        let to = place.end.saturating_add(AROUND).min(body.len());
+        if from > known {
+            shown.push('…');
+        }
+        shown.push_str(&String::from_utf8_lossy(
+            body.get(from..to).unwrap_or_default(),
+        ));
+        known = to.max(known);
+    }
+    if known < body.len() {
+        shown.push('…');
+    }
+    shown.replace(['\n', '\r', '\t'], " ")
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -61,6 +120,47 @@ mod tests {
         // What is inserted, and what repeats.
         assert_eq!(body(b"aa", b"aaa").unwrap(), ("aa".into(), "aaa".into()));
         assert_eq!(body(b"", b"x").unwrap(), (String::new(), "x".into()));
+    }
+
+    #[test]
+    fn what_stands_between_two_changes_is_left_out() {
+        let prompt: String = (0..1000).map(|number| format!("{number} ")).collect();
+        let before = format!(r#"{{"model":"a","messages":"{prompt}","max_tokens":5,"n":1}}"#);
+        let after =
+            format!(r#"{{"seed":1,"model":"b","messages":"{prompt}","max_completion_tokens":5}}"#);
+        let (before, after) = body(before.as_bytes(), after.as_bytes()).unwrap();
+        assert_eq!(
+            before,
+            r#"{"model":"a","messages":"0 1 2 3 4 … 996 997 998 999 ","max_tokens":5,"n":1}"#
+        );
+        assert_eq!(
+            after,
+            r#"{"seed":1,"model":"b","messages":"0 1 2 3 4 … 996 997 998 999 ","max_completion_tokens":5}"#
+        );
+    }
+
+    proptest! {
+        /// Whatever repeats: what is left out is the same in both.
+        #[test]
+        fn the_rest_is_the_same(
+            pieces in prop::collection::vec(("[ab]{0,3}", "[ab]{0,3}", "[ab]{0,200}"), 0..6),
+        ) {
+            let text = |pick: fn(&(String, String, String)) -> &String| {
+                let parts = pieces.iter().flat_map(|piece| [pick(piece).as_str(), &piece.2]);
+                parts.collect::<String>().into_bytes()
+            };
+            let (before, after) = (text(|piece| &piece.0), text(|piece| &piece.1));
+            let places = places(&before, &after);
+            let without = |body: &[u8], places: Vec<Range<usize>>| {
+                let mut rest = body.to_vec();
+                for place in places.into_iter().rev() {
+                    rest.drain(place);
+                }
+                rest
+            };
+            let (left, right): (Vec<_>, Vec<_>) = places.into_iter().unzip();
+            prop_assert_eq!(without(&before, left), without(&after, right));
+        }
     }
 
     #[test]

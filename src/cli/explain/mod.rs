@@ -1,18 +1,18 @@
 //! `explain`: what becomes of one request, and why.
 
 mod diff;
+mod said;
 mod shown;
 mod trace;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::SystemTime;
 
 use serde::Serialize;
 
-use super::carrier::{self, Role};
-use super::source::parse;
-use super::{Failed, check};
+use super::Failed;
+use super::load::load;
 use crate::attempt::Moment;
 use crate::config::{Document, GoldenRequest, Route, Strategy, Tree};
 use crate::health::NoMemory;
@@ -137,20 +137,10 @@ struct Answered {
 
 /// Explains one request.
 pub(super) fn run(args: &ExplainArgs) -> Result<ExitCode, Failed> {
-    let text = super::read(&args.file)?;
-    let document = match load(&args.file, &text)? {
-        Ok(document) => document,
-        Err(findings) => {
-            for finding in findings {
-                anstream::eprint!(
-                    "{}",
-                    finding.render(&args.file.display().to_string(), &text)
-                );
-            }
-            return Ok(ExitCode::FAILURE);
-        }
+    let Some(loaded) = load(&args.file)? else {
+        return Ok(ExitCode::FAILURE);
     };
-    let explained = explain(&document, &request(args)?, args.random);
+    let explained = explain(&loaded.document, &request(args)?, args.random);
     if args.json {
         let told = serde_json::to_string_pretty(&explained);
         let told = told.map_err(|error| Failed(error.to_string()))?;
@@ -159,24 +149,6 @@ pub(super) fn run(args: &ExplainArgs) -> Result<ExitCode, Failed> {
         super::say(&shown::text(&explained));
     }
     Ok(ExitCode::SUCCESS)
-}
-
-/// The first document of a file, or what is wrong with it.
-fn load(file: &Path, text: &str) -> Result<Result<Document, Vec<super::report::Finding>>, Failed> {
-    let documents = match parse(text) {
-        Ok(documents) => documents,
-        // Said with its place.
-        Err(_) => return Ok(Err(check::check(file, text)?.findings)),
-    };
-    let mut carried = carrier::find(&documents, text).into_iter();
-    let Some(one) = carried.find(|one| one.role == Role::Router) else {
-        return Err(Failed::none_in(file));
-    };
-    let Ok(value) = &one.value else {
-        return Ok(Err(check::check(file, text)?.findings));
-    };
-    let document = Document::compile_untested(&value.tree);
-    Ok(document.map_err(|errors| check::located(&errors, &value.located)))
 }
 
 fn request(args: &ExplainArgs) -> Result<GoldenRequest, Failed> {

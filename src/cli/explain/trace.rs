@@ -1,5 +1,6 @@
 //! Why a route takes a request or does not: of the conditions themselves, asked one by one.
 
+use super::said;
 use crate::request::Mesh;
 use crate::routing::{ClaimPattern, Condition, Pattern, Subject, percent};
 
@@ -94,6 +95,7 @@ fn wanted(condition: &Condition) -> String {
         Condition::Method(values) => patterns("method", values),
         Condition::Header { name, values } => patterns(&format!("header {name}"), values),
         Condition::Stream(wanted) => format!("stream: {wanted}"),
+        Condition::Content(condition) => said::wanted(condition),
         Condition::Percent(share) => format!("percent: {share}"),
         Condition::Query { name, values } => patterns(&format!("query {name}"), values),
         Condition::Claims(claims) => {
@@ -122,6 +124,7 @@ fn seen(condition: &Condition, subject: &Subject<'_>) -> Option<String> {
         Condition::Method(_) => quoted(subject.method),
         Condition::Header { name, .. } => Some(listed(subject.headers?.values(name))),
         Condition::Stream(_) => subject.stream.map(|stream| stream.to_string()),
+        Condition::Content(condition) => Some(said::seen(condition, subject.content?)),
         Condition::Percent(share) => {
             let (place, source) = share.place(subject)?;
             let place = percent(place);

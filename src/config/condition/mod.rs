@@ -1,10 +1,13 @@
 //! Matches, as routes write them.
 
 mod caller;
+mod content;
 
 use std::sync::Arc;
 
 pub(super) use caller::read_gateways;
+#[cfg(all(feature = "cli", not(target_arch = "wasm32")))]
+pub(crate) use content::PARTS;
 
 use super::backend::read_header_name;
 use super::fields;
@@ -69,6 +72,7 @@ fn read_match(node: &Node<'_>, of: &Of<'_>, depth: usize) -> Option<Condition> {
         add(node.boolean().map(Condition::Stream));
     }
     caller::read(&fields).into_iter().for_each(&mut add);
+    content::read(&fields).into_iter().for_each(&mut add);
     if let Some(node) = fields.optional("percent") {
         let share = |parts| Share::new(parts, of.route, Arc::clone(of.sticky));
         add(node.ten_thousandths(100).map(share).map(Condition::Percent));

@@ -30,7 +30,15 @@ impl Claims {
         let payloads = payloads.into_iter();
         payloads
             .filter_map(|(_, payload)| Claims::new(payload))
+            .filter(|claims| !claims.is_failure())
             .collect()
+    }
+
+    /// Whether it is why a token was not verified (`failed_status_in_metadata`), and no payload.
+    fn is_failure(&self) -> bool {
+        let is_of_failure =
+            |(name, _): &(String, Tree)| matches!(name.as_str(), "code" | "message");
+        self.0.len() == 2 && self.0.iter().all(is_of_failure)
     }
 
     /// The values of the claim at a dotted path, as text: of a list each one's. None, if it is not there, or no scalar.
@@ -127,6 +135,14 @@ mod tests {
         ] {
             assert!(claims.values(none).is_empty(), "{none}");
         }
+    }
+
+    #[test]
+    fn failures_are_no_tokens() {
+        let namespace = r#"{"a": {"sub": "x"}, "f": {"code": 26, "message": "Jwt verification fails"}, "odd": 1}"#;
+        let tokens = Claims::all_in(serde_json::from_str(namespace).unwrap());
+        assert_eq!(tokens, [claims(r#"{"sub": "x"}"#)]);
+        assert_eq!(Claims::all_in(Tree::Null), []);
     }
 
     #[test]

@@ -13,16 +13,19 @@ mod format;
 mod index;
 mod opening;
 mod value;
+mod written;
 
 use std::cell::OnceCell;
 use std::fmt;
 use std::ops::Range;
 
 use super::{BodyKind, text};
+use crate::prompt::{Estimate, MESSAGE_OVERHEAD, Script};
 use crate::schema::{Api, Schema};
 use conversation::{Author, Conversation, Piece, Reader};
 use format::{Format, Says};
 use index::Index;
+pub use written::Written;
 
 /// A body that has been scanned without an error, and which call it is of.
 #[derive(Clone)]
@@ -36,6 +39,7 @@ pub struct Content<'a> {
     texts: [OnceCell<Text>; 4],
     bytes: OnceCell<u64>,
     tokens: OnceCell<u64>,
+    script: OnceCell<Option<Script>>,
 }
 
 /// A part of a prompt.
@@ -49,15 +53,6 @@ pub enum Part {
     User,
     /// Everything that the model reads as text.
     All,
-}
-
-/// A value in a body.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Written<'a> {
-    /// JSON.
-    Json(&'a [u8]),
-    /// The text of a form's field.
-    Text(&'a [u8]),
 }
 
 /// Text that has been found.
@@ -93,6 +88,7 @@ impl<'a> Content<'a> {
             texts: [const { OnceCell::new() }; 4],
             bytes: OnceCell::new(),
             tokens: OnceCell::new(),
+            script: OnceCell::new(),
         }
     }
 
@@ -160,13 +156,18 @@ impl<'a> Content<'a> {
     /// About how many tokens the prompt has: text, tools, and what the form of a conversation costs.
     pub fn prompt_tokens(&self) -> u64 {
         *self.tokens.get_or_init(|| {
-            let tools = self.tools().map(<[u8]>::len).fold(0, usize::saturating_add);
-            let tools = u64::try_from(tools).unwrap_or(u64::MAX);
+            let mut estimate = Estimate::default();
+            for piece in self.pieces(Part::All) {
+                self.read(piece, &mut |text| estimate.add(text));
+                estimate.add("\n");
+            }
+            for tools in self.tools() {
+                text::read(tools, &mut |text| estimate.add(text));
+            }
             let conversation = self.conversation();
-            let messages = u64::from(conversation.messages).saturating_mul(TOKENS_OF_A_MESSAGE);
-            let text = self.prompt_bytes().saturating_add(tools).div_ceil(4);
-            text.saturating_add(messages)
-                .saturating_add(conversation.token_ids)
+            let messages = u64::from(conversation.messages).saturating_mul(MESSAGE_OVERHEAD);
+            let tokens = estimate.tokens().saturating_add(conversation.token_ids);
+            tokens.saturating_add(messages)
         })
     }
 
@@ -202,6 +203,13 @@ impl<'a> Content<'a> {
         }
     }
 
+    /// The script that most letters of the user's last message are in.
+    pub fn script(&self) -> Option<Script> {
+        *self
+            .script
+            .get_or_init(|| Script::of(self.text(Part::LastUser)))
+    }
+
     /// The value of a field of the body, as it is written: its name, or names with dots from the outside in.
     pub fn field(&self, path: &str) -> Option<&'a [u8]> {
         let mut found = None;
@@ -232,6 +240,13 @@ impl<'a> Content<'a> {
                 holds(Written::Json(value))
             })
         })
+    }
+
+    /// Whether a path leads to what the model reads.
+    pub fn is_prompt(&self, path: &str) -> bool {
+        let beginning = |path| value::split_path(path).0;
+        let mut read = self.format().read.iter();
+        read.any(|(known, _)| beginning(known) == beginning(path))
     }
 
     const fn format(&self) -> &'static Format {
@@ -312,9 +327,6 @@ impl<'a> Content<'a> {
     }
 }
 
-/// What a message costs beside its text: who says it, and where it begins and ends.
-const TOKENS_OF_A_MESSAGE: u64 = 4;
-
 /// A number of tokens.
 fn whole(number: f64) -> Option<u64> {
     const MOST: f64 = 9e15;
@@ -331,4 +343,9 @@ fn whole(number: f64) -> Option<u64> {
 }
 
 #[cfg(test)]
+#[expect(
+    clippy::arithmetic_side_effects,
+    clippy::as_conversions,
+    reason = "a test fails by panicking"
+)]
 mod tests;

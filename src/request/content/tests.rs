@@ -196,3 +196,8 @@ fn anthropic() {
         ],
     );
 }
+
+#[path = "odd_tests.rs"]
+mod odd;
+#[path = "schemas_tests.rs"]
+mod schemas;

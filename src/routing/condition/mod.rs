@@ -1,6 +1,7 @@
 //! Match conditions: what a route asks of a request, and what can be known of them without one.
 
 mod caller;
+mod content;
 mod relations;
 mod subject;
 mod time;
@@ -8,6 +9,7 @@ mod time;
 use super::pattern::Pattern;
 use super::sticky::Share;
 pub use caller::{ClaimPattern, MeshPattern};
+pub use content::{Amount, Bounds, ContentCondition, Fact, FieldTest, Scalar};
 pub use subject::Subject;
 pub use time::{Period, WEEKDAYS};
 
@@ -29,6 +31,8 @@ pub enum Condition {
     },
     /// Whether a streamed answer is asked for.
     Stream(bool),
+    /// What the body says.
+    Content(ContentCondition),
     /// Any of the values of a parameter of the query.
     Query {
         /// As it is meant.
@@ -73,6 +77,9 @@ impl Condition {
                     .any(|value| values.iter().any(|pattern| pattern.matches(value)))
             }),
             Condition::Stream(wanted) => subject.stream.map(|stream| stream == *wanted),
+            Condition::Content(condition) => {
+                subject.content.map(|content| condition.evaluate(content))
+            }
             Condition::Percent(share) => share.has(subject),
             Condition::Query { name, values } => subject.query.map(|query| {
                 let mut there = query.values(name);

@@ -8,7 +8,8 @@ impl Condition {
     /// Whether every request for which `other` holds is one for which this holds. `false` where that is not seen.
     pub fn covers(&self, other: &Condition) -> bool {
         use Condition::{
-            All, Any, Claims, Header, Mesh, Method, Model, Not, Path, Percent, Query, Stream, Time,
+            All, Any, Claims, Content, Header, Mesh, Method, Model, Not, Path, Percent, Query,
+            Stream, Time,
         };
         match (self, other) {
             (All(these), _) => these.iter().all(|this| this.covers(other)),
@@ -44,6 +45,7 @@ impl Condition {
             (Mesh(this), Mesh(other)) => this.covers(other),
             (Time(this), Time(other)) => this.covers(other),
             (Stream(this), Stream(other)) => this == other,
+            (Content(this), Content(other)) => this.covers(other),
             // Nothing else of shares: one of all or of nothing is a rollout that is over or has not begun.
             (Percent(this), Percent(other)) => this.covers(other),
             _ => false,
@@ -52,7 +54,7 @@ impl Condition {
 
     /// Whether no request can meet both. `false` where that is not seen.
     pub fn excludes(&self, other: &Condition) -> bool {
-        use Condition::{All, Any, Mesh, Method, Model, Not, Path, Stream, Time};
+        use Condition::{All, Any, Content, Mesh, Method, Model, Not, Path, Stream, Time};
         match (self, other) {
             (Any(these), _) => these.iter().all(|this| this.excludes(other)),
             (_, Any(others)) => others.iter().all(|other| self.excludes(other)),
@@ -65,6 +67,7 @@ impl Condition {
             | (Path(these), Path(others))
             | (Method(these), Method(others)) => all_exclude(these, others),
             (Stream(this), Stream(other)) => this != other,
+            (Content(this), Content(other)) => this.excludes(other),
             (Mesh(this), Mesh(other)) => this.excludes(other),
             (Time(this), Time(other)) => this.excludes(other),
             _ => false,
@@ -82,14 +85,15 @@ impl Condition {
                     })
             }
             Condition::Not(condition) => condition.covers(&Condition::Model(vec![Pattern::Any])),
+            Condition::Content(condition) => condition.is_impossible(),
             _ => false,
         }
     }
 
-    /// Whether it asks for what only a call of a model has: a model, a streamed answer.
+    /// Whether it asks for what only a call of a model has: a model, a streamed answer, a body that is read.
     pub fn is_of_model_calls(&self) -> bool {
         match self {
-            Condition::Model(_) | Condition::Stream(_) => true,
+            Condition::Model(_) | Condition::Stream(_) | Condition::Content(_) => true,
             Condition::Path(_) | Condition::Method(_) | Condition::Header { .. } => false,
             Condition::Query { .. }
             | Condition::Claims(_)
@@ -122,6 +126,23 @@ impl Condition {
             Condition::Any(conditions) => conditions.iter().all(|one| one.asks_for_header(header)),
             Condition::All(conditions) => conditions.iter().any(|one| one.asks_for_header(header)),
             _ => false,
+        }
+    }
+
+    /// Names of which a request's model has to be one, for this to hold; `None` where that is not seen.
+    pub fn only_models(&self) -> Option<Vec<&str>> {
+        match self {
+            Condition::Model(patterns) => patterns.iter().map(Pattern::as_exact).collect(),
+            Condition::Any(conditions) => {
+                let of_each: Option<Vec<_>> =
+                    conditions.iter().map(Condition::only_models).collect();
+                of_each.map(|of_each| of_each.concat())
+            }
+            Condition::All(conditions) => conditions
+                .iter()
+                .filter_map(Condition::only_models)
+                .min_by_key(Vec::len),
+            _ => None,
         }
     }
 

@@ -106,6 +106,8 @@ proptest! {
         prop_assert!(!(a.covers(&b) && in_b && !in_a));
         prop_assert!(!(a.excludes(&b) && in_a && in_b));
         prop_assert!(!(a.is_impossible() && in_a));
+        let is_named = |names: Vec<&str>| names.contains(&model.as_str());
+        prop_assert!(!in_a || a.only_models().is_none_or(is_named));
         // With less known, the answer is the same or none.
         let partial = Subject { headers: None, stream: None, ..subject };
         prop_assert!(a.evaluate(&partial).is_none_or(|holds| holds == in_a));

@@ -153,6 +153,7 @@ fn routes() -> Vec<Value> {
     all.extend(chains());
     all.extend(sticky());
     all.extend(hygiene());
+    all.extend(changed());
     for api in ["openai", "anthropic"] {
         let next = if api == "openai" {
             "azure"
@@ -205,6 +206,34 @@ fn chain(model: &str, targets: &[Value]) -> Value {
 
 fn to(backend: &str, model: &str) -> Value {
     json!({"backend": backend, "model": model})
+}
+
+/// Those whose targets change parameters, each in its own way, and the last one not.
+fn changed() -> Vec<Value> {
+    let change = |mut target: Value, parameters: &Value| {
+        target["parameters"] = parameters.clone();
+        target
+    };
+    let first = json!({
+        "rename": {"max_tokens": "max_completion_tokens"}, "remove": ["temperature"], "set": {"reasoning.effort": "low"},
+        "default": {"seed": 7}, "clamp": {"max_completion_tokens": {"max": 100}},
+    });
+    let second = json!({"remove": ["seed"], "clamp": {"temperature": {"max": 1}}});
+    let azure = to("azure", "gpt-4o");
+    let after = |failing| [change(failing, &first), change(azure.clone(), &second)];
+    vec![
+        chain(
+            "changed",
+            &[
+                change(to("openai", "status-500"), &first),
+                change(to("second", "status-500"), &second),
+                azure.clone(),
+            ],
+        ),
+        chain("changed-reset", &after(to("openai", "reset"))),
+        chain("changed-dead", &after(to("dead-openai", "gpt-4o"))),
+        chain("changed-only", &[change(to("openai", "gpt-4o"), &first)]),
+    ]
 }
 
 /// Those in which the first target fails and is tried once more.

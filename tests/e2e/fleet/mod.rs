@@ -3,6 +3,7 @@
 //! Few, because each costs a second to start and memory for V8; each is started when the first trial asks for it.
 
 pub(crate) mod apis;
+pub(crate) mod callers;
 pub(crate) mod document;
 pub(crate) mod policy;
 pub(crate) mod policy_streams;
@@ -40,6 +41,8 @@ pub(crate) enum Which {
     Policy { workers: usize },
     /// A backend of each schema, and routes for what is no call of a model.
     Apis { workers: usize },
+    /// Tokens are verified, and clients may come by TLS with a certificate.
+    Callers,
     /// Access logs as docs/envoy.md has them.
     Logging,
     /// Envoy keeps less of a body to send it again than bodies may have. `tells`: answers tell where they come from.
@@ -65,7 +68,7 @@ impl Which {
             | Self::WithoutFlag { workers }
             | Self::Unpacking { workers } => workers,
             Self::Text | Self::Logging | Self::SmallRetryBuffer { .. } | Self::Large => 1,
-            Self::Overload => 2,
+            Self::Overload | Self::Callers => 2,
         }
     }
 
@@ -74,6 +77,7 @@ impl Which {
             Self::Main { .. } => main(backends),
             Self::Policy { workers } => policy::config(backends, workers),
             Self::Apis { .. } => apis::config(backends),
+            Self::Callers => callers::config(backends),
             Self::Logging => logging(backends),
             Self::SmallRetryBuffer { tells } => sizes::small_buffer(backends, tells),
             Self::Large => sizes::large(backends),
@@ -94,6 +98,7 @@ impl fmt::Display for Which {
             Self::Main { .. } => {}
             Self::Policy { .. } => formatter.write_str("policy ")?,
             Self::Apis { .. } => formatter.write_str("apis ")?,
+            Self::Callers => formatter.write_str("callers ")?,
             Self::Logging => formatter.write_str("logging ")?,
             Self::SmallRetryBuffer { tells: true } => formatter.write_str("small-retry-buffer ")?,
             Self::SmallRetryBuffer { tells: false } => {

@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex};
 use llm_router::demo::backend::{Backend, Recorded, Recorder, Switch};
 use tokio::net::{TcpListener, TcpSocket};
 
+use super::identities::Identities;
 use super::tls::Authority;
 use super::{discarding, echo, paced, scripted};
 
@@ -46,8 +47,9 @@ const ECHO: [&str; 10] = [
 ];
 
 /// The demo backends behind TLS: cluster, the name in the certificate, whether Envoy knows the CA.
-const TLS: [(&str, &str, bool); 3] = [
+const TLS: [(&str, &str, bool); 4] = [
     ("tls-right", "backend.test", true),
+    ("tls-wildcard", "*.backend.test", true),
     ("tls-other-name", "other.test", true),
     ("tls-other-ca", "backend.test", false),
 ];
@@ -58,6 +60,8 @@ pub(crate) struct Backends {
     recorders: BTreeMap<&'static str, Arc<Recorder>>,
     switches: BTreeMap<&'static str, Switch>,
     echoed: echo::Echoed,
+    /// Who callers are.
+    pub(crate) identities: Identities,
     /// The file with the CA that Envoy trusts.
     pub(crate) trusted_ca: PathBuf,
     /// The first bytes of whatever connected to the matcher's `on_no_match`.
@@ -77,6 +81,7 @@ impl Backends {
             recorders: BTreeMap::new(),
             switches: BTreeMap::new(),
             echoed: Arc::default(),
+            identities: Identities::new(directory, &crate::fleet::callers::CHAINS),
             trusted_ca,
             strays: Arc::default(),
             tls_connections: BTreeMap::new(),

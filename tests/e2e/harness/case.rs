@@ -1,6 +1,7 @@
 //! One scenario on one Envoy with one kind of client, and the requests that it makes.
 
 use std::fmt;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -52,6 +53,7 @@ impl Case {
             case: self.clone(),
             method: method.to_owned(),
             path: path.to_owned(),
+            address: self.envoy.address,
             headers: vec![("x-test-id".to_owned(), id.clone().into_bytes())],
             id,
             body: vec![],
@@ -138,6 +140,7 @@ pub(crate) struct Call {
     pub(crate) id: String,
     pub(crate) method: String,
     pub(crate) path: String,
+    address: SocketAddr,
     pub(crate) headers: Vec<(String, Vec<u8>)>,
     pub(crate) body: Vec<Piece>,
     pub(crate) chunked: bool,
@@ -147,6 +150,12 @@ pub(crate) struct Call {
 impl Call {
     pub(crate) fn header(mut self, name: &str, value: impl Into<Vec<u8>>) -> Self {
         self.headers.push((name.to_owned(), value.into()));
+        self
+    }
+
+    /// By another way to the same Envoy. Only for [`send`](Self::send).
+    pub(crate) fn by(mut self, address: SocketAddr) -> Self {
+        self.address = address;
         self
     }
 
@@ -215,10 +224,7 @@ impl Call {
             Protocol::Http2 => &world.http2,
         };
         let method = Method::from_bytes(self.method.as_bytes()).expect("a method");
-        let mut request = client.request(
-            method,
-            format!("http://{}{}", self.case.envoy.address, self.path),
-        );
+        let mut request = client.request(method, format!("http://{}{}", self.address, self.path));
         for (name, value) in &self.headers {
             let name = HeaderName::from_bytes(name.as_bytes()).expect("a header name");
             request = request.header(

@@ -128,13 +128,22 @@ impl Envoy {
         workers: usize,
         config: &Value,
     ) -> Result<Self, String> {
-        let file = programs.write(name, config);
+        Self::start_file(programs, name, workers, &programs.write(name, config)).await
+    }
+
+    /// The same with a file.
+    pub(crate) async fn start_file(
+        programs: &Programs,
+        name: &str,
+        workers: usize,
+        file: &Path,
+    ) -> Result<Self, String> {
         let log = programs.directory.join(format!("{name}.log"));
         let admin_file = programs.directory.join(format!("{name}.admin"));
         let stderr = File::create(&log).map_err(|error| format!("{}: {error}", log.display()))?;
         let child = Command::new(&programs.envoy)
             .arg("-c")
-            .arg(&file)
+            .arg(file)
             .args([
                 "--concurrency",
                 &workers.to_string(),

@@ -10,6 +10,7 @@ pub(crate) mod echo;
 pub(crate) mod envoy;
 pub(crate) mod files;
 pub(crate) mod http1;
+pub(crate) mod identities;
 pub(crate) mod paced;
 pub(crate) mod scripted;
 pub(crate) mod stream;

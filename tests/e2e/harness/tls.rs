@@ -3,12 +3,15 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
+use rcgen::{
+    BasicConstraints, Certificate, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair,
+    SanType,
+};
 use serde_json::{Value, json};
 use tokio_rustls::TlsAcceptor;
-use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::PrivateKeyDer;
+use tokio_rustls::rustls::{ClientConfig, RootCertStore, ServerConfig};
 
 use super::files;
 
@@ -31,11 +34,51 @@ impl Authority {
         self.0.pem()
     }
 
+    /// A certificate and a key of these names, as text.
+    pub(crate) fn server(&self, names: &[&str]) -> (String, String) {
+        let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+        let params = CertificateParams::new(names).expect("DNS names");
+        let (certificate, key) = self.signed(params);
+        (certificate.pem(), key.serialize_pem())
+    }
+
+    /// A certificate and a key of a workload with this identity.
+    pub(crate) fn client(&self, uri: &str) -> (Certificate, KeyPair) {
+        let mut params = CertificateParams::default();
+        let uri = uri.try_into().expect("a URI");
+        params.subject_alt_names.push(SanType::URI(uri));
+        self.signed(params)
+    }
+
+    fn signed(&self, params: CertificateParams) -> (Certificate, KeyPair) {
+        let key = KeyPair::generate().expect("a key");
+        let certificate = params.signed_by(&key, &self.0).expect("a certificate");
+        (certificate, key)
+    }
+
+    /// A client that trusts servers of this CA, with a certificate of its own or without.
+    pub(crate) fn trusting(&self, client: Option<(Certificate, KeyPair)>) -> ClientConfig {
+        let mut roots = RootCertStore::empty();
+        roots.add(self.0.der().clone()).expect("a CA");
+        let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .expect("TLS versions")
+            .with_root_certificates(roots);
+        match client {
+            None => config.with_no_client_auth(),
+            Some((certificate, key)) => {
+                let key = PrivateKeyDer::Pkcs8(key.serialize_der().into());
+                config
+                    .with_client_auth_cert(vec![certificate.der().clone()], key)
+                    .expect("key and certificate belong together")
+            }
+        }
+    }
+
     /// A server with a certificate for `name`.
     pub(crate) fn acceptor(&self, name: &str) -> TlsAcceptor {
-        let key = KeyPair::generate().expect("a key");
         let params = CertificateParams::new([name.to_owned()]).expect("a DNS name");
-        let certificate = params.signed_by(&key, &self.0).expect("a certificate");
+        let (certificate, key) = self.signed(params);
         let key = PrivateKeyDer::Pkcs8(key.serialize_der().into());
         let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_safe_default_protocol_versions()

@@ -2,6 +2,7 @@
 
 mod body;
 mod credentials;
+mod parameters;
 
 use crate::fleet::document::DEPLOYMENT;
 use crate::harness::{Case, Suite};
@@ -21,6 +22,7 @@ pub(crate) fn add(suite: &mut Suite) {
     );
     body::add(suite);
     credentials::add(suite);
+    parameters::add(suite);
 }
 
 async fn path_prefixes(case: Case) {

@@ -1,0 +1,55 @@
+//! The document of a file, for the commands that need a valid one.
+
+use std::path::Path;
+
+use super::carrier::{self, Role};
+use super::report::Finding;
+use super::source::parse;
+use super::{Failed, check};
+use crate::config::{Document, Tree};
+
+/// A file's first document.
+pub(super) struct Loaded {
+    pub(super) document: Document,
+    pub(super) tree: Tree,
+    /// All of the file.
+    pub(super) text: String,
+}
+
+/// Loads a file's first document; `None`: what is wrong with it has been said.
+pub(super) fn load(file: &Path) -> Result<Option<Loaded>, Failed> {
+    let text = super::read(file)?;
+    match of_text(file, text.clone())? {
+        Ok(loaded) => Ok(Some(loaded)),
+        Err(findings) => {
+            for finding in findings {
+                anstream::eprint!("{}", finding.render(&file.display().to_string(), &text));
+            }
+            Ok(None)
+        }
+    }
+}
+
+/// The same of a text, or what is wrong with it.
+pub(super) fn of_text(file: &Path, text: String) -> Result<Result<Loaded, Vec<Finding>>, Failed> {
+    let documents = match parse(&text) {
+        Ok(documents) => documents,
+        // Said with its place.
+        Err(_) => return Ok(Err(check::check(file, &text)?.findings)),
+    };
+    let mut carried = carrier::find(&documents, &text).into_iter();
+    let Some(one) = carried.find(|one| one.role == Role::Router) else {
+        return Err(Failed::none_in(file));
+    };
+    let Ok(value) = one.value else {
+        return Ok(Err(check::check(file, &text)?.findings));
+    };
+    Ok(match Document::compile_untested(&value.tree) {
+        Ok(document) => Ok(Loaded {
+            document,
+            tree: value.tree,
+            text,
+        }),
+        Err(errors) => Err(check::located(&errors, &value.located)),
+    })
+}

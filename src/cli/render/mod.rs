@@ -1,0 +1,108 @@
+//! `render`: the files around a document.
+
+mod clusters;
+mod command;
+mod endpoint;
+mod envoy;
+mod key;
+mod site;
+mod template;
+mod yaml;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use super::{Failed, load};
+use endpoint::Endpoint;
+use key::Key;
+
+const EXAMPLES: &str = "\
+Examples:
+  llm-router render envoy router.yaml > envoy.yaml
+  llm-router render envoy router.yaml --endpoint local=http://127.0.0.1:8000 --key openai=env:OPENAI_API_KEY
+
+A backend is reached by TLS at its `host`. By default its key is in the file SECRETS/NAME-key.yaml; what is reached in plaintext, \
+or has `forward_client_credentials`, gets none.";
+
+/// What is rendered.
+#[derive(Debug, clap::Subcommand)]
+pub(super) enum Render {
+    /// Print the whole configuration of Envoy for a document, with the reason for each setting.
+    #[command(after_help = EXAMPLES)]
+    Envoy(EnvoyArgs),
+}
+
+/// A document, and what Envoy has to know beside it.
+#[derive(Debug, clap::Args)]
+pub(super) struct EnvoyArgs {
+    /// The document; or an Envoy or Istio file (YAML or JSON) that carries one.
+    file: PathBuf,
+    /// Where clients connect.
+    #[arg(long, default_value = "127.0.0.1:10000", value_name = "ADDRESS")]
+    listen: SocketAddr,
+    /// Where Envoy's admin interface is.
+    #[arg(long, default_value = "127.0.0.1:9901", value_name = "ADDRESS")]
+    admin: SocketAddr,
+    /// The module.
+    #[arg(long, default_value = "llm_router.wasm", value_name = "FILE")]
+    wasm: String,
+    /// Where a backend is, if not at https://HOST with the document's `host`: https://HOST[:PORT], or http://HOST:PORT for
+    /// plaintext. May stand there for each backend.
+    #[arg(long = "endpoint", value_parser = read_endpoint, value_name = "BACKEND=URL")]
+    endpoints: Vec<(String, Endpoint)>,
+    /// The key for a backend: the name of a secret, which is in the file SECRETS/NAME.yaml; env:VARIABLE; or none. May stand
+    /// there for each backend, and for an `aggregate_cluster`.
+    #[arg(long = "key", value_parser = read_key, value_name = "BACKEND=SECRET")]
+    keys: Vec<(String, Key)>,
+    /// The folder of the secrets.
+    #[arg(long, default_value = "secrets", value_name = "FOLDER")]
+    secrets: String,
+    /// The certificates of whom to believe that a backend is what it says.
+    #[arg(
+        long,
+        default_value = "/etc/ssl/certs/ca-certificates.crt",
+        value_name = "FILE"
+    )]
+    ca: String,
+    /// The largest body of a request, where the document has no `max_body_bytes`; without both it is 16777216.
+    #[arg(long, value_name = "BYTES")]
+    max_body_bytes: Option<u32>,
+    /// How much memory Envoy may take before it refuses more.
+    #[arg(long, default_value_t = 2_147_483_648, value_name = "BYTES")]
+    max_heap_bytes: u64,
+}
+
+/// What stands before the last `=`, and behind it.
+fn split<T>(text: &str, read: impl Fn(&str) -> Result<T, String>) -> Result<(String, T), String> {
+    match text.rsplit_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), read(value)?)),
+        _ => Err("must be the backend's name, \"=\", and a value".to_owned()),
+    }
+}
+
+fn read_endpoint(text: &str) -> Result<(String, Endpoint), String> {
+    split(text, Endpoint::of_url)
+}
+
+fn read_key(text: &str) -> Result<(String, Key), String> {
+    split(text, Key::read)
+}
+
+/// Renders what is asked for.
+pub(super) fn run(render: &Render) -> Result<ExitCode, Failed> {
+    let Render::Envoy(args) = render;
+    let Some(loaded) = load::load(&args.file)? else {
+        return Ok(ExitCode::FAILURE);
+    };
+    let arguments: Vec<String> = std::env::args_os()
+        .skip(1)
+        .map(|argument| argument.to_string_lossy().into_owned())
+        .collect();
+    super::say(&envoy::render(&loaded, args, &command::shown(&arguments))?);
+    Ok(ExitCode::SUCCESS)
+}
+
+#[cfg(test)]
+#[path = "envoy_tests.rs"]
+mod tests;

@@ -1,0 +1,243 @@
+//! What Envoy has to know of a document's backends beside the document: where they are, and which key each gets.
+
+use std::sync::Arc;
+
+use super::EnvoyArgs;
+use super::endpoint::{Endpoint, Server};
+use super::key::Key;
+use crate::cli::Failed;
+use crate::config::{Backend, Document, Route};
+use crate::schema::Schema;
+
+/// All of it.
+pub(super) struct Site<'a> {
+    pub(super) reached: Vec<Reached<'a>>,
+    pub(super) aggregates: Vec<Aggregate<'a>>,
+}
+
+/// A backend, and how it is reached.
+pub(super) struct Reached<'a> {
+    pub(super) backend: &'a Backend,
+    pub(super) endpoint: Endpoint,
+    pub(super) key: Key,
+    /// Whether some route sends upgrades there.
+    pub(super) takes_upgrades: bool,
+    /// Whether an aggregate cluster has its cluster as a member.
+    pub(super) is_member: bool,
+}
+
+/// A cluster that has others as members.
+pub(super) struct Aggregate<'a> {
+    pub(super) name: &'a str,
+    pub(super) schema: Schema,
+    /// The members' clusters.
+    pub(super) members: Vec<&'a str>,
+    pub(super) key: Key,
+}
+
+impl<'a> Site<'a> {
+    pub(super) fn of(document: &'a Document, args: &EnvoyArgs) -> Result<Site<'a>, Failed> {
+        check_names(document, args)?;
+        let mut reached = Vec::new();
+        let mut nowhere = Vec::new();
+        for backend in &document.backends {
+            match endpoint(backend, args) {
+                Some(endpoint) => reached.push(reach(document, backend, endpoint, args)),
+                None => nowhere.push(backend.name.as_str()),
+            }
+        }
+        if !nowhere.is_empty() {
+            return Err(Failed(format!(
+                "it is not known where to find {}: say it in the backend's `host`, or by --endpoint NAME=https://HOST (or \
+                 http://HOST:PORT)",
+                listed(&nowhere)
+            )));
+        }
+        check_keys(&reached, args)?;
+        let aggregates = aggregates(document, &reached, args)?;
+        Ok(Site {
+            reached,
+            aggregates,
+        })
+    }
+}
+
+impl Reached<'_> {
+    /// Who has to be at the other end: the document's host, also where another address leads to it.
+    pub(super) fn server(&self) -> Server {
+        let host = self.backend.host.as_deref();
+        let host = host.and_then(|host| Endpoint::of_authority(host, true));
+        host.map_or_else(|| self.endpoint.server.clone(), |host| host.server)
+    }
+}
+
+/// What is said of one of these by an option.
+fn said<'a, T>(options: &'a [(String, T)], name: &str) -> Option<&'a T> {
+    let mut options = options.iter();
+    options.find(|(of, _)| of == name).map(|(_, value)| value)
+}
+
+fn endpoint(backend: &Backend, args: &EnvoyArgs) -> Option<Endpoint> {
+    match said(&args.endpoints, &backend.name) {
+        Some(endpoint) => Some(endpoint.clone()),
+        None => Endpoint::of_authority(backend.host.as_deref()?, true),
+    }
+}
+
+fn reach<'a>(
+    document: &Document,
+    backend: &'a Backend,
+    endpoint: Endpoint,
+    args: &EnvoyArgs,
+) -> Reached<'a> {
+    let leads_here = |route: &Route| {
+        let mut targets = route.targets.iter();
+        targets.any(|target| target.backend.name == backend.name)
+    };
+    let is_without = !endpoint.is_tls || backend.forward_client_credentials;
+    let key = match said(&args.keys, &backend.name) {
+        Some(key) => key.clone(),
+        None if is_without => Key::None,
+        None => Key::of_name(&backend.name),
+    };
+    let mut routes = document.routes.iter();
+    let is_member = routes.any(|route| route.aggregate_cluster.is_some() && leads_here(route));
+    let mut routes = document.routes.iter();
+    Reached {
+        backend,
+        endpoint,
+        key,
+        takes_upgrades: routes.any(|route| takes_upgrades(route) && leads_here(route)),
+        is_member,
+    }
+}
+
+/// Whether a route's match asks for upgrades.
+pub(super) fn takes_upgrades(route: &Route) -> bool {
+    route.pass_through && route.condition.asks_for_header("upgrade")
+}
+
+/// Refuses options about what is not there, and two about the same.
+fn check_names(document: &Document, args: &EnvoyArgs) -> Result<(), Failed> {
+    let backends: Vec<&str> = document
+        .backends
+        .iter()
+        .map(|one| one.name.as_str())
+        .collect();
+    let routes = document.routes.iter();
+    let aggregates = routes.filter_map(|route| route.aggregate_cluster.as_deref());
+    let keyed: Vec<&str> = backends.iter().copied().chain(aggregates).collect();
+    let endpoints = args.endpoints.iter().map(|(name, _)| name.as_str());
+    check_option("--endpoint", &endpoints.collect::<Vec<_>>(), &backends)?;
+    let keys = args.keys.iter().map(|(name, _)| name.as_str());
+    check_option("--key", &keys.collect::<Vec<_>>(), &keyed)
+}
+
+fn check_option(option: &str, names: &[&str], known: &[&str]) -> Result<(), Failed> {
+    for (index, name) in names.iter().enumerate() {
+        if !known.contains(name) {
+            let known = listed(known);
+            return Err(Failed(format!(
+                "{option} {name}: there is no backend of that name; there is {known}"
+            )));
+        }
+        if names.iter().take(index).any(|earlier| earlier == name) {
+            return Err(Failed(format!(
+                "{option} {name} is there twice: remove one"
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// Refuses to give two backends one file because their names look alike.
+fn check_keys(reached: &[Reached<'_>], args: &EnvoyArgs) -> Result<(), Failed> {
+    let unsaid = reached
+        .iter()
+        .filter(|one| one.key != Key::None && said(&args.keys, &one.backend.name).is_none());
+    let unsaid: Vec<&Reached<'_>> = unsaid.collect();
+    for (index, one) in unsaid.iter().enumerate() {
+        let mut earlier = unsaid.iter().take(index);
+        if let Some(other) = earlier.find(|earlier| earlier.key == one.key) {
+            return Err(Failed(format!(
+                "{} would have the same file for their keys: say --key NAME=SECRET for one of them",
+                listed(&[&other.backend.name, &one.backend.name])
+            )));
+        }
+    }
+    Ok(())
+}
+
+fn aggregates<'a>(
+    document: &'a Document,
+    reached: &[Reached<'_>],
+    args: &EnvoyArgs,
+) -> Result<Vec<Aggregate<'a>>, Failed> {
+    let mut found: Vec<Aggregate<'a>> = Vec::new();
+    for route in &document.routes {
+        let (Some(name), Some(first)) = (route.aggregate_cluster.as_deref(), route.targets.first())
+        else {
+            continue;
+        };
+        let mut members: Vec<&Arc<Backend>> = Vec::new();
+        for target in &route.targets {
+            if !members
+                .iter()
+                .any(|known| known.name == target.backend.name)
+            {
+                members.push(&target.backend);
+            }
+        }
+        let aggregate = Aggregate {
+            name,
+            schema: first.backend.schema,
+            members: members
+                .iter()
+                .map(|backend| backend.cluster.as_str())
+                .collect(),
+            key: aggregate_key(name, &members, reached, args)?,
+        };
+        match found.iter().find(|known| known.name == name) {
+            None => found.push(aggregate),
+            Some(known) if known.members == aggregate.members => {}
+            Some(_) => {
+                return Err(Failed(format!(
+                    "two routes have the aggregate_cluster \"{name}\" with other targets: give each a name of its own"
+                )));
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// The key that all members of an aggregate cluster get.
+fn aggregate_key(
+    name: &str,
+    members: &[&Arc<Backend>],
+    reached: &[Reached<'_>],
+    args: &EnvoyArgs,
+) -> Result<Key, Failed> {
+    if let Some(key) = said(&args.keys, name) {
+        return Ok(key.clone());
+    }
+    let is_member =
+        |one: &&Reached<'_>| members.iter().any(|member| member.name == one.backend.name);
+    let mut keys = reached.iter().filter(is_member).map(|one| &one.key);
+    let first = keys.next().unwrap_or(&Key::None);
+    match keys.all(|key| key == first) {
+        true => Ok(first.clone()),
+        false => Err(Failed(format!(
+            "the targets behind the aggregate_cluster \"{name}\" have keys of their own, but Envoy gives all of them one: \
+             say which by --key {name}=SECRET, or {name}=none"
+        ))),
+    }
+}
+
+/// Names, as a message has them.
+fn listed(names: &[&str]) -> String {
+    let quoted: Vec<String> = names.iter().map(|name| format!("\"{name}\"")).collect();
+    match quoted.split_last() {
+        Some((last, rest)) if !rest.is_empty() => format!("{} and {last}", rest.join(", ")),
+        _ => quoted.concat(),
+    }
+}

@@ -1,0 +1,233 @@
+//! Conditions on what a body says: `body`, `tools`, `prompt` and all between them.
+
+use super::{fields, read_pattern};
+use crate::config::error::suggestion;
+use crate::config::reader::{Fields, Node};
+use crate::config::tree::Tree;
+use crate::prompt::{self, Script, TextPattern};
+use crate::request::Part;
+use crate::routing::{Amount, Bounds, Condition, ContentCondition, Fact, FieldTest, Scalar};
+
+/// Which parts of a prompt can be asked for, by their names.
+pub(crate) const PARTS: [(&str, Part); 3] = [
+    ("last_user", Part::LastUser),
+    ("user", Part::User),
+    ("all", Part::All),
+];
+
+/// The kinds of this file that a match has; `None` for one that has errors.
+pub(super) fn read(match_: &Fields<'_>) -> Vec<Option<Condition>> {
+    let mut conditions = Vec::new();
+    if let Some(node) = match_.optional("body") {
+        conditions.extend(read_body(node));
+    }
+    for fact in Fact::ALL {
+        if let Some(node) = match_.optional(fact.name()) {
+            conditions.push(match (fact, node.tree()) {
+                (Fact::SystemPrompt, Tree::Map(_)) => read_text(node, fields::SYSTEM_PROMPT)
+                    .map(|(_, pattern)| ContentCondition::Text(Part::System, pattern)),
+                _ => node
+                    .boolean()
+                    .map(|wanted| ContentCondition::Has(fact, wanted)),
+            });
+        }
+    }
+    for amount in Amount::ALL {
+        if let Some(node) = match_.optional(amount.name()) {
+            let bounds = read_count(node);
+            conditions.push(bounds.map(|bounds| ContentCondition::Counts(amount, bounds)));
+        }
+    }
+    if let Some(node) = match_.optional("prompt") {
+        let text = read_text(node, fields::PROMPT);
+        conditions.push(text.map(|(part, pattern)| ContentCondition::Text(part, pattern)));
+    }
+    if let Some(node) = match_.optional("script") {
+        let scripts: Vec<Option<Script>> = node.one_or_many().iter().map(read_script).collect();
+        let scripts: Option<Vec<Script>> = scripts.into_iter().collect();
+        conditions.push(scripts.map(ContentCondition::Script));
+    }
+    let conditions = conditions.into_iter();
+    conditions
+        .map(|condition| condition.map(Condition::Content))
+        .collect()
+}
+
+fn read_body(node: &Node<'_>) -> Vec<Option<ContentCondition>> {
+    let entries = node.entries();
+    if entries.is_empty() && matches!(node.tree(), Tree::Map(_)) {
+        node.error("must not be empty: name a field");
+    }
+    let read = |(path, node): (&str, Node<'_>)| {
+        if path.split('.').any(str::is_empty) {
+            node.error("must be a field's name, or names with dots between them");
+            return None;
+        }
+        let path = path.to_owned();
+        read_test(&node).map(|test| ContentCondition::Field { path, test })
+    };
+    entries.into_iter().map(read).collect()
+}
+
+/// What a field must be.
+fn read_test(node: &Node<'_>) -> Option<FieldTest> {
+    if !matches!(node.tree(), Tree::Map(_)) {
+        let values: Vec<Option<Scalar>> = node.one_or_many().iter().map(read_scalar).collect();
+        let values: Vec<Scalar> = values.into_iter().collect::<Option<_>>()?;
+        return (!values.is_empty()).then_some(FieldTest::OneOf(values));
+    }
+    let test = node.fields(fields::FIELD);
+    let is_there = |name: &&str| test.optional(name).is_some();
+    let bounds = ["min", "max"].iter().any(is_there);
+    let kinds = ["regex", "exists"].into_iter().filter(is_there).count();
+    if kinds.saturating_add(usize::from(bounds)) != 1 {
+        node.error("must have `min`, `max` or both; or `regex`; or `exists`");
+        return None;
+    }
+    if let Some(node) = test.optional("regex") {
+        let written = prompt::Written {
+            regex: Some(node.name()?),
+            case_sensitive: true,
+            ..prompt::Written::default()
+        };
+        return compile(&written, &|_| node.clone()).map(FieldTest::Matches);
+    }
+    if let Some(node) = test.optional("exists") {
+        return node.boolean().map(FieldTest::Exists);
+    }
+    read_bounds(&test, |node| node.number()).map(FieldTest::Within)
+}
+
+fn read_scalar(node: &Node<'_>) -> Option<Scalar> {
+    match node.tree() {
+        Tree::Number(number) => Some(Scalar::Number(*number)),
+        Tree::Bool(value) => Some(Scalar::Bool(*value)),
+        Tree::Null => {
+            node.error(
+                "must not be null: write {exists: false} for a field that is null or not there",
+            );
+            None
+        }
+        // Its error, if it is anything but text, is that of text.
+        _ => read_pattern(node, node.text()?).map(Scalar::Text),
+    }
+}
+
+/// How many there must be: a number, or bounds.
+fn read_count(node: &Node<'_>) -> Option<Bounds> {
+    let count = |node: &Node<'_>| node.integer(0, u32::MAX).map(f64::from);
+    if node.is_scalar() {
+        return count(node).map(|count| Bounds {
+            min: count,
+            max: count,
+        });
+    }
+    read_bounds(&node.fields(fields::BOUNDS), count)
+}
+
+fn read_bounds(fields: &Fields<'_>, read: impl Fn(&Node<'_>) -> Option<f64>) -> Option<Bounds> {
+    let bound = |name: &str, default: f64| match fields.optional(name) {
+        Some(node) => read(node),
+        None => Some(default),
+    };
+    let Bounds { min, max } = Bounds::ANY;
+    let (min, max) = (bound("min", min), bound("max", max));
+    let bounds = Bounds {
+        min: min?,
+        max: max?,
+    };
+    if bounds == Bounds::ANY {
+        fields.error("needs `min`, `max` or both");
+        return None;
+    }
+    if bounds.min > bounds.max {
+        fields.error("`min` must not be more than `max`");
+        return None;
+    }
+    Some(bounds)
+}
+
+/// A text pattern, and where it is to be looked for.
+fn read_text(node: &Node<'_>, known: &'static [&'static str]) -> Option<(Part, TextPattern)> {
+    let text = node.fields(known);
+    let flag = |name: &str, default: bool| match text.optional(name) {
+        Some(node) => node.boolean(),
+        None => Some(default),
+    };
+    let list = |name: &str| -> Option<(Vec<Node<'_>>, Vec<&str>)> {
+        let nodes = text
+            .optional(name)
+            .map(Node::one_or_many)
+            .unwrap_or_default();
+        let texts: Vec<Option<&str>> = nodes.iter().map(Node::name).collect();
+        let texts: Vec<&str> = texts.into_iter().collect::<Option<_>>()?;
+        Some((nodes, texts))
+    };
+    let regex = match text.optional("regex") {
+        Some(node) => node.name().map(Some),
+        None => Some(None),
+    };
+    let part = match text.optional("in") {
+        Some(node) => read_part(node),
+        None => Some(Part::LastUser),
+    };
+    let default = prompt::Written::default();
+    let case_sensitive = flag("case_sensitive", default.case_sensitive);
+    let whole_words = flag("whole_words", default.whole_words);
+    let (words, phrases) = (list("words"), list("phrases"));
+    let ((word_nodes, words), (phrase_nodes, phrases)) = (words?, phrases?);
+    let written = prompt::Written {
+        words: &words,
+        phrases: &phrases,
+        regex: regex?,
+        case_sensitive: case_sensitive?,
+        whole_words: whole_words?,
+    };
+    let pattern = compile(&written, &|part| {
+        let at = match part {
+            prompt::Part::Whole => None,
+            prompt::Part::Word(at) => word_nodes.get(at),
+            prompt::Part::Phrase(at) => phrase_nodes.get(at),
+            prompt::Part::Regex => text.optional("regex"),
+        };
+        at.unwrap_or(node).clone()
+    });
+    Some((part?, pattern?))
+}
+
+fn read_part(node: &Node<'_>) -> Option<Part> {
+    one_of(node, "part", &PARTS)
+}
+
+fn read_script(node: &Node<'_>) -> Option<Script> {
+    one_of(node, "script", &Script::ALL)
+}
+
+/// What has the name that is written here.
+fn one_of<T: Copy>(node: &Node<'_>, what: &str, known: &[(&'static str, T)]) -> Option<T> {
+    let written = node.name()?;
+    let found = known.iter().find(|(name, _)| *name == written);
+    if found.is_none() {
+        let names = || known.iter().map(|(name, _)| *name);
+        let close = suggestion(written, names());
+        let all = names().collect::<Vec<_>>().join(", ");
+        node.error(format!(
+            "unknown {what} \"{written}\"{close}; known are {all}"
+        ));
+    }
+    found.map(|(_, value)| *value)
+}
+
+/// Compiles a text pattern; `at` is where a part of it is written.
+fn compile<'a>(
+    written: &prompt::Written<'_>,
+    at: &dyn Fn(prompt::Part) -> Node<'a>,
+) -> Option<TextPattern> {
+    TextPattern::new(written)
+        .map_err(|errors| {
+            for error in errors {
+                at(error.part).error(error.message);
+            }
+        })
+        .ok()
+}

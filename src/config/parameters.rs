@@ -1,0 +1,340 @@
+//! A target's `parameters`: what is changed of the body's fields, and refusing what contradicts itself.
+
+use serde_json::Value;
+
+use super::fields;
+use super::reader::{Fields, Node};
+use super::tree::Tree;
+use crate::request::{Bound, Clamp, ParameterChanges, is_one_field};
+
+/// What nobody may change here: what routes read, and what carries the prompt.
+const CORE: [(&str, &[&str]); 3] = [
+    (
+        "the target's `model` says which model is called, and the route's `match` can ask for `stream`",
+        &["model", "stream"],
+    ),
+    (
+        "it carries the prompt, which is not changed on its way",
+        &[
+            "messages",
+            "input",
+            "inputs",
+            "prompt",
+            "contents",
+            "content",
+            "requests",
+            "system",
+            "systemInstruction",
+            "instructions",
+        ],
+    ),
+    (
+        "it names what one provider has stored, by which the request is routed",
+        &[
+            "previous_response_id",
+            "conversation",
+            "container",
+            "cachedContent",
+        ],
+    ),
+];
+
+/// How many fields a target may change. What distinguishes a body from the first target's travels with every request.
+const MAX_CHANGES: usize = 64;
+
+/// How deeply a field may stand.
+const MAX_PARTS: usize = 8;
+
+/// What happens to a field, by the name in the document. They stand in the order in which they happen.
+#[derive(Clone, Copy, PartialEq)]
+enum Change {
+    RenamedFrom,
+    RenamedTo,
+    Remove,
+    Set,
+    Default,
+    Clamp,
+}
+
+impl Change {
+    fn name(self) -> &'static str {
+        match self {
+            Change::RenamedFrom | Change::RenamedTo => "rename",
+            Change::Remove => "remove",
+            Change::Set => "set",
+            Change::Default => "default",
+            Change::Clamp => "clamp",
+        }
+    }
+
+    /// Whether both may happen to one field, this one first.
+    fn goes_with(self, later: Change) -> bool {
+        matches!(
+            (self, later),
+            (Change::RenamedTo, Change::Default | Change::Clamp) | (Change::Default, Change::Clamp)
+        )
+    }
+}
+
+/// The changes of one target.
+pub(super) fn read(node: &Node<'_>) -> ParameterChanges {
+    let fields = node.fields(fields::PARAMETERS);
+    if is_empty_map(node) {
+        node.error("must not be empty: say what is changed, or remove it");
+    }
+    let mut reading = Reading::default();
+    for (name, read) in [
+        ("rename", Reading::rename as fn(&mut Reading, &Node<'_>)),
+        ("remove", Reading::remove),
+        ("set", Reading::set),
+        ("default", Reading::default_to),
+        ("clamp", Reading::clamp),
+    ] {
+        if let Some(node) = fields.optional(name) {
+            read(&mut reading, node);
+        }
+    }
+    if reading.known.len() > MAX_CHANGES {
+        node.error(format!("changes more than {MAX_CHANGES} fields"));
+    }
+    reading.check_defaults(&fields);
+    reading.changes
+}
+
+#[derive(Default)]
+struct Reading {
+    /// The fields so far, and what happens to them.
+    known: Vec<(String, Change)>,
+    defaults: Vec<(String, f64)>,
+    clamps: Vec<(String, Clamp)>,
+    changes: ParameterChanges,
+}
+
+impl Reading {
+    /// Notes that this happens to a field; `None` if it cannot be, which has been said.
+    fn note<'a>(&mut self, node: &Node<'_>, path: &'a str, change: Change) -> Option<&'a str> {
+        check_name(node, path)?;
+        for (known, earlier) in &self.known {
+            if let Some((one, other)) = spelled_twice(known, path) {
+                node.error(format!(
+                    "\"{one}\" and \"{other}\" are one field in two spellings: write it the same way everywhere"
+                ));
+                return None;
+            }
+            match relation(known, path) {
+                Relation::None => continue,
+                Relation::Same if earlier.goes_with(change) => continue,
+                Relation::Same => node.error(format!(
+                    "\"{known}\" stands under `{}` too, which contradicts `{}`: remove one of the two",
+                    earlier.name(),
+                    change.name(),
+                )),
+                Relation::Inside => node.error(format!(
+                    "of \"{known}\", which stands under `{}`, and \"{path}\" one is inside of the other: change either the \
+                     whole object or fields in it",
+                    earlier.name(),
+                )),
+            }
+            return None;
+        }
+        self.known.push((path.to_owned(), change));
+        Some(path)
+    }
+
+    fn rename(&mut self, node: &Node<'_>) {
+        for (old, node) in node.entries() {
+            let Some(new) = node.name() else { continue };
+            let parent = |path: &str| path.rsplit_once('.').map(|(parent, _)| parent.to_owned());
+            if relation(old, new) == Relation::Same {
+                node.error(format!(
+                    "renames \"{old}\" to itself: a field is found in any spelling, and stands under its very name \
+                     afterwards where another change names it; remove it"
+                ));
+            } else if parent(old) != parent(new) {
+                node.error(format!(
+                    "\"{old}\" and \"{new}\" are not in the same object: a field can only get another name where it is"
+                ));
+            } else if self.note(&node, old, Change::RenamedFrom).is_some()
+                && self.note(&node, new, Change::RenamedTo).is_some()
+            {
+                let name = new.rsplit('.').next().unwrap_or(new);
+                self.changes.rename(old, name);
+            }
+        }
+    }
+
+    fn remove(&mut self, node: &Node<'_>) {
+        for node in node.non_empty_list() {
+            let path = node.name();
+            if let Some(path) = path.and_then(|path| self.note(&node, path, Change::Remove)) {
+                self.changes.remove(path);
+            }
+        }
+    }
+
+    fn set(&mut self, node: &Node<'_>) {
+        for (path, node) in node.entries() {
+            if self.note(&node, path, Change::Set).is_some()
+                && let Some(value) = read_value(&node)
+            {
+                self.changes.set(path, value);
+            }
+        }
+    }
+
+    fn default_to(&mut self, node: &Node<'_>) {
+        for (path, node) in node.entries() {
+            if matches!(node.tree(), Tree::Null) {
+                node.error("null is as good as absent, and is no default: give it a value");
+            }
+            if self.note(&node, path, Change::Default).is_some()
+                && let Some(value) = read_value(&node)
+            {
+                if let Tree::Number(number) = node.tree() {
+                    self.defaults.push((path.to_owned(), *number));
+                }
+                self.changes.default_to(path, value);
+            }
+        }
+    }
+
+    fn clamp(&mut self, node: &Node<'_>) {
+        for (path, node) in node.entries() {
+            let clamp = read_clamp(&node);
+            if self.note(&node, path, Change::Clamp).is_some()
+                && let Some(clamp) = clamp
+            {
+                self.clamps.push((path.to_owned(), clamp.clone()));
+                self.changes.clamp(path, clamp);
+            }
+        }
+    }
+
+    /// Refuses a default that its bounds would change.
+    fn check_defaults(&self, fields: &Fields<'_>) {
+        for (path, number) in &self.defaults {
+            let mut clamps = self.clamps.iter();
+            let clamp = clamps.find(|(known, _)| relation(known, path) == Relation::Same);
+            let is_out = clamp.is_some_and(|(_, clamp)| {
+                let below = clamp.min.as_ref().is_some_and(|min| *number < min.number);
+                let above = clamp.max.as_ref().is_some_and(|max| *number > max.number);
+                below || above
+            });
+            if is_out {
+                fields.error(format!(
+                    "the default of \"{path}\" is out of its bounds under `clamp`: change one of the two"
+                ));
+            }
+        }
+    }
+}
+
+/// How two fields stand to one another.
+#[derive(PartialEq)]
+enum Relation {
+    None,
+    Same,
+    /// One is inside of the other.
+    Inside,
+}
+
+fn relation(one: &str, other: &str) -> Relation {
+    let (mut one, mut other) = (one.split('.'), other.split('.'));
+    loop {
+        return match (one.next(), other.next()) {
+            (None, None) => Relation::Same,
+            (Some(one), Some(other)) if is_one_field(one.as_bytes(), other.as_bytes()) => continue,
+            (Some(_), Some(_)) => Relation::None,
+            _ => Relation::Inside,
+        };
+    }
+}
+
+/// The names of one object in which two paths differ that mean the same field.
+fn spelled_twice<'a>(one: &'a str, other: &'a str) -> Option<(&'a str, &'a str)> {
+    let parts = one.split('.').zip(other.split('.'));
+    let mut alike = parts.take_while(|(one, other)| is_one_field(one.as_bytes(), other.as_bytes()));
+    alike.find(|(one, other)| one != other)
+}
+
+/// Refuses a name that is none, and those that are not for changing.
+fn check_name(node: &Node<'_>, path: &str) -> Option<()> {
+    let is_letter = |byte: u8| byte.is_ascii_graphic() && byte != b'"' && byte != b'\\';
+    let is_name = |part: &str| !part.is_empty() && part.bytes().all(is_letter);
+    if path.split('.').count() > MAX_PARTS || !path.split('.').all(is_name) {
+        node.error(format!(
+            "\"{path}\" is no field's name: letters, digits and signs of ASCII without quotes and backslashes, and up to \
+             {MAX_PARTS} of them with a dot in between for a field in objects"
+        ));
+        return None;
+    }
+    let top = path.split('.').next().unwrap_or_default();
+    for (why, names) in CORE {
+        let mut names = names.iter();
+        if names.any(|name| is_one_field(name.as_bytes(), top.as_bytes())) {
+            node.error(format!("\"{top}\" cannot be changed here: {why}"));
+            return None;
+        }
+    }
+    Some(())
+}
+
+/// A value as it is written in a body.
+fn read_value(node: &Node<'_>) -> Option<Vec<u8>> {
+    check_value(node)?;
+    Some(Value::from(node.tree()).to_string().into_bytes())
+}
+
+fn check_value(node: &Node<'_>) -> Option<()> {
+    match node.tree() {
+        Tree::Number(number) if !number.is_finite() => {
+            node.error("must be a number that JSON has");
+            None
+        }
+        Tree::List(_) => node.list().iter().try_for_each(check_value),
+        // A name that stands twice is said here.
+        Tree::Map(_) => {
+            let entries = node.entries();
+            entries.iter().try_for_each(|(_, node)| check_value(node))
+        }
+        _ => Some(()),
+    }
+}
+
+/// Whether nothing stands there, known or not.
+fn is_empty_map(node: &Node<'_>) -> bool {
+    matches!(node.tree(), Tree::Map(entries) if entries.is_empty())
+}
+
+fn read_clamp(node: &Node<'_>) -> Option<Clamp> {
+    let fields = node.fields(fields::CLAMP);
+    if is_empty_map(node) {
+        node.error("must be {min: …, max: …} with at least one of the two");
+    }
+    let bound = |name| match fields.optional(name) {
+        None => Some(None),
+        Some(node) => read_bound(node).map(Some),
+    };
+    let (min, max) = (bound("min")?, bound("max")?);
+    if let (Some(min), Some(max)) = (&min, &max)
+        && min.number > max.number
+    {
+        fields.error("min is more than max: exchange them");
+        return None;
+    }
+    Some(Clamp { min, max })
+}
+
+fn read_bound(node: &Node<'_>) -> Option<Bound> {
+    let Tree::Number(number) = node.tree() else {
+        node.error(format!("must be a number, not {}", node.tree().kind()));
+        return None;
+    };
+    let written = read_value(node)?;
+    let number = *number;
+    Some(Bound { number, written })
+}
+
+#[cfg(test)]
+#[path = "parameters_tests.rs"]
+mod tests;

@@ -1,0 +1,336 @@
+//! What a target changes of a body's parameters, beside the model's name: every byte outside the fields that are named
+//! stays as it was sent.
+//!
+//! A field is meant by its name in any spelling that some reader takes for it ([`text::is_one_field`]), so that none
+//! gets around a change, and stands under its very name afterwards. A body that has it twice is refused, as with the
+//! fields that routing reads: which of the two counts is each reader's own choice. A field that is `null` is as good as
+//! absent.
+
+use super::clamp::Clamp;
+use super::edit::Edit;
+use super::members::{Member, Object, Unclear};
+use super::scan::ScanError;
+use super::text;
+
+/// What happens to the fields of an object; none: it stays as it is.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ParameterChanges(Vec<FieldChange>);
+
+/// What happens to one field.
+#[derive(Clone, Debug, PartialEq)]
+struct FieldChange {
+    /// ASCII that is written in JSON as it is.
+    name: String,
+    /// The name that it had before, at the same object.
+    from: Option<String>,
+    what: What,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+enum What {
+    Remove,
+    /// It has this value, as it is written.
+    Set(Vec<u8>),
+    /// It has this value if it has none, and is then within these bounds.
+    Adjust(Option<Vec<u8>>, Option<Clamp>),
+    /// It is an object in which these are changed.
+    Inside(ParameterChanges),
+}
+
+impl What {
+    /// The value of a field that has none.
+    fn given(&self) -> Option<&[u8]> {
+        match self {
+            What::Set(value) | What::Adjust(Some(value), None) => Some(value),
+            What::Adjust(Some(value), Some(clamp)) => Some(clamp.instead(value).unwrap_or(value)),
+            _ => None,
+        }
+    }
+}
+
+impl ParameterChanges {
+    /// Whether nothing is changed.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The field of this path, for a change; `None` if another change has an object on the way to it, or the field
+    /// itself, as a whole.
+    fn at(&mut self, path: &str) -> Option<&mut FieldChange> {
+        let (name, rest) = match path.split_once('.') {
+            Some((name, rest)) => (name, Some(rest)),
+            None => (path, None),
+        };
+        let known = self.0.iter().position(|field| field.name == name);
+        let at = known.unwrap_or_else(|| {
+            let what = match rest {
+                Some(_) => What::Inside(ParameterChanges::default()),
+                None => What::Adjust(None, None),
+            };
+            // Sorted, so that two which say the same are the same.
+            let at = self.0.iter().position(|field| field.name.as_str() > name);
+            let at = at.unwrap_or(self.0.len());
+            let (name, from) = (name.to_owned(), None);
+            self.0.insert(at, FieldChange { name, from, what });
+            at
+        });
+        let field = self.0.get_mut(at)?;
+        match (rest, &field.what) {
+            (None, What::Adjust(..)) => Some(field),
+            (Some(rest), What::Inside(_)) => match &mut field.what {
+                What::Inside(inside) => inside.at(rest),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
+    /// Gives the field of this path another name, at the same object. `true`: nothing contradicts it; so it is with the
+    /// others.
+    pub fn rename(&mut self, path: &str, name: &str) -> bool {
+        let (parent, old) = match path.rsplit_once('.') {
+            Some((parent, old)) => (format!("{parent}."), old),
+            None => (String::new(), path),
+        };
+        let field = self.at(&format!("{parent}{name}"));
+        field.is_some_and(|field| fill(&mut field.from, old.to_owned()))
+    }
+
+    /// Removes the field of this path.
+    pub fn remove(&mut self, path: &str) -> bool {
+        self.settle(path, What::Remove)
+    }
+
+    /// Gives the field of this path a value, as it is written in JSON.
+    pub fn set(&mut self, path: &str, value: Vec<u8>) -> bool {
+        self.settle(path, What::Set(value))
+    }
+
+    fn settle(&mut self, path: &str, what: What) -> bool {
+        let untouched = What::Adjust(None, None);
+        let field = self.at(path);
+        field
+            .filter(|field| field.from.is_none() && field.what == untouched)
+            .map(|field| field.what = what)
+            .is_some()
+    }
+
+    /// Gives the field of this path a value where it has none.
+    pub fn default_to(&mut self, path: &str, value: Vec<u8>) -> bool {
+        match self.at(path).map(|field| &mut field.what) {
+            Some(What::Adjust(default, _)) => fill(default, value),
+            _ => false,
+        }
+    }
+
+    /// Keeps the field of this path within bounds.
+    pub fn clamp(&mut self, path: &str, bounds: Clamp) -> bool {
+        match self.at(path).map(|field| &mut field.what) {
+            Some(What::Adjust(_, clamp)) => fill(clamp, bounds),
+            _ => false,
+        }
+    }
+
+    /// Whether a key is that of a field which is changed.
+    pub(super) fn names(&self, key: &[u8]) -> bool {
+        self.0.iter().any(|field| {
+            let is = |name: &str| text::is_one_field(key, name.as_bytes());
+            is(&field.name) || field.from.as_deref().is_some_and(is)
+        })
+    }
+
+    /// The edits of an object, in the order of the body, which are added to these. `first` is a field that is put before
+    /// all others.
+    pub(super) fn edits(
+        &self,
+        body: &[u8],
+        object: &Object<'_>,
+        first: Option<Vec<u8>>,
+        edits: &mut Vec<Edit>,
+    ) -> Result<(), ScanError> {
+        let mut fates: Vec<Fate<'_>> = object.members.iter().map(|_| Fate::Stays).collect();
+        let mut inserted: Vec<Vec<u8>> = first.into_iter().collect();
+        for field in &self.0 {
+            let found = field.find(&object.members);
+            if let Some(gone) = found.gone.and_then(|gone| fates.get_mut(gone)) {
+                *gone = Fate::Goes;
+            }
+            match found.here.and_then(|here| fates.get_mut(here)) {
+                Some(fate) => *fate = Fate::Changes(field),
+                None => inserted.extend(field.inserted()),
+            }
+        }
+        let goes = fates.iter().filter(|fate| fate.goes()).count();
+        if !inserted.is_empty() {
+            let mut with = inserted.join(&b","[..]);
+            if object.count > goes {
+                with.push(b',');
+            }
+            let span = object.inside..object.inside;
+            edits.push(Edit { span, with });
+        }
+        let mut members = object.members.iter().zip(&fates).peekable();
+        while let Some((member, fate)) = members.next() {
+            match fate {
+                Fate::Stays => {}
+                Fate::Changes(field) => field.edits(body, member, edits)?,
+                Fate::Goes => {
+                    let mut last = member;
+                    while let Some((next, _)) = members.next_if(|(next, fate)| {
+                        fate.goes() && next.index == last.index.saturating_add(1)
+                    }) {
+                        last = next;
+                    }
+                    edits.push(without(member, last));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// An object with all that has a value without one in the body; `None` if nothing has.
+    fn fresh(&self) -> Option<Vec<u8>> {
+        let fields: Vec<Vec<u8>> = self.0.iter().filter_map(FieldChange::inserted).collect();
+        (!fields.is_empty()).then(|| [b"{", fields.join(&b","[..]).as_slice(), b"}"].concat())
+    }
+
+    /// Whether a field inside is set whatever the body says.
+    fn sets(&self) -> bool {
+        self.0.iter().any(|field| match &field.what {
+            What::Set(_) => true,
+            What::Inside(inside) => inside.sets(),
+            _ => false,
+        })
+    }
+}
+
+/// Puts a value where none is; `false`: there is one.
+fn fill<T>(place: &mut Option<T>, value: T) -> bool {
+    let is_free = place.is_none();
+    if is_free {
+        *place = Some(value);
+    }
+    is_free
+}
+
+/// What becomes of a field of the body.
+enum Fate<'a> {
+    Stays,
+    Goes,
+    Changes(&'a FieldChange),
+}
+
+impl Fate<'_> {
+    fn goes(&self) -> bool {
+        matches!(self, Fate::Goes)
+    }
+}
+
+/// Takes neighbouring fields out, with a comma.
+fn without(first: &Member<'_>, last: &Member<'_>) -> Edit {
+    let span = match (last.after, first.before) {
+        (Some(after), _) => first.start()..after,
+        (None, Some(before)) => before..last.end(),
+        (None, None) => first.start()..last.end(),
+    };
+    let with = Vec::new();
+    Edit { span, with }
+}
+
+/// A field in the body, by its place among the object's members.
+struct Found {
+    here: Option<usize>,
+    gone: Option<usize>,
+}
+
+impl FieldChange {
+    fn find(&self, members: &[Member<'_>]) -> Found {
+        let find = |name: &str| {
+            let mut keys = members.iter().map(|member| member.key);
+            keys.position(|key| text::is_one_field(key, name.as_bytes()))
+        };
+        let is_null = |at: usize| {
+            let member = members.get(at);
+            member.is_some_and(|member| member.value == b"null")
+        };
+        let here = find(&self.name);
+        let old = self.from.as_deref().and_then(find);
+        if matches!(self.what, What::Remove) {
+            let gone = here;
+            return Found { here: None, gone };
+        }
+        match (here, old) {
+            // What stands there already has been meant for it.
+            (Some(here), Some(old)) if is_null(here) => Found {
+                here: Some(old),
+                gone: Some(here),
+            },
+            (Some(here), gone) => Found {
+                here: Some(here),
+                gone,
+            },
+            (None, here) => Found { here, gone: None },
+        }
+    }
+
+    /// The field as it is written where it is not there; `None` if it stays away.
+    fn inserted(&self) -> Option<Vec<u8>> {
+        let value = match &self.what {
+            What::Inside(inside) => inside.fresh()?,
+            what => what.given()?.to_vec(),
+        };
+        Some([b"\"", self.name.as_bytes(), b"\":", &value].concat())
+    }
+
+    /// The edits of the field where it is there.
+    fn edits(
+        &self,
+        body: &[u8],
+        member: &Member<'_>,
+        edits: &mut Vec<Edit>,
+    ) -> Result<(), ScanError> {
+        if !member.is_named(&self.name) {
+            edits.push(Edit {
+                span: member.key_span.clone(),
+                with: self.name.as_bytes().to_vec(),
+            });
+        }
+        let is_null = member.value == b"null";
+        let value = match &self.what {
+            What::Set(value) => Some(value.clone()),
+            What::Adjust(Some(_), _) if is_null => self.what.given().map(<[u8]>::to_vec),
+            What::Adjust(_, Some(clamp)) => clamp.instead(member.value).map(<[u8]>::to_vec),
+            What::Inside(inside) => match self.object(body, member, inside)? {
+                Some(object) => return inside.edits(body, &object, None, edits),
+                // What is set is set, and what is no object has no place for it.
+                None if is_null || inside.sets() => inside.fresh(),
+                None => None,
+            },
+            What::Remove | What::Adjust(..) => None,
+        };
+        if let Some(with) = value
+            && with != member.value
+        {
+            let span = member.value_span.clone();
+            edits.push(Edit { span, with });
+        }
+        Ok(())
+    }
+
+    fn object<'a>(
+        &self,
+        body: &'a [u8],
+        member: &Member<'a>,
+        inside: &ParameterChanges,
+    ) -> Result<Option<Object<'a>>, ScanError> {
+        match Object::read(body, member.value, &|key| inside.names(key)) {
+            Ok(object) => Ok(Some(object)),
+            Err(Unclear::NoObject) => Ok(None),
+            Err(Unclear::Twice(at)) => Err(ScanError::ChangedTwice(at)),
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "changes_tests.rs"]
+mod tests;

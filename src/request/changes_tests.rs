@@ -1,0 +1,622 @@
+use proptest::prelude::*;
+use serde_json::{Map, Value, json};
+
+use super::*;
+use crate::request::clamp::{Bound, number};
+use crate::request::{Edits, Rewriter, Wants, scan};
+
+fn bound(number: f64) -> Option<Bound> {
+    let written = serde_json::to_vec(&whole(number)).unwrap();
+    Some(Bound { number, written })
+}
+
+/// As documents have numbers.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::as_conversions,
+    reason = "small ones"
+)]
+fn whole(number: f64) -> Value {
+    if number.fract() == 0.0 {
+        json!(number as i64)
+    } else {
+        json!(number)
+    }
+}
+
+fn up_to(max: f64) -> Clamp {
+    let max = bound(max);
+    Clamp { min: None, max }
+}
+
+fn rewrite(
+    changes: &ParameterChanges,
+    model: Option<&str>,
+    body: &str,
+) -> Result<String, ScanError> {
+    let view = scan(body.as_bytes(), Wants::MayHaveModel).unwrap();
+    let all = [changes.clone()];
+    let rewriter = Rewriter::new(&view, body.as_bytes(), all.iter())?;
+    let edits: Edits = rewriter.edits(model, changes)?;
+    let edited = edits.apply(body.as_bytes());
+    Ok(String::from_utf8(edited).unwrap())
+}
+
+#[track_caller]
+fn check(change: impl Fn(&mut ParameterChanges), cases: &[(&str, &str)]) {
+    let mut changes = ParameterChanges::default();
+    change(&mut changes);
+    for (body, expected) in cases {
+        let edited = rewrite(&changes, None, body).unwrap();
+        assert_eq!(edited, *expected, "{body}");
+        // Once more changes nothing more.
+        assert_eq!(rewrite(&changes, None, &edited).unwrap(), edited);
+    }
+}
+
+#[test]
+fn a_field_goes_with_its_comma() {
+    check(
+        |changes| {
+            assert!(changes.remove("a"));
+            assert!(changes.remove("b"));
+            assert!(changes.remove("o.x"));
+        },
+        &[
+            (r#"{"a":1}"#, "{}"),
+            (r#"{ "a" : 1 }"#, "{  }"),
+            (r#"{"a":1,"c":2}"#, r#"{"c":2}"#),
+            (r#"{"c":2,"a":1}"#, r#"{"c":2}"#),
+            (r#"{"c":2,"a":[1,{}],"d":3}"#, r#"{"c":2,"d":3}"#),
+            (r#"{"a":1,"b":2}"#, "{}"),
+            (r#"{"a":1,"b":2,"c":3}"#, r#"{"c":3}"#),
+            (r#"{"c":3,"b":1,"a":2}"#, r#"{"c":3}"#),
+            (r#"{"a":1,"c":3,"b":2}"#, r#"{"c":3}"#),
+            (
+                r#"{"d":4,"a":1,"c":3,"b":2,"e":5}"#,
+                r#"{"d":4,"c":3,"e":5}"#,
+            ),
+            ("{\n  \"a\": 1,\n  \"c\": 3\n}\n", "{\n  \"c\": 3\n}\n"),
+            ("{\n  \"c\": 3,\n  \"a\": 1\n}\n", "{\n  \"c\": 3\n}\n"),
+            (r#"{"o":{"x":1},"p":{"x":1}}"#, r#"{"o":{},"p":{"x":1}}"#),
+            (r#"{"o":{"a":1, "x":1, "y":2}}"#, r#"{"o":{"a":1, "y":2}}"#),
+            (r#"{"o":null}"#, r#"{"o":null}"#),
+            (r#"{"o":["x"],"x":{"a":1}}"#, r#"{"o":["x"],"x":{"a":1}}"#),
+        ],
+    );
+}
+
+#[test]
+fn a_field_is_found_in_any_spelling() {
+    check(
+        |changes| {
+            assert!(changes.remove("max_tokens"));
+        },
+        &[
+            (r#"{"max_tokens":1}"#, "{}"),
+            (r#"{"max\u005ftokens":1}"#, "{}"),
+            (
+                r#"{"\u006d\u0061\u0078\u005f\u0074\u006f\u006b\u0065\u006e\u0073":1}"#,
+                "{}",
+            ),
+            (r#"{"Max_Tokens":1}"#, "{}"),
+            (r#"{"maxTokens":1}"#, "{}"),
+            // The sign for kelvin, and a long s: Go's encoding/json takes them for letters.
+            ("{\"max_to\u{212a}ens\":1}", "{}"),
+            ("{\"max_token\u{17f}\":1}", "{}"),
+            (r#"{"max_toke\u006E\u017f":1}"#, "{}"),
+            (r#"{"max-tokens":1}"#, r#"{"max-tokens":1}"#),
+            (r#"{"max_tokens2":1}"#, r#"{"max_tokens2":1}"#),
+            (r#"{"\ud800max_tokens":1}"#, r#"{"\ud800max_tokens":1}"#),
+        ],
+    );
+    // And stands there under its very name where it stays.
+    check(
+        |changes| {
+            assert!(changes.clamp("gen.max_tokens", up_to(5.0)));
+        },
+        &[
+            (r#"{"gen":{"maxTokens":9}}"#, r#"{"gen":{"max_tokens":5}}"#),
+            (r#"{"Gen":{"max_tokens":3}}"#, r#"{"gen":{"max_tokens":3}}"#),
+            // What is only escaped is its very name.
+            (
+                r#"{"g\u0065n":{"max\u005ftokens":9}}"#,
+                r#"{"g\u0065n":{"max\u005ftokens":5}}"#,
+            ),
+        ],
+    );
+}
+
+#[test]
+fn what_some_reader_takes_for_one_field_is_refused() {
+    let mut changes = ParameterChanges::default();
+    assert!(changes.clamp("max_tokens", up_to(5.0)));
+    assert!(changes.rename("o.old", "new"));
+    for (body, at) in [
+        (r#"{"max_tokens":1,"max_tokens":9}"#, 16),
+        (r#"{"max_tokens":1,"Max_Tokens":9}"#, 16),
+        (r#"{"max_tokens":1, "max\u005ftokens":9}"#, 17),
+        (r#"{"maxTokens":1,"x":0,"max_tokens":9}"#, 21),
+        (r#"{"o":{},"O":{}}"#, 8),
+        (r#"{"o":{"old":1,"Old":2}}"#, 14),
+        (r#"{"o":{"new":1,"x":3,"n\u0065w":2}}"#, 20),
+    ] {
+        let refused = rewrite(&changes, None, body).unwrap_err();
+        assert_eq!(refused, ScanError::ChangedTwice(at), "{body}");
+        let quote = body.as_bytes()[at];
+        assert_eq!(quote, b'"');
+    }
+    // What nobody changes may stand there as it will.
+    let body = r#"{"x":1,"x":2,"p":{"old":1,"old":2}}"#;
+    assert_eq!(rewrite(&changes, None, body).unwrap(), body);
+}
+
+#[test]
+fn a_field_is_set() {
+    check(
+        |changes| {
+            assert!(changes.set("effort", b"\"low\"".to_vec()));
+            assert!(changes.set("a.b.c", b"{\"x\":[1]}".to_vec()));
+        },
+        &[
+            ("{}", r#"{"a":{"b":{"c":{"x":[1]}}},"effort":"low"}"#),
+            (" { } ", r#" {"a":{"b":{"c":{"x":[1]}}},"effort":"low" } "#),
+            (
+                r#"{"z":1}"#,
+                r#"{"a":{"b":{"c":{"x":[1]}}},"effort":"low","z":1}"#,
+            ),
+            (
+                r#"{"effort" : "high", "a":{"d":1}}"#,
+                r#"{"effort" : "low", "a":{"b":{"c":{"x":[1]}},"d":1}}"#,
+            ),
+            (
+                r#"{"effort":null,"a":{"b":{ }}}"#,
+                r#"{"effort":"low","a":{"b":{"c":{"x":[1]} }}}"#,
+            ),
+            // What has no place for it goes, because it would not be set otherwise.
+            (
+                r#"{"Effort":{},"a":{"b":"no"}}"#,
+                r#"{"effort":"low","a":{"b":{"c":{"x":[1]}}}}"#,
+            ),
+            (
+                r#"{"effort":"low","a":null}"#,
+                r#"{"effort":"low","a":{"b":{"c":{"x":[1]}}}}"#,
+            ),
+        ],
+    );
+}
+
+#[test]
+fn a_default_is_for_what_is_absent() {
+    check(
+        |changes| {
+            assert!(changes.default_to("seed", b"1".to_vec()));
+            assert!(changes.default_to("o.x", b"true".to_vec()));
+        },
+        &[
+            ("{}", r#"{"o":{"x":true},"seed":1}"#),
+            (r#"{"seed":null,"o":null}"#, r#"{"seed":1,"o":{"x":true}}"#),
+            (
+                r#"{"seed":0,"o":{"x":false}}"#,
+                r#"{"seed":0,"o":{"x":false}}"#,
+            ),
+            (
+                r#"{"o":{"x":null,"y":1},"seed":""}"#,
+                r#"{"o":{"x":true,"y":1},"seed":""}"#,
+            ),
+            // What is no object stays, for the server to refuse.
+            (r#"{"o":1,"seed":2}"#, r#"{"o":1,"seed":2}"#),
+            // It does count under its very name only, which is why it stands under that afterwards.
+            (r#"{"Seed":2,"O":{"X":1}}"#, r#"{"seed":2,"o":{"x":1}}"#),
+        ],
+    );
+}
+
+#[test]
+fn a_field_gets_another_name() {
+    check(
+        |changes| {
+            assert!(changes.rename("max_tokens", "max_completion_tokens"));
+            assert!(changes.clamp("max_completion_tokens", up_to(100.0)));
+            assert!(changes.rename("o.a", "b"));
+            assert!(changes.default_to("o.b", b"1".to_vec()));
+        },
+        &[
+            (
+                r#"{"max_tokens" : 1e1 ,"o":{"b":2}}"#,
+                r#"{"max_completion_tokens" : 1e1 ,"o":{"b":2}}"#,
+            ),
+            (
+                r#"{"MaxTokens":500,"o":{"a":null}}"#,
+                r#"{"max_completion_tokens":100,"o":{"b":1}}"#,
+            ),
+            // What stands there has been meant.
+            (
+                r#"{"max_tokens":1,"max_completion_tokens":2,"o":{"b":3,"a":4}}"#,
+                r#"{"max_completion_tokens":2,"o":{"b":3}}"#,
+            ),
+            (
+                r#"{"max_tokens":1,"max_completion_tokens":null,"o":{"b":null,"a":4}}"#,
+                r#"{"max_completion_tokens":1,"o":{"b":4}}"#,
+            ),
+            (r#"{"o":{}}"#, r#"{"o":{"b":1}}"#),
+        ],
+    );
+}
+
+#[test]
+fn a_number_is_kept_within_bounds() {
+    let clamp = Clamp {
+        min: bound(1.0),
+        max: bound(4096.0),
+    };
+    let mut changes = ParameterChanges::default();
+    assert!(changes.clamp("n", clamp));
+    for (value, expected) in [
+        ("1", "1"),
+        ("4096", "4096"),
+        ("4096.0", "4096.0"),
+        ("4.096e3", "4.096e3"),
+        ("4097", "4096"),
+        ("4096.5", "4096"),
+        ("0", "1"),
+        ("-0.0", "1"),
+        ("-5", "1"),
+        ("1e999", "4096"),
+        ("-1e999", "1"),
+        ("1e-999", "1"),
+        ("99999999999999999999999999999999", "4096"),
+        // Some servers read these, too.
+        (r#""9000""#, "4096"),
+        (r#"" +9_000 ""#, "4096"),
+        (r#""\u0039000""#, "4096"),
+        (r#""0009000""#, "4096"),
+        (r#""9000.""#, "4096"),
+        (r#""-9e99""#, "1"),
+        (r#""Infinity""#, "4096"),
+        (r#""-inf""#, "1"),
+        (r#""12""#, r#""12""#),
+        // And these are for them to refuse.
+        ("null", "null"),
+        ("true", "true"),
+        (r#""many""#, r#""many""#),
+        (r#""""#, r#""""#),
+        (r#""-""#, r#""-""#),
+        ("[9000]", "[9000]"),
+        (r#"{"n":9000}"#, r#"{"n":9000}"#),
+    ] {
+        let edited = rewrite(&changes, None, &format!(r#"{{"n":{value}}}"#)).unwrap();
+        assert_eq!(edited, format!(r#"{{"n":{expected}}}"#));
+    }
+    // The bound as the document has it.
+    check(
+        |changes| assert!(changes.clamp("temperature", up_to(1.5))),
+        &[(r#"{"temperature":2}"#, r#"{"temperature":1.5}"#)],
+    );
+}
+
+#[test]
+fn the_model_and_the_mark_go_along() {
+    let mut changes = ParameterChanges::default();
+    assert!(changes.remove("a"));
+    assert!(changes.set("z", b"1".to_vec()));
+    let mut removing = ParameterChanges::default();
+    assert!(removing.remove("a"));
+    for (changes, body, expected) in [
+        (&changes, r#"{"model":"x","a":2}"#, r#"{"z":1,"model":"m"}"#),
+        (&changes, r#"{"a":2,"model":"x"}"#, r#"{"z":1,"model":"m"}"#),
+        (&changes, "\u{feff}{\"a\":2}", r#"{"model":"m","z":1}"#),
+        (
+            &changes,
+            "\u{feff} {\"a\":2,\"z\":5,\"model\":\"x\"}",
+            " {\"z\":1,\"model\":\"m\"}",
+        ),
+        (&removing, r#"{"a":2}"#, r#"{"model":"m"}"#),
+        (&removing, r#"{"a":2,"b":3}"#, r#"{"model":"m","b":3}"#),
+        (&removing, "{}", r#"{"model":"m"}"#),
+        (
+            &removing,
+            "\u{feff}{\"b\":1,\"model\":\"m\"}",
+            r#"{"b":1,"model":"m"}"#,
+        ),
+    ] {
+        assert_eq!(
+            rewrite(changes, Some("m"), body).unwrap(),
+            expected,
+            "{body}"
+        );
+    }
+}
+
+#[test]
+fn changes_that_contradict_are_not_taken() {
+    let mut changes = ParameterChanges::default();
+    assert!(changes.set("a.b", b"1".to_vec()));
+    assert!(!changes.set("a.b", b"1".to_vec()));
+    assert!(!changes.remove("a.b"));
+    assert!(!changes.default_to("a.b", b"1".to_vec()));
+    assert!(!changes.clamp("a.b", up_to(1.0)));
+    assert!(!changes.rename("a.c", "b"));
+    assert!(!changes.remove("a"));
+    assert!(!changes.remove("a.b.c"));
+    assert!(changes.rename("x", "y"));
+    assert!(!changes.rename("z", "y"));
+    assert!(!changes.remove("y.z"));
+}
+
+/// A change of one of a few names, as the test's own reference knows it.
+#[derive(Clone, Debug)]
+enum Asked {
+    Rename(&'static str, &'static str),
+    Remove(&'static str),
+    Set(&'static str, Value),
+    Default(&'static str, Value),
+    Clamp(&'static str, f64, f64),
+}
+
+impl Asked {
+    fn put_into(&self, changes: &mut ParameterChanges) -> bool {
+        let written = |value: &Value| serde_json::to_vec(value).unwrap();
+        match self {
+            Asked::Rename(old, new) => {
+                changes.rename(old, new.rsplit('.').next().unwrap_or_default())
+            }
+            Asked::Remove(path) => changes.remove(path),
+            Asked::Set(path, value) => changes.set(path, written(value)),
+            Asked::Default(path, value) => changes.default_to(path, written(value)),
+            Asked::Clamp(path, min, max) => changes.clamp(
+                path,
+                Clamp {
+                    min: bound(*min),
+                    max: bound(*max),
+                },
+            ),
+        }
+    }
+
+    /// The same on a tree, one step at a time.
+    fn apply(&self, root: &mut Value) {
+        match self {
+            Asked::Rename(old, new) => {
+                let Some((parent, old)) = parent(root, old, Missing::Stays) else {
+                    return;
+                };
+                let new = new.rsplit('.').next().unwrap();
+                if let Some(value) = parent.remove(old)
+                    && parent.get(new).is_none_or(Value::is_null)
+                {
+                    parent.insert(new.to_owned(), value);
+                }
+            }
+            Asked::Remove(path) => {
+                if let Some((parent, name)) = parent(root, path, Missing::Stays) {
+                    parent.remove(name);
+                }
+            }
+            Asked::Set(path, value) => {
+                let (parent, name) = parent(root, path, Missing::Made).unwrap();
+                parent.insert(name.to_owned(), value.clone());
+            }
+            Asked::Default(path, value) => {
+                if let Some((parent, name)) = parent(root, path, Missing::MadeOfNull)
+                    && parent.get(name).is_none_or(Value::is_null)
+                {
+                    parent.insert(name.to_owned(), value.clone());
+                }
+            }
+            Asked::Clamp(path, min, max) => {
+                let Some((parent, name)) = parent(root, path, Missing::Stays) else {
+                    return;
+                };
+                if let Some(value) = parent.get_mut(name)
+                    && let Some(number) = value.as_f64()
+                    && (number < *min || number > *max)
+                {
+                    *value = whole(number.clamp(*min, *max));
+                }
+            }
+        }
+    }
+}
+
+/// What happens to an object on the way that is none.
+#[derive(Clone, Copy, PartialEq)]
+enum Missing {
+    Stays,
+    MadeOfNull,
+    Made,
+}
+
+fn parent<'a, 'p>(
+    root: &'a mut Value,
+    path: &'p str,
+    missing: Missing,
+) -> Option<(&'a mut Map<String, Value>, &'p str)> {
+    let Some((way, name)) = path.rsplit_once('.') else {
+        return Some((root.as_object_mut()?, path));
+    };
+    let mut at = root;
+    for part in way.split('.') {
+        let object = at.as_object_mut()?;
+        let is_made = match object.get(part) {
+            Some(Value::Object(_)) => false,
+            None | Some(Value::Null) => missing != Missing::Stays,
+            Some(_) => missing == Missing::Made,
+        };
+        if is_made {
+            object.insert(part.to_owned(), json!({}));
+        }
+        at = object.get_mut(part)?;
+    }
+    Some((at.as_object_mut()?, name))
+}
+
+const NAMES: [&str; 8] = ["a", "b", "c", "d", "o.a", "o.b", "o.p.a", "q.a"];
+
+fn value() -> impl Strategy<Value = Value> {
+    prop_oneof![
+        Just(json!(null)),
+        (-20_i64..20).prop_map(|number| json!(number)),
+        Just(json!(2.5)),
+        Just(json!("tëxt \" \\ ")),
+        Just(json!([1, {"a": 2}])),
+        Just(json!({"a": 1, "b": 7})),
+        Just(json!({"p": {"a": 9, "z": 0}, "z": 1})),
+    ]
+}
+
+fn asked() -> impl Strategy<Value = Vec<Asked>> {
+    let name = || prop::sample::select(&NAMES[..]);
+    let renames = vec![("a", "b"), ("c", "d"), ("o.a", "o.b"), ("new", "a")];
+    let one = prop_oneof![
+        prop::sample::select(renames).prop_map(|(old, new)| Asked::Rename(old, new)),
+        name().prop_map(Asked::Remove),
+        (name(), value()).prop_map(|(name, value)| Asked::Set(name, value)),
+        (name(), value()).prop_map(|(name, value)| Asked::Default(name, value)),
+        (name(), -9_i32..9, -9_i32..9).prop_map(|(name, a, b)| Asked::Clamp(
+            name,
+            a.min(b).into(),
+            a.max(b).into()
+        )),
+    ];
+    prop::collection::vec(one, 0..7)
+}
+
+/// The fields of an object in some order, each once, with odd spacing.
+fn object() -> impl Strategy<Value = String> {
+    let names = vec!["a", "b", "c", "d", "o", "q", "new", "other", "model"];
+    let names = prop::sample::subsequence(names, 0..9).prop_shuffle();
+    let values = prop::collection::vec(value(), 9);
+    let space = || prop::sample::select(&["", " ", "\n\t"][..]);
+    let spaces = (space(), space(), space(), space());
+    (names, values, spaces).prop_map(|(names, values, spaces)| {
+        let (s, t, u, v) = spaces;
+        let fields: Vec<String> = names
+            .iter()
+            .zip(&values)
+            .map(|(name, value)| {
+                let value = if *name == "model" {
+                    &Value::Null
+                } else {
+                    value
+                };
+                let value = match value {
+                    Value::Null if *name == "model" => "\"m\"".to_owned(),
+                    value => value.to_string().replace(':', &format!("{t}:{u}")),
+                };
+                format!("{s}\"{name}\"{t}:{u}{value}{v}")
+            })
+            .collect();
+        format!("{s}{{{}{t}}}{v}", fields.join(","))
+    })
+}
+
+/// The fields of the top level as they are written.
+fn written(body: &str) -> Vec<(String, String)> {
+    let mut all = Vec::new();
+    crate::json::Json::whole(body.as_bytes(), |json| {
+        json.fields(|json, key| {
+            let value = json.skip()?;
+            let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+            all.push((text(key), text(value)));
+            Ok(())
+        })
+    })
+    .unwrap();
+    all
+}
+
+proptest! {
+    #[test]
+    fn edits_do_what_a_tree_would_and_nothing_else(
+        body in object(),
+        asked in asked(),
+        model in prop::option::of("[a-z]{1,3}"),
+    ) {
+        let mut changes = ParameterChanges::default();
+        let mut taken: Vec<Asked> = Vec::new();
+        for one in asked {
+            // A document is refused that renames what it also changes otherwise, or twice.
+            let old = |asked: &Asked| match asked {
+                Asked::Rename(old, _) => Some(*old),
+                _ => None,
+            };
+            let path = |asked: &Asked| match asked {
+                Asked::Rename(_, path) | Asked::Remove(path) | Asked::Set(path, _)
+                | Asked::Default(path, _) | Asked::Clamp(path, ..) => *path,
+            };
+            let clashes = taken.iter().any(|other| {
+                old(&one) == Some(path(other)) || old(other) == Some(path(&one))
+                    || old(&one).is_some() && path(other) == path(&one)
+            });
+            if !clashes && one.put_into(&mut changes) {
+                taken.push(one);
+            }
+        }
+        let edited = rewrite(&changes, model.as_deref(), &body).unwrap();
+        let steps: [fn(&Asked) -> bool; 5] = [
+            |one| matches!(one, Asked::Rename(..)),
+            |one| matches!(one, Asked::Remove(..)),
+            |one| matches!(one, Asked::Set(..)),
+            |one| matches!(one, Asked::Default(..)),
+            |one| matches!(one, Asked::Clamp(..)),
+        ];
+        let mut expected: Value = serde_json::from_str(&body).unwrap();
+        for step in steps {
+            taken.iter().filter(|one| step(one)).for_each(|one| one.apply(&mut expected));
+        }
+        if let Some(model) = &model {
+            expected["model"] = json!(model);
+        }
+        let found: Value = serde_json::from_str(&edited).unwrap();
+        prop_assert_eq!(found, expected, "{:?}\n{}\n{}", taken, body, edited);
+
+        // What nobody named is as it was written, in its order.
+        let is_other = |(key, _): &(String, String)| key == "other" || key == "model" && model.is_none();
+        let others = |body: &str| written(body).into_iter().filter(is_other).collect::<Vec<_>>();
+        prop_assert_eq!(others(&edited), others(&body));
+        if taken.is_empty() && model.is_none() {
+            prop_assert_eq!(edited, body);
+        }
+    }
+
+    #[test]
+    fn any_number_stays_or_becomes_a_bound(text in "\\PC{0,12}", inside in "[-+0-9._eE infatyINF]{0,9}") {
+        let mut changes = ParameterChanges::default();
+        let clamp = Clamp { min: bound(0.0), max: bound(7.0) };
+        prop_assert!(changes.clamp("n", clamp));
+        for text in [text, inside] {
+            let body = json!({"n": text}).to_string();
+            let edited = rewrite(&changes, None, &body).unwrap();
+            if let Ok(number) = text.trim().replace('_', "").parse::<f64>() {
+                let is_within = (0.0..=7.0).contains(&number);
+                let is_kept = edited == body;
+                // What is not written as JSON has it is out of bounds, too: nobody needs it.
+                prop_assert!(is_within || number.is_nan() || !is_kept, "{body} {edited}");
+            }
+            let is_bound = edited == r#"{"n":0}"# || edited == r#"{"n":7}"#;
+            prop_assert!(edited == body || is_bound);
+        }
+    }
+
+    #[test]
+    fn numbers_are_what_they_are(
+        text in "-?(0|[1-9][0-9]{0,14})(\\.[0-9]{1,3})?([eE][+-]?[0-9]{1,2})?",
+        long in "-?(0|[1-9][0-9]{0,400})(\\.[0-9]{1,400})?([eE][+-]?[0-9]{1,3})?",
+    ) {
+        for text in [text, long] {
+            let exact: f64 = text.parse().unwrap();
+            let found = number(text.as_bytes()).unwrap();
+            let is_near = (found - exact).abs() <= exact.abs() * 1e-14;
+            // Where there is hardly a number any more.
+            let is_tiny = exact.abs() < 1e-290 && found.abs() < 1e-290;
+            prop_assert!(found == exact || is_near || is_tiny, "{} {} {}", text, exact, found);
+        }
+    }
+
+    #[test]
+    fn what_people_write_is_exact(digits in 0_u64..1_000_000_000_000_000, point in 0_i32..22) {
+        let text = format!("{digits}e-{point}");
+        prop_assert_eq!(number(text.as_bytes()), text.parse().ok());
+    }
+}

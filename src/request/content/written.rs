@@ -1,0 +1,62 @@
+//! One value in a body, for what it means.
+
+use std::borrow::Cow;
+
+use super::super::text;
+use super::value::{items, number, string};
+
+/// A value in a body.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Written<'a> {
+    /// JSON.
+    Json(&'a [u8]),
+    /// The text of a form's field.
+    Text(&'a [u8]),
+}
+
+impl<'a> Written<'a> {
+    /// Whether this holds for the value, or for any item of it if it is an array.
+    pub fn any_item(self, holds: &dyn Fn(Written<'a>) -> bool) -> bool {
+        let Written::Json(value) = self else {
+            return holds(self);
+        };
+        let mut any = false;
+        items(value, |item| any = any || holds(Written::Json(item)));
+        any
+    }
+
+    /// Whether it is `null`.
+    pub fn is_null(self) -> bool {
+        self == Written::Json(b"null")
+    }
+
+    /// What it means, if it is text.
+    pub fn text(self) -> Option<Cow<'a, str>> {
+        let written = match self {
+            Written::Json(value) => string(value)?,
+            Written::Text(text) => text,
+        };
+        if matches!(self, Written::Text(_)) || !written.contains(&b'\\') {
+            return Some(String::from_utf8_lossy(written));
+        }
+        let mut text = String::new();
+        text::read(written, &mut |piece| text.push_str(piece));
+        Some(Cow::Owned(text))
+    }
+
+    /// The number that it is; in a form, that its text is.
+    pub fn number(self) -> Option<f64> {
+        let (Written::Json(value) | Written::Text(value)) = self;
+        number(value)
+    }
+
+    /// The boolean that it is; in a form, that its text is.
+    pub fn boolean(self) -> Option<bool> {
+        let (Written::Json(value) | Written::Text(value)) = self;
+        match value {
+            b"true" => Some(true),
+            b"false" => Some(false),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! Where fields stand in an object of a body, found by their names in any spelling.
+
+use std::ops::Range;
+
+use super::scan::position;
+use super::text;
+use crate::json::{Json, Step};
+
+/// A field of an object, in positions of the body.
+#[derive(Debug)]
+pub(super) struct Member<'a> {
+    /// Its name as it is written, without the quotes.
+    pub(super) key: &'a [u8],
+    pub(super) key_span: Range<usize>,
+    /// As it is written.
+    pub(super) value: &'a [u8],
+    pub(super) value_span: Range<usize>,
+    /// Which field of the object it is.
+    pub(super) index: usize,
+    /// The end of the field before it.
+    pub(super) before: Option<usize>,
+    /// The beginning of the field after it.
+    pub(super) after: Option<usize>,
+}
+
+impl Member<'_> {
+    /// From the quote that begins its name.
+    pub(super) fn start(&self) -> usize {
+        self.key_span.start.saturating_sub(1)
+    }
+
+    pub(super) fn end(&self) -> usize {
+        self.value_span.end
+    }
+
+    /// Whether this is its very name, escaped or not.
+    pub(super) fn is_named(&self, name: &str) -> bool {
+        self.key == name.as_bytes() || text::decode(self.key).is_some_and(|key| key == name)
+    }
+}
+
+/// An object, and those of its fields that were asked for.
+#[derive(Debug)]
+pub(super) struct Object<'a> {
+    /// The byte behind its opening bracket.
+    pub(super) inside: usize,
+    /// How many fields it has.
+    pub(super) count: usize,
+    /// In the order of the body; no two are alike.
+    pub(super) members: Vec<Member<'a>>,
+}
+
+/// Why an object cannot be changed.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Unclear {
+    /// Of two fields that some reader takes for one, the second one is named here.
+    Twice(usize),
+    /// No object, which the scan would have said.
+    NoObject,
+}
+
+impl<'a> Object<'a> {
+    /// Reads the object that this part of a body is, with its fields that are wanted.
+    pub(super) fn read(
+        body: &'a [u8],
+        part: &'a [u8],
+        wanted: &dyn Fn(&[u8]) -> bool,
+    ) -> Result<Self, Unclear> {
+        let mut json = Json::new(part);
+        if json.peek() != Some(b'{') {
+            return Err(Unclear::NoObject);
+        }
+        let mut object = Object {
+            inside: position(body, json.rest()).saturating_add(1),
+            count: 0,
+            members: Vec::new(),
+        };
+        let mut before = None;
+        let mut twice = None;
+        let walked = json.fields(|json, key| {
+            let value = json.skip()?;
+            let member = Member {
+                key,
+                key_span: span(body, key),
+                value,
+                value_span: span(body, value),
+                index: object.count,
+                before,
+                after: None,
+            };
+            before = Some(member.end());
+            object.take(member, wanted, &mut twice)
+        });
+        match (walked, twice) {
+            (_, Some(at)) => Err(Unclear::Twice(at)),
+            (Err(_), None) => Err(Unclear::NoObject),
+            (Ok(()), None) => Ok(object),
+        }
+    }
+
+    fn take(
+        &mut self,
+        member: Member<'a>,
+        wanted: &dyn Fn(&[u8]) -> bool,
+        twice: &mut Option<usize>,
+    ) -> Step {
+        self.count = self.count.saturating_add(1);
+        if let Some(last) = self.members.last_mut()
+            && last.index.saturating_add(1) == member.index
+        {
+            last.after = Some(member.start());
+        }
+        if twice.is_none() && wanted(member.key) {
+            let mut known = self.members.iter();
+            if known.any(|known| text::is_one_field(known.key, member.key)) {
+                *twice = Some(member.start());
+            } else {
+                self.members.push(member);
+            }
+        }
+        Ok(())
+    }
+}
+
+fn span(body: &[u8], part: &[u8]) -> Range<usize> {
+    let start = position(body, part);
+    start..start.saturating_add(part.len())
+}

@@ -1,0 +1,343 @@
+//! Conditions on what a body says.
+
+use std::fmt;
+
+use crate::prompt::{Script, TextPattern};
+use crate::request::{Content, Part, Written};
+use crate::routing::pattern::Pattern;
+
+/// A condition on what a body says.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ContentCondition {
+    /// Whether something is there.
+    Has(Fact, bool),
+    /// How much of something there is.
+    Counts(Amount, Bounds),
+    /// A field of the body: its name, or names with dots from the outside in.
+    Field {
+        /// Where it is.
+        path: String,
+        /// What one of its values must be.
+        test: FieldTest,
+    },
+    /// What a part of the prompt must contain.
+    Text(Part, TextPattern),
+    /// The script of the user's last message: any of these.
+    Script(Vec<Script>),
+}
+
+/// What may be in a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fact {
+    /// Tools are offered.
+    Tools,
+    /// Results of tools are among the messages.
+    ToolResults,
+    /// Images.
+    Images,
+    /// Audio.
+    Audio,
+    /// Files.
+    Files,
+    /// An answer by a JSON schema is asked for.
+    JsonSchema,
+    /// A system prompt.
+    SystemPrompt,
+}
+
+/// What can be counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Amount {
+    /// Messages of the user.
+    Turns,
+    /// Bytes of text.
+    PromptBytes,
+    /// Tokens, as far as they can be estimated.
+    PromptTokens,
+}
+
+/// Bounds of a number, both included.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Bounds {
+    /// The least.
+    pub min: f64,
+    /// The most.
+    pub max: f64,
+}
+
+/// What a field must be.
+#[derive(Clone, Debug, PartialEq)]
+pub enum FieldTest {
+    /// One of these.
+    OneOf(Vec<Scalar>),
+    /// A number in these bounds.
+    Within(Bounds),
+    /// Text in which a regular expression finds something.
+    Matches(TextPattern),
+    /// There, and not `null`; or not.
+    Exists(bool),
+}
+
+/// A value that a field may have.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Scalar {
+    /// Text that fits.
+    Text(Pattern),
+    /// This number, however it is written.
+    Number(f64),
+    /// This boolean.
+    Bool(bool),
+}
+
+impl Fact {
+    /// All of them.
+    pub const ALL: [Fact; 7] = [
+        Fact::Tools,
+        Fact::ToolResults,
+        Fact::Images,
+        Fact::Audio,
+        Fact::Files,
+        Fact::JsonSchema,
+        Fact::SystemPrompt,
+    ];
+
+    /// Its name in a match.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Fact::Tools => "tools",
+            Fact::ToolResults => "tool_results",
+            Fact::Images => "images",
+            Fact::Audio => "audio",
+            Fact::Files => "files",
+            Fact::JsonSchema => "json_schema",
+            Fact::SystemPrompt => "system_prompt",
+        }
+    }
+
+    /// Whether it is in this request.
+    pub fn is_in(self, content: &Content<'_>) -> bool {
+        match self {
+            Fact::Tools => content.has_tools(),
+            Fact::ToolResults => content.has_tool_results(),
+            Fact::Images => content.has_images(),
+            Fact::Audio => content.has_audio(),
+            Fact::Files => content.has_files(),
+            Fact::JsonSchema => content.wants_json_schema(),
+            Fact::SystemPrompt => !content.text(Part::System).is_empty(),
+        }
+    }
+}
+
+impl Amount {
+    /// All of them.
+    pub const ALL: [Amount; 3] = [Amount::Turns, Amount::PromptBytes, Amount::PromptTokens];
+
+    /// Its name in a match.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Amount::Turns => "turns",
+            Amount::PromptBytes => "prompt_bytes",
+            Amount::PromptTokens => "prompt_tokens",
+        }
+    }
+
+    /// How much of it there is in this request.
+    pub fn of(self, content: &Content<'_>) -> u64 {
+        match self {
+            Amount::Turns => content.turns().into(),
+            Amount::PromptBytes => content.prompt_bytes(),
+            Amount::PromptTokens => content.prompt_tokens(),
+        }
+    }
+}
+
+impl Bounds {
+    /// Any number.
+    pub const ANY: Bounds = Bounds {
+        min: f64::NEG_INFINITY,
+        max: f64::INFINITY,
+    };
+
+    /// Whether a number is between them.
+    pub fn contain(&self, number: f64) -> bool {
+        (self.min..=self.max).contains(&number)
+    }
+
+    fn covers(&self, other: &Bounds) -> bool {
+        self.min <= other.min && self.max >= other.max
+    }
+
+    fn excludes(&self, other: &Bounds) -> bool {
+        self.max < other.min || other.max < self.min
+    }
+}
+
+impl fmt::Display for Bounds {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.min.is_finite(), self.max.is_finite()) {
+            _ if self.min == self.max => write!(out, "{}", self.min),
+            (true, true) => write!(out, "{} to {}", self.min, self.max),
+            (true, false) => write!(out, "at least {}", self.min),
+            (false, true) => write!(out, "at most {}", self.max),
+            (false, false) => out.write_str("any"),
+        }
+    }
+}
+
+impl ContentCondition {
+    /// Whether it holds.
+    pub(super) fn evaluate(&self, content: &Content<'_>) -> bool {
+        match self {
+            ContentCondition::Has(fact, wanted) => fact.is_in(content) == *wanted,
+            ContentCondition::Counts(amount, bounds) => {
+                bounds.contain(as_number(amount.of(content)))
+            }
+            ContentCondition::Field { path, test } => test.holds(content, path),
+            ContentCondition::Text(part, pattern) => {
+                let text = content.text(*part);
+                // No pattern finds anything in what is not there.
+                !text.is_empty() && pattern.matches(text)
+            }
+            ContentCondition::Script(scripts) => {
+                let script = content.script();
+                script.is_some_and(|script| scripts.contains(&script))
+            }
+        }
+    }
+
+    /// Whether every request for which `other` holds is one for which this holds. `false` where that is not seen.
+    pub(super) fn covers(&self, other: &ContentCondition) -> bool {
+        use ContentCondition::{Counts, Field, Has, Script, Text};
+        match (self, other) {
+            (Counts(this, bounds), Counts(other, others)) => this == other && bounds.covers(others),
+            (Counts(_, bounds), _) if bounds.covers(&COUNTS) => true,
+            (Has(Fact::SystemPrompt, true), Text(Part::System, _)) => true,
+            (
+                Field { path, test },
+                Field {
+                    path: other_path,
+                    test: other,
+                },
+            ) => path == other_path && test.covers(other),
+            (Script(these), Script(others)) => others.iter().all(|other| these.contains(other)),
+            _ => self == other,
+        }
+    }
+
+    /// Whether no request can meet both. `false` where that is not seen.
+    pub(super) fn excludes(&self, other: &ContentCondition) -> bool {
+        use ContentCondition::{Counts, Field, Has, Script, Text};
+        match (self, other) {
+            (Has(this, wanted), Has(other, others)) => this == other && wanted != others,
+            (Has(Fact::SystemPrompt, false), Text(Part::System, _))
+            | (Text(Part::System, _), Has(Fact::SystemPrompt, false)) => true,
+            (Counts(this, bounds), Counts(other, others)) => {
+                this == other && bounds.excludes(others)
+            }
+            (Script(these), Script(others)) => !others.iter().any(|other| these.contains(other)),
+            // Not so for values: of two items of a list, one may fit here and the other there.
+            (
+                Field { path, test },
+                Field {
+                    path: other_path,
+                    test: other,
+                },
+            ) => path == other_path && test.is_absence() != other.is_absence(),
+            _ => false,
+        }
+    }
+
+    /// Whether no request meets it.
+    pub(super) fn is_impossible(&self) -> bool {
+        match self {
+            ContentCondition::Counts(_, bounds) => bounds.excludes(&COUNTS),
+            _ => false,
+        }
+    }
+}
+
+/// What a count can be.
+const COUNTS: Bounds = Bounds {
+    min: 0.0,
+    max: f64::INFINITY,
+};
+
+impl FieldTest {
+    fn holds(&self, content: &Content<'_>, path: &str) -> bool {
+        let is_there = |wanted: &dyn Fn(Written<'_>) -> bool| {
+            content.any_value(path, &mut |value| value.any_item(wanted))
+        };
+        match self {
+            FieldTest::OneOf(values) => {
+                is_there(&|value| values.iter().any(|wanted| wanted.is(value)))
+            }
+            FieldTest::Within(bounds) => is_there(&|value| {
+                let number = value.number();
+                number.is_some_and(|number| bounds.contain(number))
+            }),
+            FieldTest::Matches(pattern) => {
+                is_there(&|value| value.text().is_some_and(|text| pattern.matches(&text)))
+            }
+            FieldTest::Exists(wanted) => {
+                content.any_value(path, &mut |value| !value.is_null()) == *wanted
+            }
+        }
+    }
+
+    fn covers(&self, other: &FieldTest) -> bool {
+        match (self, other) {
+            (FieldTest::Exists(true), _) => !other.is_absence(),
+            (FieldTest::OneOf(these), FieldTest::OneOf(others)) => others
+                .iter()
+                .all(|other| these.iter().any(|this| this.covers(other))),
+            (FieldTest::Within(this), FieldTest::Within(other)) => this.covers(other),
+            (FieldTest::Within(bounds), FieldTest::OneOf(values)) => values
+                .iter()
+                .all(|value| matches!(value, Scalar::Number(number) if bounds.contain(*number))),
+            _ => self == other,
+        }
+    }
+
+    /// Whether it asks for the field not to be there.
+    fn is_absence(&self) -> bool {
+        *self == FieldTest::Exists(false)
+    }
+}
+
+impl Scalar {
+    fn is(&self, value: Written<'_>) -> bool {
+        match self {
+            Scalar::Text(pattern) => value
+                .text()
+                .is_some_and(|text| pattern.matches(text.as_bytes())),
+            Scalar::Number(number) => value.number() == Some(*number),
+            Scalar::Bool(wanted) => value.boolean() == Some(*wanted),
+        }
+    }
+
+    fn covers(&self, other: &Scalar) -> bool {
+        match (self, other) {
+            (Scalar::Text(this), Scalar::Text(other)) => this.covers(other),
+            _ => self == other,
+        }
+    }
+}
+
+impl fmt::Display for Scalar {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Scalar::Text(pattern) => pattern.fmt(out),
+            Scalar::Number(number) => number.fmt(out),
+            Scalar::Bool(wanted) => wanted.fmt(out),
+        }
+    }
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    clippy::as_conversions,
+    reason = "counts of what is in a body are far below what an f64 has exactly"
+)]
+fn as_number(count: u64) -> f64 {
+    count as f64
+}

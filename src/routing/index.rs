@@ -1,0 +1,86 @@
+//! Which routes can take a model, found without asking all of them.
+
+use hashbrown::HashMap;
+
+use super::condition::Condition;
+
+/// The routes that are for calls of models, by the names that they ask for.
+///
+/// A route whose match holds for a few exact names only is found by the request's name; all others are asked in any case.
+/// So what a request costs does not grow with the routes that are for other names.
+#[derive(Clone, Debug, Default)]
+pub struct Index {
+    /// The places of the routes that can only take this name, in order.
+    by_name: HashMap<String, Vec<usize>>,
+    /// The places of all others, in order.
+    others: Vec<usize>,
+}
+
+impl Index {
+    /// Of routes' conditions with their places, in order.
+    pub(crate) fn new<'a>(conditions: impl Iterator<Item = (usize, &'a Condition)>) -> Index {
+        let mut index = Index::default();
+        for (place, condition) in conditions {
+            match condition.only_models() {
+                None => index.others.push(place),
+                Some(names) => {
+                    for name in names {
+                        let places = index.by_name.entry(name.to_owned()).or_default();
+                        if places.last() != Some(&place) {
+                            places.push(place);
+                        }
+                    }
+                }
+            }
+        }
+        index
+    }
+
+    /// The places of all routes that may take this model, in order.
+    pub(super) fn places(&self, model: &str) -> impl Iterator<Item = usize> {
+        let named = self.by_name.get(model).map(Vec::as_slice);
+        let mut named = named.unwrap_or_default().iter().copied().peekable();
+        let mut others = self.others.iter().copied().peekable();
+        std::iter::from_fn(move || match (named.peek(), others.peek()) {
+            (Some(one), Some(other)) if other < one => others.next(),
+            (Some(_), _) => named.next(),
+            (None, _) => others.next(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::routing::Pattern;
+
+    fn model(patterns: &[&str]) -> Condition {
+        let patterns = patterns.iter().map(|text| Pattern::parse(text).unwrap());
+        Condition::Model(patterns.collect())
+    }
+
+    #[test]
+    fn only_those_that_may_take_it_and_in_order() {
+        let not = |one| Condition::Not(Box::new(one));
+        let conditions = [
+            model(&["a"]),
+            model(&["b", "a", "b"]),
+            model(&["a*"]),
+            Condition::All(vec![Condition::Stream(true), model(&["b"])]),
+            Condition::Any(vec![model(&["a"]), model(&["c"])]),
+            Condition::Any(vec![model(&["a"]), Condition::Stream(true)]),
+            not(model(&["a"])),
+            model(&["c", "*x"]),
+            Condition::All(vec![model(&["a", "c"]), model(&["c"])]),
+        ];
+        let index = Index::new(conditions.iter().enumerate());
+        for (name, expected) in [
+            ("a", vec![0, 1, 2, 4, 5, 6, 7]),
+            ("b", vec![1, 2, 3, 5, 6, 7]),
+            ("c", vec![2, 4, 5, 6, 7, 8]),
+            ("d", vec![2, 5, 6, 7]),
+        ] {
+            assert_eq!(index.places(name).collect::<Vec<_>>(), expected, "{name}");
+        }
+    }
+}
