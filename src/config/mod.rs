@@ -41,7 +41,7 @@ pub use role::backend_name;
 pub use route::Route;
 pub use steering::{STEERING_HEADERS, Steering};
 #[cfg(any(test, all(feature = "cli", not(target_arch = "wasm32"))))]
-pub(crate) use sticky::NAMED as NAMED_SOURCES;
+pub(crate) use sticky::NAMED_SOURCES;
 pub use targets::{Strategy, Target};
 pub use tree::Tree;
 

@@ -266,13 +266,16 @@ impl<'a> Node<'a> {
 /// A whole number between two bounds, both included.
 fn whole(value: f64, least: u32, most: u32) -> Option<u32> {
     let is_between = value >= f64::from(least) && value <= f64::from(most);
+    if value.fract() != 0.0 || !is_between {
+        return None;
+    }
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
         clippy::as_conversions,
-        reason = "whole and between two u32"
+        reason = "whole and between two u32, as was just seen"
     )]
-    (value.fract() == 0.0 && is_between).then(|| value as u32)
+    Some(value as u32)
 }
 
 /// The known fields of one map.

@@ -10,10 +10,13 @@ use super::tree::Tree;
 use crate::routing::KeySource;
 
 /// The sources that need no name of their own.
-pub(crate) const NAMED: [(&str, fn() -> KeySource); 3] = [
-    ("mesh", || KeySource::Mesh),
-    ("user", || KeySource::User),
-    ("conversation", || KeySource::Conversation),
+const NAMED: [KeySource; 3] = [KeySource::Mesh, KeySource::User, KeySource::Conversation];
+
+/// What they are called.
+pub(crate) const NAMED_SOURCES: [(&str, usize); NAMED.len()] = [
+    (NAMED[0].name(), 0),
+    (NAMED[1].name(), 1),
+    (NAMED[2].name(), 2),
 ];
 
 /// The sources of keys, in the order in which they are tried.
@@ -72,7 +75,7 @@ fn read_named(node: &Node<'_>) -> Option<KeySource> {
         node.error(format!("needs a name: write {{{written}: <name>}}"));
         return None;
     }
-    one_of(node, &NAMED).map(|make| make())
+    NAMED.get(one_of(node, &NAMED_SOURCES)?).cloned()
 }
 
 /// The sources that are there for what passes unread.

@@ -151,6 +151,7 @@ fn model_of(api: &str) -> &'static str {
 fn routes() -> Vec<Value> {
     let mut all = matches();
     all.extend(chains());
+    all.extend(sticky());
     all.extend(hygiene());
     all.extend(changed());
     for api in ["openai", "anthropic"] {
@@ -289,6 +290,26 @@ fn matches() -> Vec<Value> {
         when("by-other-path", json!({"model": "by-path"}), "openai"),
         json!({"name": "fast", "match": {"any": [{"model": "fast"}, {"model": "*-fast"}]},
                "targets": [to("openai", "gpt-4o-mini"), to("azure", "gpt-4o")]}),
+    ]
+}
+
+/// What is chosen by a key.
+fn sticky() -> Vec<Value> {
+    let gpt = |backend: &str| to(backend, "gpt-4o");
+    let weighted = |targets: &[Value]| json!({"strategy": "weighted", "targets": targets});
+    let keys = json!([{"header": "x-session"}, "conversation"]);
+    vec![
+        json!({"name": "sticky", "match": {"model": "sticky"}, "sticky": keys, "strategy": "weighted",
+               "targets": [gpt("openai"), gpt("azure"), gpt("second"), gpt("bare")]}),
+        json!({"name": "split-off", "match": {"model": "split", "percent": 30}, "sticky": keys, "targets": [gpt("second")]}),
+        json!({"name": "split-rest", "match": {"model": "split"}, "targets": [gpt("openai")]}),
+        json!({"name": "grouped", "match": {"model": "grouped"}, "sticky": keys, "targets": [
+            weighted(&[gpt("dead-openai"), gpt("dead-openai-too")]),
+            weighted(&[gpt("openai"), gpt("bare")]),
+        ]}),
+        json!({"name": "pass-some", "pass_through": true, "match": {"path": "/v1/split/*", "percent": 50},
+               "sticky": [{"header": "x-session"}], "targets": [{"backend": "second"}]}),
+        json!({"name": "pass-rest", "pass_through": true, "match": {"path": "/v1/split/*"}, "targets": [{"backend": "bare"}]}),
     ]
 }
 

@@ -2,6 +2,7 @@
 
 mod catalogue;
 mod matching;
+mod sticky;
 mod streaming;
 
 use std::collections::BTreeMap;
@@ -46,6 +47,7 @@ pub(crate) fn add(suite: &mut Suite) {
         requests_at_the_same_time_do_not_mix,
     );
     matching::add(suite);
+    sticky::add(suite);
     catalogue::add(suite);
     streaming::add(suite);
 }
