@@ -20,6 +20,12 @@ pub(super) fn find(document: &Document, located: &Located) -> Vec<Finding> {
         mixed_apis(route, &format!("routes[{index}]"), &mut add);
         unknown_windows(route, &format!("routes[{index}]"), &mut add);
     }
+    if !document.mesh_gateways.is_empty() && !document.caller_asks.mesh {
+        add(
+            "defaults.mesh_gateways".to_owned(),
+            "no route asks for `mesh`: add such a route, or remove it".to_owned(),
+        );
+    }
     findings
 }
 

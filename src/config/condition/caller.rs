@@ -27,6 +27,7 @@ pub(super) fn read(fields: &Fields<'_>) -> Vec<Option<Condition>> {
 }
 
 /// The entries of a map that must have some, and no empty name.
+#[inline(never)]
 fn entries<'a>(node: &Node<'a>, what: &str) -> Vec<(String, Node<'a>)> {
     let entries = node.entries();
     if entries.is_empty() && node.is_map() {
@@ -116,6 +117,7 @@ fn read_time(node: &Node<'_>) -> Option<Condition> {
 }
 
 /// A time of day in minutes.
+#[inline(never)]
 fn read_clock(node: &Node<'_>) -> Option<u16> {
     let written = node.name()?;
     let minutes = minutes_of(written).filter(|minutes| *minutes <= 1440);

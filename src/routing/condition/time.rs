@@ -78,7 +78,8 @@ impl Period {
     }
 
     /// Whether it says the same of two periods at all times. Between the edges of the two nothing changes.
-    fn at_all_times(&self, other: &Period, holds: impl Fn(bool, bool) -> bool) -> bool {
+    #[inline(never)]
+    fn at_all_times(&self, other: &Period, holds: fn(bool, bool) -> bool) -> bool {
         self.edges()
             .chain(other.edges())
             .all(|minute| holds(self.contains_minute(minute), other.contains_minute(minute)))
