@@ -122,10 +122,10 @@ mod tests {
             let headers = Headers::new(headers.collect());
             let _ = Caller::default().with_metadata(&metadata);
             let any = [Pattern::Any];
-            prop_assert_eq!(Caller::default().with_peer(&peer, &headers, &any).mesh(), None);
+            prop_assert!(Caller::default().with_peer(&peer, &headers, &any).mesh().is_none());
             let chat = "spiffe://td/ns/prod/sa/chat";
             let caller = Caller::default().with_peer(chat.as_bytes(), &headers, &[]);
-            prop_assert_eq!(caller.mesh(), Mesh::parse(chat).as_ref());
+            prop_assert_eq!(caller.mesh, Mesh::parse(chat));
         }
     }
 }
