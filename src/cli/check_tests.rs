@@ -260,6 +260,81 @@ fn what_an_envoy_file_lacks() {
     }
 }
 
+/// Routes that ask who the caller is need an Envoy that knows.
+#[test]
+fn who_vouches_for_callers() {
+    let text = include_str!("../../envoy/minimal.yaml");
+    let asking = |condition: &str| {
+        changed(
+            text,
+            "match: {model: \"*\"}",
+            &format!("match: {condition}"),
+        )
+    };
+    let with = |text: &str, filter: &str| {
+        let filters = "          http_filters:\n";
+        changed(text, filters, &format!("{filters}{filter}"))
+    };
+    let jwt = |provider: &str| {
+        format!(
+            "          - name: jwt
+            typed_config:
+              \"@type\": type.googleapis.com/envoy.extensions.filters.http.jwt_authn.v3.JwtAuthentication
+              providers: {{a: {provider}}}
+"
+        )
+    };
+    let tls = |more: &str| {
+        let chain = "    filter_chains:\n    - filters:\n";
+        let socket = format!(
+            "    filter_chains:\n    - transport_socket: {{typed_config: {{common_tls_context: {{validation_context: {{{more}}}}}}}}}\n      filters:\n"
+        );
+        changed(&asking("{mesh: {namespace: x}}"), chain, &socket)
+    };
+    let claims = asking("{claims: {sub: x}}");
+    for (text, expected) in [
+        (
+            claims.clone(),
+            Some("warning: .*there is no `envoy.filters.http.jwt_authn` before"),
+        ),
+        (
+            with(&claims, &jwt("{issuer: x}")),
+            Some("warning: .*no provider has `payload_in_metadata`"),
+        ),
+        (with(&claims, &jwt("{payload_in_metadata: x}")), None),
+        (
+            with(&claims, "          - {name: x, config_discovery: {}}\n"),
+            None,
+        ),
+        (
+            asking("{mesh: {namespace: x}}"),
+            Some("warning: .*without TLS no caller has an identity"),
+        ),
+        (tls("trusted_ca: {}"), None),
+        (
+            tls("trust_chain_verification: ACCEPT_UNTRUSTED"),
+            Some("anybody can make a certificate"),
+        ),
+    ] {
+        let found = findings(&text);
+        assert_eq!(found.len(), usize::from(expected.is_some()), "{found:#?}");
+        if let Some(expected) = expected {
+            let parts = expected.split(".*");
+            assert!(
+                parts.into_iter().all(|part| found[0].contains(part)),
+                "{found:#?}"
+            );
+        }
+    }
+    let gateways = format!("{DOCUMENT}defaults: {{mesh_gateways: [spiffe://td/x]}}\n");
+    let found = findings(&gateways);
+    assert_eq!(found.len(), 1, "{found:#?}");
+    assert!(
+        found[0].contains("warning: defaults.mesh_gateways: no route asks for `mesh`"),
+        "{found:#?}"
+    );
+}
+
 /// The places of an error in a document that stands as JSON in a string.
 #[test]
 fn json_in_a_string() {

@@ -30,6 +30,12 @@ pub(super) fn find(document: &Document, located: &Located) -> Vec<Finding> {
                        `strategy: weighted` or `percent`";
         add("defaults.sticky".to_owned(), message.to_owned());
     }
+    if !document.mesh_gateways.is_empty() && !document.caller_asks.mesh {
+        add(
+            "defaults.mesh_gateways".to_owned(),
+            "no route asks for `mesh`: add such a route, or remove it".to_owned(),
+        );
+    }
     findings
 }
 

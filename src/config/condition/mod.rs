@@ -119,6 +119,7 @@ fn check_spelling(field: &str, node: &Node<'_>) {
     }
 }
 
+#[inline(never)]
 fn read_patterns(node: &Node<'_>) -> Option<Vec<Pattern>> {
     node.one_or_many()
         .iter()
