@@ -4,6 +4,7 @@
 
 pub(crate) mod apis;
 pub(crate) mod callers;
+pub(crate) mod decisions;
 pub(crate) mod document;
 pub(crate) mod policy;
 pub(crate) mod policy_streams;
@@ -43,6 +44,8 @@ pub(crate) enum Which {
     Apis { workers: usize },
     /// Tokens are verified, and clients may come by TLS with a certificate.
     Callers,
+    /// Every condition, strategy and check of the routing language.
+    Decisions { workers: usize },
     /// Access logs as docs/envoy.md has them.
     Logging,
     /// Envoy keeps less of a body to send it again than bodies may have. `tells`: answers tell where they come from.
@@ -65,6 +68,7 @@ impl Which {
             Self::Main { workers }
             | Self::Policy { workers }
             | Self::Apis { workers }
+            | Self::Decisions { workers }
             | Self::WithoutFlag { workers }
             | Self::Unpacking { workers } => workers,
             Self::Text | Self::Logging | Self::SmallRetryBuffer { .. } | Self::Large => 1,
@@ -78,6 +82,7 @@ impl Which {
             Self::Policy { workers } => policy::config(backends, workers),
             Self::Apis { .. } => apis::config(backends),
             Self::Callers => callers::config(backends),
+            Self::Decisions { .. } => decisions::config(backends),
             Self::Logging => logging(backends),
             Self::SmallRetryBuffer { tells } => sizes::small_buffer(backends, tells),
             Self::Large => sizes::large(backends),
@@ -99,6 +104,7 @@ impl fmt::Display for Which {
             Self::Policy { .. } => formatter.write_str("policy ")?,
             Self::Apis { .. } => formatter.write_str("apis ")?,
             Self::Callers => formatter.write_str("callers ")?,
+            Self::Decisions { .. } => formatter.write_str("decisions ")?,
             Self::Logging => formatter.write_str("logging ")?,
             Self::SmallRetryBuffer { tells: true } => formatter.write_str("small-retry-buffer ")?,
             Self::SmallRetryBuffer { tells: false } => {

@@ -1,6 +1,7 @@
 //! Which request goes where.
 
 mod catalogue;
+mod generated;
 mod matching;
 mod sticky;
 mod streaming;
@@ -48,6 +49,7 @@ pub(crate) fn add(suite: &mut Suite) {
     );
     matching::add(suite);
     sticky::add(suite);
+    generated::add(suite);
     catalogue::add(suite);
     streaming::add(suite);
 }
