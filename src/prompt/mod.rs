@@ -1,6 +1,7 @@
 //! What a prompt's text is: how many tokens it is about, and the script that it is written in.
 
 mod cjk;
+mod cost;
 mod script;
 mod tokens;
 

@@ -12,8 +12,13 @@
 //!
 //! The costs were fitted to texts of other authors than those that tests/tokens.rs judges it by.
 
-use super::Script;
-use super::cjk;
+use super::cost::{
+    APOSTROPHE, CAPITAL, CONTRACTIONS, DIGIT, EDGE, EMOJI, FIRST_CAPITAL, FIRST_LETTER, KANA,
+    LAST_CAPITAL, LAST_LETTER, LINE_END, LINE_ENDS, OTHER_LETTER, OTHER_MARK, PICTURE, RARE_LETTER,
+    REPEATED, SLASH, SPACE, SPACES, SYMBOLS, TAB, UNIT, cost_of, cost_of_length, pair, symbol_of,
+    tokens_of_run,
+};
+use super::{Script, cjk};
 
 /// What a message of a conversation costs above its text, in tokens: its role, and the marks around it.
 ///
@@ -136,6 +141,8 @@ impl Estimate {
             | '\u{ff5b}'..='\u{ff65}' => {
                 self.cjk_mark();
             }
+            // The form of the emoji before it.
+            '\u{fe00}'..='\u{fe0f}' => {}
             _ => match Script::around(char) {
                 Some(script @ (Script::Han | Script::Kana | Script::Hangul)) => {
                     self.cjk(char, script);
@@ -272,9 +279,9 @@ impl Estimate {
     fn symbol(&mut self, char: char) {
         self.begin_after_space(Piece::None, true);
         let cost = match char {
-            '\u{2600}'..='\u{2bff}' | '\u{1f000}'..='\u{1faff}' => EMOJI,
+            '\u{1f000}'..='\u{1faff}' => EMOJI,
+            '\u{2600}'..='\u{2bff}' => PICTURE,
             '\u{200b}'..='\u{200f}' => UNIT,
-            '\u{fe00}'..='\u{fe0f}' => 0,
             _ => i32::try_from(char.len_utf8())
                 .unwrap_or(0)
                 .saturating_mul(UNIT),
@@ -342,10 +349,8 @@ impl Estimate {
     }
 
     fn by_pairs(&self) -> i32 {
-        let length = LENGTHS.get(self.length).or(LENGTHS.last());
         let cost = self.cost.saturating_add(pair(self.last, EDGE));
-        let cost = cost.saturating_add(i32::from(length.copied().unwrap_or(0)));
-        cost.max(UNIT)
+        cost.saturating_add(cost_of_length(self.length)).max(UNIT)
     }
 
     fn pay(&mut self, cost: i32) {
@@ -353,141 +358,64 @@ impl Estimate {
     }
 }
 
-/// The parts of a token that costs are told in.
-const UNIT: i32 = 32;
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
 
-/// Emoji are a token and a half to three.
-const EMOJI: i32 = 64;
+    use super::*;
 
-/// What each of a run of the same character costs from the fourth on.
-const REPEATED: i32 = 2;
+    #[test]
+    fn pieces_are_cut_as_the_vocabulary_cuts_them() {
+        for (text, tokens) in [
+            ("", 0),
+            (" ", 1),
+            ("a", 1),
+            ("1", 1),
+            ("123", 1),
+            ("1234", 2),
+            ("1234567", 3),
+            ("in 1234", 4),
+            ("the time of the day", 5),
+            ("the\nthe", 3),
+            ("the\n\nthe", 3),
+            ("the\n    the", 4),
+            ("the      the", 3),
+            ("don't", 1),
+            ("we're", 1),
+            ("theThe", 2),
+            ("foo();\n", 2),
+            ("中文", 1),
+            ("的的的", 3),
+        ] {
+            assert_eq!(estimate(text), tokens, "{text:?}");
+        }
+    }
 
-/// How many line ends, and how many other white space, are one token.
-const LINE_ENDS: usize = 16;
-const SPACES: usize = 112;
+    #[test]
+    fn runs_are_few_tokens_however_long() {
+        for text in ["a", " ", "\n", "-", "─", "\u{fffd}"] {
+            let tokens = estimate(&text.repeat(100_000));
+            assert!((500..10_000).contains(&tokens), "{text:?}: {tokens}");
+        }
+    }
 
-/// What a capital after a capital adds to its pair.
-const CAPITAL: i32 = 4;
-
-/// What a token of kana comes to: they are in tokens of three and more, too.
-const KANA: i32 = 30;
-
-// The symbols that pairs are of: small letters are 1 to 26, ASCII marks stand from 32 on in the order of ASCII.
-const SYMBOLS: u8 = 63;
-/// Before the first character of a piece, and after its last.
-const EDGE: u8 = 0;
-const FIRST_LETTER: u8 = 1;
-const LAST_LETTER: u8 = 26;
-const SPACE: u8 = 27;
-/// After marks a line end; before words a tab, or other white space.
-const LINE_END: u8 = 28;
-/// Most letters of Latin that are not ASCII.
-const OTHER_LETTER: u8 = 29;
-/// Those of Vietnamese, and accents by themselves.
-const RARE_LETTER: u8 = 30;
-const OTHER_MARK: u8 = 31;
-const APOSTROPHE: u8 = 38;
-const SLASH: u8 = 46;
-// What is told apart before it is a symbol.
-const FIRST_CAPITAL: u8 = 64 | FIRST_LETTER;
-const LAST_CAPITAL: u8 = 64 | LAST_LETTER;
-const TAB: u8 = 64 | LINE_END;
-const DIGIT: u8 = 64;
-
-/// `'s`, `'t`, `'re`, `'ve`, `'m`, `'ll`, `'d`, by their first letters.
-const CONTRACTIONS: [u8; 7] = [19, 20, 18, 22, 13, 12, 4];
-
-fn tokens_of_run(length: usize, in_one: usize) -> i32 {
-    let tokens = i32::try_from(length.div_ceil(in_one)).unwrap_or(i32::MAX);
-    tokens.saturating_mul(UNIT)
-}
-
-fn symbol_of(ascii: u8) -> u8 {
-    ASCII.get(usize::from(ascii)).copied().unwrap_or(DIGIT)
-}
-
-const ASCII: [u8; 128] = {
-    let mut symbols = [OTHER_MARK; 128];
-    let mut mark = 32;
-    let mut byte: u8 = 0;
-    while byte < 128 {
-        let symbol = match byte {
-            b'a'..=b'z' => byte.wrapping_sub(b'a').wrapping_add(FIRST_LETTER),
-            b'A'..=b'Z' => byte.wrapping_sub(b'A').wrapping_add(FIRST_CAPITAL),
-            b'0'..=b'9' => DIGIT,
-            b' ' => SPACE,
-            b'\n' | b'\r' => LINE_END,
-            b'\t' | 0x0b | 0x0c => TAB,
-            0..0x20 | 0x7f.. => OTHER_MARK,
-            _ => {
-                mark = u8::wrapping_add(mark, 1);
-                mark.wrapping_sub(1)
+    proptest! {
+        /// Where a text is cut makes no difference.
+        #[test]
+        fn in_parts_as_whole(parts in prop::collection::vec("[a-zA-Z' .\n\t0-9/的あ가яñ。😀{}\"]{0,6}|\\PC{0,4}", 0..8)) {
+            let mut estimate_of_parts = Estimate::default();
+            for part in &parts {
+                estimate_of_parts.add(part);
             }
-        };
-        let (_, rest) = symbols.split_at_mut(byte as usize);
-        if let [first, ..] = rest {
-            *first = symbol;
+            prop_assert_eq!(estimate_of_parts.tokens(), estimate(&parts.concat()));
         }
-        byte = byte.wrapping_add(1);
-    }
-    symbols
-};
 
-/// What a character after another costs, 64 columns in each of 64 rows: a line of pairs.txt is the character before, each
-/// mark in it the character after, and `O` is nothing, `P` one part of a token, `N` one less.
-static PAIRS: [i8; 64 * 64] = {
-    let text = include_bytes!("pairs.txt");
-    let mut pairs = [0; 64 * 64];
-    let (mut left, mut text): (&mut [i8], &[u8]) = (&mut pairs, text);
-    while let [byte, rest @ ..] = text {
-        text = rest;
-        if *byte == b'\n' {
-            continue;
+        /// No text is more tokens than it has bytes, but for rounding, nor none.
+        #[test]
+        fn at_least_one_and_at_most_the_bytes(text in "\\PC{1,40}|[ -~\n]{1,80}") {
+            let tokens = estimate(&text);
+            prop_assert!(tokens >= 1);
+            prop_assert!(tokens <= text.len() as u64, "{} of {:?}", tokens, text);
         }
-        if let [first, others @ ..] = left {
-            *first = byte.wrapping_sub(b'O').cast_signed();
-            left = others;
-        } else {
-            break;
-        }
-    }
-    pairs
-};
-
-fn pair(before: u8, symbol: u8) -> i32 {
-    let at = usize::from(before & SYMBOLS) << 6 | usize::from(symbol & SYMBOLS);
-    PAIRS.get(at).copied().map_or(0, i32::from)
-}
-
-/// What a piece of so many characters costs beside its pairs.
-const LENGTHS: [i8; 24] = [
-    0, 9, 12, 25, 28, 29, 29, 30, 32, 33, 35, 36, 38, 39, 42, 45, 48, 63, 63, 66, 73, 71, 79, 81,
-];
-
-/// What a word of this script costs, and each letter of it: least squares over the words of programs' messages in
-/// languages that are written in it, weighted by how often a word comes.
-fn cost_of(char: char, script: Script) -> (i32, i32) {
-    match script {
-        // Letters that Russian has not, and the vocabulary less often.
-        Script::Cyrillic if char > 'ё' => (21, 35),
-        Script::Cyrillic => (21, 6),
-        Script::Greek => (8, 12),
-        Script::Armenian => (37, 7),
-        Script::Georgian => (23, 10),
-        Script::Hebrew => (14, 13),
-        Script::Arabic => (12, 11),
-        Script::Devanagari => (2, 14),
-        Script::Bengali => (8, 13),
-        Script::Gurmukhi => (-13, 26),
-        Script::Gujarati => (0, 16),
-        Script::Tamil => (40, 7),
-        Script::Telugu => (21, 14),
-        Script::Kannada => (37, 10),
-        Script::Malayalam => (42, 8),
-        Script::Sinhala => (-1, 21),
-        Script::Thai => (23, 14),
-        Script::Khmer => (3, 17),
-        Script::Myanmar => (23, 16),
-        _ => (0, 2 * UNIT),
     }
 }
