@@ -7,6 +7,7 @@ use criterion::{BatchSize, Criterion, Throughput};
 use llm_router::attempt::{CurrentHeaders, Moment, Plan, begin};
 use llm_router::config::Document;
 use llm_router::health::NoMemory;
+use llm_router::prompt::{Script, estimate};
 use llm_router::request::{Caller, Edit, Edits, Headers, Wants, scan};
 use llm_router::routing::{Arrival, Subject, arrive, decide};
 use llm_router::schema::Api;
@@ -23,6 +24,7 @@ pub(crate) fn run(criterion: &mut Criterion) {
     splicing(criterion);
     deciding(criterion);
     planning(criterion);
+    estimating(criterion);
 }
 
 fn scanning(criterion: &mut Criterion) {
@@ -225,4 +227,30 @@ fn headers(more: usize) -> Headers {
         headers.push((format!("x-header-{number}"), b"a value".to_vec()));
     }
     Headers::new(headers)
+}
+
+/// The tokens of a megabyte of text of one kind, and the script that it is in.
+fn estimating(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("tokens");
+    for (name, text) in [
+        ("english", include_str!("../../docs/design.md")),
+        ("rust", include_str!("../../src/prompt/tokens.rs")),
+        ("json", include_str!("../../tests/data/tokens/tools.json")),
+        (
+            "chinese",
+            include_str!("../../tests/data/tokens/chinese-tech.txt"),
+        ),
+        (
+            "russian",
+            include_str!("../../tests/data/tokens/russian.txt"),
+        ),
+    ] {
+        let text = text.repeat((1 << 20) / text.len());
+        group.throughput(Throughput::Bytes(text.len() as u64));
+        group.bench_function(name, |bencher| bencher.iter(|| estimate(black_box(&text))));
+        group.bench_function(format!("script-{name}"), |bencher| {
+            bencher.iter(|| Script::of(black_box(&text)));
+        });
+    }
+    group.finish();
 }

@@ -3,6 +3,7 @@
 
 mod automaton;
 mod cjk;
+mod cost;
 mod fold;
 mod regex;
 mod script;

@@ -214,7 +214,108 @@ const RANGES: [(char, char, Script); 83] = [
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use proptest::prelude::*;
+    use regex_syntax::hir::{Class, HirKind};
 
     use super::*;
+
+    #[test]
+    fn the_script_of_most_letters() {
+        for (text, script) in [
+            ("", None),
+            ("42 + 7 = 49 … 😀 →", None),
+            ("Hello", Some(Script::Latin)),
+            ("Xin chào, bạn khỏe không?", Some(Script::Latin)),
+            ("Привет, world", Some(Script::Cyrillic)),
+            ("Hi, Привет", Some(Script::Cyrillic)),
+            ("Καλημέρα", Some(Script::Greek)),
+            ("مرحبا بالعالم", Some(Script::Arabic)),
+            ("שלום", Some(Script::Hebrew)),
+            ("नमस्ते दुनिया", Some(Script::Devanagari)),
+            ("สวัสดีชาวโลก", Some(Script::Thai)),
+            ("안녕하세요", Some(Script::Hangul)),
+            ("你好,世界!", Some(Script::Han)),
+            // Kana with a few Han letters, half of them, and a headline.
+            ("これはペンです", Some(Script::Kana)),
+            ("東京都で桜が満開になった", Some(Script::Kana)),
+            ("首相、来週にも訪米へ 首脳会談で調整", Some(Script::Kana)),
+            ("ラーメン", Some(Script::Kana)),
+            // Chinese about something Japanese.
+            (
+                "日语里的の是一个助词,相当于汉语里的“的”字",
+                Some(Script::Han),
+            ),
+            // Both together are more than the Latin letters, though neither is alone.
+            ("新しい Kubernetes クラスタを作成したい", Some(Script::Kana)),
+            ("a я", Some(Script::Latin)),
+            ("я a", Some(Script::Latin)),
+        ] {
+            assert_eq!(Script::of(text), script, "{text}");
+        }
+    }
+
+    #[test]
+    fn names() {
+        for (name, script) in Script::ALL {
+            assert_eq!(script.name(), name);
+            assert_eq!(name, format!("{script:?}").to_lowercase());
+        }
+    }
+
+    /// Every letter that the database puts in a script of ours is in ours, and no other is.
+    #[test]
+    fn the_ranges_are_the_databases() {
+        let class = |property: &str| -> Vec<(char, char)> {
+            let hir = regex_syntax::parse(&format!(r"\p{{{property}}}")).unwrap();
+            match hir.into_kind() {
+                HirKind::Class(Class::Unicode(class)) => class
+                    .iter()
+                    .map(|range| (range.start(), range.end()))
+                    .collect(),
+                other => panic!("{property}: {other:?}"),
+            }
+        };
+        let mut scripts: BTreeMap<char, Option<Script>> = BTreeMap::new();
+        // In no one script, or newer than the database.
+        for property in ["Script=Common", "Script=Inherited", "Unassigned"] {
+            let chars = class(property).into_iter().flat_map(|(from, to)| from..=to);
+            scripts.extend(chars.map(|char| (char, None)));
+        }
+        for (name, script) in Script::ALL {
+            let names: &[&str] = match script {
+                Script::Kana => &["Hiragana", "Katakana"],
+                _ => &[name],
+            };
+            for (from, to) in names
+                .iter()
+                .flat_map(|name| class(&format!("Script={name}")))
+            {
+                scripts.extend((from..=to).map(|char| (char, Some(script))));
+            }
+        }
+        for char in ('\0'..=char::MAX).filter(|char| char.is_alphabetic()) {
+            match scripts.get(&char) {
+                // May be in that around it.
+                Some(None) => {}
+                Some(script) => assert_eq!(Script::around(char), *script, "{char:?}"),
+                None => assert_eq!(Script::around(char), None, "{char:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn the_ranges_are_in_order() {
+        let ends = RANGES.iter().flat_map(|(from, to, _)| [*from, *to]);
+        assert!(ends.is_sorted());
+    }
+
+    proptest! {
+        /// What is no letter changes nothing.
+        #[test]
+        fn only_letters_count(text in "\\PC{0,40}", others in "[0-9 .,;(){}=😀→\n]{0,40}") {
+            prop_assert_eq!(Script::of(&text), Script::of(&format!("{others}{text}{others}")));
+        }
+    }
 }

@@ -12,8 +12,13 @@
 //!
 //! The costs were fitted to texts of other authors than those that tests/tokens.rs judges it by.
 
-use super::Script;
-use super::cjk;
+use super::cost::{
+    APOSTROPHE, CAPITAL, CONTRACTIONS, DIGIT, EDGE, EMOJI, FIRST_CAPITAL, FIRST_LETTER, KANA,
+    LAST_CAPITAL, LAST_LETTER, LINE_END, LINE_ENDS, OTHER_LETTER, OTHER_MARK, PICTURE, RARE_LETTER,
+    REPEATED, SLASH, SPACE, SPACES, SYMBOLS, TAB, UNIT, cost_of, cost_of_length, pair, symbol_of,
+    tokens_of_run,
+};
+use super::{Script, cjk};
 
 /// What a message of a conversation costs above its text, in tokens: its role, and the marks around it.
 ///
@@ -48,8 +53,10 @@ pub struct Estimate {
     has_small: bool,
     /// Whether its last letter was a capital.
     was_capital: bool,
-    /// Whether there is a line end in the white space.
-    has_line_end: bool,
+    /// The line ends in white space.
+    line_ends: usize,
+    /// How often the last character stood before itself.
+    repeats: u8,
 }
 
 /// What kind of piece the last is, which may still grow.
@@ -123,7 +130,9 @@ impl Estimate {
             | '\u{3000}' => {
                 self.space(LINE_END);
             }
-            '\u{80}'..='\u{bf}' | '×' | '÷' | '\u{2010}'..='\u{2bff}' => self.mark(OTHER_MARK),
+            '\u{80}'..='\u{bf}' | '×' | '÷' | '\u{2010}'..='\u{25ff}' | '\u{fffd}' => {
+                self.mark(OTHER_MARK)
+            }
             '\u{3001}'..='\u{3004}'
             | '\u{3008}'..='\u{3020}'
             | '\u{fe10}'..='\u{fe6f}'
@@ -132,6 +141,8 @@ impl Estimate {
             | '\u{ff5b}'..='\u{ff65}' => {
                 self.cjk_mark();
             }
+            // The form of the emoji before it.
+            '\u{fe00}'..='\u{fe0f}' => {}
             _ => match Script::around(char) {
                 Some(script @ (Script::Han | Script::Kana | Script::Hangul)) => {
                     self.cjk(char, script);
@@ -204,13 +215,15 @@ impl Estimate {
                 self.push(LINE_END);
             }
             Piece::CjkMarks => {}
-            Piece::Space => {
-                self.has_line_end = true;
-                self.length = 0;
-            }
             _ => {
-                self.begin(Piece::Space, None);
-                self.has_line_end = true;
+                if self.piece != Piece::Space {
+                    self.begin(Piece::Space, None);
+                }
+                if self.line_ends > 0 && self.length > 0 {
+                    self.cost = self.cost.saturating_add(UNIT / 2);
+                }
+                self.line_ends = self.line_ends.saturating_add(1);
+                self.length = 0;
             }
         }
     }
@@ -236,7 +249,8 @@ impl Estimate {
         let before = match self.piece {
             Piece::Cjk(before) => before,
             _ => {
-                self.begin_after_space(Piece::Cjk(None), script == Script::Hangul);
+                let takes_space = self.last == SPACE && cjk::takes_space(char);
+                self.begin_after_space(Piece::Cjk(None), takes_space);
                 self.cost = 0;
                 None
             }
@@ -246,11 +260,7 @@ impl Estimate {
             return;
         }
         let tokens = if cjk::is_known_alone(char) { 1 } else { 2 };
-        let each = match script {
-            Script::Kana => KANA,
-            Script::Hangul => HANGUL,
-            _ => UNIT,
-        };
+        let each = if script == Script::Kana { KANA } else { UNIT };
         self.cost = self.cost.saturating_add(each.saturating_mul(tokens));
         self.piece = Piece::Cjk(Some(char));
     }
@@ -258,8 +268,11 @@ impl Estimate {
     fn cjk_mark(&mut self) {
         if self.piece != Piece::CjkMarks {
             self.begin_after_space(Piece::CjkMarks, false);
-            self.cost = UNIT;
         }
+        if self.length.is_multiple_of(3) {
+            self.cost = self.cost.saturating_add(UNIT);
+        }
+        self.length = self.length.saturating_add(1);
     }
 
     /// An emoji, or what else is in no vocabulary but byte by byte.
@@ -267,7 +280,8 @@ impl Estimate {
         self.begin_after_space(Piece::None, true);
         let cost = match char {
             '\u{1f000}'..='\u{1faff}' => EMOJI,
-            '\u{200b}'..='\u{200f}' | '\u{fe00}'..='\u{fe0f}' => UNIT,
+            '\u{2600}'..='\u{2bff}' => PICTURE,
+            '\u{200b}'..='\u{200f}' => UNIT,
             _ => i32::try_from(char.len_utf8())
                 .unwrap_or(0)
                 .saturating_mul(UNIT),
@@ -277,7 +291,17 @@ impl Estimate {
 
     /// Adds a character to a piece whose characters cost by pairs.
     fn push(&mut self, symbol: u8) {
-        self.cost = self.cost.saturating_add(pair(self.last, symbol));
+        self.repeats = if symbol == self.last {
+            self.repeats.saturating_add(1)
+        } else {
+            0
+        };
+        let cost = if self.repeats > 2 {
+            REPEATED
+        } else {
+            pair(self.last, symbol)
+        };
+        self.cost = self.cost.saturating_add(cost);
         self.last = symbol;
         self.length = self.length.saturating_add(1);
     }
@@ -285,7 +309,8 @@ impl Estimate {
     fn begin(&mut self, piece: Piece, before: Option<u8>) {
         self.finish();
         (self.piece, self.cost, self.length, self.last) = (piece, 0, 0, EDGE);
-        (self.has_small, self.was_capital, self.has_line_end) = (false, false, false);
+        (self.has_small, self.was_capital) = (false, false);
+        (self.line_ends, self.repeats) = (0, 0);
         if let Some(symbol) = before {
             self.push(symbol);
         }
@@ -310,9 +335,10 @@ impl Estimate {
         let cost = match self.piece {
             Piece::None => return,
             Piece::Space => {
-                let lines = if self.has_line_end { UNIT } else { 0 };
-                let rest = if self.length > 0 { UNIT } else { 0 };
-                lines.saturating_add(rest)
+                let lines = tokens_of_run(self.line_ends, LINE_ENDS);
+                self.cost
+                    .saturating_add(lines)
+                    .saturating_add(tokens_of_run(self.length, SPACES))
             }
             Piece::Word | Piece::Marks | Piece::MarksEnd => self.by_pairs(),
             Piece::Apostrophe => self.by_pairs().saturating_add(UNIT),
@@ -323,10 +349,8 @@ impl Estimate {
     }
 
     fn by_pairs(&self) -> i32 {
-        let length = LENGTHS.get(self.length).or(LENGTHS.last());
         let cost = self.cost.saturating_add(pair(self.last, EDGE));
-        let cost = cost.saturating_add(i32::from(length.copied().unwrap_or(0)));
-        cost.max(UNIT)
+        cost.saturating_add(cost_of_length(self.length)).max(UNIT)
     }
 
     fn pay(&mut self, cost: i32) {
@@ -334,131 +358,64 @@ impl Estimate {
     }
 }
 
-/// The parts of a token that costs are told in.
-const UNIT: i32 = 32;
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
 
-/// Emoji are a token and a half to three.
-const EMOJI: i32 = 64;
+    use super::*;
 
-/// What a capital after a capital adds to its pair.
-const CAPITAL: i32 = 4;
+    #[test]
+    fn pieces_are_cut_as_the_vocabulary_cuts_them() {
+        for (text, tokens) in [
+            ("", 0),
+            (" ", 1),
+            ("a", 1),
+            ("1", 1),
+            ("123", 1),
+            ("1234", 2),
+            ("1234567", 3),
+            ("in 1234", 4),
+            ("the time of the day", 5),
+            ("the\nthe", 3),
+            ("the\n\nthe", 3),
+            ("the\n    the", 4),
+            ("the      the", 3),
+            ("don't", 1),
+            ("we're", 1),
+            ("theThe", 2),
+            ("foo();\n", 2),
+            ("中文", 1),
+            ("的的的", 3),
+        ] {
+            assert_eq!(estimate(text), tokens, "{text:?}");
+        }
+    }
 
-/// What a token of these scripts comes to: kana are more often in tokens of three and more than in two, and Hangul
-/// words are cut at the space before them.
-const KANA: i32 = 30;
-const HANGUL: i32 = 36;
+    #[test]
+    fn runs_are_few_tokens_however_long() {
+        for text in ["a", " ", "\n", "-", "─", "\u{fffd}"] {
+            let tokens = estimate(&text.repeat(100_000));
+            assert!((500..10_000).contains(&tokens), "{text:?}: {tokens}");
+        }
+    }
 
-// The symbols that pairs are of: small letters are 1 to 26, ASCII marks stand from 32 on in the order of ASCII.
-const SYMBOLS: u8 = 63;
-/// Before the first character of a piece, and after its last.
-const EDGE: u8 = 0;
-const FIRST_LETTER: u8 = 1;
-const LAST_LETTER: u8 = 26;
-const SPACE: u8 = 27;
-/// After marks a line end; before words a tab, or other white space.
-const LINE_END: u8 = 28;
-/// Most letters of Latin that are not ASCII.
-const OTHER_LETTER: u8 = 29;
-/// Those of Vietnamese, and accents by themselves.
-const RARE_LETTER: u8 = 30;
-const OTHER_MARK: u8 = 31;
-const APOSTROPHE: u8 = 38;
-const SLASH: u8 = 46;
-// What is told apart before it is a symbol.
-const FIRST_CAPITAL: u8 = 64 | FIRST_LETTER;
-const LAST_CAPITAL: u8 = 64 | LAST_LETTER;
-const TAB: u8 = 64 | LINE_END;
-const DIGIT: u8 = 64;
-
-/// `'s`, `'t`, `'re`, `'ve`, `'m`, `'ll`, `'d`, by their first letters.
-const CONTRACTIONS: [u8; 7] = [19, 20, 18, 22, 13, 12, 4];
-
-fn symbol_of(ascii: u8) -> u8 {
-    ASCII.get(usize::from(ascii)).copied().unwrap_or(DIGIT)
-}
-
-const ASCII: [u8; 128] = {
-    let mut symbols = [OTHER_MARK; 128];
-    let mut mark = 32;
-    let mut byte: u8 = 0;
-    while byte < 128 {
-        let symbol = match byte {
-            b'a'..=b'z' => byte.wrapping_sub(b'a').wrapping_add(FIRST_LETTER),
-            b'A'..=b'Z' => byte.wrapping_sub(b'A').wrapping_add(FIRST_CAPITAL),
-            b'0'..=b'9' => DIGIT,
-            b' ' => SPACE,
-            b'\n' | b'\r' => LINE_END,
-            b'\t' | 0x0b | 0x0c => TAB,
-            0..0x20 | 0x7f.. => OTHER_MARK,
-            _ => {
-                mark = u8::wrapping_add(mark, 1);
-                mark.wrapping_sub(1)
+    proptest! {
+        /// Where a text is cut makes no difference.
+        #[test]
+        fn in_parts_as_whole(parts in prop::collection::vec("[a-zA-Z' .\n\t0-9/的あ가яñ。😀{}\"]{0,6}|\\PC{0,4}", 0..8)) {
+            let mut estimate_of_parts = Estimate::default();
+            for part in &parts {
+                estimate_of_parts.add(part);
             }
-        };
-        let (_, rest) = symbols.split_at_mut(byte as usize);
-        if let [first, ..] = rest {
-            *first = symbol;
+            prop_assert_eq!(estimate_of_parts.tokens(), estimate(&parts.concat()));
         }
-        byte = byte.wrapping_add(1);
-    }
-    symbols
-};
 
-/// What a character after another costs, 64 columns in each of 64 rows: a line of pairs.txt is the character before, each
-/// mark in it the character after, and `O` is nothing, `P` one part of a token, `N` one less.
-static PAIRS: [i8; 64 * 64] = {
-    let text = include_bytes!("pairs.txt");
-    let mut pairs = [0; 64 * 64];
-    let (mut left, mut text): (&mut [i8], &[u8]) = (&mut pairs, text);
-    while let [byte, rest @ ..] = text {
-        text = rest;
-        if *byte == b'\n' {
-            continue;
+        /// No text is more tokens than it has bytes, but for rounding, nor none.
+        #[test]
+        fn at_least_one_and_at_most_the_bytes(text in "\\PC{1,40}|[ -~\n]{1,80}") {
+            let tokens = estimate(&text);
+            prop_assert!(tokens >= 1);
+            prop_assert!(tokens <= text.len() as u64, "{} of {:?}", tokens, text);
         }
-        if let [first, others @ ..] = left {
-            *first = byte.wrapping_sub(b'O').cast_signed();
-            left = others;
-        } else {
-            break;
-        }
-    }
-    pairs
-};
-
-fn pair(before: u8, symbol: u8) -> i32 {
-    let at = usize::from(before & SYMBOLS) << 6 | usize::from(symbol & SYMBOLS);
-    PAIRS.get(at).copied().map_or(0, i32::from)
-}
-
-/// What a piece of so many characters costs beside its pairs.
-const LENGTHS: [i8; 24] = [
-    0, 9, 12, 25, 28, 29, 29, 30, 32, 33, 35, 36, 38, 39, 42, 45, 48, 63, 63, 66, 73, 71, 79, 81,
-];
-
-/// What a word of this script costs, and each letter of it: least squares over the words of programs' messages in
-/// languages that are written in it, weighted by how often a word comes.
-fn cost_of(char: char, script: Script) -> (i32, i32) {
-    match script {
-        // Letters that Russian has not, and the vocabulary less often.
-        Script::Cyrillic if char > 'ё' => (21, 35),
-        Script::Cyrillic => (21, 6),
-        Script::Greek => (8, 12),
-        Script::Armenian => (37, 7),
-        Script::Georgian => (23, 10),
-        Script::Hebrew => (14, 13),
-        Script::Arabic => (12, 11),
-        Script::Devanagari => (2, 14),
-        Script::Bengali => (8, 13),
-        Script::Gurmukhi => (-13, 26),
-        Script::Gujarati => (0, 16),
-        Script::Tamil => (43, 9),
-        Script::Telugu => (21, 14),
-        Script::Kannada => (37, 10),
-        Script::Malayalam => (42, 8),
-        Script::Sinhala => (-1, 21),
-        Script::Thai => (23, 14),
-        Script::Khmer => (3, 20),
-        Script::Myanmar => (23, 16),
-        _ => (0, UNIT),
     }
 }
