@@ -8,6 +8,3 @@ mod word;
 
 pub use regex::LONGEST_REGEX;
 pub use text_pattern::{LONGEST_WORD, MOST_WORDS, Part, PatternError, TextPattern, Written};
-
-#[cfg(test)]
-mod text_pattern_tests;

@@ -238,3 +238,7 @@ impl PartialEq for Regex {
         self.source == other.source && self.case_sensitive == other.case_sensitive
     }
 }
+
+#[cfg(test)]
+#[path = "regex_tests.rs"]
+mod tests;
