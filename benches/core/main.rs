@@ -16,6 +16,7 @@
 mod bodies;
 mod envoy;
 mod native;
+mod prompt;
 mod record;
 
 use std::path::Path;
@@ -33,6 +34,7 @@ fn main() {
         .without_plots()
         .configure_from_args();
     native::run(&mut criterion);
+    prompt::run(&mut criterion);
     criterion.final_summary();
     let mut arguments: Vec<String> = std::env::args().skip(1).collect();
     // Cargo's.

@@ -15,6 +15,3 @@ pub use regex::LONGEST_REGEX;
 pub use script::Script;
 pub use text_pattern::{LONGEST_WORD, MOST_WORDS, Part, PatternError, TextPattern, Written};
 pub use tokens::{Estimate, MESSAGE_OVERHEAD, estimate};
-
-#[cfg(test)]
-mod text_pattern_tests;

@@ -248,3 +248,7 @@ fn list(texts: &[String]) -> String {
     }
     format!("[{}]", shown.join(", "))
 }
+
+#[cfg(test)]
+#[path = "text_pattern_tests.rs"]
+mod tests;

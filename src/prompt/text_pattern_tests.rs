@@ -1,10 +1,9 @@
+use proptest::prelude::*;
+
 use super::*;
 
-fn pattern(words: &[&str]) -> TextPattern {
-    build(&Written {
-        words,
-        ..Written::default()
-    })
+fn regex(source: &str) -> Regex {
+    Regex::new(source, false).unwrap_or_else(|error| panic!("{source}: {error}"))
 }
 
 fn build(written: &Written<'_>) -> TextPattern {
@@ -252,5 +251,139 @@ fn any_is_enough() {
     }
     for text in ["", "refunded", "cancel order", "border-1", "order-"] {
         assert!(!all.matches(text), "{text}");
+    }
+}
+
+#[test]
+fn catastrophic_words_end() {
+    let needles: Vec<String> = (1..500).map(|length| "a".repeat(length) + "b").collect();
+    let needles: Vec<&str> = needles.iter().map(String::as_str).collect();
+    for whole_words in [true, false] {
+        let pattern = build(&Written {
+            words: &needles,
+            whole_words,
+            ..Written::default()
+        });
+        for times in [1_000, 100_000] {
+            let mut text = "a".repeat(times);
+            assert!(!pattern.matches(&text));
+            text.push('b');
+            assert_eq!(pattern.matches(&text), !whole_words);
+            assert!(pattern.matches(&format!("{text} aab")));
+        }
+    }
+}
+
+fn errors(written: &Written<'_>) -> String {
+    let errors = TextPattern::new(written).expect_err("it is wrong");
+    let lines = errors
+        .iter()
+        .map(|error| format!("{:?} {}", error.part, error.message));
+    lines.collect::<Vec<String>>().join("\n")
+}
+
+#[test]
+fn errors_say_where_and_what_to_do() {
+    let long = "é".repeat(LONGEST_WORD + 1);
+    let written = Written {
+        words: &["good", " ", "two words", "\u{AD}"],
+        phrases: &[&long, ""],
+        regex: Some("é(a"),
+        ..Written::default()
+    };
+    assert_eq!(
+        errors(&written),
+        "Word(1) must not be empty\n\
+         Word(2) is more than one word: put it under `phrases`\n\
+         Word(3) must not be empty\n\
+         Phrase(0) is too long: 1000 characters are the most\n\
+         Phrase(1) must not be empty\n\
+         Regex unclosed group, at character 2"
+    );
+    assert_eq!(
+        errors(&Written::default()),
+        "Whole asks for nothing: give it `words`, `phrases` or a `regex`"
+    );
+    let many = vec!["a"; MOST_WORDS + 1];
+    assert_eq!(
+        errors(&Written {
+            words: &many,
+            ..Written::default()
+        }),
+        "Whole has 10001 words and phrases: 10000 are the most"
+    );
+}
+
+#[test]
+fn shown_in_the_words_of_the_document() {
+    let all = Written {
+        words: &["a", "b", "c", "d", "e", "f", "g"],
+        phrases: &["say \"no\""],
+        regex: Some(r"\d"),
+        case_sensitive: true,
+        whole_words: false,
+    };
+    assert_eq!(
+        build(&all).to_string(),
+        r#"{words: ["a", "b", "c", "d", "e", … 2 more], phrases: ["say \"no\""], regex: "\\d", case_sensitive: true, whole_words: false}"#
+    );
+    assert_eq!(build(&phrase("a")).to_string(), r#"{phrases: ["a"]}"#);
+    assert_eq!(build(&all), build(&all).clone());
+    assert_ne!(build(&all), build(&phrase("a")));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(512))]
+
+    /// Against the engine of regular expressions, which shares nothing but the letters.
+    #[test]
+    fn agrees_with_a_regular_expression(
+        word in "[aAéσςΣяЯЁעب_1]{1,2}",
+        text in "[aAéßσςΣяЯЁעب_1 .,'—\n]{0,24}",
+    ) {
+        // Which has no full case folding.
+        prop_assume!(!text.contains('ß'));
+        let written = Written { words: &[&word], ..Written::default() };
+        let expected = regex(&format!(r"(?:^|\W){word}(?:\W|$)")).matches(&text);
+        prop_assert_eq!(build(&written).matches(&text), expected);
+        let anywhere = Written { whole_words: false, ..written };
+        prop_assert_eq!(build(&anywhere).matches(&text), regex(&word).matches(&text));
+    }
+
+    /// Many at once are what each by itself is.
+    #[test]
+    fn any_of_many_is_one_of_them(
+        phrases in prop::collection::vec("[ab退\u{301}-]{1,3}( [ab款]{1,2})?", 1..8),
+        text in "[ab退款\u{301} \n-]{0,30}",
+        case_sensitive: bool,
+        whole_words: bool,
+    ) {
+        let phrases: Vec<&str> = phrases.iter().map(String::as_str).collect();
+        let all = Written { phrases: &phrases, case_sensitive, whole_words, ..Written::default() };
+        let one_by_one = phrases.iter().any(|phrase| {
+            build(&Written { phrases: &[phrase], ..all }).matches(&text)
+        });
+        prop_assert_eq!(build(&all).matches(&text), one_by_one);
+    }
+
+    /// Where neither side is part of a word, a phrase is found, whatever it is.
+    #[test]
+    fn a_phrase_is_found_where_it_stands(phrase: String, before: String, after: String) {
+        let written = Written { phrases: &[&phrase], ..Written::default() };
+        if let Ok(pattern) = TextPattern::new(&written) {
+            let text = format!("{before}\n{}\n{after}", phrase.trim());
+            prop_assert!(pattern.matches(&text));
+        }
+    }
+
+    #[test]
+    fn anything_can_be_written(source in ".{0,30}", pieces in r"([()\[\]|*+?{},.\\^$0-9a-]|\\[pPbBwWdDsS]|\{[0-9]\}|é){0,20}", text: String) {
+        for source in [&source, &pieces] {
+            let written = Written { words: &[source], regex: Some(source), ..Written::default() };
+            match TextPattern::new(&written) {
+                Ok(pattern) => { let _ = pattern.matches(&text); }
+                Err(errors) => prop_assert!(errors.iter().all(|error| !error.message.is_empty())),
+            }
+        }
     }
 }
