@@ -17,6 +17,7 @@ mod bodies;
 mod content;
 mod envoy;
 mod native;
+mod prompt;
 mod record;
 
 use std::path::Path;
@@ -35,6 +36,7 @@ fn main() {
         .configure_from_args();
     native::run(&mut criterion);
     content::run(&mut criterion);
+    prompt::run(&mut criterion);
     criterion.final_summary();
     let mut arguments: Vec<String> = std::env::args().skip(1).collect();
     // Cargo's.
