@@ -48,8 +48,10 @@ pub struct Estimate {
     has_small: bool,
     /// Whether its last letter was a capital.
     was_capital: bool,
-    /// Whether there is a line end in the white space.
-    has_line_end: bool,
+    /// The line ends in white space.
+    line_ends: usize,
+    /// How often the last character stood before itself.
+    repeats: u8,
 }
 
 /// What kind of piece the last is, which may still grow.
@@ -123,7 +125,9 @@ impl Estimate {
             | '\u{3000}' => {
                 self.space(LINE_END);
             }
-            '\u{80}'..='\u{bf}' | '×' | '÷' | '\u{2010}'..='\u{2bff}' => self.mark(OTHER_MARK),
+            '\u{80}'..='\u{bf}' | '×' | '÷' | '\u{2010}'..='\u{25ff}' | '\u{fffd}' => {
+                self.mark(OTHER_MARK)
+            }
             '\u{3001}'..='\u{3004}'
             | '\u{3008}'..='\u{3020}'
             | '\u{fe10}'..='\u{fe6f}'
@@ -204,13 +208,15 @@ impl Estimate {
                 self.push(LINE_END);
             }
             Piece::CjkMarks => {}
-            Piece::Space => {
-                self.has_line_end = true;
-                self.length = 0;
-            }
             _ => {
-                self.begin(Piece::Space, None);
-                self.has_line_end = true;
+                if self.piece != Piece::Space {
+                    self.begin(Piece::Space, None);
+                }
+                if self.line_ends > 0 && self.length > 0 {
+                    self.cost = self.cost.saturating_add(UNIT / 2);
+                }
+                self.line_ends = self.line_ends.saturating_add(1);
+                self.length = 0;
             }
         }
     }
@@ -236,7 +242,8 @@ impl Estimate {
         let before = match self.piece {
             Piece::Cjk(before) => before,
             _ => {
-                self.begin_after_space(Piece::Cjk(None), script == Script::Hangul);
+                let takes_space = self.last == SPACE && cjk::takes_space(char);
+                self.begin_after_space(Piece::Cjk(None), takes_space);
                 self.cost = 0;
                 None
             }
@@ -246,11 +253,7 @@ impl Estimate {
             return;
         }
         let tokens = if cjk::is_known_alone(char) { 1 } else { 2 };
-        let each = match script {
-            Script::Kana => KANA,
-            Script::Hangul => HANGUL,
-            _ => UNIT,
-        };
+        let each = if script == Script::Kana { KANA } else { UNIT };
         self.cost = self.cost.saturating_add(each.saturating_mul(tokens));
         self.piece = Piece::Cjk(Some(char));
     }
@@ -258,16 +261,20 @@ impl Estimate {
     fn cjk_mark(&mut self) {
         if self.piece != Piece::CjkMarks {
             self.begin_after_space(Piece::CjkMarks, false);
-            self.cost = UNIT;
         }
+        if self.length.is_multiple_of(3) {
+            self.cost = self.cost.saturating_add(UNIT);
+        }
+        self.length = self.length.saturating_add(1);
     }
 
     /// An emoji, or what else is in no vocabulary but byte by byte.
     fn symbol(&mut self, char: char) {
         self.begin_after_space(Piece::None, true);
         let cost = match char {
-            '\u{1f000}'..='\u{1faff}' => EMOJI,
-            '\u{200b}'..='\u{200f}' | '\u{fe00}'..='\u{fe0f}' => UNIT,
+            '\u{2600}'..='\u{2bff}' | '\u{1f000}'..='\u{1faff}' => EMOJI,
+            '\u{200b}'..='\u{200f}' => UNIT,
+            '\u{fe00}'..='\u{fe0f}' => 0,
             _ => i32::try_from(char.len_utf8())
                 .unwrap_or(0)
                 .saturating_mul(UNIT),
@@ -277,7 +284,17 @@ impl Estimate {
 
     /// Adds a character to a piece whose characters cost by pairs.
     fn push(&mut self, symbol: u8) {
-        self.cost = self.cost.saturating_add(pair(self.last, symbol));
+        self.repeats = if symbol == self.last {
+            self.repeats.saturating_add(1)
+        } else {
+            0
+        };
+        let cost = if self.repeats > 2 {
+            REPEATED
+        } else {
+            pair(self.last, symbol)
+        };
+        self.cost = self.cost.saturating_add(cost);
         self.last = symbol;
         self.length = self.length.saturating_add(1);
     }
@@ -285,7 +302,8 @@ impl Estimate {
     fn begin(&mut self, piece: Piece, before: Option<u8>) {
         self.finish();
         (self.piece, self.cost, self.length, self.last) = (piece, 0, 0, EDGE);
-        (self.has_small, self.was_capital, self.has_line_end) = (false, false, false);
+        (self.has_small, self.was_capital) = (false, false);
+        (self.line_ends, self.repeats) = (0, 0);
         if let Some(symbol) = before {
             self.push(symbol);
         }
@@ -310,9 +328,10 @@ impl Estimate {
         let cost = match self.piece {
             Piece::None => return,
             Piece::Space => {
-                let lines = if self.has_line_end { UNIT } else { 0 };
-                let rest = if self.length > 0 { UNIT } else { 0 };
-                lines.saturating_add(rest)
+                let lines = tokens_of_run(self.line_ends, LINE_ENDS);
+                self.cost
+                    .saturating_add(lines)
+                    .saturating_add(tokens_of_run(self.length, SPACES))
             }
             Piece::Word | Piece::Marks | Piece::MarksEnd => self.by_pairs(),
             Piece::Apostrophe => self.by_pairs().saturating_add(UNIT),
@@ -340,13 +359,18 @@ const UNIT: i32 = 32;
 /// Emoji are a token and a half to three.
 const EMOJI: i32 = 64;
 
+/// What each of a run of the same character costs from the fourth on.
+const REPEATED: i32 = 2;
+
+/// How many line ends, and how many other white space, are one token.
+const LINE_ENDS: usize = 16;
+const SPACES: usize = 112;
+
 /// What a capital after a capital adds to its pair.
 const CAPITAL: i32 = 4;
 
-/// What a token of these scripts comes to: kana are more often in tokens of three and more than in two, and Hangul
-/// words are cut at the space before them.
+/// What a token of kana comes to: they are in tokens of three and more, too.
 const KANA: i32 = 30;
-const HANGUL: i32 = 36;
 
 // The symbols that pairs are of: small letters are 1 to 26, ASCII marks stand from 32 on in the order of ASCII.
 const SYMBOLS: u8 = 63;
@@ -372,6 +396,11 @@ const DIGIT: u8 = 64;
 
 /// `'s`, `'t`, `'re`, `'ve`, `'m`, `'ll`, `'d`, by their first letters.
 const CONTRACTIONS: [u8; 7] = [19, 20, 18, 22, 13, 12, 4];
+
+fn tokens_of_run(length: usize, in_one: usize) -> i32 {
+    let tokens = i32::try_from(length.div_ceil(in_one)).unwrap_or(i32::MAX);
+    tokens.saturating_mul(UNIT)
+}
 
 fn symbol_of(ascii: u8) -> u8 {
     ASCII.get(usize::from(ascii)).copied().unwrap_or(DIGIT)
@@ -451,14 +480,14 @@ fn cost_of(char: char, script: Script) -> (i32, i32) {
         Script::Bengali => (8, 13),
         Script::Gurmukhi => (-13, 26),
         Script::Gujarati => (0, 16),
-        Script::Tamil => (43, 9),
+        Script::Tamil => (40, 7),
         Script::Telugu => (21, 14),
         Script::Kannada => (37, 10),
         Script::Malayalam => (42, 8),
         Script::Sinhala => (-1, 21),
         Script::Thai => (23, 14),
-        Script::Khmer => (3, 20),
+        Script::Khmer => (3, 17),
         Script::Myanmar => (23, 16),
-        _ => (0, UNIT),
+        _ => (0, 2 * UNIT),
     }
 }
