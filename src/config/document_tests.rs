@@ -6,6 +6,8 @@ use super::*;
 mod apis;
 #[path = "document_caller_tests.rs"]
 mod callers;
+#[path = "document_content_tests.rs"]
+mod contents;
 #[path = "document_eligibility_tests.rs"]
 mod eligibility;
 #[path = "document_fallback_tests.rs"]

@@ -1,6 +1,7 @@
 //! Which request goes where.
 
 mod catalogue;
+mod content;
 mod generated;
 mod matching;
 mod sticky;
@@ -50,6 +51,7 @@ pub(crate) fn add(suite: &mut Suite) {
     matching::add(suite);
     sticky::add(suite);
     generated::add(suite);
+    content::add(suite);
     catalogue::add(suite);
     streaming::add(suite);
 }
