@@ -15,14 +15,9 @@ pub(super) fn read(fields: &Fields<'_>) -> Vec<Option<Condition>> {
             conditions.push(values.map(|values| Condition::Query { name, values }));
         }
     }
-    let readers: [(&str, fn(&Node<'_>) -> Option<Condition>); 3] = [
-        ("claims", read_claims),
-        ("mesh", read_mesh),
-        ("time", read_time),
-    ];
-    for (name, read) in readers {
-        conditions.extend(fields.optional(name).map(read));
-    }
+    conditions.extend(fields.optional("claims").map(read_claims));
+    conditions.extend(fields.optional("mesh").map(read_mesh));
+    conditions.extend(fields.optional("time").map(read_time));
     conditions
 }
 
@@ -151,7 +146,7 @@ fn read_weekdays(node: &Node<'_>) -> Option<[bool; 7]> {
             None => {
                 is_right = false;
                 if !written.is_empty() {
-                    let close = suggestion(written, WEEKDAYS.into_iter());
+                    let close = suggestion(written, WEEKDAYS);
                     let known = WEEKDAYS.join(", ");
                     node.error(format!(
                         "unknown weekday \"{written}\"{close}; known are {known}"
