@@ -9,7 +9,7 @@ use super::carrier::{self, Carried, Role, Value};
 use super::envoy::{self, Surroundings};
 use super::report::{Finding, Severity};
 use super::source::{Located, parse};
-use super::{Failed, warnings};
+use super::{Failed, vouching, warnings};
 use crate::config::{ConfigError, Document, no_file, run_tests};
 
 /// How the result is told.
@@ -221,6 +221,9 @@ fn check_document(
         checked
             .findings
             .extend(envoy::check(&document, plugin, &around));
+        checked
+            .findings
+            .extend(vouching::check(&document, plugin, file));
     }
 }
 

@@ -59,6 +59,16 @@ fn errors_and_warnings_of_a_document() {
             "expect: {route: b}",
             "f:8:52: tests[0].expect.route: \"t\": the request is routed by \"a\"",
         ),
+        (
+            "{name: gpt}",
+            "{name: gpt, prices: {input: 1}}",
+            "f:3:53: warning: backends[1].models[0].name: the model has no `prices`",
+        ),
+        (
+            "{name: gpt}",
+            "{name: gpt, prices: {input: 1, cached_input: 1.5}}",
+            "f:2:88: warning: backends[0].models[0].prices.cached_input: is more than `input`",
+        ),
         ("routes:", "routes: [", "f:"),
         (
             "- {name: b, match: {model: opus}, targets: [{backend: claude}]}\n",
@@ -102,6 +112,17 @@ fn errors_and_warnings_of_a_document() {
             "{from} {found:#?}"
         );
     }
+    // Where somebody has a fallback, several APIs under one name are meant.
+    let mixed = changed(
+        DOCUMENT,
+        "[{backend: openai}]",
+        "[{backend: openai, model: gpt}, {backend: openai, model: gpt}, {backend: claude, model: opus}]",
+    );
+    assert_eq!(findings(&mixed), [""; 0]);
+    // What is free is known.
+    let free = changed(DOCUMENT, "{name: gpt}", "{name: gpt, prices: {input: 1}}");
+    let free = changed(&free, "{name: opus}", "{name: opus, prices: {input: 0}}");
+    assert_eq!(findings(&free), [""; 0]);
     let windows = changed(
         DOCUMENT,
         "{name: gpt}",
@@ -147,12 +168,12 @@ fn a_key_that_is_used() {
 }
 
 #[test]
-fn the_examples_have_no_errors() {
+fn the_examples_have_neither_errors_nor_warnings() {
     for name in ["demo", "minimal", "older", "providers"] {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("envoy/{name}.yaml"));
         let text = std::fs::read_to_string(&path).unwrap();
         let checked = check(&path, &text).unwrap();
-        assert_eq!(checked.count(Severity::Error), 0, "{:#?}", checked.findings);
+        assert!(checked.findings.is_empty(), "{:#?}", checked.findings);
         assert!(checked.backends > 0 && checked.routes > 0);
     }
 }
@@ -237,6 +258,81 @@ fn what_an_envoy_file_lacks() {
             "{from} {found:#?}"
         );
     }
+}
+
+/// Routes that ask who the caller is need an Envoy that knows.
+#[test]
+fn who_vouches_for_callers() {
+    let text = include_str!("../../envoy/minimal.yaml");
+    let asking = |condition: &str| {
+        changed(
+            text,
+            "match: {model: \"*\"}",
+            &format!("match: {condition}"),
+        )
+    };
+    let with = |text: &str, filter: &str| {
+        let filters = "          http_filters:\n";
+        changed(text, filters, &format!("{filters}{filter}"))
+    };
+    let jwt = |provider: &str| {
+        format!(
+            "          - name: jwt
+            typed_config:
+              \"@type\": type.googleapis.com/envoy.extensions.filters.http.jwt_authn.v3.JwtAuthentication
+              providers: {{a: {provider}}}
+"
+        )
+    };
+    let tls = |more: &str| {
+        let chain = "    filter_chains:\n    - filters:\n";
+        let socket = format!(
+            "    filter_chains:\n    - transport_socket: {{typed_config: {{common_tls_context: {{validation_context: {{{more}}}}}}}}}\n      filters:\n"
+        );
+        changed(&asking("{mesh: {namespace: x}}"), chain, &socket)
+    };
+    let claims = asking("{claims: {sub: x}}");
+    for (text, expected) in [
+        (
+            claims.clone(),
+            Some("warning: .*there is no `envoy.filters.http.jwt_authn` before"),
+        ),
+        (
+            with(&claims, &jwt("{issuer: x}")),
+            Some("warning: .*no provider has `payload_in_metadata`"),
+        ),
+        (with(&claims, &jwt("{payload_in_metadata: x}")), None),
+        (
+            with(&claims, "          - {name: x, config_discovery: {}}\n"),
+            None,
+        ),
+        (
+            asking("{mesh: {namespace: x}}"),
+            Some("warning: .*without TLS no caller has an identity"),
+        ),
+        (tls("trusted_ca: {}"), None),
+        (
+            tls("trust_chain_verification: ACCEPT_UNTRUSTED"),
+            Some("anybody can make a certificate"),
+        ),
+    ] {
+        let found = findings(&text);
+        assert_eq!(found.len(), usize::from(expected.is_some()), "{found:#?}");
+        if let Some(expected) = expected {
+            let parts = expected.split(".*");
+            assert!(
+                parts.into_iter().all(|part| found[0].contains(part)),
+                "{found:#?}"
+            );
+        }
+    }
+    let gateways = format!("{DOCUMENT}defaults: {{mesh_gateways: [spiffe://td/x]}}\n");
+    let found = findings(&gateways);
+    assert_eq!(found.len(), 1, "{found:#?}");
+    assert!(
+        found[0].contains("warning: defaults.mesh_gateways: no route asks for `mesh`"),
+        "{found:#?}"
+    );
 }
 
 /// The places of an error in a document that stands as JSON in a string.

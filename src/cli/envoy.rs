@@ -139,13 +139,13 @@ fn check_clusters(document: &Document, around: &Surroundings<'_>, findings: &mut
 }
 
 /// Whether a path stands inside of another.
-fn is_below(path: &str, above: &str) -> bool {
+pub(super) fn is_below(path: &str, above: &str) -> bool {
     let rest = path.strip_prefix(above);
     rest.is_some_and(|rest| rest.starts_with(['.', '[']))
 }
 
 /// The connection manager that has the plugin at this path among its filters.
-fn manager_of<'a>(file: &'a Located, plugin: &str) -> Option<(String, &'a Located)> {
+pub(super) fn manager_of<'a>(file: &'a Located, plugin: &str) -> Option<(String, &'a Located)> {
     let mut found = None;
     file.walk("", &mut |path, node| {
         let has_filters = either(node, "http_filters", "httpFilters").is_some();

@@ -11,6 +11,7 @@ mod render;
 mod report;
 mod schema;
 mod source;
+mod vouching;
 mod warnings;
 
 use std::io::Write as _;
@@ -26,6 +27,7 @@ Examples:
   llm-router check --format json envoy.yaml    for programs
   llm-router explain router.yaml --request request.json --header 'x-team: research'
   llm-router explain router.yaml --path /v1/files --json
+  llm-router explain router.yaml --request request.json --claim groups=research --time 2026-01-05T22:00:00Z
   llm-router render envoy router.yaml > envoy.yaml
   llm-router schema > router.schema.json       for editors
   llm-router completions bash > /etc/bash_completion.d/llm-router

@@ -6,7 +6,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::attempt::{Action, Cooldown, Failure, Hold};
-use crate::config::{NAMED_SOURCES, PARTS, STEERING_HEADERS, Strategy, fields};
+use crate::config::{Capability, NAMED_SOURCES, PARTS, STEERING_HEADERS, Strategy, fields};
 use crate::prompt::Script;
 use crate::routing::WEEKDAYS;
 use crate::schema::{ErrorCode, Schema};
@@ -27,7 +27,21 @@ const SHAPES: &[Shape] = &[
     Shape::new("document", fields::DOCUMENT, "", document),
     Shape::new("backend", fields::BACKEND, "backends[].", backend),
     Shape::new("model", fields::MODEL, "backends[].models[].", model),
+    Shape::new(
+        "prices",
+        fields::PRICES,
+        "backends[].models[].prices.",
+        prices,
+    )
+    .never_empty(),
     Shape::new("route", fields::ROUTE, "routes[].", route),
+    Shape::new(
+        "max_prices",
+        fields::MAX_PRICES,
+        "routes[].max_prices.",
+        max_prices,
+    )
+    .never_empty(),
     Shape::new("match", fields::MATCH, "match.", condition).never_empty(),
     Shape::new("field", fields::FIELD, "field.", field).never_empty(),
     Shape::new("bounds", fields::BOUNDS, "bounds.", bounds).never_empty(),
@@ -225,6 +239,14 @@ fn number() -> Value {
     json!({"type": "integer", "minimum": 0})
 }
 
+fn price() -> Value {
+    json!({"type": "number", "minimum": 0})
+}
+
+fn label() -> Value {
+    json!({"anyOf": [name(), {"type": ["number", "boolean"]}]})
+}
+
 fn of(shape: &str) -> Value {
     json!({"$ref": format!("#/$defs/{shape}")})
 }
@@ -258,6 +280,7 @@ fn document(field: &str) -> Option<Value> {
     Some(match field {
         "backends" => non_empty(of("backend")),
         "routes" => non_empty(of("route")),
+        "aliases" => map(name()),
         "defaults" => of("defaults"),
         "tests" => non_empty(of("test")),
         "enforce_tests" => boolean(),
@@ -273,6 +296,7 @@ fn backend(field: &str) -> Option<Value> {
         "set_headers" => map(text()),
         "remove_headers" | "allow_headers" => list(name()),
         "forward_client_credentials" => boolean(),
+        "labels" => map(label()),
         "models" => non_empty(of("model")),
         _ => return None,
     })
@@ -281,9 +305,20 @@ fn backend(field: &str) -> Option<Value> {
 fn model(field: &str) -> Option<Value> {
     Some(match field {
         "name" | "upstream_name" => name(),
-        "context_window" => number(),
+        "context_window" | "max_output_tokens" => number(),
+        "capabilities" => list(one_of(Capability::ALL)),
+        "prices" => of("prices"),
+        "labels" => map(label()),
         _ => return None,
     })
+}
+
+fn prices(field: &str) -> Option<Value> {
+    fields::PRICES.contains(&field).then(price)
+}
+
+fn max_prices(field: &str) -> Option<Value> {
+    fields::MAX_PRICES.contains(&field).then(price)
 }
 
 fn route(field: &str) -> Option<Value> {
@@ -291,6 +326,10 @@ fn route(field: &str) -> Option<Value> {
         "name" | "stored_at" | "aggregate_cluster" => name(),
         "match" => of("match"),
         "pass_through" => boolean(),
+        "require" => {
+            json!({"type": "object", "additionalProperties": one_or_many(label()), "minProperties": 1})
+        }
+        "max_prices" => of("max_prices"),
         "strategy" => one_of(Strategy::ALL),
         "targets" => non_empty(json!({"anyOf": [of("target"), of("group")]})),
         "sticky" => sticky(),

@@ -3,8 +3,8 @@
 use super::report::Finding;
 use super::source::Located;
 use crate::attempt::{Action, Failure};
-use crate::config::{Backend, Document, Route, Target};
-use crate::routing::Subject;
+use crate::config::{Backend, Document, Prices, Route, Target};
+use crate::routing::{LeftOut, Subject, meets};
 use crate::schema::Api;
 
 /// All of them, of a document that has no errors.
@@ -14,11 +14,14 @@ pub(super) fn find(document: &Document, located: &Located) -> Vec<Finding> {
         findings.push(Finding::warning(located.find(&path, false), &path, message));
     };
     for (index, backend) in document.backends.iter().enumerate() {
-        unused(document, backend, &format!("backends[{index}]"), &mut add);
+        let path = format!("backends[{index}]");
+        unused(document, backend, &path, &mut add);
+        prices(document, backend, &path, &mut add);
     }
     for (index, route) in document.routes.iter().enumerate() {
         mixed_apis(route, &format!("routes[{index}]"), &mut add);
         unknown_windows(route, &format!("routes[{index}]"), &mut add);
+        unknown_prices(route, &format!("routes[{index}]"), &mut add);
         idle_sticky(route, &format!("routes[{index}]"), &mut add);
     }
     let is_its = |route: &&Route| !route.has_own_sticky && route.has_choice();
@@ -26,6 +29,12 @@ pub(super) fn find(document: &Document, located: &Located) -> Vec<Finding> {
         let message = "no route has a choice that could stick by this: none without a `sticky` of its own has \
                        `strategy: weighted` or `percent`";
         add("defaults.sticky".to_owned(), message.to_owned());
+    }
+    if !document.mesh_gateways.is_empty() && !document.caller_asks.mesh {
+        add(
+            "defaults.mesh_gateways".to_owned(),
+            "no route asks for `mesh`: add such a route, or remove it".to_owned(),
+        );
     }
     findings
 }
@@ -80,6 +89,31 @@ fn unused(
     }
 }
 
+/// Prices that are missing where others are there, or that are probably mixed up.
+fn prices(
+    document: &Document,
+    backend: &Backend,
+    path: &str,
+    add: &mut impl FnMut(String, String),
+) {
+    let mut models = document.backends.iter().flat_map(|other| &other.models);
+    let are_some_known = models.any(|model| model.prices != Prices::default());
+    for (index, model) in backend.models.iter().enumerate() {
+        let path = format!("{path}.models[{index}]");
+        let prices = &model.prices;
+        if are_some_known && *prices == Prices::default() {
+            let message = "the model has no `prices`, and others do: what it costs is not known, which is not free, and no \
+                           route with `max_prices` sends anything there. For what costs nothing write `prices: {input: 0, \
+                           output: 0}`";
+            add(format!("{path}.name"), message.to_owned());
+        }
+        if prices.input.is_some() && prices.cached_input > prices.input {
+            let message = "is more than `input`: what has been seen before costs less, or the same";
+            add(format!("{path}.prices.cached_input"), message.to_owned());
+        }
+    }
+}
+
 /// Whether a request for this model may come to this route.
 fn may_take(route: &Route, model: &str) -> bool {
     let subject = Subject {
@@ -89,22 +123,26 @@ fn may_take(route: &Route, model: &str) -> bool {
     route.condition.evaluate(&subject) != Some(false)
 }
 
-/// Targets of named models at backends of different APIs, which never follow each other.
+/// A route of targets that speak different APIs, one target for each: nobody ever gets another one of them.
 fn mixed_apis(route: &Route, path: &str, add: &mut impl FnMut(String, String)) {
     let speaks = |target: &Target| -> Vec<Api> {
         let apis = Api::ALL.iter().copied();
         apis.filter(|api| target.backend.schema.speaks(*api))
             .collect()
     };
-    let mut named = route.targets.iter();
-    let Some(first) = named.find(|target| target.model.is_some()) else {
-        return;
+    let named = route.targets.iter();
+    let named: Vec<&Target> = named.filter(|target| target.model.is_some()).collect();
+    let is_fallback = |target: &Target| {
+        let alike = |other: &&&Target| speaks(other) == speaks(target);
+        named.iter().filter(alike).count() > 1
     };
-    let other = named.find(|target| target.model.is_some() && speaks(target) != speaks(first));
-    if let Some(other) = other {
+    if named.iter().any(|target| is_fallback(target)) {
+        return;
+    }
+    if let [first, other, ..] = named.as_slice() {
         let message = format!(
-            "speaks another API (`schema: {}`) than \"{}\" (`{}`), and neither is ever a fallback of the other: a request \
-             goes only to those that speak its own",
+            "speaks another API (`schema: {}`) than \"{}\" (`{}`), and a request goes only to targets that speak its own: no \
+             target of this route is a fallback of another one. If that is meant, write a route for each, by its `path`",
             other.backend.schema.name(),
             first.backend.name,
             first.backend.schema.name()
@@ -142,6 +180,34 @@ fn unknown_windows(route: &Route, path: &str, add: &mut impl FnMut(String, Strin
                 target.backend.name
             );
             add(format!("{path}.{}.model", target.place), message);
+        }
+    }
+}
+
+/// Models that keep out of a route because just the price is missing that it limits.
+fn unknown_prices(route: &Route, path: &str, add: &mut impl FnMut(String, String)) {
+    for (index, target) in route.targets.iter().enumerate() {
+        // A model that a target names has had its error.
+        if target.model.is_some() {
+            continue;
+        }
+        for model in &target.backend.models {
+            let may_come = model
+                .name
+                .as_exact()
+                .is_none_or(|name| may_take(route, name));
+            let is_priced = model.prices != Prices::default();
+            if let Err(LeftOut::PriceUnknown(which)) = meets(&route.demands, model)
+                && may_come
+                && is_priced
+            {
+                let message = format!(
+                    "the model \"{}\" of the backend \"{}\" has prices, but none for {which}, which the route limits: it is left \
+                     out",
+                    model.name, target.backend.name
+                );
+                add(format!("{path}.targets[{index}].backend"), message);
+            }
         }
     }
 }

@@ -6,10 +6,8 @@ use hashbrown::HashSet;
 
 use super::fields;
 use super::hygiene::{Allowed, is_credential_header, is_internal_header, read_allowed};
+use super::model::{self, Labels, Model};
 use super::reader::{Fields, Node};
-use crate::health::TargetKey;
-use crate::request::MAX_MODEL_BYTES;
-use crate::routing::Pattern;
 use crate::schema::{PathTemplate, Schema};
 
 /// One LLM API endpoint.
@@ -33,21 +31,10 @@ pub struct Backend {
     pub allow_headers: Allowed,
     /// Whether the caller's own credentials go along.
     pub forward_client_credentials: bool,
+    /// What people say of it.
+    pub labels: Labels,
     /// The models that it serves.
     pub models: Vec<Model>,
-}
-
-/// A model of one backend.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Model {
-    /// The name that routes and clients use.
-    pub name: Pattern,
-    /// What the backend calls it; `None`: the same.
-    pub upstream_name: Option<String>,
-    /// How many tokens fit, the answer's among them; 0: not known.
-    pub context_window: u32,
-    /// By which all workers know how it fares.
-    pub key: TargetKey,
 }
 
 impl Backend {
@@ -105,9 +92,13 @@ pub(super) fn read_all(node: &Node<'_>) -> Vec<Arc<Backend>> {
 fn read(node: &Node<'_>, fields: &Fields<'_>) -> Option<Backend> {
     let name = fields.required("name").and_then(Node::name);
     let schema = fields.required("schema").and_then(read_schema);
+    let labels = fields
+        .optional("labels")
+        .map(model::read_labels)
+        .unwrap_or_default();
     let models = fields
         .required("models")
-        .map(|node| read_models(node, name.unwrap_or_default()))
+        .map(|node| model::read_all(node, name.unwrap_or_default(), &labels))
         .unwrap_or_default();
     let host = fields.optional("host").and_then(read_host);
     let path = read_path(node, fields, schema.unwrap_or(Schema::OpenAi));
@@ -142,6 +133,7 @@ fn read(node: &Node<'_>, fields: &Fields<'_>) -> Option<Backend> {
         remove_headers,
         allow_headers,
         forward_client_credentials,
+        labels,
         models,
     })
 }
@@ -158,47 +150,6 @@ fn read_schema(node: &Node<'_>) -> Option<Schema> {
         ));
     }
     schema
-}
-
-fn read_models(node: &Node<'_>, backend: &str) -> Vec<Model> {
-    let mut names = HashSet::new();
-    let mut models = Vec::new();
-    for node in node.non_empty_list() {
-        let fields = node.fields(fields::MODEL);
-        let Some(written) = fields.required("name").and_then(Node::name) else {
-            continue;
-        };
-        let Some(name) = super::condition::read_pattern(&node, written) else {
-            continue;
-        };
-        let upstream_name = fields
-            .optional("upstream_name")
-            .and_then(Node::name)
-            .map(str::to_owned);
-        if written.len() > MAX_MODEL_BYTES {
-            node.error(format!(
-                "a model's name has at most {MAX_MODEL_BYTES} bytes"
-            ));
-        }
-        if upstream_name.is_some() && name.as_exact().is_none() {
-            node.error(
-                "a pattern has no upstream_name: each model goes by the client's own name for it",
-            );
-        }
-        if !names.insert(written) {
-            node.error(format!("there is another model \"{written}\": remove one"));
-        }
-        let context_window = fields
-            .optional("context_window")
-            .and_then(|node| node.integer(1, 1_000_000_000));
-        models.push(Model {
-            name,
-            upstream_name,
-            context_window: context_window.unwrap_or(0),
-            key: TargetKey::new(backend, written),
-        });
-    }
-    models
 }
 
 fn read_host(node: &Node<'_>) -> Option<String> {

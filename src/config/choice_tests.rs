@@ -217,11 +217,11 @@ fn what_is_wrong() {
 #[test]
 fn what_is_wrong_with_a_percentage() {
     for (percent, error) in [
-        ("101", "must be a number from 0 to 100"),
-        ("-1", "must be a number from 0 to 100"),
+        ("101", "must be a number of percent, from 0 to 100"),
+        ("-1", "must be a number of percent, from 0 to 100"),
         (
             "0.00001",
-            "must be a number from 0 to 100, with at most four digits behind the point",
+            "must be a number of percent, from 0 to 100 with at most 4 decimals",
         ),
         ("'10'", "must be a number, not text"),
         ("[10]", "must be a number, not a list"),

@@ -253,3 +253,27 @@ routes: [{{name: a, match: {written}, pass_through: {pass_through}, targets: [{{
         }
     );
 }
+
+#[test]
+fn the_page_about_identities() {
+    let docs = include_str!("../../docs/identity.md");
+    let conditions = first_cells(docs, "identities");
+    assert_eq!(conditions, ["headers", "claims", "mesh"]);
+    assert!(
+        conditions
+            .iter()
+            .all(|name| fields::MATCH.contains(&name.as_str()))
+    );
+    let (_, section) = docs.split_once("\n### Gateways\n").unwrap();
+    let (_, block) = section.split_once("```yaml\n").unwrap();
+    let (defaults, _) = block.split_once("```").unwrap();
+    let document = format!(
+        "backends: [{{name: a, schema: openai, models: [{{name: m}}]}}]
+routes: [{{name: a, match: {{mesh: {{namespace: x}}}}, targets: [{{backend: a}}]}}]
+{defaults}"
+    );
+    let tree: Tree = serde_saphyr::from_str(&document).unwrap();
+    let document = Document::compile(&tree).unwrap();
+    let gateway = b"spiffe://cluster.local/ns/istio-ingress/sa/gateway";
+    assert!(document.mesh_gateways[0].matches(gateway));
+}

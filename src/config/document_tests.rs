@@ -6,6 +6,8 @@ use super::*;
 mod apis;
 #[path = "document_caller_tests.rs"]
 mod callers;
+#[path = "document_eligibility_tests.rs"]
+mod eligibility;
 #[path = "document_fallback_tests.rs"]
 mod fallbacks;
 use crate::attempt::{Action, Cooldown, Failure};
@@ -49,7 +51,8 @@ default: {}
             "default: unknown field, did you mean \"defaults\"?",
             "backends[0].schema: unknown schema \"opnai\", did you mean \"openai\"?; known are openai, azure-openai, anthropic, \
              gemini, bedrock",
-            "backends[0].models[0].contxt: unknown field; known are name, upstream_name, context_window",
+            "backends[0].models[0].contxt: unknown field; known are name, upstream_name, context_window, \
+             max_output_tokens, capabilities, prices, labels",
             "backends[0].path_prefix: must be empty or begin with \"/\", not end with one, and have no spaces, \"?\" \
              or \"#\"; for {model} there is path_template",
             "backends[1]: `name` is missing",
@@ -405,6 +408,8 @@ fn the_tables_in_the_docs_are_the_code() {
         ("", fields::DOCUMENT),
         ("backends[].", fields::BACKEND),
         ("backends[].models[].", fields::MODEL),
+        ("backends[].models[].prices.", fields::PRICES),
+        ("routes[].max_prices.", fields::MAX_PRICES),
         ("routes[].", fields::ROUTE),
         ("routes[].targets[].", fields::TARGET),
         ("routes[].targets[].parameters.", fields::PARAMETERS),
@@ -476,7 +481,9 @@ fn the_overview_in_the_readme_is_the_code() {
     for (row, (name, known)) in rows.iter().zip([
         ("backends[]", fields::BACKEND),
         ("backends[].models[]", fields::MODEL),
+        ("backends[].models[].prices", fields::PRICES),
         ("routes[]", fields::ROUTE),
+        ("routes[].max_prices", fields::MAX_PRICES),
         ("routes[].match", fields::MATCH),
         ("routes[].targets[]", fields::TARGET),
         ("routes[].targets[]", fields::GROUP),
@@ -494,7 +501,7 @@ fn the_overview_in_the_readme_is_the_code() {
         assert_eq!(row[0], name);
         assert_eq!(row[1..], *known, "{name}");
     }
-    assert_eq!(rows.len(), 9);
+    assert_eq!(rows.len(), 11);
 }
 
 #[test]

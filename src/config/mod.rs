@@ -1,11 +1,15 @@
 //! The one document: as written → validated and compiled, or all of its errors at once.
 
+mod aliases;
 mod backend;
+mod catalog;
 mod condition;
+mod demands;
 mod error;
 mod fallback;
 mod golden;
 mod hygiene;
+mod model;
 mod older;
 mod parameters;
 mod pass_through;
@@ -21,15 +25,18 @@ mod tree;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use backend::{Backend, Model};
+pub use aliases::Aliases;
+pub use backend::Backend;
 #[cfg(all(feature = "cli", not(target_arch = "wasm32")))]
 pub(crate) use condition::PARTS;
+pub use demands::Demands;
 pub use error::ConfigError;
 pub use golden::{GoldenRequest, GoldenRun, run_tests};
 pub use hygiene::{
     Allowed, CREDENTIAL_HEADERS, INTERNAL_HEADERS, NEEDED_HEADERS, PRIVATE_HEADERS,
     is_credential_header, is_internal_header, is_private_header,
 };
+pub use model::{Capability, Labels, MaxPrices, Model, Price, Prices, Required};
 pub use role::backend_name;
 pub use route::Route;
 pub use steering::{STEERING_HEADERS, Steering};
@@ -56,6 +63,8 @@ pub struct Document {
     pub routes: Vec<Route>,
     /// The routes by the models that they ask for.
     pub index: Index,
+    /// Other names for models.
+    pub aliases: Aliases,
     /// What clients can ask for by name.
     pub catalog: Catalog,
     /// `None`: targets that fail are not remembered.
@@ -81,8 +90,14 @@ pub struct Document {
 
 /// The known fields of each map of the document. docs/configuration.md has a row for each.
 pub(crate) mod fields {
-    pub(crate) const DOCUMENT: &[&str] =
-        &["backends", "routes", "defaults", "tests", "enforce_tests"];
+    pub(crate) const DOCUMENT: &[&str] = &[
+        "backends",
+        "routes",
+        "aliases",
+        "defaults",
+        "tests",
+        "enforce_tests",
+    ];
     pub(crate) const TEST: &[&str] = &["name", "request", "expect"];
     pub(crate) const TEST_REQUEST: &[&str] = &[
         "model", "stream", "path", "method", "headers", "body", "file", "claims", "mesh", "time",
@@ -99,13 +114,32 @@ pub(crate) mod fields {
         "remove_headers",
         "allow_headers",
         "forward_client_credentials",
+        "labels",
         "models",
     ];
-    pub(crate) const MODEL: &[&str] = &["name", "upstream_name", "context_window"];
+    pub(crate) const MODEL: &[&str] = &[
+        "name",
+        "upstream_name",
+        "context_window",
+        "max_output_tokens",
+        "capabilities",
+        "prices",
+        "labels",
+    ];
+    pub(crate) const PRICES: &[&str] = &[
+        "input",
+        "cached_input",
+        "cache_write",
+        "output",
+        "reasoning",
+    ];
+    pub(crate) const MAX_PRICES: &[&str] = &["input", "output"];
     pub(crate) const ROUTE: &[&str] = &[
         "name",
         "match",
         "pass_through",
+        "require",
+        "max_prices",
         "sticky",
         "strategy",
         "targets",
@@ -295,6 +329,10 @@ fn read_document(node: &Node<'_>) -> Document {
         .required("routes")
         .map(|node| route::read_all(node, &around))
         .unwrap_or_default();
+    let aliases = document
+        .optional("aliases")
+        .map(|node| aliases::read(node, &routes, &backends))
+        .unwrap_or_default();
     let missing_flag_timeout = default("missing_flag_timeout_ms")
         .and_then(|node| node.integer(100, 60_000))
         .unwrap_or(2_000);
@@ -307,7 +345,8 @@ fn read_document(node: &Node<'_>) -> Document {
     }
     Document {
         index: route::index(&routes),
-        catalog: route::catalog(&routes, &backends),
+        catalog: catalog::catalog(&routes, &backends, &aliases),
+        aliases,
         has_sticky: !sticky.is_empty(),
         caller_asks: route::caller_asks(&routes),
         mesh_gateways: default("mesh_gateways")

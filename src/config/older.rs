@@ -4,10 +4,12 @@
 use std::sync::Arc;
 
 use super::backend::{Backend, read_changed_header};
+use super::demands::Demands;
+use super::model::Model;
 use super::reader::{Fields, Node};
 use super::targets::{Strategy, Target};
 use crate::attempt::Policy;
-use crate::routing::Pattern;
+use crate::routing::{Pattern, meets};
 
 /// The header for the chosen cluster, by its name in lower case.
 pub(super) fn read_cluster_header(node: &Node<'_>, backends: &[Arc<Backend>]) -> Option<String> {
@@ -40,6 +42,7 @@ pub(super) struct Surroundings<'a> {
     /// Whether there is a `cluster_header`.
     pub(super) is_older: bool,
     pub(super) groups: &'a [Strategy],
+    pub(super) demands: &'a Demands,
     pub(super) targets: &'a [Target],
     pub(super) backends: &'a [Arc<Backend>],
 }
@@ -69,7 +72,7 @@ pub(super) fn read_aggregate(node: &Node<'_>, around: &Surroundings<'_>) -> Opti
     let mut targets = around.targets.iter();
     let first = targets.next()?;
     for target in targets {
-        for what in differences(first, target) {
+        for what in differences(around.demands, first, target) {
             node.error(format!(
                 "{} and {} differ in {what}, but a request is adapted once for all members of an \
                  aggregate cluster: make them the same, or remove aggregate_cluster, and only the first target that is \
@@ -82,7 +85,7 @@ pub(super) fn read_aggregate(node: &Node<'_>, around: &Surroundings<'_>) -> Opti
 }
 
 /// What a request at one target would have otherwise than at another one.
-fn differences(one: &Target, other: &Target) -> Vec<String> {
+fn differences(demands: &Demands, one: &Target, other: &Target) -> Vec<String> {
     let (a, b) = (&one.backend, &other.backend);
     let quoted = |value: &str| format!("\"{value}\"");
     let mut found = Vec::new();
@@ -96,9 +99,10 @@ fn differences(one: &Target, other: &Target) -> Vec<String> {
         }
     } else if one.model.is_some() != other.model.is_some() {
         found.push("whether they say which `model`".to_owned());
-    } else if !same(&served(a), &served(b)) {
+    } else if !same(&served(demands, a), &served(demands, b)) {
         found.push("the models that their backends serve".to_owned());
     }
+    found.extend(unlike(one, other));
     if a.schema != b.schema {
         found.push(format!(
             "schema ({} and {})",
@@ -140,10 +144,49 @@ fn upstream_name(target: &Target) -> Option<&str> {
     target.backend.upstream_name(target.model.as_deref()?)
 }
 
-/// The models that a backend serves, each with what it calls it.
-fn served(backend: &Backend) -> Vec<(&Pattern, Option<&str>)> {
+/// What could keep a request from one target and not from another one: of the models that they name, or of all that have
+/// the same name at both.
+fn unlike(one: &Target, other: &Target) -> Vec<String> {
+    let mut pairs: Vec<(&Model, &Model)> = Vec::new();
+    if let (Some(name), Some(other_name)) = (&one.model, &other.model) {
+        let entries = one.backend.model(name).zip(other.backend.model(other_name));
+        pairs.extend(entries);
+    } else {
+        for model in &one.backend.models {
+            let mut others = other.backend.models.iter();
+            let same_name = others.find(|other| other.name == model.name);
+            pairs.extend(same_name.map(|other| (model, other)));
+        }
+    }
+    let differ = |is: fn(&Model, &Model) -> bool| pairs.iter().any(|(a, b)| !is(a, b));
+    let fields = [
+        (
+            differ(|a, b| a.context_window == b.context_window),
+            "context_window",
+        ),
+        (
+            differ(|a, b| a.max_output_tokens == b.max_output_tokens),
+            "max_output_tokens",
+        ),
+        (
+            differ(|a, b| a.capabilities == b.capabilities),
+            "capabilities",
+        ),
+    ];
+    let unlike = fields.into_iter().filter(|(differ, _)| *differ);
+    unlike.map(|(_, what)| what.to_owned()).collect()
+}
+
+/// The models that a backend serves, each with what it calls it, and whether a route lets its requests go there.
+fn served<'b>(
+    demands: &Demands,
+    backend: &'b Backend,
+) -> Vec<(&'b Pattern, Option<&'b str>, bool)> {
     let models = backend.models.iter();
-    let models = models.map(|model| (&model.name, model.upstream_name.as_deref()));
+    let models = models.map(|model| {
+        let upstream_name = model.upstream_name.as_deref();
+        (&model.name, upstream_name, meets(demands, model).is_ok())
+    });
     models.collect()
 }
 

@@ -200,3 +200,56 @@ fn what_a_timer_lets_go_is_not_wanted() {
         [""; 0]
     );
 }
+
+/// What keeps a request from one member and not from another one.
+#[test]
+fn members_that_may_not_take_the_same_requests_are_refused() {
+    let with = |more: &str| format!("schema: openai, models: [{{name: m{more}}}]");
+    let own = "targets: [{backend: a}, {backend: b}], aggregate_cluster: pool";
+    let own = |more: &str| own.to_owned() + more;
+    for (a, b, field) in [
+        (", context_window: 9", "", "context_window"),
+        (
+            ", max_output_tokens: 9",
+            ", max_output_tokens: 8",
+            "max_output_tokens",
+        ),
+        (", capabilities: []", "", "capabilities"),
+    ] {
+        one_error(&errors(&with(a), &with(b), BOTH, OLDER), field);
+        let (a, b) = (
+            with(a).replace("name: m", "name: x"),
+            with(b).replace("name: m", "name: x"),
+        );
+        one_error(&errors(&a, &b, &own(""), OLDER), field);
+    }
+    let capable = [
+        ", capabilities: [audio, tools]",
+        ", capabilities: [tools, audio]",
+    ];
+    let [a, b] = capable.map(with);
+    assert_eq!(errors(&a, &b, BOTH, OLDER), [""; 0]);
+    // Labels and prices matter where they are asked for.
+    let two = |label: &str| {
+        format!(
+            "schema: openai, models: [{{name: x, labels: {{region: {label}}}}}, {{name: 'y*', labels: {{region: eu}}}}]"
+        )
+    };
+    let (a, b) = (two("eu"), two("us"));
+    assert_eq!(errors(&a, &b, &own(""), OLDER), [""; 0]);
+    let anything = "match: {model: '*'}";
+    let asked = own(", require: {region: eu}");
+    let text = format!(
+        "backends: [{{name: a, {a}}}, {{name: b, {b}}}]
+routes: [{{name: r, {anything}, {asked}}}]
+defaults: {{{OLDER}}}"
+    );
+    let found = Document::compile(&from_str::<Tree>(&text).unwrap());
+    let found: Vec<String> = found
+        .err()
+        .unwrap_or_default()
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    one_error(&found, "the models that their backends serve");
+}

@@ -4,7 +4,7 @@ use super::error::suggestion;
 use super::reader::{Fields, Node};
 use super::route::Route;
 use super::targets::Target;
-use crate::routing::{Condition, Pattern};
+use crate::routing::{Condition, LeftOut, Pattern};
 use crate::schema::Api;
 
 /// The backend where a route's requests find what they name.
@@ -37,6 +37,7 @@ pub(super) fn check(node: &Node<'_>, fields: &Fields<'_>, route: &Route) {
             "there is one attempt, and its answer passes unread",
         ),
         ("stored_at", "its only target says where it goes"),
+        ("max_prices", "what passes has no tokens that are counted"),
     ] {
         if let Some(node) = fields.optional(name) {
             node.error(format!("not with `pass_through: true`: {why_not}"));
@@ -44,6 +45,9 @@ pub(super) fn check(node: &Node<'_>, fields: &Fields<'_>, route: &Route) {
     }
     if let Some(node) = fields.optional("targets") {
         check_targets(node);
+    }
+    if let Some(node) = fields.optional("require") {
+        check_labels(node, route);
     }
     if route.condition.is_of_model_calls() {
         node.error(
@@ -74,6 +78,27 @@ fn check_targets(node: &Node<'_>) {
             if let Some((_, node)) = target.entries().iter().find(|(field, _)| *field == name) {
                 node.error("not with `pass_through: true`: remove it");
             }
+        }
+    }
+}
+
+/// Refuses a target that lacks a label, which here is only the backend's: which model is used, if any, is not known.
+fn check_labels(node: &Node<'_>, route: &Route) {
+    for target in &route.targets {
+        let labels = &target.backend.labels;
+        for required in route
+            .demands
+            .require
+            .iter()
+            .filter(|one| !one.is_met(labels))
+        {
+            let has = labels.get(&required.name);
+            let reason = LeftOut::LabelMissing { required, has };
+            node.error(format!(
+                "its only target, backend \"{}\", can never be used ({reason}): give the backend the label, or remove the \
+                 route; what passes is no call of a model, so that labels of models do not count",
+                target.backend.name
+            ));
         }
     }
 }

@@ -3,6 +3,8 @@
 use std::cell::RefCell;
 use std::fmt::Write as _;
 
+use serde_json::Value;
+
 use super::error::{ConfigError, suggestion};
 use super::tree::Tree;
 
@@ -188,6 +190,18 @@ impl<'a> Node<'a> {
         Some(text)
     }
 
+    /// Text that is not empty, or what YAML takes for a number or a boolean, as text.
+    pub(crate) fn scalar(&self) -> Option<String> {
+        match self.tree {
+            Tree::Text(_) => self.name().map(str::to_owned),
+            Tree::Number(_) | Tree::Bool(_) => Some(Value::from(self.tree).to_string()),
+            _ => {
+                self.wrong_kind("text, a number, true or false");
+                None
+            }
+        }
+    }
+
     /// A boolean.
     pub(crate) fn boolean(&self) -> Option<bool> {
         let Tree::Bool(value) = self.tree else {
@@ -223,22 +237,29 @@ impl<'a> Node<'a> {
         whole
     }
 
-    /// A number from 0 on with up to four digits behind the point, in units of the last one.
-    pub(crate) fn ten_thousandths(&self, most: u32) -> Option<u32> {
+    /// A number of this unit, from 0 to `most` with at most so many decimals, in units of the last one.
+    pub(crate) fn decimal(&self, most: u32, decimals: u8, unit: &str) -> Option<u64> {
         let Tree::Number(value) = self.tree else {
             self.wrong_kind("a number");
             return None;
         };
-        // Few of them have an f64 of their own: 0.07 is a little more.
-        let units = *value * 10_000.0;
-        let close = (units - units.round()).abs() < 1e-6;
-        let units = whole(units.round(), 0, most.saturating_mul(10_000)).filter(|_| close);
-        if units.is_none() {
+        let scaled = value * 10_f64.powi(decimals.into());
+        let whole = scaled.round();
+        // A decimal fraction is not exact in binary.
+        let is_whole = (scaled - whole).abs() < 1e-3;
+        if !is_whole || *value < 0.0 || *value > f64::from(most) {
             self.error(format!(
-                "must be a number from 0 to {most}, with at most four digits behind the point"
+                "must be a number of {unit}, from 0 to {most} with at most {decimals} decimals"
             ));
+            return None;
         }
-        units
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            clippy::as_conversions,
+            reason = "whole and between two u64, as was just seen"
+        )]
+        Some(whole as u64)
     }
 }
 

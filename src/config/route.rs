@@ -5,14 +5,16 @@ use std::sync::Arc;
 use hashbrown::HashSet;
 
 use super::backend::Backend;
+use super::demands::{self, Demands};
 use super::fallback::one_of;
+use super::model::Model;
 use super::reader::{Fields, Node};
 use super::targets::{Strategy, Target};
 use super::{condition, fields, older, sticky, targets};
 use crate::attempt::Policy;
 use crate::request::CallerAsks;
-use crate::routing::{Condition, Index, KeySource, Pattern, Sticky, Subject};
-use crate::schema::{Api, Catalog};
+use crate::routing::{Condition, Index, KeySource, LeftOut, Pattern, Sticky, Subject, meets};
+use crate::schema::Api;
 
 /// A rule: which requests it takes and where they may go.
 #[derive(Clone, Debug)]
@@ -21,6 +23,8 @@ pub struct Route {
     pub name: String,
     /// Which requests it takes.
     pub condition: Condition,
+    /// What it asks of its targets.
+    pub demands: Demands,
     /// By what its choices stick.
     pub sticky: Sticky,
     /// Whether it says so itself.
@@ -121,10 +125,12 @@ fn read(fields: &Fields<'_>, around: &Surroundings<'_>) -> Option<Route> {
         Some(read) => (read.targets, read.groups),
         None => Default::default(),
     };
+    let demands = demands::read(fields, around.backends);
     let aggregate_cluster = fields.optional("aggregate_cluster").and_then(|node| {
         let around = older::Surroundings {
             is_older: around.is_older,
             groups: &groups,
+            demands: &demands,
             targets: &targets,
             backends: around.backends,
         };
@@ -143,6 +149,7 @@ fn read(fields: &Fields<'_>, around: &Surroundings<'_>) -> Option<Route> {
     Some(Route {
         name: name?.to_owned(),
         condition: condition?,
+        demands,
         sticky: Sticky::new(name?, sources),
         has_own_sticky: fields.optional("sticky").is_some(),
         groups,
@@ -205,7 +212,12 @@ fn check_possible(node: &Node<'_>, fields: &Fields<'_>, route: &Route) {
     let unserved = |name: &&str| takes_model(route, name) && !serves(route, name);
     for name in names.into_iter().filter(unserved).filter(|_| all_can) {
         node.error(format!(
-            "no target serves the model \"{name}\", which the route matches"
+            "no target serves the model \"{name}\", which the route matches{}",
+            if route.demands != Demands::default() {
+                ", or none that the route lets it go to"
+            } else {
+                ""
+            }
         ));
     }
 }
@@ -230,13 +242,39 @@ fn why_never(route: &Route, target: &Target, apis: &[Api]) -> Option<String> {
             backend.name
         ));
     }
-    None
+    let reason = never_meets(route, target)?;
+    Some(format!(
+        "no request of this route can ever go to backend \"{}\" ({reason}): change what the route asks for, or what the \
+         backend or its models say, or remove the target",
+        backend.name
+    ))
+}
+
+/// Why none of the models that a target may be asked for is one that the route lets its requests go to.
+fn never_meets<'d>(route: &'d Route, target: &'d Target) -> Option<LeftOut<'d>> {
+    let backend = &target.backend;
+    if let Some(name) = &target.model {
+        return meets(&route.demands, backend.model(name)?).err();
+    }
+    let may_come = |model: &&Model| {
+        let name = model.name.as_exact();
+        name.is_none_or(|name| takes_model(route, name))
+    };
+    let mut why_not = None;
+    for model in backend.models.iter().filter(may_come) {
+        why_not = Some(meets(&route.demands, model).err()?);
+    }
+    why_not
 }
 
 /// Whether some target of the route serves a request for this model.
-fn serves(route: &Route, model: &str) -> bool {
+pub(super) fn serves(route: &Route, model: &str) -> bool {
+    let is_its = |target: &Target| {
+        let entry = target.backend.model(model);
+        entry.is_some_and(|entry| meets(&route.demands, entry).is_ok())
+    };
     let mut targets = route.targets.iter();
-    targets.any(|target| target.model.is_some() || target.backend.upstream_name(model).is_some())
+    targets.any(|target| target.model.is_some() || is_its(target))
 }
 
 /// Whether a request for this model may come to this route.
@@ -266,44 +304,4 @@ pub(super) fn caller_asks(routes: &[Route]) -> CallerAsks {
         }
     }
     asks
-}
-
-/// What clients can ask for by name: virtual models in the order of the routes, then the backends' own.
-pub(super) fn catalog(routes: &[Route], backends: &[Arc<Backend>]) -> Catalog {
-    let mut catalog = Catalog::default();
-    let mut add = |name: &str| {
-        if can_be_asked_for(routes, name) {
-            let mut owners = backends.iter();
-            let owner = owners.find(|backend| backend.exact_models().any(|model| model == name));
-            catalog.add(name, owner.map_or("llm-router", |backend| &backend.name));
-        }
-    };
-    for route in routes.iter().filter(|route| !route.pass_through) {
-        let mut names = Vec::new();
-        route.condition.exact_models(&mut names);
-        names.into_iter().for_each(&mut add);
-    }
-    for backend in backends {
-        backend.exact_models().for_each(&mut add);
-    }
-    catalog
-}
-
-/// Whether some request for this model gets an answer: by one of the routes that may take it, up to the first that
-/// takes all such requests.
-fn can_be_asked_for(routes: &[Route], model: &str) -> bool {
-    let subject = Subject {
-        model: Some(model),
-        ..Subject::default()
-    };
-    for route in routes.iter().filter(|route| !route.pass_through) {
-        let takes = route.condition.evaluate(&subject);
-        if takes != Some(false) && serves(route, model) {
-            return true;
-        }
-        if takes == Some(true) {
-            return false;
-        }
-    }
-    false
 }

@@ -3,10 +3,12 @@
 use std::fmt;
 
 use super::condition::Subject;
+use super::eligibility::{can_do, meets};
+use super::left_out::LeftOut;
 use super::strategy::{self, Choice};
 use crate::config::{Backend, Document, Route, Target};
 use crate::health::TargetKey;
-use crate::request::ParameterChanges;
+use crate::request::{Content, ParameterChanges};
 use crate::schema::{Answer, Api, ErrorCode, Schema};
 
 /// Where a request goes, and why: of the document, and of the request's model.
@@ -19,30 +21,12 @@ pub struct Decision<'d, 'm> {
     /// By what their order was chosen.
     pub choice: Choice<'d>,
     /// The targets that did not enter the plan.
-    pub left_out: Vec<(&'d Target, LeftOut)>,
+    pub left_out: Vec<(&'d Target, LeftOut<'d>)>,
 }
 
 impl<'d> Decision<'d, '_> {
-    /// Leaves out targets that change parameters, which a form's are not.
-    ///
-    /// # Errors
-    /// The route, if none is left.
-    pub(super) fn need_no_json(&mut self) -> Result<(), &'d Route> {
-        self.plan
-            .retain(|candidate| candidate.parameters.is_empty());
-        for target in &self.route.targets {
-            if !target.parameters.is_empty() {
-                self.leave_out(target, LeftOut::ParametersNeedJson);
-            }
-        }
-        if self.plan.is_empty() {
-            return Err(self.route);
-        }
-        Ok(())
-    }
-
     /// Notes why a target is not in the plan, unless it is known already.
-    fn leave_out(&mut self, target: &'d Target, reason: LeftOut) {
+    fn leave_out(&mut self, target: &'d Target, reason: LeftOut<'d>) {
         let mut known = self.left_out.iter();
         if !known.any(|(out, _)| std::ptr::eq(*out, target)) {
             self.left_out.push((target, reason));
@@ -114,16 +98,18 @@ impl fmt::Display for Decision<'_, '_> {
         if let Choice::Sticky(source) = self.choice {
             write!(out, ", by {source}")?;
         }
-        for (target, reason) in &self.left_out {
-            write!(
-                out,
-                ", without \"{}\" ({})",
-                target.backend.name,
-                reason.name()
-            )?;
-        }
-        Ok(())
+        write_left_out(out, &self.left_out)
     }
+}
+
+fn write_left_out(
+    out: &mut fmt::Formatter<'_>,
+    left_out: &[(&Target, LeftOut<'_>)],
+) -> fmt::Result {
+    for (target, reason) in left_out {
+        write!(out, ", without \"{}\" ({reason})", target.backend.name)?;
+    }
+    Ok(())
 }
 
 /// A target that can serve this request.
@@ -147,51 +133,56 @@ pub struct Candidate<'a> {
     pub parameters: &'a ParameterChanges,
 }
 
-/// Why a target is not in the plan.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LeftOut {
-    /// Its backend speaks another API than the request.
-    SchemaMismatch,
-    /// It keeps the client's model, which its backend does not serve.
-    ModelNotServed,
-    /// The request is tied to another backend, where what it names is stored.
-    Tied,
-    /// It changes parameters of a JSON body, and this one is a form.
-    ParametersNeedJson,
-}
-
-impl LeftOut {
-    /// The stable name of the reason.
-    pub const fn name(self) -> &'static str {
-        match self {
-            LeftOut::SchemaMismatch => "schema_mismatch",
-            LeftOut::ModelNotServed => "model_not_served",
-            LeftOut::Tied => "tied",
-            LeftOut::ParametersNeedJson => "parameters_need_json",
-        }
-    }
-}
-
 /// Why a request goes nowhere.
-#[derive(Clone, Copy, Debug)]
-pub enum Undecided<'a> {
+#[derive(Clone, Debug)]
+pub enum Undecided<'d> {
     /// No route takes it.
     NoRoute,
-    /// This route takes it, but has no target that speaks its API.
-    ApiNotSupported(&'a Route),
-    /// This route takes it, but none of its targets serves the model.
-    ModelNotServed(&'a Route),
-    /// This route takes it, but all of its targets change parameters, and the body is a form.
-    ParametersNeedJson(&'a Route),
+    /// A route takes it, but none of its targets can.
+    NoTarget {
+        /// The route.
+        route: &'d Route,
+        /// All of its targets.
+        left_out: Vec<(&'d Target, LeftOut<'d>)>,
+    },
 }
 
 impl Undecided<'_> {
     /// The error that the caller gets.
     pub fn code(&self) -> ErrorCode {
+        let Undecided::NoTarget { left_out, .. } = self else {
+            return ErrorCode::ModelNotFound;
+        };
+        let all = |is: fn(&LeftOut<'_>) -> bool| left_out.iter().all(|(_, reason)| is(reason));
+        let any = |is: fn(&LeftOut<'_>) -> bool| left_out.iter().any(|(_, reason)| is(reason));
+        if all(|reason| {
+            matches!(
+                reason,
+                LeftOut::SchemaMismatch | LeftOut::ParametersNeedJson
+            )
+        }) {
+            ErrorCode::ApiNotSupported
+        } else if all(|reason| matches!(reason, LeftOut::SchemaMismatch | LeftOut::ModelNotServed))
+        {
+            // A target that speaks the API but lacks the model is nearer to what was asked for.
+            ErrorCode::ModelNotFound
+        } else if any(|reason| matches!(reason, LeftOut::PromptTooLong { .. })) {
+            // The last thing that is checked: nothing else is in the way.
+            ErrorCode::ContextLengthExceeded
+        } else {
+            ErrorCode::NoEligibleTarget
+        }
+    }
+}
+
+/// For logs, as for a [`Decision`].
+impl fmt::Display for Undecided<'_> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Undecided::NoRoute | Undecided::ModelNotServed(_) => ErrorCode::ModelNotFound,
-            Undecided::ApiNotSupported(_) | Undecided::ParametersNeedJson(_) => {
-                ErrorCode::ApiNotSupported
+            Undecided::NoRoute => out.write_str("no route"),
+            Undecided::NoTarget { route, left_out } => {
+                write!(out, "route \"{}\", no target", route.name)?;
+                write_left_out(out, left_out)
             }
         }
     }
@@ -215,21 +206,13 @@ pub fn decide<'d: 'm, 'm>(
     let mut candidates = Vec::with_capacity(route.targets.len());
     let mut left_out = Vec::new();
     for target in &route.targets {
-        match candidate(target, api, model) {
+        match candidate(route, target, api, model, subject) {
             Ok(candidate) => candidates.push(candidate),
             Err(reason) => left_out.push((target, reason)),
         }
     }
     if candidates.is_empty() {
-        // A target that speaks the API but lacks the model is nearer to what was asked for.
-        let served = left_out
-            .iter()
-            .all(|(_, why)| *why == LeftOut::SchemaMismatch);
-        return Err(if served {
-            Undecided::ApiNotSupported(route)
-        } else {
-            Undecided::ModelNotServed(route)
-        });
+        return Err(Undecided::NoTarget { route, left_out });
     }
     let (plan, choice) = strategy::order(route, candidates, subject);
     Ok(Decision {
@@ -257,17 +240,25 @@ pub(crate) fn drawn_route<'d>(
     takes(&first).is_none().then_some(first)
 }
 
-fn candidate<'a>(
-    target: &'a Target,
+fn candidate<'d: 'm, 'm>(
+    route: &'d Route,
+    target: &'d Target,
     api: Api,
-    asked_for: &'a str,
-) -> Result<Candidate<'a>, LeftOut> {
+    asked_for: &'m str,
+    subject: &Subject<'_>,
+) -> Result<Candidate<'m>, LeftOut<'d>> {
     let backend = &target.backend;
     if !backend.schema.speaks(api) {
         return Err(LeftOut::SchemaMismatch);
     }
     let name = target.model.as_deref().unwrap_or(asked_for);
     let entry = backend.model(name).ok_or(LeftOut::ModelNotServed)?;
+    meets(&route.demands, entry)?;
+    can_do(entry, api, subject.content)?;
+    let is_form = subject.content.is_some_and(Content::is_form);
+    if is_form && !target.parameters.is_empty() {
+        return Err(LeftOut::ParametersNeedJson);
+    }
     Ok(Candidate {
         backend,
         model: entry.upstream_name.as_deref().unwrap_or(name),

@@ -4,8 +4,10 @@ use serde_json::{Value, json};
 
 use super::condition::Subject;
 use super::decision::{Candidate, Decision};
+use super::left_out::LeftOut;
+use super::refused::Refused;
 use super::strategy::Choice;
-use crate::config::Backend;
+use crate::config::{Backend, Target};
 use crate::schema::Answer;
 
 /// The answer to a dry run: the plan in the order in which its targets are tried. The flag of a candidate says that it is
@@ -13,6 +15,7 @@ use crate::schema::Answer;
 pub(super) fn answer(
     decision: &Decision<'_, '_>,
     candidates: &[(Candidate<'_>, bool)],
+    asked: Option<&str>,
     subject: &Subject<'_>,
 ) -> Answer {
     let plan: Vec<Value> = candidates
@@ -26,19 +29,9 @@ pub(super) fn answer(
             })
         })
         .collect();
-    let left_out: Vec<Value> = decision
-        .left_out
-        .iter()
-        .map(|(target, reason)| {
-            json!({
-                "backend": target.backend.name,
-                "model": target.model,
-                "reason": reason.name(),
-            })
-        })
-        .collect();
-    let request = json!({"model": subject.model, "stream": subject.stream});
-    let mut answer = decided(request, &decision.route.name, plan, left_out);
+    let request = request(asked, subject);
+    let route = Some(decision.route.name.as_str());
+    let mut answer = decided(request, route, plan, &decision.left_out);
     if let Value::Object(answer) = &mut answer {
         answer.insert("choice".to_owned(), decision.choice.name().into());
         if let Choice::Sticky(source) = decision.choice {
@@ -48,18 +41,65 @@ pub(super) fn answer(
     Answer::json(200, &answer)
 }
 
+/// The answer to a dry run of what goes nowhere: the caller's error, with the decision in it.
+pub(super) fn refused(refused: Refused<'_>, asked: Option<&str>, subject: &Subject<'_>) -> Answer {
+    let mut answer = refused.answer;
+    let route = refused.route.map(|route| route.name.as_str());
+    let decision = decided(
+        request(asked, subject),
+        route,
+        Vec::new(),
+        &refused.left_out,
+    );
+    if let Ok(Value::Object(mut body)) = serde_json::from_slice(&answer.body) {
+        body.insert("decision".to_owned(), decision);
+        answer.body = Value::Object(body).to_string().into_bytes();
+    }
+    answer
+}
+
+/// What was asked for; beside an alias, what it stands for.
+fn request(asked: Option<&str>, subject: &Subject<'_>) -> Value {
+    let mut request = json!({"model": asked, "stream": subject.stream});
+    if asked != subject.model
+        && let Value::Object(request) = &mut request
+    {
+        request.insert("alias_of".to_owned(), json!(subject.model));
+    }
+    request
+}
+
 /// The answer to a dry run of what passes unread to this backend, by no model.
 pub(super) fn passing(route: &str, backend: &Backend) -> Answer {
     let target = json!({"backend": backend.name, "cluster": backend.cluster});
-    Answer::json(200, &decided(json!({}), route, vec![target], Vec::new()))
+    Answer::json(200, &decided(json!({}), Some(route), vec![target], &[]))
 }
 
-fn decided(request: Value, route: &str, plan: Vec<Value>, left_out: Vec<Value>) -> Value {
+fn decided(
+    request: Value,
+    route: Option<&str>,
+    plan: Vec<Value>,
+    left_out: &[(&Target, LeftOut<'_>)],
+) -> Value {
+    let left_out = left_out.iter().map(|(target, reason)| {
+        let mut one = json!({
+            "backend": target.backend.name,
+            "model": target.model,
+            "reason": reason.name(),
+        });
+        let detail = reason.detail();
+        if let Value::Object(one) = &mut one
+            && !detail.is_empty()
+        {
+            one.insert("detail".to_owned(), detail.into());
+        }
+        one
+    });
     json!({
         "object": "llm_router.decision",
         "request": request,
         "route": route,
         "plan": plan,
-        "left_out": left_out,
+        "left_out": left_out.collect::<Vec<Value>>(),
     })
 }

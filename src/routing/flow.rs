@@ -4,16 +4,18 @@
 //! gives a [`Routed`]. There is no other order in which this can happen.
 
 use super::condition::Subject;
-use super::decision::{Candidate, Decision, LeftOut, Undecided, decide};
+use super::decision::{Candidate, Decision, decide};
 use super::dry_run;
+use super::left_out::LeftOut;
 use super::passing::{Passed, pass, passing_subject};
+use super::refused::Refused;
 use super::steering::Asked;
 use crate::attempt::{Moment, Plan, Terms};
 use crate::config::{Document, Route, Target, is_credential_header, is_internal_header};
 use crate::health::{CooldownPolicy, Health, State, TargetKey, choose};
 use crate::request::{
-    BodyKind, Caller, Content, Headers, MAX_MODEL_BYTES, Notation, Query, ScanError, View, Wants,
-    body_kind, scan, scan_form,
+    BodyKind, Caller, Content, Headers, MAX_MODEL_BYTES, Query, ScanError, View, Wants, body_kind,
+    scan, scan_form,
 };
 use crate::schema::{
     Answer, Call, Endpoint, ErrorCode, Schema, caller_schema, is_model_name, split_query,
@@ -46,7 +48,7 @@ pub struct Routed<'d> {
     /// The route that takes it.
     pub route: &'d Route,
     /// The route's targets that did not enter the plan.
-    pub left_out: Vec<(&'d Target, LeftOut)>,
+    pub left_out: Vec<(&'d Target, LeftOut<'d>)>,
     /// Headers that must go.
     pub remove_headers: Vec<String>,
     /// How often Envoy may try again.
@@ -204,6 +206,13 @@ impl Pending {
         Content::new(self.call.api, &self.kind, body)
     }
 
+    /// The model that the request names, by the name that its sender has for it.
+    pub fn asked_model<'a>(&'a self, view: &'a View) -> Option<&'a str> {
+        // Where both name one, the path decides.
+        let in_body = view.model.as_ref().map(|field| field.name.as_str());
+        self.call.model.as_deref().or(in_body)
+    }
+
     /// All that conditions ask of this request, whose body says this. `now`: Unix time in milliseconds; `random`: 64
     /// random bits.
     ///
@@ -211,15 +220,14 @@ impl Pending {
     /// The answer, if it names no model that can be one.
     pub fn subject<'a>(
         &'a self,
+        document: &'a Document,
         view: &'a View,
         content: &'a Content<'a>,
         now: u64,
         random: u64,
     ) -> Result<Subject<'a>, Answer> {
-        // Where both name one, the path decides.
-        let in_body = view.model.as_ref().map(|field| field.name.as_str());
-        let model = self.call.model.as_deref().or(in_body);
-        let model = model.filter(|name| is_model_name(name));
+        let model = self.asked_model(view).filter(|name| is_model_name(name));
+        let model = model.map(|name| document.aliases.get(name).unwrap_or(name));
         let (path, _) = split_query(self.headers.text(":path").unwrap_or_default());
         Ok(Subject {
             model: Some(model.ok_or_else(|| invalid_model("body", self.schema()))?),
@@ -238,27 +246,25 @@ impl Pending {
     /// Decides about the request, whose body says this.
     ///
     /// # Errors
-    /// The answer, if it goes nowhere.
+    /// The answer, if it goes nowhere, and why.
     #[inline(never)]
     pub fn decide<'d: 'm, 'm>(
         &self,
         document: &'d Document,
         view: &View,
         subject: &Subject<'m>,
-    ) -> Result<Decision<'d, 'm>, Answer> {
+    ) -> Result<Decision<'d, 'm>, Refused<'d>> {
         let schema = self.schema();
         let model = subject.model.unwrap_or_default();
-        let mut decision = decide(document, self.call.api, model, subject)
-            .map_err(|undecided| explain(undecided, schema, model))?;
-        if let Some(field) = view.tie {
-            decision
-                .tie()
-                .map_err(|unpinned| unpinned.answer(schema, field))?;
-        }
-        if view.notation == Notation::Form {
-            decision
-                .need_no_json()
-                .map_err(|route| explain(Undecided::ParametersNeedJson(route), schema, model))?;
+        let mut decision =
+            decide(document, self.call.api, model, subject).map_err(|undecided| {
+                log::debug!("{undecided}");
+                Refused::undecided(undecided, schema, self.asked_model(view).unwrap_or(model))
+            })?;
+        if let Some(field) = view.tie
+            && let Err(unpinned) = decision.tie()
+        {
+            return Err(Refused::unpinned(decision, &unpinned, schema, field));
         }
         Ok(decision)
     }
@@ -277,8 +283,15 @@ impl Pending {
             .map_err(|message| ErrorCode::InvalidRouterHeader.answer(self.schema(), &message))?;
         let view = self.read(body)?;
         let content = self.content(body);
-        let subject = self.subject(&view, &content, moment.now, moment.random)?;
-        let decision = self.decide(document, &view, &subject)?;
+        let subject = self.subject(document, &view, &content, moment.now, moment.random)?;
+        let asked_model = self.asked_model(&view);
+        let decision = self.decide(document, &view, &subject).map_err(|refused| {
+            if asked.dry_run {
+                dry_run::refused(refused, asked_model, &subject)
+            } else {
+                refused.answer
+            }
+        })?;
         log::debug!("{decision}");
         let cluster_header = document.cluster_header.as_deref();
         let pool = pool(&decision, &view);
@@ -289,7 +302,7 @@ impl Pending {
             candidates.truncate(1);
         }
         if asked.dry_run {
-            let answer = dry_run::answer(&decision, &candidates, &subject);
+            let answer = dry_run::answer(&decision, &candidates, asked_model, &subject);
             return Err(answer);
         }
         let (_, query) = split_query(self.headers.text(":path").unwrap_or_default());
@@ -404,26 +417,4 @@ fn by_health<'m>(
         !dry_run && choice.is_some_and(|choice| choice.leased)
     });
     ordered
-}
-
-fn explain(undecided: Undecided<'_>, schema: Schema, model: &str) -> Answer {
-    let message = match undecided {
-        Undecided::NoRoute => format!("The model \"{model}\" does not exist here."),
-        Undecided::ModelNotServed(route) => {
-            format!(
-                "No backend of the route \"{}\" serves the model \"{model}\".",
-                route.name
-            )
-        }
-        Undecided::ApiNotSupported(route) => format!(
-            "No backend of the route \"{}\", which takes this request for \"{model}\", speaks the API of this path.",
-            route.name
-        ),
-        Undecided::ParametersNeedJson(route) => format!(
-            "Every target of the route \"{}\", which takes this request for \"{model}\", changes parameters, and a form's \
-             cannot be changed.",
-            route.name
-        ),
-    };
-    undecided.code().answer(schema, &message)
 }

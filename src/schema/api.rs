@@ -181,6 +181,22 @@ impl Api {
         [before, self.operation()].concat()
     }
 
+    /// Whether its calls have one prompt each, and ask a model for an answer to it. Legacy completions may have many.
+    pub const fn is_prompted(self) -> bool {
+        matches!(
+            self,
+            Api::ChatCompletions
+                | Api::Messages
+                | Api::Responses
+                | Api::GenerateContent
+                | Api::StreamGenerateContent
+                | Api::Converse
+                | Api::ConverseStream
+                | Api::Invoke
+                | Api::InvokeStream
+        )
+    }
+
     /// All paths that its calls can have.
     pub fn paths(self) -> Condition {
         let around = |before: &str| {

@@ -56,6 +56,10 @@ error_codes! {
     InvalidRouterHeader "invalid_router_header" 400,
     /// No target of the route speaks the caller's API.
     ApiNotSupported "api_not_supported" 400,
+    /// The prompt fits into no target's window.
+    ContextLengthExceeded "context_length_exceeded" 400,
+    /// No target of the route may take the request.
+    NoEligibleTarget "no_eligible_target" 400,
     /// The call names what one backend has stored, and nothing says which.
     StoredStateUnpinned "stored_state_unpinned" 400,
     /// No route, or no target, for this model.

@@ -98,10 +98,20 @@ fn completions_know_the_commands() {
 
 #[test]
 fn warnings_fail_where_they_are_denied() {
-    let file = "envoy/demo.yaml";
-    assert_eq!(run(&["check", file]).status.code(), Some(0));
-    let denied = run(&["check", "--deny-warnings", file]);
-    assert_eq!(denied.status.code(), Some(1));
+    let file =
+        std::env::temp_dir().join(format!("llm-router-warnings-{}.yaml", std::process::id()));
+    let document = "backends:
+- {name: a, schema: openai, models: [{name: m}]}
+- {name: unused, schema: openai, models: [{name: m}]}
+routes:
+- {name: r, match: {model: m}, targets: [{backend: a}]}
+";
+    std::fs::write(&file, document).unwrap();
+    let path = file.to_str().unwrap();
+    let codes = [&["check", path][..], &["check", "--deny-warnings", path]]
+        .map(|arguments| run(arguments).status.code());
+    std::fs::remove_file(&file).unwrap();
+    assert_eq!(codes, [Some(0), Some(1)]);
 }
 
 #[test]

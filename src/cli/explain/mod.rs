@@ -14,12 +14,12 @@ use serde::Serialize;
 use super::Failed;
 use super::load::load;
 use crate::attempt::Moment;
-use crate::config::{Document, GoldenRequest, Route, Strategy, Tree};
+use crate::config::{Document, GoldenRequest, Route, Strategy, Target, Tree};
 use crate::health::NoMemory;
 use crate::played::{self, Pairs, Sent};
 use crate::request::{Caller, Claims, Headers, Mesh, Query};
 use crate::routing::{
-    Arrival, Candidate, Choice, Pending, Subject, arrive, at, is_only_first, is_unrouted,
+    Arrival, Candidate, Choice, LeftOut, Pending, Subject, arrive, at, is_only_first, is_unrouted,
     passing_subject,
 };
 use crate::schema::{Answer, ErrorCode, rfc_3339, split_query};
@@ -67,6 +67,9 @@ struct Explained {
     /// For a call of a model.
     #[serde(skip_serializing_if = "Option::is_none")]
     model: Option<String>,
+    /// The model that the name stands for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    alias_of: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     stream: Option<bool>,
     /// In the order in which they are tried.
@@ -109,6 +112,9 @@ struct Dropped {
     backend: String,
     model: Option<String>,
     reason: &'static str,
+    /// The reason in this case, where its name does not say all.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    detail: String,
 }
 
 /// The request as one attempt sends it.
@@ -291,11 +297,18 @@ fn decide(
 ) -> Result<(), Answer> {
     let view = pending.read(&request.body)?;
     let content = pending.content(&request.body);
-    let subject = pending.subject(&view, &content, moment.now, moment.random)?;
-    explained.model = subject.model.map(str::to_owned);
+    let subject = pending.subject(document, &view, &content, moment.now, moment.random)?;
+    let asked = pending.asked_model(&view);
+    explained.model = asked.map(str::to_owned);
+    let real = subject.model.filter(|real| Some(*real) != asked);
+    explained.alias_of = real.map(str::to_owned);
     explained.stream = subject.stream;
     explained.routes = tried(document, &subject, false);
-    let mut decision = pending.decide(document, &view, &subject)?;
+    let decided = pending.decide(document, &view, &subject);
+    let mut decision = decided.map_err(|refused| {
+        explained.left_out = dropped(&refused.left_out);
+        refused.answer
+    })?;
     if is_only_first(document, &decision, &view) {
         decision.plan.truncate(1);
     }
@@ -314,12 +327,7 @@ fn decide(
         weight: is_weighted(candidate).then_some(candidate.weight),
     });
     explained.plan = plan.collect();
-    let left_out = decision.left_out.iter().map(|(target, reason)| Dropped {
-        backend: target.backend.name.clone(),
-        model: target.model.clone(),
-        reason: reason.name(),
-    });
-    explained.left_out = left_out.collect();
+    explained.left_out = dropped(&decision.left_out);
     let routed = pending.route(document, &request.body, moment)?;
     let headers = request.all_headers();
     let body = &request.body;
@@ -340,6 +348,16 @@ fn decide(
         }
     }
     Ok(())
+}
+
+fn dropped(left_out: &[(&Target, LeftOut<'_>)]) -> Vec<Dropped> {
+    let dropped = left_out.iter().map(|(target, reason)| Dropped {
+        backend: target.backend.name.clone(),
+        model: target.model.clone(),
+        reason: reason.name(),
+        detail: reason.detail(),
+    });
+    dropped.collect()
 }
 
 fn changed(headers: &Pairs, body: &[u8], sent: Sent) -> Changed {
@@ -384,3 +402,6 @@ fn tried(document: &Document, subject: &Subject<'_>, passes: bool) -> Vec<Tried>
     };
     document.routes.iter().map(of).collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -26,7 +26,11 @@ pub(super) fn text(explained: &Explained) -> String {
         } else {
             ""
         };
-        let _ = write!(out, ", model \"{}\"{stream}", shown(model));
+        let _ = write!(out, ", model \"{}\"", shown(model));
+        if let Some(real) = &explained.alias_of {
+            let _ = write!(out, " (alias of \"{}\")", shown(real));
+        }
+        out.push_str(stream);
     }
     out.push('\n');
     routes(explained, &mut out);
@@ -101,7 +105,11 @@ fn plan(explained: &Explained, out: &mut String) {
         if let Some(model) = &target.model {
             let _ = write!(out, "/{}", shown(model));
         }
-        let _ = writeln!(out, ": {}", target.reason);
+        let _ = write!(out, ": {}", target.reason);
+        if !target.detail.is_empty() {
+            let _ = write!(out, ": {}", shown(&target.detail));
+        }
+        out.push('\n');
     }
 }
 

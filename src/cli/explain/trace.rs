@@ -150,7 +150,86 @@ fn seen(condition: &Condition, subject: &Subject<'_>) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::request::Headers;
+    use crate::request::{Caller, Claims, Headers, Query};
+    use crate::routing::{MeshPattern, Period};
+
+    #[test]
+    fn who_sent_it_and_when() {
+        let claims = |json: &str| Claims::new(serde_json::from_str(json).unwrap()).unwrap();
+        let one = Caller::default()
+            .with_claims(claims(r#"{"sub": "x", "aud": ["a", 1]}"#))
+            .with_mesh(Mesh::parse("spiffe://td/ns/prod/sa/chat"));
+        let two = one.clone().with_claims(claims("{}"));
+        let nobody = Caller::default();
+        let query = Query::new("a=1&a=2");
+        let pattern = |text: &str| vec![Pattern::parse(text).unwrap()];
+        let claim = |path: &str| ClaimPattern {
+            path: path.to_owned(),
+            values: pattern("z*"),
+        };
+        let mesh = Condition::Mesh(MeshPattern {
+            trust_domain: Some(pattern("td")),
+            service_account: Some(pattern("z")),
+            ..MeshPattern::default()
+        });
+        let time = Condition::Time(Period {
+            from: 60,
+            to: 120,
+            weekdays: [true, false, false, false, false, false, true],
+            utc_offset: 0,
+        });
+        let parameter = |name: &str| Condition::Query {
+            name: name.to_owned(),
+            values: pattern("z"),
+        };
+        let sub_and_aud = Condition::Claims(vec![claim("sub"), claim("aud")]);
+        let one_claim = Condition::Claims(vec![claim("aud")]);
+        for (condition, caller, wanted, seen) in [
+            (&parameter("a"), &nobody, "query a: z", "\"1\", \"2\""),
+            (&parameter("b"), &nobody, "query b: z", "absent"),
+            (&one_claim, &one, "claim aud: z*", "\"a\", \"1\""),
+            (
+                &one_claim,
+                &nobody,
+                "claim aud: z*",
+                "without a verified token",
+            ),
+            (
+                &sub_and_aud,
+                &two,
+                "claim sub: z* and claim aud: z*",
+                "sub: \"x\", aud: \"a\", \"1\"; in another token sub: absent, aud: absent",
+            ),
+            (
+                &mesh,
+                &one,
+                "mesh trust_domain: td and service_account: z",
+                "td, namespace prod, service account chat",
+            ),
+            (
+                &mesh,
+                &nobody,
+                "mesh trust_domain: td and service_account: z",
+                "without an identity",
+            ),
+            (
+                &time,
+                &nobody,
+                "time: 01:00 to 02:00 on mon, sun at +00:00",
+                "thu 00:00 at +00:00",
+            ),
+        ] {
+            let subject = Subject {
+                query: Some(&query),
+                caller: Some(caller),
+                now: Some(0),
+                ..Subject::default()
+            };
+            let failed = first_failed(condition, &subject).unwrap();
+            assert_eq!(failed.wanted, wanted);
+            assert_eq!(failed.seen.as_deref(), Some(seen));
+        }
+    }
 
     fn model(patterns: &[&str]) -> Condition {
         let patterns = patterns.iter().map(|text| Pattern::parse(text).unwrap());

@@ -15,18 +15,14 @@ pub(super) fn read(fields: &Fields<'_>) -> Vec<Option<Condition>> {
             conditions.push(values.map(|values| Condition::Query { name, values }));
         }
     }
-    let readers: [(&str, fn(&Node<'_>) -> Option<Condition>); 3] = [
-        ("claims", read_claims),
-        ("mesh", read_mesh),
-        ("time", read_time),
-    ];
-    for (name, read) in readers {
-        conditions.extend(fields.optional(name).map(read));
-    }
+    conditions.extend(fields.optional("claims").map(read_claims));
+    conditions.extend(fields.optional("mesh").map(read_mesh));
+    conditions.extend(fields.optional("time").map(read_time));
     conditions
 }
 
 /// The entries of a map that must have some, and no empty name.
+#[inline(never)]
 fn entries<'a>(node: &Node<'a>, what: &str) -> Vec<(String, Node<'a>)> {
     let entries = node.entries();
     if entries.is_empty() && node.is_map() {
@@ -116,6 +112,7 @@ fn read_time(node: &Node<'_>) -> Option<Condition> {
 }
 
 /// A time of day in minutes.
+#[inline(never)]
 fn read_clock(node: &Node<'_>) -> Option<u16> {
     let written = node.name()?;
     let minutes = minutes_of(written).filter(|minutes| *minutes <= 1440);
@@ -149,7 +146,7 @@ fn read_weekdays(node: &Node<'_>) -> Option<[bool; 7]> {
             None => {
                 is_right = false;
                 if !written.is_empty() {
-                    let close = suggestion(written, WEEKDAYS.into_iter());
+                    let close = suggestion(written, WEEKDAYS);
                     let known = WEEKDAYS.join(", ");
                     node.error(format!(
                         "unknown weekday \"{written}\"{close}; known are {known}"

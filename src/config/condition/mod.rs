@@ -74,8 +74,10 @@ fn read_match(node: &Node<'_>, of: &Of<'_>, depth: usize) -> Option<Condition> {
     caller::read(&fields).into_iter().for_each(&mut add);
     content::read(&fields).into_iter().for_each(&mut add);
     if let Some(node) = fields.optional("percent") {
+        let parts = node.decimal(100, 4, "percent");
+        let parts = parts.and_then(|parts| u32::try_from(parts).ok());
         let share = |parts| Share::new(parts, of.route, Arc::clone(of.sticky));
-        add(node.ten_thousandths(100).map(share).map(Condition::Percent));
+        add(parts.map(share).map(Condition::Percent));
     }
     for (name, make) in [
         ("any", Condition::Any as fn(Vec<Condition>) -> Condition),
@@ -117,6 +119,7 @@ fn check_spelling(field: &str, node: &Node<'_>) {
     }
 }
 
+#[inline(never)]
 fn read_patterns(node: &Node<'_>) -> Option<Vec<Pattern>> {
     node.one_or_many()
         .iter()

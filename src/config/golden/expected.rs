@@ -62,7 +62,7 @@ pub(super) fn read_expected<'a>(
     let known = is_known(&expected.route, "route", routes);
     let known = is_known(&expected.error, "error code", codes) && known;
     if expected.error.is_some() && fields.optional("error").is_some() {
-        let others = ["route", "target", "plan", "left_out"];
+        let others = ["target", "plan"];
         if let Some(other) = others.iter().find(|name| fields.optional(name).is_some()) {
             fields.error(format!(
                 "has both `error` and `{other}`: what is answered with an error goes nowhere"
@@ -92,7 +92,11 @@ fn is_known<'n>(
 
 pub(super) fn compare(expected: &Expected<'_>, seen: &Seen<'_>) {
     let (route, plan, left_out) = match seen {
-        Seen::Answered(answer) => return compare_answer(expected, answer),
+        Seen::Answered {
+            answer,
+            route,
+            left_out,
+        } => return compare_answer(expected, answer, *route, left_out),
         Seen::Drawn(route) => {
             let how = format!(
                 "whether \"{route}\" takes the request is drawn, by its `percent`: give the request a key that the route's \
@@ -218,7 +222,12 @@ fn is_same_set<T>(written: &[&str], seen: &[T], is: impl Fn(&T, &str) -> bool) -
             .all(|one| written.iter().any(|name| is(one, name)))
 }
 
-fn compare_answer(expected: &Expected<'_>, answer: &Answer) {
+fn compare_answer(
+    expected: &Expected<'_>,
+    answer: &Answer,
+    route: Option<&str>,
+    left_out: &[(Place, &'static str)],
+) {
     let code = answer.code.map(ErrorCode::name);
     let seen = match code {
         Some(code) => format!("the request is answered with {} {code}", answer.status),
@@ -226,7 +235,19 @@ fn compare_answer(expected: &Expected<'_>, answer: &Answer) {
     };
     match &expected.error {
         Some((_, written)) if code == Some(*written) => {}
-        Some((node, written)) => expected.fail(node, &format!("{seen}, not with {written}")),
-        None => expected.fail(&expected.node, &format!("{seen}, and goes nowhere")),
+        Some((node, written)) => {
+            return expected.fail(node, &format!("{seen}, not with {written}"));
+        }
+        None => return expected.fail(&expected.node, &format!("{seen}, and goes nowhere")),
     }
+    if let Some((node, written)) = &expected.route
+        && route != Some(written)
+    {
+        let taken = match route {
+            Some(route) => format!("the request is taken by \"{route}\", not by \"{written}\""),
+            None => format!("no route takes the request, also not \"{written}\""),
+        };
+        expected.fail(node, &taken);
+    }
+    compare_left_out(expected, route.unwrap_or_default(), left_out);
 }

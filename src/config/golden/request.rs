@@ -114,7 +114,7 @@ fn read_mesh(node: &Node<'_>) -> Option<Mesh> {
         "spiffe://{trust_domain}/ns/{namespace}/sa/{}",
         service_account?
     );
-    let mesh = Mesh::parse(&uri);
+    let mesh = Mesh::parse(&uri).filter(|mesh| mesh.service_account.is_some());
     if mesh.is_none() {
         node.error(format!("\"{uri}\" is no identity in a mesh"));
     }

@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use super::GoldenRequest;
 use crate::attempt::Moment;
-use crate::config::{Backend, Document, Strategy};
+use crate::config::{Backend, Document, Strategy, Target};
 use crate::health::NoMemory;
 use crate::request::{Headers, Query};
 use crate::routing::{
-    Arrival, Candidate, Choice, Passed, Pending, arrive, at, drawn_route, is_only_first,
-    is_unrouted, passing_subject,
+    Arrival, Candidate, Choice, LeftOut, Passed, Pending, Refused, arrive, at, drawn_route,
+    is_only_first, is_unrouted, passing_subject,
 };
 use crate::schema::{Answer, split_query};
 
@@ -25,7 +25,13 @@ pub(super) enum Seen<'d> {
     /// Whether this route takes it is drawn.
     Drawn(&'d str),
     /// It is answered here.
-    Answered(Answer),
+    Answered {
+        answer: Answer,
+        /// The route that takes it, if one does.
+        route: Option<&'d str>,
+        /// With the reason.
+        left_out: Vec<(Place, &'static str)>,
+    },
 }
 
 /// What an attempt would be.
@@ -85,12 +91,12 @@ pub(super) fn see(document: &Document, request: GoldenRequest) -> Seen<'_> {
     match arrive(document, headers.clone(), request.caller.clone(), || moment) {
         Arrival::Answer(answer) => {
             let drawn = if is_unrouted(&answer) { drawn() } else { None };
-            drawn.unwrap_or(Seen::Answered(answer))
+            drawn.unwrap_or_else(|| refused(Refused::from(answer)))
         }
         Arrival::Pass(passed) => drawn().unwrap_or_else(|| see_passed(document, &passed)),
         Arrival::AwaitBody(pending) => {
             let seen = see_call(document, &pending, &request.body, moment);
-            seen.unwrap_or_else(Seen::Answered)
+            seen.unwrap_or_else(refused)
         }
     }
 }
@@ -121,22 +127,14 @@ fn see_call<'d>(
     pending: &Pending,
     body: &[u8],
     moment: Moment<'_>,
-) -> Result<Seen<'d>, Answer> {
+) -> Result<Seen<'d>, Refused<'d>> {
     let view = pending.read(body)?;
     let content = pending.content(body);
-    let subject = pending.subject(&view, &content, moment.now, moment.random)?;
+    let subject = pending.subject(document, &view, &content, moment.now, moment.random)?;
     if let Some(route) = drawn_route(document, &subject, false) {
         return Ok(Seen::Drawn(&route.name));
     }
     let mut decision = pending.decide(document, &view, &subject)?;
-    let mut left_out = Vec::new();
-    for (target, reason) in &decision.left_out {
-        let place = Place {
-            backend: target.backend.name.clone(),
-            model: target.model.clone(),
-        };
-        left_out.push((place, reason.name()));
-    }
     let is_drawn = |candidate: &Candidate<'_>| {
         let strategy = decision.route.groups.get(candidate.group);
         decision.choice == Choice::Drawn && strategy == Some(&Strategy::Weighted)
@@ -161,6 +159,26 @@ fn see_call<'d>(
     Ok(Seen::Goes {
         route: &decision.route.name,
         plan: plan.collect(),
-        left_out,
+        left_out: places(&decision.left_out),
     })
+}
+
+fn refused(refused: Refused<'_>) -> Seen<'_> {
+    Seen::Answered {
+        route: refused.route.map(|route| route.name.as_str()),
+        left_out: places(&refused.left_out),
+        answer: refused.answer,
+    }
+}
+
+/// What is left out, and why.
+fn places(left_out: &[(&Target, LeftOut<'_>)]) -> Vec<(Place, &'static str)> {
+    let places = left_out.iter().map(|(target, reason)| {
+        let place = Place {
+            backend: target.backend.name.clone(),
+            model: target.model.clone(),
+        };
+        (place, reason.name())
+    });
+    places.collect()
 }

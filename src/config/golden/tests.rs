@@ -141,6 +141,106 @@ fn what_holds() {
     }
 }
 
+/// The documents on these pages hold what they say.
+#[test]
+fn documents_in_the_docs() {
+    let pages = [
+        (include_str!("../../../docs/identity.md"), 2),
+        (include_str!("../../../docs/cli/callers.yaml"), 1),
+    ];
+    for (page, expected) in pages {
+        let blocks = page
+            .split("```yaml\n")
+            .map(|block| block.split("```").next().unwrap());
+        let documents: Vec<&str> = blocks
+            .filter(|block| block.starts_with("backends:"))
+            .collect();
+        assert_eq!(documents.len(), expected);
+        for document in documents {
+            let tree: Tree = serde_saphyr::from_str(document).unwrap();
+            let compiled = Document::compile(&tree).unwrap();
+            let run = run_tests(&tree, &compiled, &super::super::no_file);
+            assert!(run.count > 1 && run.errors.is_empty(), "{:?}", run.errors);
+        }
+    }
+}
+
+/// Who sends a request, and when.
+#[test]
+fn callers() {
+    const CALLERS: &str = "
+backends: [{name: a, schema: openai, models: [{name: m}]}]
+routes:
+- {name: claim, match: {claims: {sub: x, n: '1'}}, targets: [{backend: a}]}
+- {name: mesh, match: {mesh: {namespace: ns1}}, targets: [{backend: a}]}
+- {name: monday-noon, match: {time: {from: '12:00', to: '12:01', weekdays: mon}}, targets: [{backend: a}]}
+- {name: file-by-night, pass_through: true, match: {path: '/v1/files*', time: {to: '06:00'}}, targets: [{backend: a}]}
+";
+    for (request, expect, error) in [
+        (
+            "{model: m, claims: {sub: [y, x], n: 1}}",
+            "{route: claim}",
+            None,
+        ),
+        ("{model: m, claims: {sub: x}}", "{route: monday-noon}", None),
+        (
+            "{model: m, mesh: {trust_domain: td, namespace: ns1, service_account: s}}",
+            "{route: mesh}",
+            None,
+        ),
+        (
+            "{model: m, time: '2026-01-05T13:00:59+01:00'}",
+            "{route: monday-noon}",
+            None,
+        ),
+        (
+            "{model: m, time: '2026-01-05T12:01:00Z'}",
+            "{error: model_not_found}",
+            None,
+        ),
+        (
+            "{path: /v1/files, method: GET, time: '2026-01-05T05:00:00Z'}",
+            "{route: file-by-night}",
+            None,
+        ),
+        (
+            "{path: /v1/files, method: GET}",
+            "{error: stored_state_not_routed}",
+            None,
+        ),
+        (
+            "{model: m, time: noon}",
+            "{route: claim}",
+            Some("time: is no time: write it as \"2026-01-05T12:00:00Z\""),
+        ),
+        (
+            "{model: m, claims: sub}",
+            "{route: claim}",
+            Some("claims: must be a map, not text"),
+        ),
+        (
+            "{model: m, mesh: {trust_domain: td, namespace: ns1}}",
+            "{route: claim}",
+            Some("mesh: `service_account` is missing"),
+        ),
+        (
+            "{model: m, mesh: {trust_domain: td, namespace: ns1, service_account: 'a/b'}}",
+            "{route: claim}",
+            Some("mesh: \"spiffe://td/ns/ns1/sa/a/b\" is no identity in a mesh"),
+        ),
+    ] {
+        let tree: Tree = serde_saphyr::from_str(&format!(
+            "{CALLERS}tests: [{{name: t, request: {request}, expect: {expect}}}]"
+        ))
+        .unwrap();
+        let document = Document::compile(&tree).unwrap();
+        let run = run_tests(&tree, &document, &super::super::no_file);
+        let errors: Vec<String> = run.errors.iter().map(ToString::to_string).collect();
+        let expected = error.map(|error| format!("tests[0].request.{error}"));
+        assert_eq!(errors, Vec::from_iter(expected), "{request}");
+    }
+}
+
 #[test]
 fn what_fails() {
     for (request, expect, error) in [
@@ -282,8 +382,8 @@ fn what_is_written_wrong() {
         ),
         (
             "{model: smart}",
-            "{error: model_not_found, route: smart}",
-            "tests[0].expect: has both `error` and `route`",
+            "{error: model_not_found, target: azure}",
+            "tests[0].expect: has both `error` and `target`",
         ),
         (
             "{modle: smart}",

@@ -101,3 +101,31 @@ pub struct CallerAsks {
     /// The time, before the body is there.
     pub time: bool,
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        /// Whatever it is given, and then a peer speaks for itself alone.
+        #[test]
+        fn any_bytes(
+            metadata in prop::collection::vec(any::<u8>(), 0..64),
+            peer in prop::collection::vec(any::<u8>(), 0..64),
+            forwarded in prop::collection::vec("[URIab=,;\"\\\\]{0,12}", 0..3),
+        ) {
+            let headers = forwarded
+                .into_iter()
+                .map(|value| ("x-forwarded-client-cert".to_owned(), value.into_bytes()));
+            let headers = Headers::new(headers.collect());
+            let _ = Caller::default().with_metadata(&metadata);
+            let any = [Pattern::Any];
+            prop_assert!(Caller::default().with_peer(&peer, &headers, &any).mesh().is_none());
+            let chat = "spiffe://td/ns/prod/sa/chat";
+            let caller = Caller::default().with_peer(chat.as_bytes(), &headers, &[]);
+            prop_assert_eq!(caller.mesh, Mesh::parse(chat));
+        }
+    }
+}

@@ -12,6 +12,7 @@ mod conversation;
 mod format;
 mod index;
 mod opening;
+mod reasoning;
 mod value;
 mod written;
 
@@ -90,6 +91,16 @@ impl<'a> Content<'a> {
             tokens: OnceCell::new(),
             script: OnceCell::new(),
         }
+    }
+
+    /// Whether it is a form, and not JSON.
+    pub fn is_form(&self) -> bool {
+        self.boundary.is_some()
+    }
+
+    /// How many bytes the body has.
+    pub fn size(&self) -> u64 {
+        u64::try_from(self.body.len()).unwrap_or(u64::MAX)
     }
 
     /// Whether tools are offered.

@@ -78,7 +78,8 @@ impl Period {
     }
 
     /// Whether it says the same of two periods at all times. Between the edges of the two nothing changes.
-    fn at_all_times(&self, other: &Period, holds: impl Fn(bool, bool) -> bool) -> bool {
+    #[inline(never)]
+    fn at_all_times(&self, other: &Period, holds: fn(bool, bool) -> bool) -> bool {
         self.edges()
             .chain(other.edges())
             .all(|minute| holds(self.contains_minute(minute), other.contains_minute(minute)))
@@ -97,8 +98,9 @@ impl Period {
 
 /// The minute of UTC's week, which begins on Monday.
 fn minute_of_week(now_ms: u64) -> u32 {
-    // 1970 began on a Thursday.
-    let minute = (now_ms / 60_000).saturating_add(u64::from(DAY * 3)) % u64::from(WEEK);
+    /// From Monday to Thursday, on which 1970 began.
+    const EPOCH: u64 = 3 * 24 * 60;
+    let minute = (now_ms / 60_000).saturating_add(EPOCH) % (7 * 24 * 60);
     u32::try_from(minute).unwrap_or_default()
 }
 

@@ -1,6 +1,7 @@
 //! Every API of the table in `docs/apis.md`: each cell of a row names a trial here.
 
 mod calls;
+mod eligible;
 mod errors;
 mod passing;
 mod sample;
@@ -34,6 +35,7 @@ pub(crate) fn add(suite: &mut Suite) {
     on_both(suite, "apis::keys_do_not_arrive", calls::keys_do_not_arrive);
     on_both(suite, "apis::no_way_by_a_model", errors::no_way_by_a_model);
     on_both(suite, "apis::lists_of_models", errors::lists_of_models);
+    eligible::add(suite);
     passing::add(suite);
     websocket::add(suite);
     let names = suite.names();

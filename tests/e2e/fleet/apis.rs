@@ -64,6 +64,7 @@ pub(crate) fn config(backends: &Backends) -> Config {
 
 fn document() -> Value {
     json!({
+        "aliases": {"an old name": "one"},
         "backends": backends(),
         "routes": routes(),
         "defaults": {
@@ -79,12 +80,24 @@ fn document() -> Value {
 fn backends() -> Vec<Value> {
     let mut all = vec![];
     for (schema, field, path) in SCHEMAS {
-        let model = |name| json!([{"name": "m", "upstream_name": name}]);
-        all.push(json!({"name": format!("echo-{schema}"), "schema": schema, "models": model(UPSTREAM[0])}));
+        let model = |name| json!({"name": "m", "upstream_name": name});
         all.push(json!({
-            "name": format!("echo-{schema}-two"), "schema": schema, "models": model(UPSTREAM[1]), field: path,
+            "name": format!("echo-{schema}"), "schema": schema, "labels": {"region": "us"}, "models": [
+                model(UPSTREAM[0]),
+                {"name": "small", "context_window": 2_000, "capabilities": []},
+                {"name": "somewhere"},
+                {"name": "in-eu", "labels": {"region": "eu"}},
+            ],
         }));
-        all.push(json!({"name": format!("dead-{schema}"), "schema": schema, "models": model("m")}));
+        all.push(json!({
+            "name": format!("echo-{schema}-two"), "schema": schema, "models": [
+                model(UPSTREAM[1]), {"name": "large", "context_window": 50_000, "capabilities": ["images"]},
+            ], field: path,
+        }));
+        all.push(json!({
+            "name": format!("dead-{schema}"), "schema": schema, "labels": {"region": "eu"},
+            "models": [model("m"), {"name": "somewhere"}],
+        }));
     }
     all
 }
@@ -124,8 +137,34 @@ fn routes() -> Vec<Value> {
         });
         all.push(pinned);
     }
+    all.extend(checked());
     all.extend(passing());
     all
+}
+
+/// Those whose targets may take some requests and not others.
+fn checked() -> Vec<Value> {
+    let schemas = || {
+        let all = SCHEMAS.iter().map(|(schema, ..)| *schema);
+        all.filter(|schema| *schema != "azure-openai")
+    };
+    let small = |schema| json!({"backend": format!("echo-{schema}"), "model": "small"});
+    let large = |schema| json!({"backend": format!("echo-{schema}-two"), "model": "large"});
+    let both: Vec<Value> = schemas()
+        .flat_map(|schema| [small(schema), large(schema)])
+        .collect();
+    let alone: Vec<Value> = schemas().map(small).collect();
+    let somewhere: Vec<Value> = schemas()
+        .flat_map(|schema| [format!("dead-{schema}"), format!("echo-{schema}")])
+        .map(|backend| json!({"backend": backend}))
+        .collect();
+    vec![
+        json!({"name": "checked", "match": {"model": "checked"}, "targets": both}),
+        json!({"name": "checked-alone", "match": {"model": "checked-alone"}, "targets": alone}),
+        json!({
+            "name": "eu", "match": {"model": ["somewhere", "in-eu"]}, "require": {"region": "eu"}, "targets": somewhere,
+        }),
+    ]
 }
 
 fn passing() -> Vec<Value> {

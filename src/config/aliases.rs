@@ -1,0 +1,98 @@
+//! Other names for models.
+
+use std::sync::Arc;
+
+use super::backend::Backend;
+use super::catalog::can_be_asked_for;
+use super::error::suggestion;
+use super::reader::Node;
+use super::route::Route;
+use crate::schema::is_model_name;
+
+/// The names that requests may ask by, and what routes see in their place.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Aliases(Vec<(String, String)>);
+
+impl Aliases {
+    /// The model that goes by this name too.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        let mut all = self.iter();
+        all.find(|(alias, _)| *alias == name)
+            .map(|(_, model)| model)
+    }
+
+    /// All of them in the order of the document, with their models.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        let all = self.0.iter();
+        all.map(|(alias, model)| (alias.as_str(), model.as_str()))
+    }
+}
+
+pub(super) fn read(node: &Node<'_>, routes: &[Route], backends: &[Arc<Backend>]) -> Aliases {
+    let entries = node.entries();
+    let mut aliases = Vec::new();
+    for (alias, node) in &entries {
+        let Some(model) = node.name() else { continue };
+        if let Some(why_not) = why_not(alias, model, &entries, routes, backends) {
+            node.error(why_not);
+        }
+        aliases.push(((*alias).to_owned(), model.to_owned()));
+    }
+    Aliases(aliases)
+}
+
+/// Why one name cannot stand for another.
+fn why_not(
+    alias: &str,
+    model: &str,
+    entries: &[(&str, Node<'_>)],
+    routes: &[Route],
+    backends: &[Arc<Backend>],
+) -> Option<String> {
+    if !is_model_name(alias) || !is_model_name(model) || alias.contains('*') || model.contains('*')
+    {
+        return Some(
+            "must be one whole name for another: no pattern, not empty, no control characters"
+                .to_owned(),
+        );
+    }
+    if entries.iter().any(|(other, _)| *other == model) {
+        return Some(format!(
+            "\"{model}\" is an alias itself: name the model that it stands for"
+        ));
+    }
+    let matches = |route: &&Route| {
+        let mut names = Vec::new();
+        route.condition.exact_models(&mut names);
+        names.contains(&alias)
+    };
+    if let Some(route) = routes.iter().find(matches) {
+        return Some(format!(
+            "the route \"{}\" matches \"{alias}\" by this name, which routes would never see: remove one of the two",
+            route.name
+        ));
+    }
+    let serves = |backend: &&Arc<Backend>| backend.exact_models().any(|known| known == alias);
+    if let Some(backend) = backends.iter().find(serves) {
+        return Some(format!(
+            "backend \"{}\" has a model \"{alias}\", which nobody could ask for any more: remove one of the two, or write a \
+             route for the name",
+            backend.name
+        ));
+    }
+    if routes.is_empty() || can_be_asked_for(routes, model) {
+        return None;
+    }
+    let mut names = Vec::new();
+    for route in routes {
+        route.condition.exact_models(&mut names);
+    }
+    names.extend(backends.iter().flat_map(|backend| backend.exact_models()));
+    Some(format!(
+        "no route takes a request for \"{model}\"{}",
+        match suggestion(model, names.into_iter().filter(|name| *name != model)).as_str() {
+            "" => ", or none of its targets serves it",
+            close => close,
+        }
+    ))
+}

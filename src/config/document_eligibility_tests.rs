@@ -1,0 +1,357 @@
+//! What is known of models, what routes ask of them, and other names for them: right, wrong, and as the docs have it.
+
+use super::*;
+use crate::routing::LeftOut;
+
+const DOCS: &str = include_str!("../../docs/eligibility.md");
+
+/// Each is a whole document with tests, which have to pass.
+#[test]
+fn every_document_in_the_docs_passes_its_tests() {
+    let blocks: Vec<&str> = DOCS
+        .split("```yaml\n")
+        .skip(1)
+        .map(|rest| rest.split_once("```").unwrap().0)
+        .collect();
+    assert_eq!(blocks.len(), 4);
+    for block in blocks {
+        let enforced = format!("{block}enforce_tests: true\n");
+        assert_eq!(errors(&enforced), [""; 0], "{block}");
+        // The tests are run: each fails where something else is expected.
+        let others = block.matches("expect: {").count();
+        let wrong = enforced.replace("expect: {", "expect: {nothing: x, ");
+        assert!(errors(&wrong).len() >= others, "{block}");
+    }
+    // What the text says of the first one.
+    let (_, first) = DOCS.split_once("```yaml\n").unwrap();
+    let (first, _) = first.split_once("```").unwrap();
+    let abroad = first.replacen(
+        "  - backend: dublin\n",
+        "  - backend: dublin\n  - backend: virginia\n",
+        1,
+    );
+    assert_ne!(abroad, first);
+    let errors = errors(&abroad);
+    assert_eq!(errors.len(), 1, "{errors:#?}");
+    assert!(
+        errors[0].starts_with(
+            "routes[0].targets[2]: no request of this route can ever go to backend \"virginia\" (label_missing: region is us, \
+             required is eu)"
+        ),
+        "{errors:#?}"
+    );
+}
+
+#[test]
+fn the_tables_of_reasons_and_capabilities_are_the_code() {
+    let required = Required {
+        name: String::new(),
+        values: Vec::new(),
+    };
+    let reasons = [
+        LeftOut::SchemaMismatch,
+        LeftOut::ModelNotServed,
+        LeftOut::LabelMissing {
+            required: &required,
+            has: None,
+        },
+        LeftOut::PriceUnknown("input"),
+        LeftOut::PriceTooHigh {
+            which: "input",
+            price: Price(2),
+            limit: Price(1),
+        },
+        LeftOut::CapabilityMissing(Capability::Tools),
+        LeftOut::OutputTooLong { asked: 2, most: 1 },
+        LeftOut::PromptTooLong {
+            prompt: 2,
+            answer: 0,
+            window: 1,
+        },
+        LeftOut::Tied,
+    ];
+    let names: Vec<&str> = reasons.iter().map(LeftOut::name).collect();
+    assert_eq!(first_cells(DOCS, "reasons"), names);
+    let capabilities = Capability::ALL.map(|(name, _)| name);
+    assert_eq!(first_cells(DOCS, "capabilities"), capabilities);
+}
+
+/// The errors of a document with these fields of its models, its routes, and anything else.
+fn errors_with(model: &str, routes: &str, more: &str) -> Vec<String> {
+    errors(&format!(
+        "backends:
+- {{name: a, schema: openai, labels: {{region: eu}}, models: [{{name: m{model}}}, {{name: other, labels: {{region: us}}}}]}}
+- {{name: b, schema: openai, models: [{{name: m, labels: {{tier: 2}}, prices: {{input: 3}}}}]}}
+routes:
+{routes}
+{more}"
+    ))
+}
+
+const ROUTE: &str = "- {name: r, match: {model: '*'}, targets: [{backend: a}, {backend: b}]}";
+
+#[test]
+fn what_is_known_of_a_model() {
+    for model in [
+        ", prices: {input: 0, output: 0.000001}",
+        ", prices: {cache_write: 10000}, capabilities: []",
+        ", capabilities: [tools, images, audio, files, json_schema, reasoning]",
+        ", max_output_tokens: 1, labels: {zdr: true, cost: 1.5, 'any name': x}",
+    ] {
+        assert_eq!(errors_with(model, ROUTE, ""), [""; 0], "{model}");
+    }
+    for (model, expected) in [
+        (
+            ", prices: {}",
+            "prices: must not be empty: leave it out where no price is known",
+        ),
+        (
+            ", prices: {input: -1}",
+            "prices.input: must be a number of US dollars for a million tokens, from 0 to 10000",
+        ),
+        (
+            ", prices: {input: 0.00000125}",
+            "prices.input: must be a number of US",
+        ),
+        (
+            ", prices: {input: 10000.5}",
+            "prices.input: must be a number of US",
+        ),
+        (
+            ", prices: {input: '1'}",
+            "prices.input: must be a number, not text",
+        ),
+        (
+            ", prices: {cached: 1}",
+            "prices.cached: unknown field; known are input, cached_input, cache_write, output, reasoning",
+        ),
+        (
+            ", capabilities: [tool]",
+            "capabilities[0]: \"tool\" is not known here, did you mean \"tools\"?",
+        ),
+        (
+            ", capabilities: [tools, tools]",
+            "capabilities[1]: stands there twice",
+        ),
+        (
+            ", capabilities: tools",
+            "capabilities: must be a list, not text",
+        ),
+        (
+            ", max_output_tokens: 0",
+            "max_output_tokens: must be a whole number from 1",
+        ),
+        (
+            ", labels: {a: [b]}",
+            "labels.a: must be text, a number, true or false, not a list",
+        ),
+        (", labels: {a: null}", "labels.a: must be text"),
+        (", labels: {a: ''}", "labels.a: must not be empty"),
+        (", labels: {'': b}", "labels.: is no name of a label"),
+    ] {
+        let errors = errors_with(model, ROUTE, "");
+        let expected = format!("backends[0].models[0].{expected}");
+        assert!(errors[0].starts_with(&expected), "{model} {errors:#?}");
+    }
+}
+
+#[test]
+fn prices_are_exact() {
+    for (written, pico_dollars, shown) in [
+        ("0", 0, "0"),
+        ("0.1", 100_000, "0.1"),
+        ("0.075", 75_000, "0.075"),
+        ("1.25", 1_250_000, "1.25"),
+        ("0.000001", 1, "0.000001"),
+        ("9999.999999", 9_999_999_999, "9999.999999"),
+        ("10000", 10_000_000_000, "10000"),
+    ] {
+        let document = format!(
+            "backends: [{{name: a, schema: openai, models: [{{name: m, prices: {{input: {written}}}}}]}}]
+routes: [{{name: r, match: {{model: m}}, targets: [{{backend: a}}]}}]"
+        );
+        let tree: Tree = serde_saphyr::from_str(&document).unwrap();
+        let document = Document::compile(&tree).unwrap();
+        let prices = document.backends[0].models[0].prices;
+        assert_eq!(prices.input, Some(Price(pico_dollars)));
+        assert_eq!(prices.output, None);
+        assert_eq!(prices.input.unwrap().to_string(), shown);
+    }
+}
+
+#[test]
+fn what_no_target_can_ever_be() {
+    for (route, expected) in [
+        (
+            "require: {regoin: eu}, targets: [{backend: a}]",
+            "routes[0].require.regoin: no backend and no model has a label \"regoin\", did you mean \"region\"?",
+        ),
+        (
+            "require: {}, targets: [{backend: a}]",
+            "routes[0].require: must not be empty: name a label",
+        ),
+        (
+            "require: {region: []}, targets: [{backend: a}]",
+            "routes[0].require.region: must not be empty",
+        ),
+        (
+            "require: {region: [eu, us]}, targets: [{backend: a}, {backend: b}]",
+            "routes[0].targets[1]: no request of this route can ever go to backend \"b\" (label_missing: no region, required \
+             is eu or us): change what",
+        ),
+        (
+            "require: {region: eu}, targets: [{backend: a, model: other}]",
+            "routes[0].targets[0]: no request of this route can ever go to backend \"a\" (label_missing: region is us, required \
+             is eu)",
+        ),
+        (
+            "max_prices: {}, targets: [{backend: a}]",
+            "routes[0].max_prices: must not be empty",
+        ),
+        (
+            "max_prices: {cached_input: 1}, targets: [{backend: b}]",
+            "routes[0].max_prices.cached_input: unknown field; known are input, output",
+        ),
+        (
+            "max_prices: {input: 2.5}, targets: [{backend: b}]",
+            "routes[0].targets[0]: no request of this route can ever go to backend \"b\" (price_too_high: input costs 3, \
+             allowed is 2.5)",
+        ),
+        (
+            "max_prices: {input: 5, output: 5}, targets: [{backend: b, model: m}]",
+            "routes[0].targets[0]: no request of this route can ever go to backend \"b\" (price_unknown: no output price)",
+        ),
+    ] {
+        let route = format!("- {{name: r, match: {{model: [m, other]}}, {route}}}");
+        let errors = errors_with("", &route, "");
+        assert!(errors[0].starts_with(expected), "{errors:#?}");
+    }
+    let unserved = errors_with(
+        "",
+        "- {name: r, match: {model: [m, other]}, require: {region: eu}, targets: [{backend: a}]}",
+        "",
+    );
+    assert_eq!(
+        unserved,
+        [
+            "routes[0].targets: no target serves the model \"other\", which the route matches, or none that the route lets it go to"
+        ]
+    );
+}
+
+#[test]
+fn labels_hold_for_what_passes_and_prices_do_not() {
+    for (route, expected) in [
+        ("require: {region: eu}, targets: [{backend: a}]", None),
+        (
+            "require: {region: us}, targets: [{backend: a}]",
+            Some(
+                "routes[0].require: its only target, backend \"a\", can never be used (label_missing: region is eu, required is \
+                 us)",
+            ),
+        ),
+        // Of its only model, not of the backend.
+        (
+            "require: {tier: 2}, targets: [{backend: b}]",
+            Some(
+                "routes[0].require: its only target, backend \"b\", can never be used (label_missing: no tier",
+            ),
+        ),
+        (
+            "max_prices: {input: 9}, targets: [{backend: b}]",
+            Some("routes[0].max_prices: not with `pass_through: true`: what passes has no tokens"),
+        ),
+    ] {
+        let route =
+            format!("- {{name: r, pass_through: true, match: {{path: /v1/files}}, {route}}}");
+        let errors = errors_with("", &route, "");
+        assert_eq!(errors.len(), usize::from(expected.is_some()), "{errors:#?}");
+        if let Some(expected) = expected {
+            assert!(errors[0].starts_with(expected), "{errors:#?}");
+        }
+    }
+}
+
+#[test]
+fn aliases() {
+    let routes = "- {name: r, match: {model: [m, other, fast]}, targets: [{backend: a, model: m}]}
+- {name: s, match: {model: 'x-*'}, targets: [{backend: a, model: m}]}";
+    for (aliases, expected) in [
+        ("{old: m, older: m, quick: fast, x-1: other, z: x-9}", None),
+        (
+            "{old: older, older: m}",
+            Some("aliases.old: \"older\" is an alias itself: name the model"),
+        ),
+        (
+            "{old: old}",
+            Some("aliases.old: \"old\" is an alias itself"),
+        ),
+        (
+            "{fast: m}",
+            Some("aliases.fast: the route \"r\" matches \"fast\" by this name"),
+        ),
+        (
+            "{other: m}",
+            Some("aliases.other: the route \"r\" matches \"other\" by this name"),
+        ),
+        (
+            "{old: fats}",
+            Some("aliases.old: no route takes a request for \"fats\", did you mean \"fast\"?"),
+        ),
+        (
+            "{old: gemini}",
+            Some("aliases.old: no route takes a request for \"gemini\", or none"),
+        ),
+        ("{'old*': m}", Some("aliases.old*: must be one whole name")),
+        ("{old: 'x-*'}", Some("aliases.old: must be one whole name")),
+        ("{'': m}", Some("aliases.: must be one whole name")),
+        (
+            "{'a/../b': m}",
+            Some("aliases.a/../b: must be one whole name"),
+        ),
+        ("{old: 5}", Some("aliases.old: must be text")),
+        ("[old]", Some("aliases: must be a map")),
+    ] {
+        let errors = errors_with("", routes, &format!("aliases: {aliases}"));
+        assert_eq!(
+            errors.len(),
+            usize::from(expected.is_some()),
+            "{aliases} {errors:#?}"
+        );
+        if let Some(expected) = expected {
+            assert!(errors[0].starts_with(expected), "{errors:#?}");
+        }
+    }
+    let only_pattern = "- {name: r, match: {model: '*'}, targets: [{backend: a}, {backend: b}]}";
+    let errors = errors_with("", only_pattern, "aliases: {other: m}");
+    assert!(
+        errors[0]
+            .starts_with("aliases.other: backend \"a\" has a model \"other\", which nobody could"),
+        "{errors:#?}"
+    );
+}
+
+#[test]
+fn the_catalog_has_aliases_and_only_what_a_route_lets_go() {
+    let tree: Tree = serde_saphyr::from_str(
+        "aliases: {old: m, quick: fast}
+backends: [{name: a, schema: openai, models: [{name: m, labels: {region: eu}}, {name: other}]}]
+routes:
+- {name: r, match: {model: fast}, targets: [{backend: a, model: m}]}
+- {name: s, match: {model: '*'}, require: {region: eu}, targets: [{backend: a}]}",
+    )
+    .unwrap();
+    let document = Document::compile(&tree).unwrap();
+    let names: Vec<&str> = document.catalog.names().collect();
+    assert_eq!(names, ["fast", "m", "old", "quick"]);
+    let retrieve = |name: &str| {
+        let answer = document
+            .catalog
+            .retrieve(crate::schema::Schema::OpenAi, name);
+        let body: serde_json::Value = serde_json::from_slice(&answer.body).unwrap();
+        body["owned_by"].as_str().map(str::to_owned)
+    };
+    assert_eq!(retrieve("old").as_deref(), Some("a"));
+    assert_eq!(retrieve("quick").as_deref(), Some("llm-router"));
+    assert_eq!(retrieve("other"), None);
+}

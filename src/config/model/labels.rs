@@ -1,0 +1,98 @@
+//! Labels: what people say of backends and models, and what routes ask of them.
+
+use crate::config::error::suggestion;
+use crate::config::reader::Node;
+
+/// Names and values. What YAML takes for a number or a boolean is text here: `zdr: true` is `zdr: "true"`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Labels(Vec<(String, String)>);
+
+impl Labels {
+    /// The value of a label.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        let mut all = self.0.iter();
+        all.find(|(known, _)| known == name)
+            .map(|(_, value)| value.as_str())
+    }
+
+    /// All names.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(|(name, _)| name.as_str())
+    }
+
+    /// These, and what others say that these do not.
+    pub(super) fn over(mut self, others: &Labels) -> Labels {
+        for (name, value) in &others.0 {
+            if self.get(name).is_none() {
+                self.0.push((name.clone(), value.clone()));
+            }
+        }
+        self
+    }
+}
+
+/// A label that a route asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Required {
+    /// Its name.
+    pub name: String,
+    /// The values of which a target must have one.
+    pub values: Vec<String>,
+}
+
+impl Required {
+    /// Whether these labels have it.
+    pub fn is_met(&self, labels: &Labels) -> bool {
+        let value = labels.get(&self.name);
+        value.is_some_and(|value| self.values.iter().any(|wanted| wanted == value))
+    }
+}
+
+pub(in crate::config) fn read_labels(node: &Node<'_>) -> Labels {
+    let entries = node.entries().into_iter();
+    Labels(
+        entries
+            .filter_map(|(name, node)| Some((read_name(&node, name)?, node.scalar()?)))
+            .collect(),
+    )
+}
+
+/// `known`: the names of all labels that there are.
+pub(in crate::config) fn read_required(node: &Node<'_>, known: &[&str]) -> Vec<Required> {
+    let mut all = Vec::new();
+    let entries = node.entries();
+    if entries.is_empty() {
+        node.error("must not be empty: name a label, or remove it");
+    }
+    for (name, node) in entries {
+        let values = node.one_or_many();
+        let values: Vec<String> = values.iter().filter_map(Node::scalar).collect();
+        if !known.contains(&name) {
+            node.error(format!(
+                "no backend and no model has a label \"{name}\"{}",
+                match suggestion(name, known.iter().copied()).as_str() {
+                    "" => "; write it to the `labels` of those that may take these requests",
+                    close => close,
+                }
+            ));
+            continue;
+        }
+        // What cannot be read has had its errors.
+        if values.is_empty() {
+            continue;
+        }
+        all.push(Required {
+            name: name.to_owned(),
+            values,
+        });
+    }
+    all
+}
+
+fn read_name(node: &Node<'_>, name: &str) -> Option<String> {
+    if name.is_empty() || name.chars().any(char::is_control) {
+        node.error("is no name of a label: it must not be empty, and have no control characters");
+        return None;
+    }
+    Some(name.to_owned())
+}

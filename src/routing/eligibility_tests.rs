@@ -1,0 +1,362 @@
+//! What keeps a target out of a plan, what a caller is told where none is left, and other names for models.
+
+use serde_json::{Value, json};
+
+use crate::attempt::Moment;
+use crate::config::{Document, Tree};
+use crate::health::NoMemory;
+use crate::request::{Caller, Headers};
+use crate::routing::{Arrival, arrive};
+use crate::schema::Answer;
+
+const MOMENT: Moment<'_> = Moment {
+    now: 0,
+    random: 0,
+    health: &NoMemory,
+};
+
+const DOCUMENT: &str = "
+backends:
+- name: text
+  schema: openai
+  models: [{name: m, context_window: 1000, max_output_tokens: 500, capabilities: []}]
+- name: all
+  schema: openai
+  models: [{name: m, context_window: 10000, capabilities: [tools, images, audio, files, json_schema, reasoning]}]
+- {name: unknown, schema: openai, models: [{name: m}]}
+- name: claude
+  schema: anthropic
+  models: [{name: m, context_window: 1000, capabilities: [tools]}]
+- name: gemini
+  schema: gemini
+  models: [{name: m, context_window: 1000, capabilities: [tools]}]
+- name: bedrock
+  schema: bedrock
+  models: [{name: m, context_window: 1000, capabilities: [tools]}]
+aliases: {old: fast, 'old one': m}
+routes:
+- {name: fast, match: {model: fast}, targets: [{backend: text, model: m}, {backend: all, model: m}, {backend: unknown, model: m}]}
+- {name: one, match: {model: [one, m]}, targets: [{backend: text, model: m}, {backend: claude, model: m}, {backend: gemini, model: m}, {backend: bedrock, model: m}]}
+defaults: {allow_request_headers: [dry_run]}
+";
+
+fn document() -> Document {
+    let tree: Tree = serde_saphyr::from_str(DOCUMENT).unwrap();
+    Document::compile(&tree).unwrap()
+}
+
+fn ask(document: &Document, path: &str, body: &Value, is_dry: bool) -> Result<String, Answer> {
+    let mut headers = vec![
+        (":path".to_owned(), path.as_bytes().to_vec()),
+        (":method".to_owned(), b"POST".to_vec()),
+        ("content-type".to_owned(), b"application/json".to_vec()),
+    ];
+    if is_dry {
+        headers.push(("x-llm-router-dry-run".to_owned(), b"true".to_vec()));
+    }
+    let arrival = arrive(document, Headers::new(headers), Caller::default(), || {
+        MOMENT
+    });
+    let Arrival::AwaitBody(pending) = arrival else {
+        panic!("{path} is a call");
+    };
+    let body = body.to_string();
+    let routed = pending.route(document, body.as_bytes(), MOMENT)?;
+    Ok(routed.cluster)
+}
+
+/// What is left out of the plan of the route `fast`, with what is told of it.
+fn left_out(path: &str, mut body: Value) -> Vec<String> {
+    body["model"] = "fast".into();
+    let answer = ask(&document(), path, &body, true).unwrap_err();
+    assert_eq!(
+        answer.status,
+        200,
+        "{path} {body} {}",
+        String::from_utf8_lossy(&answer.body)
+    );
+    let decision: Value = serde_json::from_slice(&answer.body).unwrap();
+    let left_out = decision["left_out"].as_array().unwrap().iter();
+    left_out
+        .map(|one| {
+            let text = |name: &str| one[name].as_str().unwrap_or("-");
+            format!("{} {}: {}", text("backend"), text("reason"), text("detail"))
+        })
+        .collect()
+}
+
+fn user(content: Value) -> Value {
+    json!({"messages": [{"role": "user", "content": content}]})
+}
+
+const CHAT: &str = "/v1/chat/completions";
+
+#[test]
+fn what_a_request_needs() {
+    let image = json!({"type": "image_url", "image_url": {"url": "https://example.org/a.png"}});
+    let audio = json!({"type": "input_audio", "input_audio": {"data": "", "format": "wav"}});
+    let file = json!({"type": "file", "file": {"filename": "a.pdf", "file_data": "data:application/pdf;base64,"}});
+    let tool = json!({"type": "function", "function": {"name": "f", "parameters": {}}});
+    let schema = json!({"type": "json_schema", "json_schema": {"name": "s", "schema": {}}});
+    let with = |name: &str, value: Value| {
+        let mut body = user("hello".into());
+        body[name] = value;
+        body
+    };
+    for (body, missing) in [
+        (user("hello".into()), None),
+        (user(json!([image])), Some("images")),
+        (user(json!([audio])), Some("audio")),
+        (user(json!([file])), Some("files")),
+        (with("tools", json!([tool])), Some("tools")),
+        (with("tools", json!([])), None),
+        (with("response_format", schema), Some("json_schema")),
+        (with("response_format", json!({"type": "text"})), None),
+        (with("reasoning_effort", "low".into()), Some("reasoning")),
+        (with("reasoning_effort", "none".into()), None),
+        (with("reasoning_effort", Value::Null), None),
+        (
+            with("thinking", json!({"type": "enabled"})),
+            Some("reasoning"),
+        ),
+        (with("thinking", json!({"type": "disabled"})), None),
+    ] {
+        let expected: Vec<String> = missing
+            .iter()
+            .map(|what| format!("text capability_missing: no {what}"))
+            .collect();
+        assert_eq!(left_out(CHAT, body.clone()), expected, "{body}");
+    }
+    // Other calls need nothing of it.
+    let edit = json!({"image": "https://example.org/a.png", "prompt": "a hat"});
+    assert_eq!(left_out("/v1/images/edits", edit), [""; 0]);
+    // Of responses.
+    let effort = json!({"input": "hello", "reasoning": {"effort": "high"}});
+    assert_eq!(
+        left_out("/v1/responses", effort),
+        ["text capability_missing: no reasoning"]
+    );
+}
+
+/// A prompt of about so many tokens, by the estimate itself.
+fn prompt_of(tokens: u64) -> Value {
+    let body = |words: usize| user(" word".repeat(words).into());
+    let estimate = |body: &Value| {
+        let text = body.to_string();
+        let kind = crate::request::BodyKind::Json;
+        let api = crate::schema::Api::ChatCompletions;
+        crate::request::Content::new(api, &kind, text.as_bytes()).prompt_tokens()
+    };
+    let (mut fits, mut too_many) = (1, usize::try_from(tokens).unwrap() * 8);
+    while too_many - fits > 1 {
+        let words = (fits + too_many) / 2;
+        if estimate(&body(words)) <= tokens {
+            fits = words;
+        } else {
+            too_many = words;
+        }
+    }
+    body(fits)
+}
+
+#[test]
+fn what_fits() {
+    for (tokens, answer, expected) in [
+        (900, None, None),
+        // Up to 15 % more than the window may be less.
+        (1_140, None, None),
+        (1_160, None, Some("prompt_too_long: about 11")),
+        (700, Some(390), None),
+        (700, Some(400), Some("prompt_too_long: about ")),
+        (10, Some(500), None),
+        (
+            10,
+            Some(501),
+            Some("output_too_long: 501 tokens are asked for, it gives 500"),
+        ),
+        (5_000, Some(501), Some("output_too_long: 501")),
+    ] {
+        let mut body = prompt_of(tokens);
+        body["max_tokens"] = answer.map_or(Value::Null, Value::from);
+        let left_out = left_out(CHAT, body);
+        assert_eq!(
+            left_out.len(),
+            usize::from(expected.is_some()),
+            "{tokens} {answer:?} {left_out:?}"
+        );
+        if let Some(expected) = expected {
+            assert!(
+                left_out[0].starts_with(&format!("text {expected}")),
+                "{left_out:?}"
+            );
+        }
+    }
+    // What counts is the last one that is asked for, of what has no window as well.
+    let left_out = left_out(CHAT, prompt_of(12_000));
+    assert_eq!(left_out.len(), 2, "{left_out:?}");
+    assert!(left_out[1].starts_with("all prompt_too_long: about 1"));
+    assert!(left_out[1].ends_with(", window 10000"), "{left_out:?}");
+}
+
+#[test]
+fn a_window_is_of_one_prompt() {
+    let words = " word".repeat(20_000);
+    for (path, body) in [
+        ("/v1/embeddings", json!({"input": [words, words]})),
+        ("/v1/completions", json!({"prompt": [words, words]})),
+        ("/v1/responses/input_tokens", json!({"input": words})),
+    ] {
+        assert_eq!(left_out(path, body), [""; 0], "{path}");
+    }
+}
+
+/// Where nothing is left, in the format of each API.
+#[test]
+fn what_a_caller_is_told() {
+    let words = " word".repeat(5_000);
+    let long = [
+        (
+            CHAT,
+            json!({"model": "one", "messages": [{"role": "user", "content": words}]}),
+        ),
+        (
+            "/v1/messages",
+            json!({"model": "one", "max_tokens": 100, "messages": [{"role": "user", "content": words}]}),
+        ),
+        (
+            "/v1beta/models/one:generateContent",
+            json!({"contents": [{"parts": [{"text": words}]}]}),
+        ),
+        (
+            "/model/one/converse",
+            json!({"messages": [{"role": "user", "content": [{"text": words}]}]}),
+        ),
+    ];
+    let document = document();
+    for ((path, body), place) in long.iter().zip([
+        "/error/code",
+        "/error/details/error_code",
+        "/error/details/0/reason",
+        "/code",
+    ]) {
+        let answer = ask(&document, path, body, false).unwrap_err();
+        assert_eq!(answer.status, 400);
+        let told: Value = serde_json::from_slice(&answer.body).unwrap();
+        let code = told.pointer(place).unwrap().as_str().unwrap();
+        assert_eq!(code.to_ascii_lowercase(), "context_length_exceeded");
+        assert_eq!(told.get("decision"), None);
+        let message = told.pointer("/error/message").or(told.get("message"));
+        let message = message.unwrap().as_str().unwrap();
+        assert!(
+            message.starts_with("The prompt is too long: about "),
+            "{message}"
+        );
+        assert!(
+            message.ends_with("the maximum context length is 1000 tokens."),
+            "{message}"
+        );
+        // Another router in front of this one, and whoever reads errors as it does, takes it for what it is.
+        assert_eq!(
+            crate::schema::failure_of_answer(400, &answer.body),
+            crate::attempt::Failure::ContextLength
+        );
+    }
+    let image = json!({"model": "one", "messages": [{"role": "user", "content": [
+        {"type": "image", "source": {"type": "url", "url": "https://example.org/secret.png"}},
+    ]}]});
+    let answer = ask(&document, "/v1/messages", &image, true).unwrap_err();
+    let told: Value = serde_json::from_slice(&answer.body).unwrap();
+    assert_eq!(
+        told,
+        json!({
+            "type": "error",
+            "error": {
+                "type": "invalid_request_error",
+                "message": "No target of the route \"one\" can take this request for \"one\": schema_mismatch, \
+                            capability_missing (no images).",
+                "details": {"error_code": "no_eligible_target"},
+            },
+            "decision": {
+                "object": "llm_router.decision",
+                "request": {"model": "one", "stream": false},
+                "route": "one",
+                "plan": [],
+                "left_out": [
+                    {"backend": "text", "model": "m", "reason": "schema_mismatch"},
+                    {"backend": "claude", "model": "m", "reason": "capability_missing", "detail": "no images"},
+                    {"backend": "gemini", "model": "m", "reason": "schema_mismatch"},
+                    {"backend": "bedrock", "model": "m", "reason": "schema_mismatch"},
+                ],
+            },
+        })
+    );
+}
+
+/// Labels and prices are no caller's business.
+#[test]
+fn what_a_caller_is_not_told() {
+    let tree: Tree = serde_saphyr::from_str(
+        "
+backends:
+- name: a
+  schema: openai
+  models:
+  - {name: here, labels: {tier: hidden}, prices: {input: 1}}
+  - {name: there, labels: {tier: shown}, prices: {input: 123}}
+  - {name: fine, labels: {tier: shown}, prices: {input: 1}}
+routes:
+- {name: r, match: {model: '*'}, require: {tier: shown}, max_prices: {input: 77}, targets: [{backend: a}]}",
+    )
+    .unwrap();
+    let document = Document::compile(&tree).unwrap();
+    for (model, reason) in [("here", "label_missing"), ("there", "price_too_high")] {
+        let answer = ask(&document, CHAT, &json!({"model": model}), false).unwrap_err();
+        let told: Value = serde_json::from_slice(&answer.body).unwrap();
+        let message = format!(
+            "No target of the route \"r\" can take this request for \"{model}\": {reason}."
+        );
+        assert_eq!(told["error"]["message"], message);
+        assert_eq!(told["error"]["code"], "no_eligible_target");
+    }
+    assert_eq!(
+        ask(&document, CHAT, &json!({"model": "fine"}), false).unwrap(),
+        "a"
+    );
+}
+
+#[test]
+fn another_name_for_a_model() {
+    let document = document();
+    let hello = json!({"model": "old", "messages": []});
+    let answer = ask(&document, CHAT, &hello, true).unwrap_err();
+    let decision: Value = serde_json::from_slice(&answer.body).unwrap();
+    assert_eq!(
+        decision["request"],
+        json!({"model": "old", "alias_of": "fast", "stream": false})
+    );
+    assert_eq!(decision["route"], "fast");
+    for path in [
+        "/v1beta/models/old%20one:generateContent",
+        "/model/old%20one/converse",
+    ] {
+        let answer = ask(&document, path, &json!({}), false);
+        assert!(
+            ["gemini", "bedrock"].contains(&answer.unwrap().as_str()),
+            "{path}"
+        );
+    }
+    // An error has the caller's name for it.
+    let answer = ask(
+        &document,
+        "/v1/embeddings",
+        &json!({"model": "old one"}),
+        false,
+    );
+    assert!(answer.is_ok());
+    let answer = ask(&document, "/v1/messages", &hello, false).unwrap_err();
+    let told = String::from_utf8(answer.body).unwrap();
+    assert!(
+        told.contains("takes this request for \\\"old\\\""),
+        "{told}"
+    );
+}

@@ -1,0 +1,127 @@
+//! What a caller is told of a request that goes nowhere.
+
+use super::decision::{Decision, Undecided, Unpinned};
+use super::left_out::LeftOut;
+use crate::config::{Route, Target};
+use crate::schema::{Answer, ErrorCode, Schema};
+
+/// A request that goes nowhere: the answer, and what was found on the way.
+#[derive(Clone, Debug)]
+pub struct Refused<'d> {
+    /// What the caller gets.
+    pub answer: Answer,
+    /// The route that takes it, if one does.
+    pub route: Option<&'d Route>,
+    /// The route's targets that cannot take it.
+    pub left_out: Vec<(&'d Target, LeftOut<'d>)>,
+}
+
+impl<'d> Refused<'d> {
+    /// Of what was not decided. `model`: as the caller calls it.
+    pub(super) fn undecided(undecided: Undecided<'d>, schema: Schema, model: &str) -> Self {
+        let answer = undecided.code().answer(schema, &message(&undecided, model));
+        let (route, left_out) = match undecided {
+            Undecided::NoRoute => (None, Vec::new()),
+            Undecided::NoTarget { route, left_out } => (Some(route), left_out),
+        };
+        Refused {
+            answer,
+            route,
+            left_out,
+        }
+    }
+
+    /// Of what was decided, but names in this field what nobody knows the place of.
+    pub(super) fn unpinned(
+        decision: Decision<'d, '_>,
+        unpinned: &Unpinned,
+        schema: Schema,
+        field: &str,
+    ) -> Self {
+        Refused {
+            answer: unpinned.answer(schema, field),
+            route: Some(decision.route),
+            left_out: decision.left_out,
+        }
+    }
+}
+
+impl From<Answer> for Refused<'_> {
+    fn from(answer: Answer) -> Self {
+        Refused {
+            answer,
+            route: None,
+            left_out: Vec::new(),
+        }
+    }
+}
+
+fn message(undecided: &Undecided<'_>, model: &str) -> String {
+    let Undecided::NoTarget { route, left_out } = undecided else {
+        return format!("The model \"{model}\" does not exist here.");
+    };
+    let route = &route.name;
+    match undecided.code() {
+        ErrorCode::ApiNotSupported
+            if left_out
+                .iter()
+                .any(|(_, reason)| *reason == LeftOut::ParametersNeedJson) =>
+        {
+            format!(
+                "Every target of the route \"{route}\", which takes this request for \"{model}\", changes parameters, and a \
+                 form's cannot be changed."
+            )
+        }
+        ErrorCode::ApiNotSupported => format!(
+            "No backend of the route \"{route}\", which takes this request for \"{model}\", speaks the API of this path."
+        ),
+        ErrorCode::ContextLengthExceeded => {
+            let reasons = left_out.iter().map(|(_, reason)| reason);
+            too_long(reasons).unwrap_or_default()
+        }
+        ErrorCode::NoEligibleTarget => {
+            let mut reasons: Vec<String> = Vec::new();
+            for (_, reason) in left_out {
+                let reason = told(reason);
+                if !reasons.contains(&reason) {
+                    reasons.push(reason);
+                }
+            }
+            format!(
+                "No target of the route \"{route}\" can take this request for \"{model}\": {}.",
+                reasons.join(", ")
+            )
+        }
+        _ => format!("No backend of the route \"{route}\" serves the model \"{model}\"."),
+    }
+}
+
+/// In the words by which clients know that they should shorten the conversation, and with the largest window of all.
+fn too_long<'a>(reasons: impl Iterator<Item = &'a LeftOut<'a>>) -> Option<String> {
+    let windows = reasons.filter_map(|reason| match reason {
+        LeftOut::PromptTooLong {
+            prompt,
+            answer,
+            window,
+        } => Some((*window, *prompt, *answer)),
+        _ => None,
+    });
+    let (window, prompt, answer) = windows.max()?;
+    let answer = match answer {
+        0 => String::new(),
+        answer => format!(" and the {answer} that the answer may have"),
+    };
+    Some(format!(
+        "The prompt is too long: about {prompt} tokens{answer}, and the maximum context length is {window} tokens."
+    ))
+}
+
+/// A reason, for whoever sent the request: what prices and labels there are is not their business.
+fn told(reason: &LeftOut<'_>) -> String {
+    match reason {
+        LeftOut::CapabilityMissing(_) | LeftOut::OutputTooLong { .. } => {
+            format!("{} ({})", reason.name(), reason.detail())
+        }
+        _ => reason.name().to_owned(),
+    }
+}
