@@ -110,8 +110,8 @@ const REQUESTS: &[(&str, &str, &str)] = &[
     ),
     (
         "percent",
-        "{model: m, headers: {x-session: IN}}",
-        "{model: m, headers: {x-session: OUT}}",
+        "{model: m, headers: {x-session: s-2}}",
+        "{model: m, headers: {x-session: s-1}}",
     ),
     (
         "any",
