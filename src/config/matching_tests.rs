@@ -111,7 +111,7 @@ const REQUESTS: &[(&str, &str, &str)] = &[
     (
         "percent",
         "{model: m, headers: {x-session: s-2}}",
-        "{model: m, headers: {x-session: s-3}}",
+        "{model: m, headers: {x-session: s-1}}",
     ),
     (
         "any",

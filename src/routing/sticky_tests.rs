@@ -28,7 +28,8 @@ fn of(headers: &Headers) -> Subject<'_> {
 }
 
 fn share(percent: u32, route: &str) -> Share {
-    Share::new(percent * Share::WHOLE / 100, route, session())
+    let parts = percent.saturating_mul(Share::WHOLE / 100);
+    Share::new(parts, route, session())
 }
 
 fn count(all: &[Headers], holds: impl Fn(&Headers) -> bool) -> u32 {
