@@ -14,8 +14,10 @@
 
 #[path = "../bodies/mod.rs"]
 mod bodies;
+mod content;
 mod envoy;
 mod native;
+mod prompt;
 mod record;
 
 use std::path::Path;
@@ -33,6 +35,8 @@ fn main() {
         .without_plots()
         .configure_from_args();
     native::run(&mut criterion);
+    content::run(&mut criterion);
+    prompt::run(&mut criterion);
     criterion.final_summary();
     let mut arguments: Vec<String> = std::env::args().skip(1).collect();
     // Cargo's.

@@ -7,7 +7,7 @@ use std::process::Command;
 use serde_json::Value;
 
 use crate::envoy::{self, Measured};
-use crate::{bodies, native};
+use crate::{bodies, content, native};
 
 pub(crate) fn page(results: &Path, in_envoy: &[Measured]) -> String {
     let of = |group: &str, name: &str| median(results, group, name);
@@ -76,6 +76,22 @@ pub(crate) fn page(results: &Path, in_envoy: &[Measured]) -> String {
     for (targets, group) in [(1, "plan-one-target"), (2, "plan-two-targets")] {
         let cases = ["route", "encode", "decode", "begin"].map(|case| time(of(group, case)));
         let _ = writeln!(page, "| {targets} | {} |", cases.join(" | "));
+    }
+
+    page += "\n## Content\n\nWhat conditions ask of a body, natively, after the scan: each time from the beginning. Field: one of the top \
+             level. Conversation: who says what, and what is there beside text. Then the text of the last message of the user and \
+             of all, its size, its estimated tokens, and the number of the conversation's beginning.\n\n| Body |";
+    let asked: Vec<&str> = content::ASKED.iter().map(|(name, _)| *name).collect();
+    let _ = writeln!(
+        page,
+        " {} |\n|---|{}",
+        asked.join(" | "),
+        "--:|".repeat(asked.len())
+    );
+    for one in &native {
+        let group = format!("content_{}", one.body);
+        let cases: Vec<String> = asked.iter().map(|case| time(of(&group, case))).collect();
+        let _ = writeln!(page, "| {} | {} |", one.body, cases.join(" | "));
     }
     page
 }

@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 
 use crate::attempt::{Action, Cooldown, Failure, Hold};
 use crate::config::{Capability, PARTS, STEERING_HEADERS, Strategy, fields};
+use crate::prompt::Script;
 use crate::schema::{ErrorCode, Schema};
 
 /// One kind of map of the document.
@@ -329,6 +330,7 @@ fn condition(field: &str) -> Option<Value> {
         "turns" | "prompt_bytes" | "prompt_tokens" => json!({"anyOf": [number(), of("bounds")]}),
         "system_prompt" => json!({"anyOf": [boolean(), of("system_prompt")]}),
         "prompt" => of("prompt"),
+        "script" => one_or_many(one_of(Script::ALL)),
         "any" | "all" => non_empty(of("match")),
         "not" => of("match"),
         _ => return None,

@@ -34,6 +34,10 @@ fn what_a_pass_through_route_cannot_have() {
             "routes[0]: with `pass_through: true` a request is matched by its path, method and headers alone",
         ),
         (
+            "- {name: a, match: {path: /v1/files, prompt_bytes: {min: 1}}, pass_through: true, targets: [{backend: openai}]}",
+            "routes[0]: with `pass_through: true` a request is matched by its path, method and headers alone",
+        ),
+        (
             "- {name: a, match: {all: [{path: /a}, {path: /b}]}, pass_through: true, targets: [{backend: openai}]}",
             "routes[0]: no request can ever match this: all conditions",
         ),

@@ -4,6 +4,8 @@ use super::*;
 
 #[path = "document_apis_tests.rs"]
 mod apis;
+#[path = "document_content_tests.rs"]
+mod contents;
 #[path = "document_eligibility_tests.rs"]
 mod eligibility;
 #[path = "document_fallback_tests.rs"]

@@ -84,6 +84,11 @@ const REQUESTS: &[(&str, &str, &str)] = &[
         "{model: m, body: {messages: [{role: user, content: hello}]}}",
     ),
     (
+        "script",
+        "{model: m, body: {messages: [{role: user, content: \"GPT-5 でできますか\"}]}}",
+        "{model: m, body: {messages: [{role: user, content: \"can it 漢字\"}]}}",
+    ),
+    (
         "any",
         "{model: fast, body: {messages: [{role: user, content: LONG}]}}",
         "{model: m, body: {messages: [{role: user, content: LONG}]}}",

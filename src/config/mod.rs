@@ -148,6 +148,7 @@ pub(crate) mod fields {
         "prompt",
         "prompt_bytes",
         "prompt_tokens",
+        "script",
         "any",
         "all",
         "not",

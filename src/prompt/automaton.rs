@@ -117,8 +117,9 @@ impl Automaton {
     }
 
     /// Whether a needle ends at this node.
+    #[inline]
     pub(super) fn accepts(&self, node: u32) -> bool {
-        self.nodes.get(index(node)).is_some_and(|node| node.accepts)
+        node != ROOT && self.nodes.get(index(node)).is_some_and(|node| node.accepts)
     }
 }
 
@@ -140,3 +141,7 @@ impl Node {
 fn index(node: u32) -> usize {
     node as usize
 }
+
+#[cfg(test)]
+#[path = "automaton_tests.rs"]
+mod tests;

@@ -45,154 +45,158 @@ where
         case_sensitive,
         before: Kind::Other,
         is_apart: true,
-        after_space: false,
-        after_i: false,
+        last: '\0',
         marks: Vec::new(),
+        known: Vec::new(),
         sink,
     };
     let mut chars = text.chars();
     while let Some(char) = chars.next() {
-        if char.is_ascii() {
-            folder.ascii(char)?;
+        let (char, kind) = if char.is_ascii() {
+            folder.ascii(char)
+        } else if is_han(char) {
+            (char, Kind::Unspaced)
         } else if let Some(syllable) = syllable(char, &mut chars) {
-            folder.starter(syllable, Kind::Hangul)?;
+            (syllable, Kind::Hangul)
+        } else if let Some(letter) = folder.other(char)? {
+            letter
         } else {
-            folder.other(char)?;
+            continue;
+        };
+        if !folder.marks.is_empty() {
+            folder.flush()?;
+        }
+        if char != ' ' || folder.last != ' ' {
+            folder.letter(char, kind)?;
         }
     }
     folder.flush()
 }
+
+/// What each character of ASCII comes to: a small letter, or a space, or itself; and its kind.
+const ASCII: [(u8, Kind); 128] = {
+    let mut table = [(0, Kind::Other); 128];
+    let mut rest = table.as_mut_slice();
+    let mut byte = 0_u8;
+    while let Some((first, others)) = rest.split_first_mut() {
+        *first = match byte {
+            b'\t'..=b'\r' | b' ' => (b' ', Kind::Other),
+            b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' | b'_' => {
+                (byte.to_ascii_lowercase(), Kind::Word)
+            }
+            _ => (byte, Kind::Other),
+        };
+        byte = byte.saturating_add(1);
+        rest = others;
+    }
+    table
+};
 
 struct Folder<S> {
     case_sensitive: bool,
     before: Kind,
     /// An invisible break stood since the last unit, or nothing.
     is_apart: bool,
-    /// The last unit is a space.
-    after_space: bool,
-    /// The last letter is an `i` whose case was folded.
-    after_i: bool,
+    /// The last unit's.
+    last: char,
     /// Those since the last letter, with their combining classes.
     marks: Vec<(u8, char)>,
+    /// What the last few characters come to. An alphabet is small, and its tables are not: most are looked up once.
+    known: Vec<(char, Folded)>,
     sink: S,
 }
 
+/// What a character comes to.
+#[derive(Clone, Copy)]
+enum Folded {
+    Nothing,
+    Break,
+    Letter(char, Kind),
+    Mark(u8, char),
+    /// Several of them.
+    Many,
+}
+
+/// As many as an alphabet has, and punctuation.
+const KNOWN: usize = 256;
+
 impl<S: FnMut(Unit) -> ControlFlow<()>> Folder<S> {
-    fn ascii(&mut self, char: char) -> ControlFlow<()> {
-        self.flush()?;
-        if char.is_ascii_alphanumeric() || char == '_' {
-            let folded = if self.case_sensitive {
-                char
-            } else {
-                char.to_ascii_lowercase()
-            };
-            self.starter(folded, Kind::Word)?;
-            self.after_i = folded == 'i' && !self.case_sensitive;
-            ControlFlow::Continue(())
-        } else if char.is_whitespace() {
-            self.space()
+    #[inline]
+    fn ascii(&self, char: char) -> (char, Kind) {
+        let byte = u32::from(char).to_le_bytes()[0];
+        let (folded, kind) = ASCII.get(usize::from(byte)).copied().unwrap_or_default();
+        if self.case_sensitive && kind == Kind::Word {
+            (char, kind)
         } else {
-            self.starter(char, Kind::Other)
+            (folded.into(), kind)
         }
     }
 
-    fn other(&mut self, char: char) -> ControlFlow<()> {
-        match char {
-            // Han and kana without a voicing mark of their own need no more.
-            '\u{4E00}'..='\u{9FFF}' => {
-                self.flush()?;
-                self.starter(char, Kind::Unspaced)
-            }
-            ZERO_WIDTH_SPACE => {
-                self.is_apart = true;
-                ControlFlow::Continue(())
-            }
-            _ if is_skipped(char) => ControlFlow::Continue(()),
-            _ if char.is_whitespace() => {
-                self.flush()?;
-                self.space()
-            }
-            '\u{2018}' | '\u{2019}' | '\u{02BC}' => {
-                self.flush()?;
-                self.starter('\'', Kind::Other)
-            }
-            '\u{2010}' | '\u{2011}' => {
-                self.flush()?;
-                self.starter('-', Kind::Other)
-            }
-            _ => self.decomposed(char),
+    /// The one letter that a character comes to; what else it comes to is done.
+    fn other(&mut self, char: char) -> ControlFlow<(), Option<(char, Kind)>> {
+        match self.look_up(char) {
+            Folded::Nothing => {}
+            Folded::Break => self.is_apart = true,
+            Folded::Letter(char, kind) => return ControlFlow::Continue(Some((char, kind))),
+            Folded::Mark(class, char) => self.marks.push((class, char)),
+            Folded::Many => self.many(char)?,
         }
+        ControlFlow::Continue(None)
     }
 
-    fn decomposed(&mut self, char: char) -> ControlFlow<()> {
+    fn look_up(&mut self, char: char) -> Folded {
+        if self.known.is_empty() {
+            self.known = vec![('\0', Folded::Nothing); KNOWN];
+        }
+        let place = u32::from(char).to_le_bytes()[0];
+        let Some(known) = self.known.get_mut(usize::from(place)) else {
+            return folded(char, self.case_sensitive);
+        };
+        if known.0 != char {
+            *known = (char, folded(char, self.case_sensitive));
+        }
+        known.1
+    }
+
+    fn many(&mut self, char: char) -> ControlFlow<()> {
         let mut flow = ControlFlow::Continue(());
-        decompose_canonical(char, |char| {
+        decompose(char, self.case_sensitive, |class, char| {
             if flow.is_break() {
-                return;
-            }
-            match canonical_combining_class(char) {
-                0 => {
-                    flow = self.flush();
-                    if flow.is_continue() {
-                        flow = self.letter(char);
-                    }
+            } else if class == 0 {
+                flow = self.flush();
+                if flow.is_continue() {
+                    flow = self.letter(char, kind(char));
                 }
-                HEBREW_POINT..=ARABIC_SIGN => {}
-                class => self.marks.push((class, char)),
+            } else {
+                self.marks.push((class, char));
             }
         });
         flow
-    }
-
-    fn space(&mut self) -> ControlFlow<()> {
-        if self.after_space {
-            return ControlFlow::Continue(());
-        }
-        self.starter(' ', Kind::Other)?;
-        self.after_space = true;
-        ControlFlow::Continue(())
     }
 
     /// The marks that wait, in their canonical order: sorted by class, and within one as they stand.
     fn flush(&mut self) -> ControlFlow<()> {
-        if self.marks.is_empty() {
-            return ControlFlow::Continue(());
-        }
         let mut marks = std::mem::take(&mut self.marks);
         marks.sort_by_key(|(class, _)| *class);
+        let is_after_i = self.last == 'i' && !self.case_sensitive;
         for (_, char) in marks.drain(..) {
-            if self.after_i && char == DOT_ABOVE {
+            if is_after_i && char == DOT_ABOVE {
                 continue;
             }
-            let (mut flow, sink) = (ControlFlow::Continue(()), &mut self.sink);
-            fold_case(char, self.case_sensitive, |char| {
-                if flow.is_continue() {
-                    flow = sink(Unit {
-                        char,
-                        place: Place::Attached,
-                    });
-                }
-            });
-            flow?;
-            self.after_space = false;
+            self.last = char;
+            (self.sink)(Unit {
+                char,
+                place: Place::Attached,
+            })?;
         }
+        // Its room is used again.
         self.marks = marks;
         ControlFlow::Continue(())
     }
 
-    fn letter(&mut self, char: char) -> ControlFlow<()> {
-        let mut flow = ControlFlow::Continue(());
-        fold_case(char, self.case_sensitive, |char| {
-            if flow.is_continue() {
-                flow = self.starter(char, kind(char));
-                self.after_i = char == 'i' && !self.case_sensitive;
-            }
-        });
-        flow
-    }
-
     /// What is no mark that is sorted.
-    fn starter(&mut self, char: char, kind: Kind) -> ControlFlow<()> {
+    #[inline]
+    fn letter(&mut self, char: char, kind: Kind) -> ControlFlow<()> {
         let place = if kind == Kind::Mark || !self.is_apart && self.before.joins(kind) {
             Place::Within
         } else {
@@ -202,10 +206,42 @@ impl<S: FnMut(Unit) -> ControlFlow<()>> Folder<S> {
             self.before = kind;
             self.is_apart = false;
         }
-        self.after_space = false;
-        self.after_i = false;
+        self.last = char;
         (self.sink)(Unit { char, place })
     }
+}
+
+fn folded(char: char, case_sensitive: bool) -> Folded {
+    match char {
+        ZERO_WIDTH_SPACE => return Folded::Break,
+        '\u{2018}' | '\u{2019}' | '\u{02BC}' => return Folded::Letter('\'', Kind::Other),
+        '\u{2010}' | '\u{2011}' => return Folded::Letter('-', Kind::Other),
+        _ if is_skipped(char) => return Folded::Nothing,
+        _ if char.is_whitespace() => return Folded::Letter(' ', Kind::Other),
+        _ => {}
+    }
+    let mut all = Folded::Nothing;
+    decompose(char, case_sensitive, |class, char| {
+        all = match all {
+            Folded::Nothing if class == 0 => Folded::Letter(char, kind(char)),
+            Folded::Nothing => Folded::Mark(class, char),
+            _ => Folded::Many,
+        };
+    });
+    all
+}
+
+/// The letters and marks of a character with the marks' classes (0 for letters), their case folded.
+fn decompose(char: char, case_sensitive: bool, mut sink: impl FnMut(u8, char)) {
+    decompose_canonical(char, |char| match canonical_combining_class(char) {
+        HEBREW_POINT..=ARABIC_SIGN => {}
+        class => fold_case(char, case_sensitive, |char| sink(class, char)),
+    });
+}
+
+/// Most of Han; no character of it comes to another.
+fn is_han(char: char) -> bool {
+    matches!(char, '\u{3400}'..='\u{4DBF}' | '\u{4E00}'..='\u{9FFF}')
 }
 
 /// Not seen, either, but words end there: Khmer and Thai are written with it.
@@ -291,3 +327,7 @@ fn offset(char: char, first: u32, count: u32) -> Option<u32> {
         .checked_sub(first)
         .filter(|offset| *offset < count)
 }
+
+#[cfg(test)]
+#[path = "fold_tests.rs"]
+mod tests;

@@ -1,27 +1,32 @@
 //! Regular expressions in time linear in the text.
 //!
-//! A lazy DFA does the work, of which only as much is built as the text at hand leads to. Where it cannot go on (a `\b` beside
-//! letters beyond ASCII) or would be built over and over again, the text is searched once more by simulating the NFA, which
-//! is slower and always comes to an end: a step for each byte and each state at most, and the states are bounded here.
+//! A lazy DFA does the work, of which only as much is built as the text at hand leads to. It knows where words begin and end
+//! (`\b`) in ASCII only: for other texts there is a second one without these places, which finds all that the expression
+//! does, and more. What it finds, and what no DFA can be kept for, is decided by simulating the NFA: slower, and always at
+//! an end after a step for each byte and state at most, and the states are bounded here.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use regex_automata::Input;
-use regex_automata::hybrid::dfa::DFA;
+use regex_automata::hybrid::dfa::{Cache, DFA};
 use regex_automata::nfa::thompson::pikevm::PikeVM;
 use regex_automata::nfa::thompson::{Compiler, Config, NFA, WhichCaptures};
 use regex_syntax::ParserBuilder;
-use regex_syntax::hir::Hir;
+use regex_syntax::hir::{Hir, HirKind, Look, Repetition};
 
 /// The most characters that a regular expression may have.
 pub const LONGEST_REGEX: usize = 4_000;
 /// The most bytes that it may have when compiled, in which a `\w` of Unicode has some 20,000.
 const LARGEST: usize = 512 * 1024;
+/// The most characters that a text is compared with at once where counts (`a{100}`) are written out: each of them may be
+/// a step for each byte.
+const MOST_COUNTED: usize = 1_000;
 /// How deep groups may be nested; the compiler recurses.
 const DEEPEST: u32 = 50;
-/// The most bytes of the part of a DFA that is kept while a text is searched.
+/// The most bytes of the part of a DFA that is kept while a text is searched, and until the next one.
 const DFA_BYTES: usize = 1024 * 1024;
+const KEPT_BYTES: usize = 32 * 1024;
 
 #[derive(Clone)]
 pub(super) struct Regex {
@@ -31,7 +36,9 @@ pub(super) struct Regex {
 }
 
 struct Engines {
-    dfa: DFA,
+    dfa: LazyDfa,
+    /// The one without the places of words, where there are any.
+    wider: Option<LazyDfa>,
     vm: PikeVM,
 }
 
@@ -54,13 +61,17 @@ impl Regex {
                     .to_owned(),
             );
         }
+        if counted(&tree) > MOST_COUNTED {
+            return Err(format!(
+                "repeats too much: {MOST_COUNTED} characters in all are the most, as in [a-z]{{{MOST_COUNTED}}}"
+            ));
+        }
         Ok(Regex {
             source: source.to_owned(),
             case_sensitive,
-            engines: Arc::new(Engines::new(&tree).ok_or_else(|| {
-                "is too large when compiled: repeat less, or use narrower classes, as [0-9] instead of \\d"
-                    .to_owned()
-            })?),
+            engines: Arc::new(Engines::new(&tree).ok_or(
+                "is too large when compiled: repeat less, or use narrower classes, as [0-9] instead of \\d",
+            )?),
         })
     }
 
@@ -75,39 +86,127 @@ impl Regex {
 
 impl Engines {
     fn new(tree: &Hir) -> Option<Engines> {
-        let nfa = Compiler::new()
-            .configure(
-                Config::new()
-                    .which_captures(WhichCaptures::None)
-                    .nfa_size_limit(Some(LARGEST)),
-            )
-            .build_from_hir(tree)
-            .ok()?;
+        let has_words = tree.properties().look_set().contains_word_unicode();
+        let nfa = compile(tree)?;
         Some(Engines {
-            dfa: Engines::dfa(nfa.clone())?,
+            dfa: LazyDfa::new(nfa.clone())?,
+            wider: match has_words {
+                true => Some(LazyDfa::new(compile(&without_words(tree))?)?),
+                false => None,
+            },
             vm: PikeVM::new_from_nfa(nfa).ok()?,
         })
     }
 
-    fn dfa(nfa: NFA) -> Option<DFA> {
+    fn find(&self, text: &str) -> bool {
+        let input = Input::new(text).earliest(true);
+        let found = match &self.wider {
+            Some(wider) if !text.is_ascii() => match wider.find(&input) {
+                Some(false) => Some(false),
+                _ => None,
+            },
+            _ => self.dfa.find(&input),
+        };
+        found.unwrap_or_else(|| self.vm.is_match(&mut self.vm.create_cache(), input))
+    }
+}
+
+/// A lazy DFA, and the part of it that the texts so far have led to.
+struct LazyDfa {
+    dfa: DFA,
+    cache: Mutex<Option<Cache>>,
+}
+
+impl LazyDfa {
+    fn new(nfa: NFA) -> Option<LazyDfa> {
         let config = DFA::config()
             .unicode_word_boundary(true)
             .cache_capacity(DFA_BYTES)
             .skip_cache_capacity_check(true)
-            // Then the other engine is faster.
+            // Then the simulation is faster.
             .minimum_cache_clear_count(Some(3));
-        DFA::builder().configure(config).build_from_nfa(nfa).ok()
+        Some(LazyDfa {
+            dfa: DFA::builder().configure(config).build_from_nfa(nfa).ok()?,
+            cache: Mutex::new(None),
+        })
     }
 
-    fn find(&self, text: &str) -> bool {
-        let input = Input::new(text).earliest(true);
-        let found = self
-            .dfa
-            .try_search_fwd(&mut self.dfa.create_cache(), &input);
-        match found {
-            Ok(found) => found.is_some(),
-            Err(_) => self.vm.is_match(&mut self.vm.create_cache(), input),
+    /// Whether there is a match; `None` where it cannot be known.
+    fn find(&self, input: &Input<'_>) -> Option<bool> {
+        let kept = self.cache.try_lock().ok().and_then(|mut kept| kept.take());
+        let mut cache = kept.unwrap_or_else(|| self.dfa.create_cache());
+        let found = self.dfa.try_search_fwd(&mut cache, input);
+        if cache.memory_usage() <= KEPT_BYTES
+            && cache.clear_count() == 0
+            && let Ok(mut kept) = self.cache.try_lock()
+        {
+            *kept = Some(cache);
         }
+        found.ok().map(|found| found.is_some())
+    }
+}
+
+/// How many characters the counted repetitions stand for.
+fn counted(tree: &Hir) -> usize {
+    match tree.kind() {
+        HirKind::Repetition(repetition) => match times(repetition) {
+            0 | 1 => counted(&repetition.sub),
+            times => times.saturating_mul(characters(&repetition.sub)),
+        },
+        _ => sum(tree, counted),
+    }
+}
+
+/// How many characters an expression stands for, counts written out.
+fn characters(tree: &Hir) -> usize {
+    match tree.kind() {
+        HirKind::Repetition(repetition) => {
+            times(repetition).saturating_mul(characters(&repetition.sub))
+        }
+        HirKind::Literal(literal) => literal.0.len(),
+        HirKind::Class(_) => 1,
+        _ => sum(tree, characters),
+    }
+}
+
+fn times(repetition: &Repetition) -> usize {
+    let times = repetition.max.unwrap_or(repetition.min).max(1);
+    usize::try_from(times).unwrap_or(usize::MAX)
+}
+
+fn sum(tree: &Hir, of: fn(&Hir) -> usize) -> usize {
+    let parts = tree.kind().subs().iter();
+    parts.map(of).fold(0, usize::saturating_add)
+}
+
+fn compile(tree: &Hir) -> Option<NFA> {
+    let config = Config::new()
+        .which_captures(WhichCaptures::None)
+        .nfa_size_limit(Some(LARGEST));
+    Compiler::new().configure(config).build_from_hir(tree).ok()
+}
+
+/// The same without asking where words begin and end: what the one finds, this finds too.
+fn without_words(tree: &Hir) -> Hir {
+    let all = |trees: &[Hir]| trees.iter().map(without_words).collect();
+    match tree.kind() {
+        HirKind::Look(
+            Look::WordUnicode
+            | Look::WordUnicodeNegate
+            | Look::WordStartUnicode
+            | Look::WordEndUnicode
+            | Look::WordStartHalfUnicode
+            | Look::WordEndHalfUnicode,
+        ) => Hir::empty(),
+        HirKind::Repetition(repetition) => Hir::repetition(Repetition {
+            sub: Box::new(without_words(&repetition.sub)),
+            ..repetition.clone()
+        }),
+        // Captures are of no use here.
+        HirKind::Capture(capture) => without_words(&capture.sub),
+        HirKind::Concat(trees) => Hir::concat(all(trees)),
+        HirKind::Alternation(trees) => Hir::alternation(all(trees)),
+        HirKind::Empty | HirKind::Literal(_) | HirKind::Class(_) | HirKind::Look(_) => tree.clone(),
     }
 }
 

@@ -1,11 +1,6 @@
-use super::*;
+use proptest::prelude::*;
 
-fn pattern(words: &[&str]) -> TextPattern {
-    build(&Written {
-        words,
-        ..Written::default()
-    })
-}
+use super::*;
 
 fn build(written: &Written<'_>) -> TextPattern {
     TextPattern::new(written).unwrap_or_else(|errors| panic!("{written:?}: {errors:?}"))
@@ -252,5 +247,277 @@ fn any_is_enough() {
     }
     for text in ["", "refunded", "cancel order", "border-1", "order-"] {
         assert!(!all.matches(text), "{text}");
+    }
+}
+
+fn regex(source: &str) -> TextPattern {
+    build(&Written {
+        regex: Some(source),
+        ..Written::default()
+    })
+}
+
+#[test]
+fn regular_expressions() {
+    for (source, text, expected) in [
+        (r"order-\d+", "my ORDER-12", true),
+        (r"(?-i)order", "ORDER", false),
+        (r"\p{Han}{2}", "a退款b", true),
+        (r"\p{Han}{2}", "a退b", false),
+        (r"^\p{Lu}", "éa", true),
+        (r"(?-i)^\p{Lu}", "éa", false),
+        (r"привет", "ПРИВЕТ", true),
+        (r"ς", "Σ", true),
+        (r"[а-я]+!", "ДА!", true),
+        (r"\w+@\w+", "жук@дом", true),
+        ("a.c", "a\nc", false),
+        ("(?s)a.c", "a\nc", true),
+        ("(?m)^b$", "a\nb\nc", true),
+        ("^b$", "a\nb\nc", false),
+        ("^$", "", true),
+        ("^$", "a", false),
+        // Where words begin and end: in ASCII, beside other letters, and where it decides.
+        (r"\brefund\b", "a refund, please", true),
+        (r"\brefund\b", "refunds", false),
+        (r"\brefund\b", "дай refund, да", true),
+        (r"\brefund\b", "дайrefund, да", false),
+        (r"\bвозврат\b", "мой ВОЗВРАТ.", true),
+        (r"\bвозврат\b", "мои возвраты", false),
+        (r"возврат\B", "мои возвраты", true),
+        (r"\b{start}да|нет\b{end}", "нет!", true),
+        (r"(\bда\b)+$", "да да", true),
+        (r"(?:x\b)*é", "x é", true),
+        (r"\b", "é", true),
+        (r"\b", "…", false),
+    ] {
+        assert_eq!(regex(source).matches(text), expected, "{source} {text}");
+    }
+}
+
+/// What makes backtracking engines exponential, or a search by pieces quadratic, is an answer here.
+#[test]
+fn catastrophic_expressions_end() {
+    for (source, unit, end, with_end) in [
+        ("(a+)+$", "a", "b", false),
+        ("^(a|a)*b", "a", "b", true),
+        ("^(a|aa)+$", "a", "é", false),
+        ("(x+x+)+y", "x", "y", true),
+        (".*.*=.*z", "=", "z", true),
+        (r"(\w+\s?)+!", "ab ", "!", true),
+        (r"\b(\w+)+\b!", "é", "!", true),
+        ("(a?){100}a{100}b", "a", "b", true),
+        (r"^(([a-z])+.)+[A-Z]([a-z])+$", "a", "!", false),
+    ] {
+        let pattern = regex(source);
+        for times in [100, 1_000, 10_000] {
+            let mut text = unit.repeat(times);
+            text += "\n";
+            assert!(source == "(a+)+$" || !pattern.matches(&text), "{source}");
+            text.pop();
+            text += end;
+            assert_eq!(pattern.matches(&text), with_end, "{source} {times}");
+        }
+    }
+}
+
+#[test]
+fn catastrophic_words_end() {
+    let needles: Vec<String> = (1..500).map(|length| "a".repeat(length) + "b").collect();
+    let needles: Vec<&str> = needles.iter().map(String::as_str).collect();
+    for whole_words in [true, false] {
+        let pattern = build(&Written {
+            words: &needles,
+            whole_words,
+            ..Written::default()
+        });
+        for times in [1_000, 100_000] {
+            let mut text = "a".repeat(times);
+            assert!(!pattern.matches(&text));
+            text.push('b');
+            assert_eq!(pattern.matches(&text), !whole_words);
+            assert!(pattern.matches(&format!("{text} aab")));
+        }
+    }
+}
+
+fn errors(written: &Written<'_>) -> String {
+    let errors = TextPattern::new(written).expect_err("it is wrong");
+    let lines = errors
+        .iter()
+        .map(|error| format!("{:?} {}", error.part, error.message));
+    lines.collect::<Vec<String>>().join("\n")
+}
+
+#[test]
+fn errors_say_where_and_what_to_do() {
+    let long = "é".repeat(LONGEST_WORD + 1);
+    let written = Written {
+        words: &["good", " ", "two words", "\u{AD}"],
+        phrases: &[&long, ""],
+        regex: Some("é(a"),
+        ..Written::default()
+    };
+    assert_eq!(
+        errors(&written),
+        "Word(1) must not be empty\n\
+         Word(2) is more than one word: put it under `phrases`\n\
+         Word(3) must not be empty\n\
+         Phrase(0) is too long: 1000 characters are the most\n\
+         Phrase(1) must not be empty\n\
+         Regex unclosed group, at character 2"
+    );
+    assert_eq!(
+        errors(&Written::default()),
+        "Whole asks for nothing: give it `words`, `phrases` or a `regex`"
+    );
+    let many = vec!["a"; MOST_WORDS + 1];
+    assert_eq!(
+        errors(&Written {
+            words: &many,
+            ..Written::default()
+        }),
+        "Whole has 10001 words and phrases: 10000 are the most"
+    );
+}
+
+#[test]
+fn wrong_expressions() {
+    let deep = "(".repeat(1_000) + "a" + &")".repeat(1_000);
+    let long = "a".repeat(LONGEST_REGEX + 1);
+    for (source, expected) in [
+        ("", "must not be empty"),
+        (
+            "a(?=b)",
+            "look-around, including look-ahead and look-behind, is not supported, at character 2",
+        ),
+        (r"(a)\1", "backreferences are not supported, at character 4"),
+        ("退款[", "unclosed character class, at character 3"),
+        (
+            "*a",
+            "repetition operator missing expression, at character 1",
+        ),
+        (r"\p{Klingon}", "Unicode property not found, at character 1"),
+        (
+            r"a\xff(?-u:\xff)",
+            "pattern can match invalid UTF-8, at character 11",
+        ),
+        (
+            "refund|",
+            "is found in every text, because it takes an empty one: make a part of it needed",
+        ),
+        (
+            r"\w{60}",
+            "is too large when compiled: repeat less, or use narrower classes, as [0-9] instead of \\d",
+        ),
+        (
+            "(a{100}){11}",
+            "repeats too much: 1000 characters in all are the most, as in [a-z]{1000}",
+        ),
+        (
+            "((a{1000}){1000}){1000}",
+            "repeats too much: 1000 characters in all are the most, as in [a-z]{1000}",
+        ),
+        (&long, "is too long: 4000 characters are the most"),
+        (
+            &deep,
+            "exceed the maximum number of nested parentheses/brackets (50), at character 51",
+        ),
+    ] {
+        let written = Written {
+            regex: Some(source),
+            ..Written::default()
+        };
+        assert_eq!(
+            errors(&written),
+            format!("Regex {expected}"),
+            "{source:.50}"
+        );
+    }
+}
+
+#[test]
+fn shown_in_the_words_of_the_document() {
+    let all = Written {
+        words: &["a", "b", "c", "d", "e", "f", "g"],
+        phrases: &["say \"no\""],
+        regex: Some(r"\d"),
+        case_sensitive: true,
+        whole_words: false,
+    };
+    assert_eq!(
+        build(&all).to_string(),
+        r#"{words: ["a", "b", "c", "d", "e", … 2 more], phrases: ["say \"no\""], regex: "\\d", case_sensitive: true, whole_words: false}"#
+    );
+    assert_eq!(build(&phrase("a")).to_string(), r#"{phrases: ["a"]}"#);
+    assert_eq!(build(&all), build(&all).clone());
+    assert_ne!(build(&all), build(&phrase("a")));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(512))]
+
+    /// Against the other engine, which shares nothing but the letters.
+    #[test]
+    fn agrees_with_a_regular_expression(
+        word in "[aAéσςΣяЯЁעب_1]{1,2}",
+        text in "[aAéßσςΣяЯЁעب_1 .,'—\n]{0,24}",
+    ) {
+        // Which has no full case folding.
+        prop_assume!(!text.contains('ß'));
+        let written = Written { words: &[&word], ..Written::default() };
+        let expected = regex(&format!(r"(?:^|\W){word}(?:\W|$)")).matches(&text);
+        prop_assert_eq!(build(&written).matches(&text), expected);
+        let anywhere = Written { whole_words: false, ..written };
+        prop_assert_eq!(build(&anywhere).matches(&text), regex(&word).matches(&text));
+    }
+
+    /// Many at once are what each by itself is.
+    #[test]
+    fn any_of_many_is_one_of_them(
+        phrases in prop::collection::vec("[ab退\u{301}-]{1,3}( [ab款]{1,2})?", 1..8),
+        text in "[ab退款\u{301} \n-]{0,30}",
+        case_sensitive: bool,
+        whole_words: bool,
+    ) {
+        let phrases: Vec<&str> = phrases.iter().map(String::as_str).collect();
+        let all = Written { phrases: &phrases, case_sensitive, whole_words, ..Written::default() };
+        let one_by_one = phrases.iter().any(|phrase| {
+            build(&Written { phrases: &[phrase], ..all }).matches(&text)
+        });
+        prop_assert_eq!(build(&all).matches(&text), one_by_one);
+    }
+
+    /// Where neither side is part of a word, a phrase is found, whatever it is.
+    #[test]
+    fn a_phrase_is_found_where_it_stands(phrase: String, before: String, after: String) {
+        let written = Written { phrases: &[&phrase], ..Written::default() };
+        if let Ok(pattern) = TextPattern::new(&written) {
+            let text = format!("{before}\n{}\n{after}", phrase.trim());
+            prop_assert!(pattern.matches(&text));
+        }
+    }
+
+    #[test]
+    fn anything_can_be_written(source in ".{0,30}", pieces in r"([()\[\]|*+?{},.\\^$0-9a-]|\\[pPbBwWdDsS]|\{[0-9]\}|é){0,20}", text: String) {
+        for source in [&source, &pieces] {
+            let written = Written { words: &[source], regex: Some(source), ..Written::default() };
+            match TextPattern::new(&written) {
+                Ok(pattern) => { let _ = pattern.matches(&text); }
+                Err(errors) => prop_assert!(errors.iter().all(|error| !error.message.is_empty())),
+            }
+        }
+    }
+
+    /// With words' places or without, by a DFA or not: text is found by the same expression.
+    #[test]
+    fn places_of_words_agree_in_ascii_and_beyond(
+        source in r"(\\b|\\B)?[ab.]{1,2}(\\b|\\B)?[ab]?(\\b)?",
+        text in "[ab .]{0,12}",
+    ) {
+        // A letter far away makes the text one that is not ASCII.
+        let pattern = regex(&source);
+        let wider = format!("{text}\n\n—");
+        let narrow = format!("{text}\n\n-");
+        prop_assert_eq!(pattern.matches(&wider), pattern.matches(&narrow));
     }
 }

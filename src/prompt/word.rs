@@ -3,7 +3,7 @@
 use unicode_normalization::char::is_combining_mark;
 
 /// What a character is to the words around it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Kind {
     /// A letter of a script that puts something between words, a digit or `_`.
     Word,
@@ -14,6 +14,7 @@ pub(super) enum Kind {
     /// A mark, which belongs to what stands before it.
     Mark,
     /// White space, punctuation, symbols, emoji.
+    #[default]
     Other,
 }
 

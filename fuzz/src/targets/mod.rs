@@ -5,6 +5,7 @@ pub mod answers;
 pub mod document;
 pub mod multipart;
 pub mod path;
+pub mod prompt;
 pub mod protobuf_struct;
 pub mod scan;
 pub mod splice;
@@ -18,7 +19,7 @@ mod json;
 pub type Target = fn(&[u8]);
 
 /// All of them, by the names of their corpora.
-pub const TARGETS: [(&str, Target); 8] = [
+pub const TARGETS: [(&str, Target); 9] = [
     ("scan", scan::run),
     ("splice", splice::run),
     ("multipart", multipart::run),
@@ -27,4 +28,5 @@ pub const TARGETS: [(&str, Target); 8] = [
     ("protobuf_struct", protobuf_struct::run),
     ("sse", sse::run),
     ("answers", answers::run),
+    ("prompt", prompt::run),
 ];

@@ -1,6 +1,7 @@
 //! What a body says, in a trace: names and numbers, never the text of a prompt.
 
 use crate::config::PARTS;
+use crate::prompt::Script;
 use crate::request::{Content, Part};
 use crate::routing::{ContentCondition, FieldTest};
 
@@ -13,6 +14,13 @@ pub(super) fn wanted(condition: &ContentCondition) -> String {
         ContentCondition::Has(fact, wanted) => format!("{}: {wanted}", fact.name()),
         ContentCondition::Counts(amount, bounds) => format!("{}: {bounds}", amount.name()),
         ContentCondition::Field { path, test } => format!("body {path}: {}", tested(test)),
+        ContentCondition::Script(scripts) => {
+            let names: Vec<&str> = scripts.iter().map(|script| script.name()).collect();
+            match names.as_slice() {
+                [one] => format!("script: {one}"),
+                all => format!("script: [{}]", all.join(", ")),
+            }
+        }
         ContentCondition::Text(Part::System, pattern) => format!("system_prompt: {pattern}"),
         ContentCondition::Text(part, pattern) => {
             let name = PARTS.iter().find(|(_, known)| known == part);
@@ -43,6 +51,10 @@ pub(super) fn seen(condition: &ContentCondition, content: &Content<'_>) -> Strin
     match condition {
         ContentCondition::Has(fact, _) => fact.is_in(content).to_string(),
         ContentCondition::Counts(amount, _) => amount.of(content).to_string(),
+        ContentCondition::Script(_) => content
+            .script()
+            .map_or("no letters", Script::name)
+            .to_owned(),
         ContentCondition::Field { path, .. } => seen_field(content, path),
         ContentCondition::Text(part, _) => match content.text(*part).len() {
             0 => "no text".to_owned(),

@@ -4,7 +4,7 @@ use super::{fields, read_pattern};
 use crate::config::error::suggestion;
 use crate::config::reader::{Fields, Node};
 use crate::config::tree::Tree;
-use crate::prompt::{self, TextPattern};
+use crate::prompt::{self, Script, TextPattern};
 use crate::request::Part;
 use crate::routing::{Amount, Bounds, Condition, ContentCondition, Fact, FieldTest, Scalar};
 
@@ -41,6 +41,11 @@ pub(super) fn read(match_: &Fields<'_>) -> Vec<Option<Condition>> {
     if let Some(node) = match_.optional("prompt") {
         let text = read_text(node, fields::PROMPT);
         conditions.push(text.map(|(part, pattern)| ContentCondition::Text(part, pattern)));
+    }
+    if let Some(node) = match_.optional("script") {
+        let scripts: Vec<Option<Script>> = node.one_or_many().iter().map(read_script).collect();
+        let scripts: Option<Vec<Script>> = scripts.into_iter().collect();
+        conditions.push(scripts.map(ContentCondition::Script));
     }
     let conditions = conditions.into_iter();
     conditions
@@ -191,17 +196,26 @@ fn read_text(node: &Node<'_>, known: &'static [&'static str]) -> Option<(Part, T
 }
 
 fn read_part(node: &Node<'_>) -> Option<Part> {
+    one_of(node, "part", &PARTS)
+}
+
+fn read_script(node: &Node<'_>) -> Option<Script> {
+    one_of(node, "script", &Script::ALL)
+}
+
+/// What has the name that is written here.
+fn one_of<T: Copy>(node: &Node<'_>, what: &str, known: &[(&'static str, T)]) -> Option<T> {
     let written = node.name()?;
-    let part = PARTS.into_iter().find(|(name, _)| *name == written);
-    if part.is_none() {
-        let names = || PARTS.into_iter().map(|(name, _)| name);
-        let known = names().collect::<Vec<_>>().join(", ");
+    let found = known.iter().find(|(name, _)| *name == written);
+    if found.is_none() {
+        let names = || known.iter().map(|(name, _)| *name);
         let close = suggestion(written, names());
+        let all = names().collect::<Vec<_>>().join(", ");
         node.error(format!(
-            "unknown part \"{written}\"{close}; known are {known}"
+            "unknown {what} \"{written}\"{close}; known are {all}"
         ));
     }
-    part.map(|(_, part)| part)
+    found.map(|(_, value)| *value)
 }
 
 /// Compiles a text pattern; `at` is where a part of it is written.

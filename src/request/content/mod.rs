@@ -21,6 +21,7 @@ use std::fmt;
 use std::ops::Range;
 
 use super::{BodyKind, text};
+use crate::prompt::{Estimate, MESSAGE_OVERHEAD, Script};
 use crate::schema::{Api, Schema};
 use conversation::{Author, Conversation, Piece, Reader};
 use format::{Format, Says};
@@ -39,6 +40,7 @@ pub struct Content<'a> {
     texts: [OnceCell<Text>; 4],
     bytes: OnceCell<u64>,
     tokens: OnceCell<u64>,
+    script: OnceCell<Option<Script>>,
 }
 
 /// A part of a prompt.
@@ -87,6 +89,7 @@ impl<'a> Content<'a> {
             texts: [const { OnceCell::new() }; 4],
             bytes: OnceCell::new(),
             tokens: OnceCell::new(),
+            script: OnceCell::new(),
         }
     }
 
@@ -159,13 +162,18 @@ impl<'a> Content<'a> {
     /// About how many tokens the prompt has: text, tools, and what the form of a conversation costs.
     pub fn prompt_tokens(&self) -> u64 {
         *self.tokens.get_or_init(|| {
-            let tools = self.tools().map(<[u8]>::len).fold(0, usize::saturating_add);
-            let tools = u64::try_from(tools).unwrap_or(u64::MAX);
+            let mut estimate = Estimate::default();
+            for piece in self.pieces(Part::All) {
+                self.read(piece, &mut |text| estimate.add(text));
+                estimate.add("\n");
+            }
+            for tools in self.tools() {
+                text::read(tools, &mut |text| estimate.add(text));
+            }
             let conversation = self.conversation();
-            let messages = u64::from(conversation.messages).saturating_mul(TOKENS_OF_A_MESSAGE);
-            let text = self.prompt_bytes().saturating_add(tools).div_ceil(4);
-            text.saturating_add(messages)
-                .saturating_add(conversation.token_ids)
+            let messages = u64::from(conversation.messages).saturating_mul(MESSAGE_OVERHEAD);
+            let tokens = estimate.tokens().saturating_add(conversation.token_ids);
+            tokens.saturating_add(messages)
         })
     }
 
@@ -199,6 +207,13 @@ impl<'a> Content<'a> {
                 std::str::from_utf8(text).unwrap_or_default()
             }
         }
+    }
+
+    /// The script that most letters of the user's last message are in.
+    pub fn script(&self) -> Option<Script> {
+        *self
+            .script
+            .get_or_init(|| Script::of(self.text(Part::LastUser)))
     }
 
     /// The value of a field of the body, as it is written: its name, or names with dots from the outside in.
@@ -317,9 +332,6 @@ impl<'a> Content<'a> {
         Text::Own(text)
     }
 }
-
-/// What a message costs beside its text: who says it, and where it begins and ends.
-const TOKENS_OF_A_MESSAGE: u64 = 4;
 
 /// A number of tokens.
 fn whole(number: f64) -> Option<u64> {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::prompt::TextPattern;
+use crate::prompt::{Script, TextPattern};
 use crate::request::{Content, Part, Written};
 use crate::routing::pattern::Pattern;
 
@@ -22,6 +22,8 @@ pub enum ContentCondition {
     },
     /// What a part of the prompt must contain.
     Text(Part, TextPattern),
+    /// The script of the user's last message: any of these.
+    Script(Vec<Script>),
 }
 
 /// What may be in a request.
@@ -196,12 +198,16 @@ impl ContentCondition {
                 // No pattern finds anything in what is not there.
                 !text.is_empty() && pattern.matches(text)
             }
+            ContentCondition::Script(scripts) => {
+                let script = content.script();
+                script.is_some_and(|script| scripts.contains(&script))
+            }
         }
     }
 
     /// Whether every request for which `other` holds is one for which this holds. `false` where that is not seen.
     pub(super) fn covers(&self, other: &ContentCondition) -> bool {
-        use ContentCondition::{Counts, Field, Has, Text};
+        use ContentCondition::{Counts, Field, Has, Script, Text};
         match (self, other) {
             (Counts(this, bounds), Counts(other, others)) => this == other && bounds.covers(others),
             (Counts(_, bounds), _) if bounds.covers(&COUNTS) => true,
@@ -213,13 +219,14 @@ impl ContentCondition {
                     test: other,
                 },
             ) => path == other_path && test.covers(other),
+            (Script(these), Script(others)) => others.iter().all(|other| these.contains(other)),
             _ => self == other,
         }
     }
 
     /// Whether no request can meet both. `false` where that is not seen.
     pub(super) fn excludes(&self, other: &ContentCondition) -> bool {
-        use ContentCondition::{Counts, Field, Has, Text};
+        use ContentCondition::{Counts, Field, Has, Script, Text};
         match (self, other) {
             (Has(this, wanted), Has(other, others)) => this == other && wanted != others,
             (Has(Fact::SystemPrompt, false), Text(Part::System, _))
@@ -227,6 +234,7 @@ impl ContentCondition {
             (Counts(this, bounds), Counts(other, others)) => {
                 this == other && bounds.excludes(others)
             }
+            (Script(these), Script(others)) => !others.iter().any(|other| these.contains(other)),
             // Not so for values: of two items of a list, one may fit here and the other there.
             (
                 Field { path, test },

@@ -3,7 +3,9 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::request::Headers;
+use crate::prompt::{Script, TextPattern, Written};
+use crate::request::{BodyKind, Content, Headers, Part};
+use crate::schema::Api;
 
 fn model(patterns: &[&str]) -> Condition {
     Condition::Model(
@@ -52,6 +54,78 @@ fn relations_that_users_meet() {
     assert!(!Condition::All(vec![header("x", "1"), header("x", "2")]).is_impossible());
 }
 
+fn contents() -> impl Strategy<Value = ContentCondition> {
+    let bounds = (0_u8..4, 0_u8..4).prop_map(|(min, more)| Bounds {
+        min: min.into(),
+        max: f64::from(min) + f64::from(more),
+    });
+    let scalars = prop::sample::select(vec![
+        Scalar::Text(Pattern::parse("a*").unwrap()),
+        Scalar::Text(Pattern::parse("ab").unwrap()),
+        Scalar::Number(1.0),
+        Scalar::Number(2.0),
+        Scalar::Bool(true),
+    ]);
+    let test = prop_oneof![
+        prop::collection::vec(scalars, 1..3).prop_map(FieldTest::OneOf),
+        bounds.clone().prop_map(FieldTest::Within),
+        any::<bool>().prop_map(FieldTest::Exists),
+    ];
+    let words = prop::sample::select(vec!["a", "b"]).prop_map(|word| {
+        let words = &[word];
+        TextPattern::new(&Written {
+            words,
+            ..Written::default()
+        })
+        .unwrap()
+    });
+    let scripts = prop::sample::subsequence(vec![Script::Latin, Script::Greek], 1..3);
+    prop_oneof![
+        (prop::sample::select(&Fact::ALL[..]), any::<bool>())
+            .prop_map(|(fact, wanted)| ContentCondition::Has(fact, wanted)),
+        (prop::sample::select(&Amount::ALL[..]), bounds)
+            .prop_map(|(amount, bounds)| ContentCondition::Counts(amount, bounds)),
+        (prop::sample::select(vec!["f", "g.h"]), test).prop_map(|(path, test)| {
+            ContentCondition::Field {
+                path: path.to_owned(),
+                test,
+            }
+        }),
+        (
+            prop::sample::select(vec![Part::System, Part::LastUser]),
+            words
+        )
+            .prop_map(|(part, pattern)| ContentCondition::Text(part, pattern)),
+        scripts.prop_map(ContentCondition::Script),
+    ]
+}
+
+/// Bodies in which some of that holds.
+fn bodies() -> impl Strategy<Value = String> {
+    let value = || {
+        prop::sample::select(vec![
+            "1",
+            "2.0",
+            "\"ab\"",
+            "null",
+            "true",
+            "[1, \"ac\"]",
+            "[]",
+        ])
+    };
+    let text = || prop::sample::select(vec!["", "a", "b", "a b", "α"]);
+    let tools = prop::sample::select(vec!["[]", "[1]"]);
+    let turns = prop::collection::vec(text(), 0..3);
+    (value(), value(), text(), turns, tools).prop_map(|(f, h, system, turns, tools)| {
+        let turns: Vec<String> =
+            turns.iter().map(|text| format!(r#"{{"role": "user", "content": "{text}"}}"#)).collect();
+        format!(
+            r#"{{"f": {f}, "g": [{{"h": {h}}}], "system": "{system}", "tools": {tools}, "messages": [{}]}}"#,
+            turns.join(",")
+        )
+    })
+}
+
 fn conditions() -> impl Strategy<Value = Condition> {
     let patterns = prop::collection::vec(
         prop::sample::select(vec!["a", "b", "ab", "a*", "*b", "*"]),
@@ -71,6 +145,7 @@ fn conditions() -> impl Strategy<Value = Condition> {
             values
         }),
         any::<bool>().prop_map(Condition::Stream),
+        contents().prop_map(Condition::Content),
     ];
     leaf.prop_recursive(3, 12, 3, |inner| {
         prop_oneof![
@@ -90,11 +165,14 @@ proptest! {
         method in "[ab]{0,2}",
         values in prop::collection::vec("[ab]{0,2}", 0..3),
         stream: bool,
+        body in bodies(),
     ) {
         let headers = Headers::new(
             values.into_iter().map(|value| ("x".to_owned(), value.into_bytes())).collect(),
         );
+        let content = Content::new(Api::Messages, &BodyKind::Json, body.as_bytes());
         let subject = Subject {
+            content: Some(&content),
             model: Some(&model),
             path: Some("/"),
             method: Some(&method),
@@ -107,7 +185,7 @@ proptest! {
         prop_assert!(!(a.excludes(&b) && in_a && in_b));
         prop_assert!(!(a.is_impossible() && in_a));
         // With less known, the answer is the same or none.
-        let partial = Subject { headers: None, stream: None, ..subject };
+        let partial = Subject { headers: None, stream: None, content: None, ..subject };
         prop_assert!(a.evaluate(&partial).is_none_or(|holds| holds == in_a));
     }
 }

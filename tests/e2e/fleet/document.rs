@@ -150,6 +150,7 @@ fn model_of(api: &str) -> &'static str {
 
 fn routes() -> Vec<Value> {
     let mut all = matches();
+    all.extend(contents());
     all.extend(chains());
     all.extend(hygiene());
     for api in ["openai", "anthropic"] {
@@ -260,6 +261,46 @@ fn matches() -> Vec<Value> {
         when("by-other-path", json!({"model": "by-path"}), "openai"),
         json!({"name": "fast", "match": {"any": [{"model": "fast"}, {"model": "*-fast"}]},
                "targets": [to("openai", "gpt-4o-mini"), to("azure", "gpt-4o")]}),
+    ]
+}
+
+/// The same of conditions on what a body says.
+fn contents() -> Vec<Value> {
+    let when = |name: &str, condition: Value, backend: &str| json!({"name": name, "match": condition, "targets": [to(backend, "gpt-4o")]});
+    let both =
+        |first: &str, second: &str| json!([to(first, "gpt-4o"), to(second, "claude-sonnet-4-5")]);
+    vec![
+        when(
+            "low-temperature",
+            json!({"model": "by-field", "body": {"temperature": {"max": 0.5}, "metadata.team": ["search", "ads"]}}),
+            "azure",
+        ),
+        when("any-temperature", json!({"model": "by-field"}), "openai"),
+        when(
+            "tools",
+            json!({"model": "by-tools", "tools": true, "turns": {"min": 2}}),
+            "azure",
+        ),
+        when("no-tools", json!({"model": "by-tools"}), "openai"),
+        json!({"name": "images", "match": {"model": "by-images", "images": true}, "targets": both("azure", "claude-two")}),
+        json!({"name": "no-images", "match": {"model": "by-images"}, "targets": both("openai", "anthropic")}),
+        when(
+            "refunds",
+            json!({"model": "by-words", "prompt": {"words": ["refund"]}}),
+            "azure",
+        ),
+        when("no-refunds", json!({"model": "by-words"}), "openai"),
+        when(
+            "large",
+            json!({"model": "by-size", "prompt_bytes": {"min": 1_000_000}, "prompt_tokens": {"min": 100_000}, "prompt": {"regex": "n[e]{2}dle$"}}),
+            "azure",
+        ),
+        when(
+            "large-without",
+            json!({"model": "by-size", "prompt_tokens": {"min": 100_000}}),
+            "second",
+        ),
+        when("small", json!({"model": "by-size"}), "openai"),
     ]
 }
 

@@ -1,6 +1,7 @@
 //! Which request goes where.
 
 mod catalogue;
+mod content;
 mod matching;
 mod streaming;
 
@@ -46,6 +47,7 @@ pub(crate) fn add(suite: &mut Suite) {
         requests_at_the_same_time_do_not_mix,
     );
     matching::add(suite);
+    content::add(suite);
     catalogue::add(suite);
     streaming::add(suite);
 }

@@ -1,0 +1,43 @@
+//! What it costs to read what a body says, after the scan: each time from the beginning, as for the first condition that
+//! asks.
+
+use std::hint::black_box;
+
+use criterion::{Criterion, Throughput};
+use llm_router::request::{BodyKind, Content, Part};
+use llm_router::schema::Api;
+
+use crate::bodies;
+
+/// What is asked for, and how much there is of it.
+type Asked = (&'static str, fn(&Content<'_>) -> u64);
+
+pub(crate) const ASKED: [Asked; 7] = [
+    ("field", |content| content.max_output_tokens().unwrap_or(0)),
+    ("conversation", |content| content.turns().into()),
+    ("last_user", |content| length(content.text(Part::LastUser))),
+    ("all", |content| length(content.text(Part::All))),
+    ("bytes", |content| content.prompt_bytes()),
+    ("tokens", |content| content.prompt_tokens()),
+    ("opening", |content| content.opening().unwrap_or(0)),
+];
+
+fn length(text: &str) -> u64 {
+    text.len() as u64
+}
+
+pub(crate) fn run(criterion: &mut Criterion) {
+    for (name, body) in bodies::all("gpt-5.5") {
+        let mut group = criterion.benchmark_group(format!("content/{name}"));
+        group.throughput(Throughput::Bytes(body.len() as u64));
+        for (asked, ask) in ASKED {
+            group.bench_function(asked, |bencher| {
+                bencher.iter(|| {
+                    let kind = BodyKind::Json;
+                    ask(&Content::new(Api::ChatCompletions, &kind, black_box(&body)))
+                });
+            });
+        }
+        group.finish();
+    }
+}

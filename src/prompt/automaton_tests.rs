@@ -1,0 +1,71 @@
+use proptest::prelude::*;
+
+use super::*;
+
+fn needles(texts: &[&str]) -> Automaton {
+    Automaton::new(
+        texts
+            .iter()
+            .map(|text| text.chars().map(u32::from).collect())
+            .collect(),
+    )
+}
+
+/// Where needles end, by the automaton.
+fn ends(automaton: &Automaton, text: &str) -> Vec<usize> {
+    let mut node = ROOT;
+    let mut ends = Vec::new();
+    for (at, char) in text.chars().enumerate() {
+        node = automaton.step(node, u32::from(char));
+        if automaton.accepts(node) {
+            ends.push(at);
+        }
+    }
+    ends
+}
+
+#[test]
+fn needles_within_needles() {
+    let automaton = needles(&["he", "she", "his", "hers", "e", "he"]);
+    assert_eq!(ends(&automaton, "ushers hi his"), [3, 5, 12]);
+    assert_eq!(ends(&needles(&[]), "any"), [0_usize; 0]);
+}
+
+/// Which makes it linear: a symbol leads one level down at most, each link that is followed instead one up at least.
+#[test]
+fn links_lead_up() {
+    let long: Vec<String> = (1..200).map(|length| "a".repeat(length) + "b").collect();
+    let long: Vec<&str> = long.iter().map(String::as_str).collect();
+    let automaton = needles(&long);
+    let mut depths = vec![0; automaton.nodes.len()];
+    for (at, node) in automaton.nodes.iter().enumerate() {
+        for child in node.first_child..node.first_child + node.children {
+            depths[index(child)] = depths[at] + 1;
+        }
+        assert!(at == 0 || depths[index(node.fail)] < depths[at]);
+    }
+    let mut node = ROOT;
+    for char in "a".repeat(500).chars().chain("bab".chars()) {
+        let next = automaton.step(node, u32::from(char));
+        assert!(depths[index(next)] <= depths[index(node)] + 1);
+        node = next;
+    }
+    assert_eq!(depths[index(node)], 2);
+}
+
+proptest! {
+    #[test]
+    fn agrees_with_looking_everywhere(
+        texts in prop::collection::vec("[abé]{1,6}", 0..12),
+        text in "[abéc]{0,60}",
+    ) {
+        let borrowed: Vec<&str> = texts.iter().map(String::as_str).collect();
+        let ends = ends(&needles(&borrowed), &text);
+        let chars: Vec<char> = text.chars().collect();
+        for at in 0..chars.len() {
+            let so_far: String = chars[..=at].iter().collect();
+            let expected = texts.iter().any(|needle| so_far.ends_with(needle.as_str()));
+            prop_assert_eq!(ends.contains(&at), expected, "{:?} at {}", text, at);
+        }
+    }
+}
