@@ -1,7 +1,8 @@
 //! A body of JSON: what is scanned is what `serde_json` reads, and what `serde_json` reads is scanned.
 
 use llm_router::config::Tree;
-use llm_router::request::{MAX_MODEL_BYTES, ScanError, View, Wants, scan};
+use llm_router::request::{BodyKind, Content, MAX_MODEL_BYTES, Part, ScanError, View, Wants, scan};
+use llm_router::schema::Api;
 
 use super::json::{self, Read};
 
@@ -19,6 +20,7 @@ fn check(body: &[u8], wants: Wants, scanned: Result<View, ScanError>) {
         (Ok(view), Read::As(tree)) => {
             assert_eq!(view.mark, body.len() - text.len());
             check_view(body, &view, &tree);
+            check_content(body, &tree);
             check_spacing(body, wants, &view, &tree);
         }
         (Ok(_), Read::TooMuchForIt) => {}
@@ -53,6 +55,31 @@ fn check_view(body: &[u8], view: &View, tree: &Tree) {
         let quoted = &body[field.span.start - 1..=field.span.end];
         let meant: String = serde_json::from_slice(quoted).expect("the span is a string's inside");
         assert_eq!(meant, field.name);
+    }
+}
+
+/// What conditions ask for is found in any body, and is in proportion to it.
+fn check_content(body: &[u8], tree: &Tree) {
+    let Tree::Map(entries) = tree else { return };
+    for api in Api::ALL {
+        let content = Content::new(*api, &BodyKind::Json, body);
+        let bytes = content.prompt_bytes();
+        assert!(bytes <= 3 * body.len() as u64);
+        let all = content.text(Part::All).len() as u64;
+        assert!((bytes..=2 * bytes + 1).contains(&all), "{bytes} of {all}");
+        assert!(content.text(Part::LastUser).len() <= content.text(Part::User).len());
+        assert!(u64::from(content.turns()) <= bytes + body.len() as u64);
+        content.opening();
+        content.prompt_tokens();
+        // The last one of its name.
+        if let Some((name, Tree::Bool(value))) = entries.last()
+            && !name.contains('.')
+            && name.len() <= 200
+            && *api == Api::ChatCompletions
+        {
+            let written = value.to_string();
+            assert_eq!(content.field(name), Some(written.as_bytes()), "{name:?}");
+        }
     }
 }
 

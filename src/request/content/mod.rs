@@ -11,6 +11,7 @@
 mod conversation;
 mod format;
 mod index;
+mod objects;
 mod opening;
 mod reasoning;
 mod value;

@@ -17,12 +17,12 @@ macro_rules! object {
     ($(#[$doc:meta])* $name:ident { $($field:ident: $($key:literal)|+,)+ }) => {
         $(#[$doc])*
         #[derive(Clone, Copy, Default)]
-        struct $name<'a> {
-            $($field: Option<&'a [u8]>,)+
+        pub(super) struct $name<'a> {
+            $(pub(super) $field: Option<&'a [u8]>,)+
         }
 
         impl<'a> $name<'a> {
-            fn read(value: &'a [u8]) -> Self {
+            pub(super) fn read(value: &'a [u8]) -> Self {
                 let mut found = Self::default();
                 $crate::request::content::value::fields(value, |key, value| match key {
                     $($($key)|+ => found.$field = Some(value),)+

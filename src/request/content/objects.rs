@@ -1,0 +1,120 @@
+//! The objects that conversations are made of, in all APIs: which of their fields are read, and what is not text.
+
+use super::format::Medium;
+use super::value::object;
+
+object! {
+    /// A message, or an item of a conversation.
+    Message {
+        role: b"role",
+        kind: b"type",
+        content: b"content",
+        parts: b"parts",
+        text: b"message",
+        tool_calls: b"tool_calls",
+        function_call: b"function_call",
+        output: b"output",
+        summary: b"summary",
+        audio: b"audio",
+    }
+}
+
+object! {
+    /// A call of a tool.
+    Call {
+        inside: b"function" | b"custom",
+        name: b"name",
+        arguments: b"arguments" | b"input" | b"args",
+    }
+}
+
+object! {
+    /// A part of a message. What stands on one line is never in one block together.
+    Block {
+        kind: b"type",
+        text: b"text",
+        refusal: b"refusal",
+        thinking: b"thinking",
+        content: b"content",
+        source: b"source",
+        title: b"title",
+        context: b"context",
+        name: b"name",
+        input: b"input",
+        parts: b"parts",
+        json: b"json",
+        wrapped: b"guardContent" | b"reasoningContent" | b"reasoningText" | b"citationsContent",
+        call: b"toolUse" | b"functionCall" | b"function_call",
+        result: b"toolResult" | b"functionResponse" | b"function_response",
+        code: b"executableCode" | b"executable_code" | b"codeExecutionResult" | b"code_execution_result",
+        data: b"inlineData" | b"inline_data" | b"fileData" | b"file_data",
+        image: b"image" | b"image_url",
+        audio: b"audio" | b"input_audio" | b"audio_url",
+        file: b"document" | b"video" | b"video_url" | b"file",
+    }
+}
+
+object! {
+    /// Where a document is.
+    Source {
+        kind: b"type",
+        data: b"data",
+        content: b"content",
+    }
+}
+
+object! {
+    /// What a tool returned.
+    ToolResult {
+        content: b"content",
+        parts: b"parts",
+        response: b"response",
+    }
+}
+
+object! {
+    /// What the model ran, or what came of it.
+    Code {
+        code: b"code",
+        output: b"output",
+    }
+}
+
+object! {
+    /// Data of some type.
+    Data {
+        mime_type: b"mimeType" | b"mime_type",
+    }
+}
+
+/// What a block of this type is, if it is not text.
+pub(super) fn medium(kind: &[u8]) -> Option<Medium> {
+    Some(match kind {
+        b"image"
+        | b"image_url"
+        | b"input_image"
+        | b"image_file"
+        | b"computer_screenshot"
+        | b"image_generation_call" => Medium::Image,
+        b"input_audio" | b"audio" | b"audio_url" => Medium::Audio,
+        b"file" | b"input_file" | b"document" | b"container_upload" | b"video" | b"video_url" => {
+            Medium::File
+        }
+        _ => return None,
+    })
+}
+
+/// What data of this type is.
+pub(super) fn by_mime(mime: &[u8]) -> Medium {
+    let begins = |with: &[u8]| {
+        mime.get(..with.len())
+            .is_some_and(|beginning| beginning.eq_ignore_ascii_case(with))
+    };
+    if begins(b"image/") {
+        Medium::Image
+    } else if begins(b"audio/") {
+        Medium::Audio
+    } else {
+        Medium::File
+    }
+}
