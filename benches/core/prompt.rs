@@ -6,17 +6,30 @@ use std::hint::black_box;
 use criterion::{BenchmarkId, Criterion, Throughput};
 use llm_router::prompt::{TextPattern, Written};
 
-const SIZES: [(&str, usize); 3] = [("1k", 1 << 10), ("30k", 30 << 10), ("1m", 1 << 20)];
-const CATASTROPHIC_SIZES: [(&str, usize); 2] = [("10k", 10 << 10), ("1m", 1 << 20)];
+pub(crate) const SIZES: [(&str, usize); 3] = [("1k", 1 << 10), ("30k", 30 << 10), ("1m", 1 << 20)];
+pub(crate) const CATASTROPHIC_SIZES: [(&str, usize); 2] = [("10k", 10 << 10), ("1m", 1 << 20)];
+
+pub(crate) const NAMES: [&str; 5] = [
+    "words-10",
+    "words-1000",
+    "phrases-100",
+    "regex",
+    "regex-boundary",
+];
+pub(crate) const LANGUAGES: [(&str, &[&str]); 3] =
+    [("en", &WORDS), ("ru", &RUSSIAN), ("zh", &CHINESE)];
 
 /// Expressions, and what their texts are made of.
-const CATASTROPHIC: [(&str, &str, &str); 5] = [
+pub(crate) const CATASTROPHIC: [(&str, &str, &str); 5] = [
     ("nested", "(a+)+$", "a"),
     ("alternatives", "^(a|a)*b", "a"),
     ("sequence", "(x+x+)+y", "x"),
     ("gaps", ".*.*=.*z", "="),
     ("counted", "(a?){30}a{30}b", "a"),
 ];
+
+/// A thousand needles that begin alike.
+pub(crate) const CATASTROPHIC_WORDS: (&str, &str) = ("words", "ab, aab, aaab, …");
 
 pub(crate) fn run(criterion: &mut Criterion) {
     ordinary(criterion);
@@ -44,22 +57,19 @@ fn ordinary(criterion: &mut Criterion) {
         borrowed(Vec::leak(many)),
         borrowed(Vec::leak(phrases)),
     );
-    let cases = [
-        ("words-10", words(&few)),
-        ("words-1000", words(&many)),
-        (
-            "phrases-100",
-            pattern(&Written {
-                phrases: &phrases,
-                ..Written::default()
-            }),
-        ),
-        ("regex", regex(r"order-[0-9]{4,}|refund\s+now")),
-        ("regex-boundary", regex(r"\b(refund|chargeback)\b")),
+    let patterns = [
+        words(&few),
+        words(&many),
+        pattern(&Written {
+            phrases: &phrases,
+            ..Written::default()
+        }),
+        regex(r"order-[0-9]{4,}|refund\s+now"),
+        regex(r"\b(refund|chargeback)\b"),
     ];
     let mut group = criterion.benchmark_group("prompt");
-    for (name, pattern) in &cases {
-        for (language, words) in [("en", &WORDS[..]), ("ru", &RUSSIAN), ("zh", &CHINESE)] {
+    for (name, pattern) in NAMES.iter().zip(&patterns) {
+        for (language, words) in LANGUAGES {
             for (size, length) in SIZES {
                 let text = prose(words, length);
                 assert!(!pattern.matches(&text));
@@ -86,7 +96,10 @@ fn catastrophic(criterion: &mut Criterion) {
         ..Written::default()
     });
     let expressions = CATASTROPHIC.map(|(name, source, unit)| (name, regex(source), unit));
-    for (name, pattern, unit) in expressions.iter().chain([&("words", words, "a")]) {
+    for (name, pattern, unit) in expressions
+        .iter()
+        .chain([&(CATASTROPHIC_WORDS.0, words, "a")])
+    {
         for (size, length) in CATASTROPHIC_SIZES {
             let text = unit.repeat(length) + "\n";
             assert!(!pattern.matches(&text));

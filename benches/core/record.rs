@@ -7,7 +7,7 @@ use std::process::Command;
 use serde_json::Value;
 
 use crate::envoy::{self, Measured};
-use crate::{bodies, content, native};
+use crate::{bodies, content, native, prompt};
 
 pub(crate) fn page(results: &Path, in_envoy: &[Measured]) -> String {
     let of = |group: &str, name: &str| median(results, group, name);
@@ -92,6 +92,34 @@ pub(crate) fn page(results: &Path, in_envoy: &[Measured]) -> String {
         let group = format!("content_{}", one.body);
         let cases: Vec<String> = asked.iter().map(|case| time(of(&group, case))).collect();
         let _ = writeln!(page, "| {} | {} |", one.body, cases.join(" | "));
+    }
+    page + &prompts(&of)
+}
+
+fn prompts(of: &impl Fn(&str, &str) -> f64) -> String {
+    let mut page = String::from(
+        "\n## Prompt\n\nNatively, in texts that have nothing of what is looked for, so that all of them is read. Nearly \
+         every word of the English texts begins as those do that are looked for.\n\n| Looked for | Language |",
+    );
+    let sizes = prompt::SIZES.map(|(size, _)| size);
+    let _ = writeln!(page, " {} |\n|---|---|--:|--:|--:|", sizes.join(" | "));
+    for name in prompt::NAMES {
+        for (language, _) in prompt::LANGUAGES {
+            let cases = sizes.map(|size| time(of("prompt", &format!("{name}-{language}/{size}"))));
+            let _ = writeln!(page, "| {name} | {language} | {} |", cases.join(" | "));
+        }
+    }
+    let sizes = prompt::CATASTROPHIC_SIZES.map(|(size, _)| size);
+    let _ = write!(
+        page,
+        "\nWhat makes other engines quadratic or worse:\n\n| Expression | {} |\n|---|--:|--:|\n",
+        sizes.join(" | ")
+    );
+    let expressions = prompt::CATASTROPHIC.map(|(name, source, _)| (name, source));
+    for (name, shown) in expressions.into_iter().chain([prompt::CATASTROPHIC_WORDS]) {
+        let cases = sizes.map(|size| time(of("prompt-catastrophic", &format!("{name}/{size}"))));
+        let shown = shown.replace('|', "\\|");
+        let _ = writeln!(page, "| `{shown}` | {} |", cases.join(" | "));
     }
     page
 }

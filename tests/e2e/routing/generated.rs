@@ -82,8 +82,11 @@ fn moment() -> Moment<'static> {
     }
 }
 
+/// Where a request goes: backend, path, body.
+type Sent = (String, String, Vec<u8>);
+
 /// What the first attempt of this request sends natively, and the route that takes it.
-fn sent(document: &Document, call: &Call) -> (Option<(String, String, Vec<u8>)>, Option<String>) {
+fn sent(document: &Document, call: &Call) -> (Option<Sent>, Option<String>) {
     let Arrival::AwaitBody(pending) = arrive(
         document,
         Headers::new(headers(call)),
