@@ -23,6 +23,7 @@ pub(crate) fn run(criterion: &mut Criterion) {
     scanning(criterion);
     splicing(criterion);
     deciding(criterion);
+    choosing(criterion);
     planning(criterion);
     estimating(criterion);
 }
@@ -108,6 +109,57 @@ fn deciding(criterion: &mut Criterion) {
             group.bench_function(routes.to_string(), |bencher| {
                 bencher.iter(|| {
                     let decision = decide(&document, api, &model, black_box(&subject));
+                    decision.unwrap().plan.len()
+                });
+            });
+        }
+        group.finish();
+    }
+}
+
+/// The order of a route's targets: the document's, drawn, and by a key in a header.
+fn choosing(criterion: &mut Criterion) {
+    let headers = headers(30);
+    let subject = Subject {
+        model: Some(MODEL),
+        path: Some("/v1/chat/completions"),
+        method: Some("POST"),
+        headers: Some(&headers),
+        stream: Some(false),
+        random: Some(7),
+        ..Subject::default()
+    };
+    for targets in [2, 8, 64] {
+        let mut group = criterion.benchmark_group(format!("choose-{targets}"));
+        for (name, route) in [
+            ("ordered", ""),
+            ("drawn", r#""strategy": "weighted","#),
+            (
+                "sticky",
+                r#""strategy": "weighted", "sticky": [{"header": "x-header-7"}],"#,
+            ),
+        ] {
+            let names: Vec<String> = (0..targets).map(|number| format!("b{number}")).collect();
+            let backends = names.iter().map(|name| {
+                format!(r#"{{"name": "{name}", "schema": "openai", "models": [{{"name": "*"}}]}}"#)
+            });
+            let backends: Vec<String> = backends.collect();
+            let all = names
+                .iter()
+                .map(|name| format!(r#"{{"backend": "{name}"}}"#));
+            let all: Vec<String> = all.collect();
+            let document = format!(
+                r#"{{"backends": [{}], "routes": [{{"name": "r", "match": {{"model": "*"}}, {route} "targets": [{}]}}]}}"#,
+                backends.join(","),
+                all.join(",")
+            );
+            let document = Document::load(document.as_bytes()).unwrap();
+            let api = Api::ALL[0];
+            let decision = decide(&document, api, MODEL, &subject).unwrap();
+            assert_eq!(decision.choice.name(), name);
+            group.bench_function(name, |bencher| {
+                bencher.iter(|| {
+                    let decision = decide(&document, api, MODEL, black_box(&subject));
                     decision.unwrap().plan.len()
                 });
             });
