@@ -91,7 +91,7 @@ mod tests {
     fn is_cjk(char: char) -> bool {
         use super::super::Script;
         matches!(
-            Script::around(char),
+            Script::of_letter(char),
             Some(Script::Han | Script::Kana | Script::Hangul)
         )
     }

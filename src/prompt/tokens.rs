@@ -85,12 +85,36 @@ enum Piece {
 impl Estimate {
     /// The next part of the text.
     pub fn add(&mut self, text: &str) {
-        for char in text.chars() {
+        let mut chars = text.chars();
+        while let Some(char) = chars.next() {
             match u8::try_from(char) {
                 Ok(byte) if byte.is_ascii() => self.ascii(symbol_of(byte)),
                 _ => self.wide(char),
             }
+            if self.piece == Piece::Word {
+                chars = self.small_letters(chars.as_str()).chars();
+            }
         }
+    }
+
+    /// Takes the small letters that a text begins with into a word, as [`Estimate::letter`] would one by one, and returns
+    /// the rest: they are most of what there is.
+    fn small_letters<'a>(&mut self, text: &'a str) -> &'a str {
+        let (mut cost, mut last, mut repeats) = (self.cost, self.last, self.repeats);
+        let mut count: usize = 0;
+        for byte in text.bytes().take_while(u8::is_ascii_lowercase) {
+            let symbol = symbol_of(byte);
+            repeats = repeats_of(repeats, last, symbol);
+            cost = cost.saturating_add(cost_of_next(repeats, last, symbol));
+            last = symbol;
+            count = count.saturating_add(1);
+        }
+        if count > 0 {
+            (self.has_small, self.was_capital) = (true, false);
+            (self.cost, self.last, self.repeats) = (cost, last, repeats);
+            self.length = self.length.saturating_add(count);
+        }
+        text.get(count..).unwrap_or_default()
     }
 
     /// About how many tokens the parts are so far. Any text but the empty one is at least one.
@@ -143,7 +167,7 @@ impl Estimate {
             }
             // The form of the emoji before it.
             '\u{fe00}'..='\u{fe0f}' => {}
-            _ => match Script::around(char) {
+            _ => match Script::of_letter(char) {
                 Some(script @ (Script::Han | Script::Kana | Script::Hangul)) => {
                     self.cjk(char, script);
                 }
@@ -281,7 +305,8 @@ impl Estimate {
         let cost = match char {
             '\u{1f000}'..='\u{1faff}' => EMOJI,
             '\u{2600}'..='\u{2bff}' => PICTURE,
-            '\u{200b}'..='\u{200f}' => UNIT,
+            // Digits and marks of other scripts.
+            '\u{200b}'..='\u{200f}' | '\u{370}'..='\u{1fff}' => UNIT,
             _ => i32::try_from(char.len_utf8())
                 .unwrap_or(0)
                 .saturating_mul(UNIT),
@@ -291,16 +316,8 @@ impl Estimate {
 
     /// Adds a character to a piece whose characters cost by pairs.
     fn push(&mut self, symbol: u8) {
-        self.repeats = if symbol == self.last {
-            self.repeats.saturating_add(1)
-        } else {
-            0
-        };
-        let cost = if self.repeats > 2 {
-            REPEATED
-        } else {
-            pair(self.last, symbol)
-        };
+        self.repeats = repeats_of(self.repeats, self.last, symbol);
+        let cost = cost_of_next(self.repeats, self.last, symbol);
         self.cost = self.cost.saturating_add(cost);
         self.last = symbol;
         self.length = self.length.saturating_add(1);
@@ -355,6 +372,23 @@ impl Estimate {
 
     fn pay(&mut self, cost: i32) {
         self.total = self.total.saturating_add(u64::from(cost.unsigned_abs()));
+    }
+}
+
+/// How often the character has stood before itself, after another one.
+fn repeats_of(repeats: u8, last: u8, symbol: u8) -> u8 {
+    if last == symbol {
+        repeats.saturating_add(1)
+    } else {
+        0
+    }
+}
+
+fn cost_of_next(repeats: u8, last: u8, symbol: u8) -> i32 {
+    if repeats > 2 {
+        REPEATED
+    } else {
+        pair(last, symbol)
     }
 }
 
