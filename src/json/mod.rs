@@ -9,8 +9,7 @@
 
 mod run;
 
-pub(crate) use run::line_length;
-use run::plain_prefix;
+pub(crate) use run::{line_length, plain_prefix};
 
 /// How many objects and arrays may stand inside each other.
 pub(crate) const MAX_DEPTH: usize = 512;

@@ -29,7 +29,7 @@ fn run_length(bytes: &[u8], in_word: impl Fn(u64) -> u64, is_end: impl Fn(u8) ->
 }
 
 /// How many bytes at the beginning are neither `"` nor `\` nor a control character.
-pub(super) fn plain_prefix(bytes: &[u8]) -> usize {
+pub(crate) fn plain_prefix(bytes: &[u8]) -> usize {
     run_length(
         bytes,
         |word| {

@@ -9,21 +9,25 @@ use super::json::{Json, Step};
 
 /// What one event says.
 #[derive(Debug, Default)]
-pub(super) struct Event {
+pub(super) struct Event<'a> {
     pub(super) has_content: bool,
     pub(super) is_ended: bool,
     pub(super) is_error: bool,
     pub(super) seen: u128,
     pub(super) finished: u128,
+    /// The object with the counts of tokens, as it is written.
+    pub(super) usage: Option<&'a [u8]>,
+    /// The inside of the string that names the model.
+    pub(super) model: Option<&'a [u8]>,
 }
 
-impl Event {
+impl<'a> Event<'a> {
     /// Of OpenAI's completions.
-    pub(super) fn choices(&mut self, data: &[u8]) -> Step {
+    pub(super) fn choices(&mut self, data: &'a [u8]) -> Step {
         Json::whole(data, |json| self.answer(json))
     }
 
-    fn answer(&mut self, json: &mut Json<'_>) -> Step {
+    fn answer(&mut self, json: &mut Json<'a>) -> Step {
         json.fields(|json, key| match key {
             b"choices" => json.items(|json| self.choice(json)),
             b"error" => {
@@ -34,11 +38,26 @@ impl Event {
                 self.is_error |= json.text()? == Some(b"error");
                 Ok(())
             }
-            _ => json.skip().map(drop),
+            _ => self.about(json, key),
         })
     }
 
-    fn choice(&mut self, json: &mut Json<'_>) -> Step {
+    /// A field that may say what the answer took, or who gave it.
+    fn about(&mut self, json: &mut Json<'a>, key: &[u8]) -> Step {
+        match key {
+            b"usage" | b"usageMetadata" => {
+                let value = json.skip()?;
+                self.usage = value.starts_with(b"{").then_some(value);
+            }
+            b"model" | b"modelVersion" => self.model = json.text()?,
+            _ => {
+                json.skip()?;
+            }
+        }
+        Ok(())
+    }
+
+    fn choice(&mut self, json: &mut Json<'a>) -> Step {
         let mut bit = 1_u128;
         let mut is_finished = false;
         json.fields(|json, key| {
@@ -63,7 +82,7 @@ impl Event {
     }
 
     /// Of Anthropic.
-    pub(super) fn messages(&mut self, name: &[u8], data: &[u8]) -> Step {
+    pub(super) fn messages(&mut self, name: &'a [u8], data: &'a [u8]) -> Step {
         let mut kind = name;
         let mut is_delta_something = false;
         let mut has_stop_reason = false;
@@ -91,9 +110,8 @@ impl Event {
                         };
                         Ok(())
                     })?,
-                    _ => {
-                        json.skip()?;
-                    }
+                    b"message" => json.fields(|json, key| self.about(json, key))?,
+                    _ => self.about(json, key)?,
                 }
                 Ok(())
             })
@@ -110,7 +128,7 @@ impl Event {
     }
 
     /// Of OpenAI's events with a type: of responses, images, speech and transcripts.
-    pub(super) fn typed(&mut self, name: &[u8], data: &[u8]) -> Step {
+    pub(super) fn typed(&mut self, name: &'a [u8], data: &'a [u8]) -> Step {
         let mut kind = name;
         let mut is_something = false;
         Json::whole(data, |json| {
@@ -121,9 +139,8 @@ impl Event {
                     b"delta" | b"b64_json" | b"partial_image_b64" | b"audio" | b"text" => {
                         is_something |= json.is_something()?;
                     }
-                    _ => {
-                        json.skip()?;
-                    }
+                    b"response" => json.fields(|json, key| self.about(json, key))?,
+                    _ => self.about(json, key)?,
                 }
                 Ok(())
             })
@@ -136,7 +153,7 @@ impl Event {
     }
 
     /// Of Gemini.
-    pub(super) fn candidates(&mut self, data: &[u8]) -> Step {
+    pub(super) fn candidates(&mut self, data: &'a [u8]) -> Step {
         Json::whole(data, |json| {
             json.fields(|json, key| match key {
                 b"candidates" => json.items(|json| self.candidate(json)),
@@ -149,12 +166,12 @@ impl Event {
                     self.is_error |= json.is_something()?;
                     Ok(())
                 }
-                _ => json.skip().map(drop),
+                _ => self.about(json, key),
             })
         })
     }
 
-    fn candidate(&mut self, json: &mut Json<'_>) -> Step {
+    fn candidate(&mut self, json: &mut Json<'a>) -> Step {
         let mut bit = 1_u128;
         let mut is_finished = false;
         json.fields(|json, key| {

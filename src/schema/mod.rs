@@ -11,6 +11,7 @@ mod provider_error;
 mod retry_after;
 mod sse;
 mod stream;
+mod usage;
 mod whole;
 
 use crate::json;
@@ -28,6 +29,7 @@ pub use provider_error::{failure_of_answer, failure_of_error_object};
 pub use retry_after::retry_after;
 pub(crate) use retry_after::rfc_3339;
 pub use stream::{StreamReader, error_event};
+pub use usage::{Usage, UsageReader};
 pub use whole::{Whole, read_whole};
 
 /// An API dialect: what a caller speaks, what a backend speaks, and in which format an error is told.

@@ -19,8 +19,11 @@ pub(super) trait Events {
     /// An event that has data. Whether it may pass.
     fn event(&mut self, name: &[u8], data: &[u8]) -> bool;
 
-    /// An event that is too large to be read.
+    /// An event that is too large to be held begins.
     fn too_large(&mut self);
+
+    /// The next of its bytes: lines with their names.
+    fn part(&mut self, part: &[u8]);
 }
 
 /// What is known of a stream up to where it was cut.
@@ -169,10 +172,11 @@ impl Pieces {
         self.is_comment = false;
         self.was_dropped = false;
         if std::mem::take(&mut self.is_passing) {
+            reader.part(end);
             pass(out, end);
         } else if !self.fits(end) {
             if is_event {
-                reader.too_large();
+                self.begin_large(reader, end);
             }
             self.pass_held(out);
             pass(out, end);
@@ -197,17 +201,25 @@ impl Pieces {
     /// A piece goes on with these bytes.
     fn hold(&mut self, part: &[u8], reader: &mut impl Events, out: &mut Option<Vec<u8>>) {
         if self.is_passing {
+            reader.part(part);
             pass(out, part);
         } else if self.fits(part) {
             self.held.extend_from_slice(part);
         } else {
             self.is_passing = true;
             if self.is_event || !self.is_comment {
-                reader.too_large();
+                self.begin_large(reader, part);
             }
             self.pass_held(out);
             pass(out, part);
         }
+    }
+
+    /// What is held and this are the beginning of an event that is too large.
+    fn begin_large(&self, reader: &mut impl Events, part: &[u8]) {
+        reader.too_large();
+        reader.part(&self.held);
+        reader.part(part);
     }
 
     fn fits(&self, more: &[u8]) -> bool {

@@ -21,6 +21,8 @@ impl Events for Told {
     fn too_large(&mut self) {
         self.too_large += 1;
     }
+
+    fn part(&mut self, _: &[u8]) {}
 }
 
 /// What is told and what passes of a stream that comes in these parts, and whether it is between events then.

@@ -8,6 +8,7 @@ use super::event::Event;
 use super::json::Fault;
 use super::provider_error::failure_of_error_object;
 use super::sse::{Events, Pieces};
+use super::usage::{Reported, Scanner, Usage};
 use super::{Api, ErrorCode, Schema};
 use crate::attempt::Failure;
 
@@ -31,6 +32,8 @@ impl StreamReader {
                 finished: 0,
                 error: None,
                 malformed: 0,
+                reported: Reported::default(),
+                scanner: Scanner::default(),
             },
         }
     }
@@ -80,6 +83,16 @@ impl StreamReader {
         self.pieces.is_between()
     }
 
+    /// What it took and gave, as far as it has said so.
+    pub fn usage(&self) -> Usage {
+        self.state.reported.usage()
+    }
+
+    /// Which model it says it is from.
+    pub fn model(&self) -> Option<&str> {
+        self.state.reported.model()
+    }
+
     /// How many events had data that are neither JSON nor `[DONE]`.
     pub fn malformed(&self) -> u32 {
         self.state.malformed
@@ -109,6 +122,9 @@ struct State {
     finished: u128,
     error: Option<Failure>,
     malformed: u32,
+    reported: Reported,
+    /// Looks through events that are too large to be held.
+    scanner: Scanner,
 }
 
 impl Events for State {
@@ -142,6 +158,7 @@ impl Events for State {
         self.is_ended |= event.is_ended;
         self.seen |= event.seen;
         self.finished |= event.finished;
+        self.reported.take(event.usage, event.model);
         if event.is_error && self.error.is_none() {
             self.error = Some(failure_of_error_object(data).unwrap_or(Failure::ServerError));
         } else if data.first() == Some(&b'[') && self.error.is_none() {
@@ -153,6 +170,11 @@ impl Events for State {
 
     fn too_large(&mut self) {
         self.has_content = true;
+        self.scanner.restart();
+    }
+
+    fn part(&mut self, part: &[u8]) {
+        self.scanner.push(part, &mut self.reported);
     }
 }
 

@@ -1,0 +1,181 @@
+//! AWS's event stream: the frames in which Bedrock streams its answers.
+//!
+//! Source: "Amazon event stream encoding" in the Smithy specification: total length, length of the headers and checksum of both
+//! (four bytes each, the big end first), headers, payload, checksum. The checksums are the client's to check.
+//!
+//! The payload of a call of `converse-stream` is JSON; that of `invoke-with-response-stream` is JSON with the model's own
+//! event in `bytes`, in base64.
+
+use super::scanner::{Found, Scanner};
+use crate::json::Json;
+
+/// How many bytes of a payload are held; a larger one passes unread.
+const MAX_PAYLOAD_BYTES: usize = 64 * 1024;
+
+const PRELUDE_BYTES: usize = 12;
+const CHECKSUM_BYTES: usize = 4;
+
+/// Where in a frame one is.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Frames {
+    /// The prelude, or the payload.
+    held: Vec<u8>,
+    part: Part,
+    /// Looks through one payload after the other.
+    scanner: Scanner,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+enum Part {
+    #[default]
+    Prelude,
+    /// So many bytes of headers are left, and so many of the payload come then.
+    Headers {
+        left: usize,
+        payload: usize,
+    },
+    Payload {
+        left: usize,
+    },
+    Checksum {
+        left: usize,
+    },
+    /// It is no such stream.
+    Lost,
+}
+
+impl Frames {
+    /// Takes the next bytes, cut anywhere.
+    pub(super) fn push(&mut self, bytes: &[u8], found: &mut impl Found) {
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            let wanted = match self.part {
+                Part::Prelude => PRELUDE_BYTES.saturating_sub(self.held.len()),
+                Part::Headers { left, .. } | Part::Payload { left } | Part::Checksum { left } => {
+                    left
+                }
+                Part::Lost => return,
+            };
+            let (taken, after) = rest
+                .split_at_checked(wanted.min(rest.len()))
+                .unwrap_or((rest, b""));
+            rest = after;
+            self.take(taken, found);
+        }
+    }
+
+    fn take(&mut self, taken: &[u8], found: &mut impl Found) {
+        let count = taken.len();
+        let next = match self.part {
+            Part::Prelude => {
+                self.held.extend_from_slice(taken);
+                if self.held.len() < PRELUDE_BYTES {
+                    return;
+                }
+                let part = after_prelude(&self.held).unwrap_or(Part::Lost);
+                self.held.clear();
+                part
+            }
+            Part::Headers { left, payload } => Part::Headers {
+                left: left.saturating_sub(count),
+                payload,
+            },
+            Part::Payload { left } => {
+                if self.held.len().saturating_add(count) <= MAX_PAYLOAD_BYTES {
+                    self.held.extend_from_slice(taken);
+                }
+                Part::Payload {
+                    left: left.saturating_sub(count),
+                }
+            }
+            Part::Checksum { left } => Part::Checksum {
+                left: left.saturating_sub(count),
+            },
+            Part::Lost => Part::Lost,
+        };
+        self.part = self.skip_empty(next, found);
+    }
+
+    /// The part that has bytes to come.
+    fn skip_empty(&mut self, part: Part, found: &mut impl Found) -> Part {
+        let mut part = part;
+        if let Part::Headers { left: 0, payload } = part {
+            part = Part::Payload { left: payload };
+        }
+        if let Part::Payload { left: 0 } = part {
+            self.read(found);
+            part = Part::Checksum {
+                left: CHECKSUM_BYTES,
+            };
+        }
+        if let Part::Checksum { left: 0 } = part {
+            part = Part::Prelude;
+        }
+        part
+    }
+
+    /// Reads the payload that is held. What was too large is not whole, and says what its beginning says.
+    fn read(&mut self, found: &mut impl Found) {
+        let mut inner = None;
+        // What is no JSON has nothing to say.
+        let _ = Json::whole(&self.held, |json| {
+            json.fields(|json, key| {
+                if key == b"bytes" {
+                    inner = json.text()?.and_then(base64);
+                } else {
+                    json.skip()?;
+                }
+                Ok(())
+            })
+        });
+        self.scanner.restart();
+        self.scanner
+            .push(inner.as_deref().unwrap_or(&self.held), found);
+        self.held.clear();
+    }
+}
+
+/// What follows a prelude; `None` if its lengths make no sense.
+fn after_prelude(prelude: &[u8]) -> Option<Part> {
+    let length = |at: usize| {
+        let bytes = prelude.get(at..at.checked_add(4)?)?;
+        usize::try_from(u32::from_be_bytes(bytes.try_into().ok()?)).ok()
+    };
+    let (total, headers) = (length(0)?, length(4)?);
+    let around = PRELUDE_BYTES.checked_add(CHECKSUM_BYTES)?;
+    let payload = total.checked_sub(around)?.checked_sub(headers)?;
+    Some(Part::Headers {
+        left: headers,
+        payload,
+    })
+}
+
+/// What this base64 (RFC 4648, section 4) is of; `None` if it is none.
+fn base64(text: &[u8]) -> Option<Vec<u8>> {
+    let text = text
+        .strip_suffix(b"==")
+        .or(text.strip_suffix(b"="))
+        .unwrap_or(text);
+    let mut out = Vec::with_capacity(text.len());
+    let mut bits = 0_u32;
+    let mut count = 0_u32;
+    for byte in text {
+        let value = match byte {
+            b'A'..=b'Z' => byte.checked_sub(b'A')?,
+            b'a'..=b'z' => byte.checked_sub(b'a')?.checked_add(26)?,
+            b'0'..=b'9' => byte.checked_sub(b'0')?.checked_add(52)?,
+            b'+' => 62,
+            b'/' => 63,
+            // As JSON may have it.
+            b'\\' => continue,
+            _ => return None,
+        };
+        bits = bits << 6 | u32::from(value);
+        count = count.saturating_add(6);
+        if count >= 8 {
+            count = count.saturating_sub(8);
+            out.push(u8::try_from(bits >> count & 0xff).ok()?);
+        }
+    }
+    Some(out)
+}
