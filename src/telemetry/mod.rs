@@ -1,6 +1,9 @@
 //! What is counted, under which names.
 
+mod outcome;
+
 use crate::attempt::Unretried;
+pub use outcome::{Attempted, End, MAX_CALLER_BYTES, Outcome};
 
 /// Counter: requests answered 500 because Envoy held their bodies back (`allow_on_headers_stop_iteration` is missing).
 pub const MISSING_ENVOY_SETTING: &str = "llm_router.missing_envoy_setting";
