@@ -12,6 +12,7 @@ use super::reader::{Fields, Node};
 use super::targets::{Strategy, Target};
 use super::{condition, fields, older, sticky, targets};
 use crate::attempt::Policy;
+use crate::prompt::share;
 use crate::request::CallerAsks;
 use crate::routing::{Condition, Index, KeySource, LeftOut, Pattern, Sticky, Subject, meets};
 use crate::schema::Api;
@@ -98,7 +99,17 @@ pub(super) fn read_all(node: &Node<'_>, around: &Surroundings<'_>) -> Vec<Route>
         places.push(node.path.clone());
         routes.push(route);
     }
+    share_words(&mut routes);
     routes
+}
+
+/// Lets all routes look for their words together that look at the same part of a prompt.
+fn share_words(routes: &mut [Route]) {
+    let mut found = Vec::new();
+    for route in routes {
+        route.condition.texts(&mut found);
+    }
+    share(found);
 }
 
 fn read(fields: &Fields<'_>, around: &Surroundings<'_>) -> Option<Route> {

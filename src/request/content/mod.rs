@@ -22,7 +22,7 @@ use std::fmt;
 use std::ops::Range;
 
 use super::{BodyKind, text};
-use crate::prompt::{Estimate, MESSAGE_OVERHEAD, Script};
+use crate::prompt::{Estimate, Findings, MESSAGE_OVERHEAD, Script, TextPattern};
 use crate::schema::{Api, Schema};
 use conversation::{Author, Conversation, Piece, Reader};
 use format::{Format, Says};
@@ -38,7 +38,7 @@ pub struct Content<'a> {
     boundary: Option<&'a [u8]>,
     index: OnceCell<Index>,
     conversation: OnceCell<Conversation>,
-    texts: [OnceCell<Text>; 4],
+    texts: [OnceCell<Known>; 4],
     bytes: OnceCell<u64>,
     tokens: OnceCell<u64>,
     script: OnceCell<Option<Script>>,
@@ -55,6 +55,13 @@ pub enum Part {
     User,
     /// Everything that the model reads as text.
     All,
+}
+
+/// The text of a part, and what patterns have found in it so far.
+#[derive(Clone)]
+struct Known {
+    text: Text,
+    findings: Findings,
 }
 
 /// Text that has been found.
@@ -200,13 +207,31 @@ impl<'a> Content<'a> {
 
     /// The text of a part, as the model reads it. Messages, and blocks of one, stand on lines of their own.
     pub fn text(&self, part: Part) -> &str {
+        self.text_of(self.known(part))
+    }
+
+    /// Whether a part contains what a pattern asks for. Nothing is found in what is not there.
+    pub fn has_text(&self, part: Part, pattern: &TextPattern) -> bool {
+        let known = self.known(part);
+        let text = self.text_of(known);
+        !text.is_empty() && pattern.matches_in(text, &known.findings)
+    }
+
+    fn known(&self, part: Part) -> &Known {
         let cell = match part {
             Part::System => &self.texts[0],
             Part::LastUser => &self.texts[1],
             Part::User => &self.texts[2],
             Part::All => &self.texts[3],
         };
-        match cell.get_or_init(|| self.find_text(part)) {
+        cell.get_or_init(|| Known {
+            text: self.find_text(part),
+            findings: Findings::default(),
+        })
+    }
+
+    fn text_of<'k>(&'k self, known: &'k Known) -> &'k str {
+        match &known.text {
             Text::Own(text) => text,
             Text::Body(span) => {
                 let text = self.body.get(span.clone()).unwrap_or_default();
