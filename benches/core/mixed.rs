@@ -25,7 +25,8 @@ pub(crate) const MIX: &str = "Of twenty routes, five ask for exact models (two o
 /// All of the router role up to the decision, on chat-1k: what arrives is read, and nothing is known from the last time.
 pub(crate) fn run(criterion: &mut Criterion) {
     let (_, body) = bodies::all(MODEL).into_iter().next().unwrap();
-    let claims = json!({"sub": "svc-7", "realm_access": {"roles": ["reader", "writer"]}, "team": "search"});
+    let claims =
+        json!({"sub": "svc-7", "realm_access": {"roles": ["reader", "writer"]}, "team": "search"});
     let claims = Claims::new(serde_json::from_value(claims).unwrap()).unwrap();
     let caller = Caller::default().with_claims(claims);
     let mut group = criterion.benchmark_group("decide-mixed");
@@ -100,7 +101,10 @@ fn condition(number: usize) -> String {
         8 => format!(r#"{{"query": {{"deployment": "d-{n}"}}}}"#),
         9 => format!(r#"{{"body": {{"metadata.team": ["t-{n}", "u-{n}"]}}}}"#),
         10 => format!(r#"{{"model": "model-{n}"}}"#),
-        11 => format!(r#"{{"body": {{"max_tokens": {{"min": {}}}}}}}"#, 100_000 - n),
+        11 => format!(
+            r#"{{"body": {{"max_tokens": {{"min": {}}}}}}}"#,
+            100_000 - n
+        ),
         12 => format!(r#"{{"prompt": {{"phrases": [{}]}}}}"#, phrases(n, 3)),
         13 => format!(r#"{{"model": "gpt-*", "tools": true, "body": {{"user": "u-{n}"}}}}"#),
         14 => format!(r#"{{"turns": {}}}"#, 2000 - n),

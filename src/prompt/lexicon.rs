@@ -25,11 +25,7 @@ pub(super) struct Lexicon {
 
 impl Lexicon {
     /// Of the needles of so many patterns, each with its pattern's number. A needle is what [`Options::needle`] makes.
-    pub(super) fn new(
-        options: Options,
-        needles: Vec<(Vec<u32>, u32)>,
-        patterns: usize,
-    ) -> Lexicon {
+    pub(super) fn new(options: Options, needles: Vec<(Vec<u32>, u32)>, patterns: usize) -> Lexicon {
         Lexicon {
             options,
             automaton: Automaton::new(needles),

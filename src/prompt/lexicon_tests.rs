@@ -75,7 +75,11 @@ fn needles_within_needles_are_looked_at_once() {
     let mut node = ROOT;
     for length in 1..=2000_u32 {
         node = lexicon.automaton.step(node, u32::from('a') << 1);
-        assert!(search.note(lexicon.automaton.end(node).unwrap()).is_continue());
+        assert!(
+            search
+                .note(lexicon.automaton.end(node).unwrap())
+                .is_continue()
+        );
         let expected = 1001 - usize::try_from(length.min(1000)).unwrap();
         assert_eq!(search.missing, expected);
     }

@@ -166,7 +166,10 @@ pub fn share<T: Copy + PartialEq>(patterns: Vec<(T, &mut TextPattern)>) {
             .into_iter()
             .partition(|(of, pattern)| *of == text && pattern.options == options);
         rest = others;
-        share_alike(options, alike.into_iter().map(|(_, pattern)| pattern).collect());
+        share_alike(
+            options,
+            alike.into_iter().map(|(_, pattern)| pattern).collect(),
+        );
     }
 }
 

@@ -21,12 +21,13 @@ use std::cell::OnceCell;
 use std::fmt;
 use std::ops::Range;
 
-use super::{BodyKind, text};
+use super::{BodyKind, ParameterChanges, text};
 use crate::prompt::{Estimate, Findings, MESSAGE_OVERHEAD, Script, TextPattern};
 use crate::schema::{Api, Schema};
 use conversation::{Author, Conversation, Piece, Reader};
 use format::{Format, Says};
 use index::Index;
+pub(super) use value::value_in;
 pub use written::Written;
 
 /// A body that has been scanned without an error, and which call it is of.
@@ -190,10 +191,13 @@ impl<'a> Content<'a> {
         })
     }
 
-    /// How many tokens the answer may have, if the request says so.
-    pub fn max_output_tokens(&self) -> Option<u64> {
+    /// How many tokens the answer may have, if the request says so once these changes have been made of it.
+    pub fn max_output_tokens(&self, changes: &ParameterChanges) -> Option<u64> {
         let mut fields = self.format().max_tokens.iter();
-        fields.find_map(|path| whole(value::number(self.field(path)?)?))
+        fields.find_map(|path| {
+            let value = changes.after(path, &|path| self.field(path))?;
+            whole(value::number(value)?)
+        })
     }
 
     /// A number that stands for how the conversation begins: its system prompt, its tools and the user's first message.

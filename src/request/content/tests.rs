@@ -24,7 +24,7 @@ fn facts(content: &Content<'_>) -> Vec<String> {
     .filter(|(is, _)| *is)
     .map(|(_, name)| name.to_owned())
     .collect();
-    if let Some(most) = content.max_output_tokens() {
+    if let Some(most) = content.max_output_tokens(&ParameterChanges::default()) {
         facts.push(format!("max {most}"));
     }
     facts.push(format!("turns {}", content.turns()));
