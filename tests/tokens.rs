@@ -1,11 +1,6 @@
 //! The estimate of tokens beside OpenAI's own vocabulary, over the texts in tests/data/tokens, which were written for this
 //! and are no part of what the costs were fitted to, and over the project's own sources and documents.
-#![expect(
-    clippy::unwrap_used,
-    clippy::arithmetic_side_effects,
-    clippy::panic,
-    reason = "a test fails by panicking"
-)]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::path::Path;
 use std::sync::LazyLock;
