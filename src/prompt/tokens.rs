@@ -33,10 +33,6 @@ use super::{Script, cjk};
 pub const MESSAGE_OVERHEAD: u64 = 4;
 
 /// About how many tokens a text is.
-///
-/// ```
-/// assert_eq!(llm_router::prompt::estimate("The quick brown fox jumps over the lazy dog."), 10);
-/// ```
 pub fn estimate(text: &str) -> u64 {
     let mut estimate = Estimate::default();
     estimate.add(text);
