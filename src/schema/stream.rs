@@ -32,8 +32,8 @@ impl StreamReader {
                 finished: 0,
                 error: None,
                 malformed: 0,
-                reported: Reported::default(),
-                scanner: Scanner::default(),
+                reported: Box::default(),
+                scanner: None,
             },
         }
     }
@@ -122,9 +122,10 @@ struct State {
     finished: u128,
     error: Option<Failure>,
     malformed: u32,
-    reported: Reported,
-    /// Looks through events that are too large to be held.
-    scanner: Scanner,
+    /// Apart, because it is large.
+    reported: Box<Reported>,
+    /// Looks through events that are too large to be held, of which most streams have none.
+    scanner: Option<Box<Scanner>>,
 }
 
 impl Events for State {
@@ -170,11 +171,13 @@ impl Events for State {
 
     fn too_large(&mut self) {
         self.has_content = true;
-        self.scanner.restart();
+        self.scanner.get_or_insert_default().restart();
     }
 
     fn part(&mut self, part: &[u8]) {
-        self.scanner.push(part, &mut self.reported);
+        if let Some(scanner) = &mut self.scanner {
+            scanner.push(part, &mut *self.reported);
+        }
     }
 }
 
