@@ -15,12 +15,12 @@ use serde_json::json;
 use crate::bodies;
 use crate::native::{MODEL, ROUTES, headers};
 
-/// What the routes ask for, in the words of the page; the first is for one route in twenty, and so on.
-pub(crate) const MIX: &str = "Of twenty routes, five ask for exact models (two of them for a header or `stream`, too), three for \
-     patterns of models (with a header, tools, or a percentage), three for headers with claims, a path or the mesh, one \
-     each for the query, for fields of the body by value and by range, for turns, for prompt sizes and for `any` and \
-     `not` of several; two for five words or three phrases in the last message, and one for words of the system prompt or, \
-     in every hundredth route, a regular expression";
+/// What the routes ask for, in the words of the page.
+pub(crate) const MIX: &str = "Of twenty mixed routes, four ask for exact models (one also for a header, one for `stream`), \
+     four for patterns of models (with a header, with tools and a field, with a percentage), three for headers, paths, claims \
+     and the mesh in pairs, two for fields of the body, one each for the query, for turns, for the prompt's tokens, and for \
+     `any` of several with a `not` among them; one looks for five words and one for three phrases in the user's last message, \
+     and one for two words in the system prompt or, in one route of a hundred, for a regular expression";
 
 /// All of the router role up to the decision, on chat-1k: what arrives is read, and nothing is known from the last time.
 pub(crate) fn run(criterion: &mut Criterion) {
@@ -94,7 +94,9 @@ fn condition(number: usize) -> String {
         3 => format!(r#"{{"model": "gpt-*", "headers": {{"x-header-9": "tenant-{n}"}}}}"#),
         4 => format!(r#"{{"headers": {{"x-header-12": "a*"}}, "claims": {{"team": "team-{n}"}}}}"#),
         5 => format!(r#"{{"model": ["model-{n}", "other-{n}"], "stream": true}}"#),
-        6 => format!(r#"{{"path": "/v1/*", "headers": {{"x-tenant": "tenant-{n}-*"}}}}"#),
+        6 => format!(
+            r#"{{"all": [{{"path": "/v1/*"}}, {{"headers": {{"x-tenant": "tenant-{n}-*"}}}}]}}"#
+        ),
         7 => format!(
             r#"{{"claims": {{"realm_access.roles": "role-{n}"}}, "mesh": {{"namespace": "n-{n}"}}}}"#
         ),
