@@ -75,6 +75,12 @@ const SHAPES: &[Shape] = &[
     Shape::new("on_failure", fields::ON_FAILURE, "on_failure.", on_failure).never_empty(),
     Shape::new("cooldown", fields::COOLDOWN, "cooldown.", cooldown),
     Shape::new("defaults", fields::DEFAULTS, "defaults.", defaults),
+    Shape::new(
+        "telemetry",
+        fields::TELEMETRY,
+        "defaults.telemetry.",
+        telemetry,
+    ),
     Shape::new("test", fields::TEST, "tests[].", test),
     Shape::new("request", fields::TEST_REQUEST, "tests[].request.", request),
     Shape::new("expect", fields::EXPECT, "tests[].expect.", expect).never_empty(),
@@ -511,6 +517,15 @@ fn defaults(field: &str) -> Option<Value> {
         "mesh_gateways" => non_empty(name()),
         "max_body_bytes" | "missing_flag_timeout_ms" => number(),
         "cluster_header" => name(),
+        "telemetry" => of("telemetry"),
+        _ => return None,
+    })
+}
+
+fn telemetry(field: &str) -> Option<Value> {
+    Some(match field {
+        "callers" => list(name()),
+        "metrics" => boolean(),
         _ => return None,
     })
 }

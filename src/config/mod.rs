@@ -4,6 +4,7 @@ mod aliases;
 mod backend;
 mod catalog;
 mod condition;
+mod counted;
 mod demands;
 mod error;
 mod fallback;
@@ -84,6 +85,10 @@ pub struct Document {
     pub cluster_header: Option<String>,
     /// After how long a body that Envoy holds back is taken for a missing setting.
     pub missing_flag_timeout: Duration,
+    /// The callers that have metrics of their own.
+    pub callers: Vec<String>,
+    /// Whether there are metrics by route, target and caller.
+    pub metrics: bool,
     /// Whether the filter runs the document's tests when it loads it.
     pub enforce_tests: bool,
 }
@@ -225,7 +230,9 @@ pub(crate) mod fields {
         "max_body_bytes",
         "cluster_header",
         "missing_flag_timeout_ms",
+        "telemetry",
     ];
+    pub(crate) const TELEMETRY: &[&str] = &["callers", "metrics"];
     pub(crate) const BACKEND_ROLE: &[&str] = &["backend"];
 }
 
@@ -340,6 +347,8 @@ fn read_document(node: &Node<'_>) -> Document {
         .optional("enforce_tests")
         .and_then(Node::boolean)
         .unwrap_or(false);
+    let telemetry = default("telemetry").map(|node| node.fields(fields::TELEMETRY));
+    let measured = |name: &str| telemetry.as_ref()?.optional(name);
     if enforce_tests && document.optional("tests").is_none() {
         document.error("`enforce_tests: true` without `tests`: write some, or remove it");
     }
@@ -352,6 +361,10 @@ fn read_document(node: &Node<'_>) -> Document {
         mesh_gateways: default("mesh_gateways")
             .map(condition::read_gateways)
             .unwrap_or_default(),
+        callers: measured("callers")
+            .map(|node| counted::read_callers(&node, &routes))
+            .unwrap_or_default(),
+        metrics: measured("metrics").and_then(Node::boolean).unwrap_or(true),
         backends,
         routes,
         cooldown: match default("cooldown") {

@@ -1,5 +1,6 @@
 //! What is counted, under which names.
 
+pub mod metrics;
 mod outcome;
 
 use crate::attempt::Unretried;
