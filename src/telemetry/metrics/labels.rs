@@ -59,6 +59,9 @@ pub(super) const DECISIONS: [&str; 7] = [
     "ordered", "drawn", "sticky", "passed", "dry_run", "refused", "other",
 ];
 
+/// What became of an attempt that did not fail.
+const ACCEPTED: &str = "accepted";
+
 impl Label {
     /// The names of its labels.
     pub const fn names(self) -> &'static [&'static str] {
@@ -77,6 +80,30 @@ impl Label {
         }
     }
 
+    /// Where a name is among the closed values.
+    pub(super) fn position(self, name: &str) -> usize {
+        let failure = || {
+            let mut failures = Failure::ALL.iter();
+            let found = failures.position(|failure| failure.name() == name);
+            found.unwrap_or(Failure::ALL.len())
+        };
+        match self {
+            Label::Error => {
+                let mut codes = ErrorCode::ALL.iter();
+                let found = codes.position(|code| code.name() == name);
+                found.unwrap_or(ErrorCode::ALL.len())
+            }
+            Label::Verdict if name == ACCEPTED => 0,
+            Label::Verdict => failure().saturating_add(1),
+            Label::Reason => failure(),
+            _ => {
+                let mut decisions = DECISIONS.iter();
+                let found = decisions.position(|decision| *decision == name);
+                found.unwrap_or(DECISIONS.len().saturating_sub(1))
+            }
+        }
+    }
+
     /// Its values, where they are the same for every document. What is not among them counts as the last one.
     pub(super) fn closed_values(self) -> Vec<&'static str> {
         let failures = || Failure::ALL.iter().map(|failure| failure.name());
@@ -89,7 +116,7 @@ impl Label {
                 codes.chain(["other"]).collect()
             }
             Label::End => End::ALL.iter().map(|(name, _)| *name).collect(),
-            Label::Verdict => ["accepted"]
+            Label::Verdict => [ACCEPTED]
                 .into_iter()
                 .chain(failures())
                 .chain(["other"])
@@ -106,13 +133,18 @@ pub(super) fn write<'a>(names: &[&str], values: impl IntoIterator<Item = &'a str
     let mut out = String::new();
     for (name, value) in names.iter().zip(values) {
         out.extend(["[", name, "="]);
+        // Envoy drops one there.
+        let (value, end) = match value.strip_suffix('.') {
+            Some(value) => (value, "_]"),
+            None => (value, "]"),
+        };
         out.extend(value.chars().map(|char| match char {
             // They would end it.
             '[' | ']' => '_',
             char if char.is_control() => '_',
             char => char,
         }));
-        out.push(']');
+        out.push_str(end);
     }
     out
 }

@@ -529,3 +529,18 @@ fn all_labels_are_known() {
     known.sort_unstable();
     assert_eq!(used, known);
 }
+
+#[test]
+fn names_of_closed_sets_are_found() {
+    for label in [Label::Error, Label::Verdict, Label::Reason, Label::Decision] {
+        let values = label.closed_values();
+        for (index, value) in values.iter().enumerate() {
+            assert_eq!(label.position(value), index, "{label:?} {value}");
+        }
+        assert_eq!(
+            label.position("no such name"),
+            values.len() - 1,
+            "{label:?}"
+        );
+    }
+}

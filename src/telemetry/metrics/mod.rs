@@ -140,5 +140,7 @@ impl Metric {
 }
 
 #[cfg(test)]
+mod docs_tests;
+#[cfg(test)]
 #[path = "metrics_tests.rs"]
 mod tests;

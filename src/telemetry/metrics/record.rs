@@ -126,12 +126,12 @@ impl Line<'_> {
         let status = usize::from(outcome.status / 100).min(STATUSES.len().saturating_sub(1));
         self.put(Metric::Requests, &[route, status], 1);
         self.put(Metric::CallerRequests, &[caller, status], 1);
-        let decision = closed(Label::Decision, outcome.decision);
+        let decision = Label::Decision.position(outcome.decision);
         self.put(Metric::Decisions, &[route, decision], 1);
         let end = End::ALL.iter().position(|(_, end)| *end == outcome.end);
         self.put(Metric::Ends, &[route, end.unwrap_or(0)], 1);
         if let Some(error) = outcome.error {
-            self.put(Metric::Errors, &[route, closed(Label::Error, error)], 1);
+            self.put(Metric::Errors, &[route, Label::Error.position(error)], 1);
         }
         self.add(Metric::RequestBytes, &[route], outcome.request_bytes);
         self.add(Metric::ResponseBytes, &[route], outcome.response_bytes);
@@ -144,7 +144,7 @@ impl Line<'_> {
         let mut before: Option<&Attempted> = None;
         for attempt in &outcome.attempts {
             let place = names.place(&attempt.backend, &attempt.model);
-            let verdict = closed(Label::Verdict, attempt.verdict);
+            let verdict = Label::Verdict.position(attempt.verdict);
             self.put(Metric::Attempts, &[place, verdict], 1);
             if let Some(ms) = attempt.ms {
                 self.put(Metric::AttemptTime, &[place], ms);
@@ -153,7 +153,7 @@ impl Line<'_> {
                 (&before.backend, &before.model) != (&attempt.backend, &attempt.model)
             };
             if let Some(before) = before.filter(is_elsewhere) {
-                let reason = closed(Label::Reason, before.verdict);
+                let reason = Label::Reason.position(before.verdict);
                 self.put(Metric::Fallbacks, &[route, reason], 1);
             }
             before = Some(attempt);
@@ -231,11 +231,4 @@ impl Line<'_> {
         *carried = all % PICO_DOLLARS;
         self.add(Metric::Cost, values, all / PICO_DOLLARS);
     }
-}
-
-/// Where a name is among those of a closed set, of which the last stands for all others.
-fn closed(label: Label, name: &str) -> usize {
-    let values = label.closed_values();
-    let found = values.iter().position(|value| *value == name);
-    found.unwrap_or(values.len().saturating_sub(1))
 }
