@@ -74,7 +74,6 @@ const SHAPES: &[Shape] = &[
     Shape::new("fallback", fields::FALLBACK, "fallback.", fallback),
     Shape::new("on_failure", fields::ON_FAILURE, "on_failure.", on_failure).never_empty(),
     Shape::new("cooldown", fields::COOLDOWN, "cooldown.", cooldown),
-    Shape::new("defaults", fields::DEFAULTS, "defaults.", defaults),
     Shape::new(
         "telemetry",
         fields::TELEMETRY,
@@ -301,7 +300,7 @@ fn backend(field: &str) -> Option<Value> {
         "schema" => one_of(Schema::ALL.map(|schema| (schema.name(), ()))),
         "set_headers" => map(text()),
         "remove_headers" | "allow_headers" => list(name()),
-        "forward_client_credentials" => boolean(),
+        "forward_client_credentials" | "ask_for_usage" => boolean(),
         "labels" => map(label()),
         "models" => non_empty(of("model")),
         _ => return None,
@@ -456,16 +455,19 @@ fn group(field: &str) -> Option<Value> {
     })
 }
 
+/// A source of keys that has a name.
+fn key_source(field: &str) -> Value {
+    json!({
+        "type": "object",
+        "properties": {field: name()},
+        "required": [field],
+        "additionalProperties": false,
+    })
+}
+
 /// A list of sources of keys.
 fn sticky() -> Value {
-    let each = fields::KEY_SOURCE.iter().map(|field| {
-        json!({
-            "type": "object",
-            "properties": {*field: name()},
-            "required": [field],
-            "additionalProperties": false,
-        })
-    });
+    let each = fields::KEY_SOURCE.iter().map(|field| key_source(field));
     let kinds: Vec<Value> = [one_of(NAMED_SOURCES)].into_iter().chain(each).collect();
     json!({"type": "array", "items": {"anyOf": kinds}, "uniqueItems": true})
 }
@@ -524,8 +526,13 @@ fn defaults(field: &str) -> Option<Value> {
 
 fn telemetry(field: &str) -> Option<Value> {
     Some(match field {
-        "callers" => list(name()),
-        "metrics" => boolean(),
+        "caller" => json!({"anyOf": [
+            {"const": crate::routing::KeySource::Mesh.name()},
+            key_source("header"),
+            key_source("claim"),
+        ]}),
+        "callers" => non_empty(name()),
+        "ask_for_usage" | "access_log" | "metrics" => boolean(),
         _ => return None,
     })
 }

@@ -418,6 +418,7 @@ fn the_tables_in_the_docs_are_the_code() {
         ("routes[].targets[].parameters.clamp.*.", fields::CLAMP),
         ("routes[].targets[].", fields::GROUP),
         ("defaults.", fields::DEFAULTS),
+        ("defaults.telemetry.", fields::TELEMETRY),
         ("tests[].", fields::TEST),
         ("tests[].request.", fields::TEST_REQUEST),
         ("tests[].expect.", fields::EXPECT),
@@ -491,6 +492,7 @@ fn the_overview_in_the_readme_is_the_code() {
         ("routes[].targets[]", fields::GROUP),
         ("routes[].fallback", fields::FALLBACK),
         ("defaults.cooldown", fields::COOLDOWN),
+        ("defaults.telemetry", fields::TELEMETRY),
         ("defaults", fields::DEFAULTS),
     ]) {
         let row = match row.as_slice() {
@@ -503,7 +505,7 @@ fn the_overview_in_the_readme_is_the_code() {
         assert_eq!(row[0], name);
         assert_eq!(row[1..], *known, "{name}");
     }
-    assert_eq!(rows.len(), 11);
+    assert_eq!(rows.len(), 12);
 }
 
 #[test]

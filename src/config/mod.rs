@@ -4,7 +4,6 @@ mod aliases;
 mod backend;
 mod catalog;
 mod condition;
-mod counted;
 mod demands;
 mod error;
 mod fallback;
@@ -21,6 +20,7 @@ mod route;
 mod steering;
 mod sticky;
 mod targets;
+mod telemetry;
 mod tree;
 
 use std::sync::Arc;
@@ -44,6 +44,7 @@ pub use steering::{STEERING_HEADERS, Steering};
 #[cfg(any(test, all(feature = "cli", not(target_arch = "wasm32"))))]
 pub(crate) use sticky::NAMED_SOURCES;
 pub use targets::{Strategy, Target};
+pub use telemetry::Telemetry;
 pub use tree::Tree;
 
 use crate::attempt::Policy;
@@ -72,6 +73,8 @@ pub struct Document {
     pub cooldown: Option<CooldownPolicy>,
     /// Whether answers tell in headers where they come from.
     pub response_headers: bool,
+    /// What is told of requests.
+    pub telemetry: Telemetry,
     /// What callers may ask for by headers.
     pub steering: Steering,
     /// What conditions ask of whoever sends a request.
@@ -85,10 +88,6 @@ pub struct Document {
     pub cluster_header: Option<String>,
     /// After how long a body that Envoy holds back is taken for a missing setting.
     pub missing_flag_timeout: Duration,
-    /// The callers that have metrics of their own.
-    pub callers: Vec<String>,
-    /// Whether there are metrics by route, target and caller.
-    pub metrics: bool,
     /// Whether the filter runs the document's tests when it loads it.
     pub enforce_tests: bool,
 }
@@ -119,6 +118,7 @@ pub(crate) mod fields {
         "remove_headers",
         "allow_headers",
         "forward_client_credentials",
+        "ask_for_usage",
         "labels",
         "models",
     ];
@@ -225,14 +225,20 @@ pub(crate) mod fields {
         "cooldown",
         "sticky",
         "response_headers",
+        "telemetry",
         "allow_request_headers",
         "mesh_gateways",
         "max_body_bytes",
         "cluster_header",
         "missing_flag_timeout_ms",
-        "telemetry",
     ];
-    pub(crate) const TELEMETRY: &[&str] = &["callers", "metrics"];
+    pub(crate) const TELEMETRY: &[&str] = &[
+        "caller",
+        "callers",
+        "ask_for_usage",
+        "access_log",
+        "metrics",
+    ];
     pub(crate) const BACKEND_ROLE: &[&str] = &["backend"];
 }
 
@@ -347,24 +353,24 @@ fn read_document(node: &Node<'_>) -> Document {
         .optional("enforce_tests")
         .and_then(Node::boolean)
         .unwrap_or(false);
-    let telemetry = default("telemetry").map(|node| node.fields(fields::TELEMETRY));
-    let measured = |name: &str| telemetry.as_ref()?.optional(name);
     if enforce_tests && document.optional("tests").is_none() {
         document.error("`enforce_tests: true` without `tests`: write some, or remove it");
     }
+    let telemetry = default("telemetry")
+        .map(|node| telemetry::read(node, &routes))
+        .unwrap_or_default();
+    let mut caller_asks = route::caller_asks(&routes);
+    telemetry.ask(&mut caller_asks);
     Document {
         index: route::index(&routes),
         catalog: catalog::catalog(&routes, &backends, &aliases),
         aliases,
         has_sticky: !sticky.is_empty(),
-        caller_asks: route::caller_asks(&routes),
+        caller_asks,
+        telemetry,
         mesh_gateways: default("mesh_gateways")
             .map(condition::read_gateways)
             .unwrap_or_default(),
-        callers: measured("callers")
-            .map(|node| counted::read_callers(&node, &routes))
-            .unwrap_or_default(),
-        metrics: measured("metrics").and_then(Node::boolean).unwrap_or(true),
         backends,
         routes,
         cooldown: match default("cooldown") {

@@ -25,7 +25,7 @@ thread_local! {
 
 /// Defines the metrics of a document, in the place of those of another.
 pub(super) fn define(document: &Document) {
-    let metrics = document.metrics.then(|| {
+    let metrics = document.telemetry.metrics.then(|| {
         let recorder = Recorder::new(document);
         let definitions = recorder.definitions().into_iter();
         let ids = definitions.map(|definition| {

@@ -2,7 +2,7 @@
 
 use crate::attempt::Failure;
 use crate::schema::ErrorCode;
-use crate::telemetry::End;
+use crate::telemetry::{Attempted, End, decisions};
 
 /// What tells the series of a metric apart. Some are several labels, which only go together in some ways.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,13 +54,19 @@ pub(super) const TOKEN_TYPES: [&str; 5] = [
 /// Those of which the others are parts.
 pub(super) const DIRECTIONS: [&str; 2] = ["input", "output"];
 
-/// What decisions are called, and last what any other is.
+/// By what targets were chosen, or why that was not done; the last: it was answered by an error, which is told by its code.
 pub(super) const DECISIONS: [&str; 7] = [
-    "ordered", "drawn", "sticky", "passed", "dry_run", "refused", "other",
+    "ordered",
+    "drawn",
+    "sticky",
+    decisions::PASS_THROUGH,
+    decisions::ANSWERED,
+    decisions::NONE,
+    "refused",
 ];
 
-/// What became of an attempt that did not fail.
-const ACCEPTED: &str = "accepted";
+/// What becomes of attempts that do not fail.
+const NO_FAILURES: [&str; 2] = [Attempted::ACCEPTED, Attempted::ABANDONED];
 
 impl Label {
     /// The names of its labels.
@@ -80,48 +86,43 @@ impl Label {
         }
     }
 
-    /// Where a name is among the closed values.
-    pub(super) fn position(self, name: &str) -> usize {
+    /// Where a name is among the closed values; `None`: not at all.
+    pub(super) fn position(self, name: &str) -> Option<usize> {
         let failure = || {
             let mut failures = Failure::ALL.iter();
-            let found = failures.position(|failure| failure.name() == name);
-            found.unwrap_or(Failure::ALL.len())
+            failures.position(|failure| failure.name() == name)
         };
         match self {
             Label::Error => {
                 let mut codes = ErrorCode::ALL.iter();
-                let found = codes.position(|code| code.name() == name);
-                found.unwrap_or(ErrorCode::ALL.len())
+                codes.position(|code| code.name() == name)
             }
-            Label::Verdict if name == ACCEPTED => 0,
-            Label::Verdict => failure().saturating_add(1),
+            Label::Verdict => {
+                let mut others = NO_FAILURES.iter();
+                let found = others.position(|other| *other == name);
+                found.or_else(|| Some(failure()?.saturating_add(NO_FAILURES.len())))
+            }
             Label::Reason => failure(),
-            _ => {
+            Label::Decision => {
                 let mut decisions = DECISIONS.iter();
                 let found = decisions.position(|decision| *decision == name);
-                found.unwrap_or(DECISIONS.len().saturating_sub(1))
+                Some(found.unwrap_or(DECISIONS.len().saturating_sub(1)))
             }
+            _ => None,
         }
     }
 
-    /// Its values, where they are the same for every document. What is not among them counts as the last one.
+    /// Its values, where they are the same for every document.
     pub(super) fn closed_values(self) -> Vec<&'static str> {
         let failures = || Failure::ALL.iter().map(|failure| failure.name());
         match self {
             Label::Route | Label::Target | Label::Place | Label::Caller => Vec::new(),
             Label::Status => STATUSES.to_vec(),
             Label::Decision => DECISIONS.to_vec(),
-            Label::Error => {
-                let codes = ErrorCode::ALL.iter().map(|code| code.name());
-                codes.chain(["other"]).collect()
-            }
+            Label::Error => ErrorCode::ALL.iter().map(|code| code.name()).collect(),
             Label::End => End::ALL.iter().map(|(name, _)| *name).collect(),
-            Label::Verdict => [ACCEPTED]
-                .into_iter()
-                .chain(failures())
-                .chain(["other"])
-                .collect(),
-            Label::Reason => failures().chain(["other"]).collect(),
+            Label::Verdict => NO_FAILURES.into_iter().chain(failures()).collect(),
+            Label::Reason => failures().collect(),
             Label::TokenType => TOKEN_TYPES.to_vec(),
             Label::Direction => DIRECTIONS.to_vec(),
         }

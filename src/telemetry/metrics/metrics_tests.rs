@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::labels::DECISIONS;
 use super::*;
 use crate::config::{Document, Tree};
 use crate::schema::Usage;
@@ -17,7 +18,7 @@ routes:
 - {name: files, pass_through: true, match: {path: /v1/files}, targets: [{backend: openai}]}
 - {name: fast, match: {model: small}, targets: [{backend: openai}, {backend: spare, model: small}]}
 - {name: all, match: {model: '*'}, targets: [{backend: openai}]}
-defaults: {telemetry: {callers: [search, ads]}}
+defaults: {telemetry: {caller: {header: x-team}, callers: [search, ads]}}
 ";
 
 fn document(yaml: &str) -> Document {
@@ -271,7 +272,7 @@ fn a_stream_after_a_fallback() {
 fn a_request_that_went_nowhere() {
     let mut recorded = Recorded::new(&document(DOCUMENT));
     recorded.record(&Outcome {
-        decision: "refused",
+        decision: "model_not_found",
         caller: Some("unheard of".to_owned()),
         status: 404,
         error: Some("model_not_found"),
@@ -321,7 +322,7 @@ fn what_no_document_names_counts_as_other() {
         ),
     ] {
         let before = recorded.sum("gen_ai_client_operation_duration_milliseconds");
-        let attempts = vec![attempt(backend, model, "no such verdict")];
+        let attempts = vec![attempt(backend, model, "abandoned")];
         let route = Some(route.to_owned());
         recorded.record(&Outcome {
             route,
@@ -337,19 +338,12 @@ fn what_no_document_names_counts_as_other() {
             before + 5
         );
     }
-    let others = recorded.of("llm_router_attempts_total");
+    let attempts = recorded.of("llm_router_attempts_total");
+    assert_eq!(attempts.len(), 2, "{attempts:?}");
     assert!(
-        others
+        attempts
             .iter()
-            .all(|(name, _)| name.ends_with("[verdict=other]")),
-        "{others:?}"
-    );
-    let decisions = recorded.of("llm_router_decisions_total");
-    assert!(
-        decisions
-            .iter()
-            .all(|(name, _)| name.ends_with("[decision=other]")),
-        "{decisions:?}"
+            .all(|(name, _)| name.ends_with("[verdict=abandoned]"))
     );
 }
 
@@ -485,7 +479,7 @@ fn the_number_of_series_is_bounded() {
         .map(|index| format!("c{index}"))
         .collect();
     yaml.push_str(&format!(
-        "defaults: {{telemetry: {{callers: [{}]}}}}\n",
+        "defaults: {{telemetry: {{caller: mesh, callers: [{}]}}}}\n",
         callers.join(", ")
     ));
     let tree: Tree = serde_saphyr::from_str(&yaml).unwrap();
@@ -496,7 +490,7 @@ fn the_number_of_series_is_bounded() {
         .collect::<Vec<_>>()
         .join("\n");
     assert!(
-        said.starts_with("defaults.telemetry.callers: each target is counted for each caller"),
+        said.starts_with("defaults.telemetry.callers: each backend and model of a route is counted for each caller"),
         "{said}"
     );
 }
@@ -535,12 +529,12 @@ fn names_of_closed_sets_are_found() {
     for label in [Label::Error, Label::Verdict, Label::Reason, Label::Decision] {
         let values = label.closed_values();
         for (index, value) in values.iter().enumerate() {
-            assert_eq!(label.position(value), index, "{label:?} {value}");
+            assert_eq!(label.position(value), Some(index), "{label:?} {value}");
         }
-        assert_eq!(
-            label.position("no such name"),
-            values.len() - 1,
-            "{label:?}"
-        );
     }
+    assert_eq!(
+        Label::Decision.position("no such name"),
+        Some(DECISIONS.len() - 1)
+    );
+    assert_eq!(Label::Verdict.position("no such name"), None);
 }

@@ -83,7 +83,7 @@ impl Names {
             routes: Values::default(),
             targets: Values::default(),
             places: Values::default(),
-            callers: callers(&document.callers),
+            callers: callers(&document.telemetry.callers),
             keys: Vec::new(),
         };
         for route in &document.routes {

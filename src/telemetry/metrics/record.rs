@@ -126,12 +126,13 @@ impl Line<'_> {
         let status = usize::from(outcome.status / 100).min(STATUSES.len().saturating_sub(1));
         self.put(Metric::Requests, &[route, status], 1);
         self.put(Metric::CallerRequests, &[caller, status], 1);
-        let decision = Label::Decision.position(outcome.decision);
-        self.put(Metric::Decisions, &[route, decision], 1);
+        if let Some(decision) = Label::Decision.position(outcome.decision) {
+            self.put(Metric::Decisions, &[route, decision], 1);
+        }
         let end = End::ALL.iter().position(|(_, end)| *end == outcome.end);
         self.put(Metric::Ends, &[route, end.unwrap_or(0)], 1);
-        if let Some(error) = outcome.error {
-            self.put(Metric::Errors, &[route, Label::Error.position(error)], 1);
+        if let Some(error) = outcome.error.and_then(|error| Label::Error.position(error)) {
+            self.put(Metric::Errors, &[route, error], 1);
         }
         self.add(Metric::RequestBytes, &[route], outcome.request_bytes);
         self.add(Metric::ResponseBytes, &[route], outcome.response_bytes);
@@ -144,16 +145,17 @@ impl Line<'_> {
         let mut before: Option<&Attempted> = None;
         for attempt in &outcome.attempts {
             let place = names.place(&attempt.backend, &attempt.model);
-            let verdict = Label::Verdict.position(attempt.verdict);
-            self.put(Metric::Attempts, &[place, verdict], 1);
+            if let Some(verdict) = Label::Verdict.position(attempt.verdict) {
+                self.put(Metric::Attempts, &[place, verdict], 1);
+            }
             if let Some(ms) = attempt.ms {
                 self.put(Metric::AttemptTime, &[place], ms);
             }
             let is_elsewhere = |before: &&Attempted| {
                 (&before.backend, &before.model) != (&attempt.backend, &attempt.model)
             };
-            if let Some(before) = before.filter(is_elsewhere) {
-                let reason = Label::Reason.position(before.verdict);
+            let before_it = before.filter(is_elsewhere);
+            if let Some(reason) = before_it.and_then(|one| Label::Reason.position(one.verdict)) {
                 self.put(Metric::Fallbacks, &[route, reason], 1);
             }
             before = Some(attempt);
