@@ -138,5 +138,11 @@ pub(crate) const DEFAULTS: &[&str] = &[
     "cluster_header",
     "missing_flag_timeout_ms",
 ];
-pub(crate) const TELEMETRY: &[&str] = &["caller", "callers", "ask_for_usage", "access_log"];
+pub(crate) const TELEMETRY: &[&str] = &[
+    "caller",
+    "callers",
+    "ask_for_usage",
+    "access_log",
+    "metrics",
+];
 pub(crate) const BACKEND_ROLE: &[&str] = &["backend"];

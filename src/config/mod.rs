@@ -209,7 +209,7 @@ fn read_document(node: &Node<'_>) -> Document {
         document.error("`enforce_tests: true` without `tests`: write some, or remove it");
     }
     let telemetry = default("telemetry")
-        .map(telemetry::read)
+        .map(|node| telemetry::read(node, &routes))
         .unwrap_or_default();
     let mut caller_asks = route::caller_asks(&routes);
     telemetry.ask(&mut caller_asks);

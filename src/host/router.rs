@@ -56,7 +56,7 @@ impl Worker {
 
     /// A request is over, whose context is the effective one.
     fn record(&self, outcome: &Outcome) {
-        log::debug!("llm-router: {} {}", outcome.decision, outcome.end.name());
+        super::metrics::record(outcome);
     }
 
     /// What this request was answered beside its own callbacks.
@@ -106,6 +106,7 @@ impl RootContext for RouterRoot {
         worker.deadline_exceeded.set(counter);
         let counters = Unretried::ALL.map(|reason| Counter::define(telemetry::unretried(reason)));
         worker.unretried.set(counters);
+        super::metrics::define(&document);
         log::info!(
             "llm-router: {} backends, {} routes",
             document.backends.len(),
@@ -127,6 +128,9 @@ impl RootContext for RouterRoot {
     }
 
     fn on_tick(&mut self) {
+        if let Some(document) = &self.document {
+            super::metrics::record_health(document, calls::now());
+        }
         for watched in self.worker.watch.tick() {
             if hostcalls::set_effective_context(watched.context_id).is_err() {
                 self.worker.watch.end(watched.context_id);

@@ -141,7 +141,7 @@ pub(super) fn telemetry(field: &str) -> Option<Value> {
             key_source("claim"),
         ]}),
         "callers" => non_empty(name()),
-        "ask_for_usage" | "access_log" => boolean(),
+        "ask_for_usage" | "access_log" | "metrics" => boolean(),
         _ => return None,
     })
 }
