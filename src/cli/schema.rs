@@ -75,6 +75,7 @@ const SHAPES: &[Shape] = &[
     Shape::new("on_failure", fields::ON_FAILURE, "on_failure.", on_failure).never_empty(),
     Shape::new("cooldown", fields::COOLDOWN, "cooldown.", cooldown),
     Shape::new("defaults", fields::DEFAULTS, "defaults.", defaults),
+    Shape::new("page", fields::PAGE, "defaults.page.", page).never_empty(),
     Shape::new("test", fields::TEST, "tests[].", test),
     Shape::new("request", fields::TEST_REQUEST, "tests[].request.", request),
     Shape::new("expect", fields::EXPECT, "tests[].expect.", expect).never_empty(),
@@ -511,6 +512,16 @@ fn defaults(field: &str) -> Option<Value> {
         "mesh_gateways" => non_empty(name()),
         "max_body_bytes" | "missing_flag_timeout_ms" => number(),
         "cluster_header" => name(),
+        "page" => of("page"),
+        _ => return None,
+    })
+}
+
+fn page(field: &str) -> Option<Value> {
+    Some(match field {
+        "path" | "secret_header" => name(),
+        "public" => boolean(),
+        "secret_sha256" => json!({"type": "string", "pattern": "^[0-9a-fA-F]{64}$"}),
         _ => return None,
     })
 }

@@ -418,6 +418,7 @@ fn the_tables_in_the_docs_are_the_code() {
         ("routes[].targets[].parameters.clamp.*.", fields::CLAMP),
         ("routes[].targets[].", fields::GROUP),
         ("defaults.", fields::DEFAULTS),
+        ("defaults.page.", fields::PAGE),
         ("tests[].", fields::TEST),
         ("tests[].request.", fields::TEST_REQUEST),
         ("tests[].expect.", fields::EXPECT),
