@@ -261,6 +261,11 @@ impl Plan {
         self.policy.max_attempts.saturating_sub(with_next)
     }
 
+    /// The target of the attempt that is next, or under way.
+    pub fn target_key(&self) -> Option<TargetKey> {
+        self.target().map(|target| target.key)
+    }
+
     /// The dialect of the caller.
     pub fn schema(&self) -> Schema {
         self.api.schema()

@@ -493,6 +493,7 @@ fn the_overview_in_the_readme_is_the_code() {
         ("routes[].fallback", fields::FALLBACK),
         ("defaults.cooldown", fields::COOLDOWN),
         ("defaults", fields::DEFAULTS),
+        ("defaults.page", fields::PAGE),
     ]) {
         let row = match row.as_slice() {
             // Two names for the same fields.
@@ -504,7 +505,7 @@ fn the_overview_in_the_readme_is_the_code() {
         assert_eq!(row[0], name);
         assert_eq!(row[1..], *known, "{name}");
     }
-    assert_eq!(rows.len(), 11);
+    assert_eq!(rows.len(), 12);
 }
 
 #[test]

@@ -228,8 +228,8 @@ pub(crate) mod fields {
         "mesh_gateways",
         "max_body_bytes",
         "cluster_header",
-        "page",
         "missing_flag_timeout_ms",
+        "page",
     ];
     pub(crate) const PAGE: &[&str] = &["path", "public", "secret_header", "secret_sha256"];
     pub(crate) const BACKEND_ROLE: &[&str] = &["backend"];

@@ -9,6 +9,7 @@ use proxy_wasm::types::{Action, BufferType, ContextType, MapType};
 
 use super::calls::{self, Counter};
 use super::health::SharedHealth;
+use super::page;
 use super::random::Random;
 use super::timers::Timers;
 use super::{NEXT, PLAN, RETRY};
@@ -127,6 +128,7 @@ impl RootContext for BackendRoot {
             cluster: Rc::clone(&self.cluster),
             state: State::Beginning,
             is_timed: Cell::new(false),
+            under_way: None,
         }))
     }
 
@@ -189,6 +191,7 @@ struct Attempt {
     state: State,
     /// Whether it is looked at when time has passed.
     is_timed: Cell<bool>,
+    under_way: Option<page::Attempt>,
 }
 
 impl Drop for Attempt {
@@ -232,12 +235,14 @@ impl HttpContext for Attempt {
             return self.refuse(Schema::OpenAi, &Refusal::Mismatch(String::new()));
         };
         let schema = plan.schema();
+        let target = plan.target_key();
         let cluster = &self.cluster;
         let adaptation = match begin(plan, &cluster.backend, &EnvoyHeaders, || cluster.moment()) {
             Ok(adaptation) => adaptation,
             Err(refusal) => return self.refuse(schema, &refusal),
         };
         write_headers(&adaptation.headers);
+        self.under_way = target.and_then(page::Attempt::begin);
         self.state = State::Sent {
             edit: adaptation.body,
             running: Rc::new(RefCell::new(adaptation.running)),

@@ -11,6 +11,7 @@ use proxy_wasm::types::{Action, BufferType, ContextType, MapType};
 use super::calls::{self, Counter};
 use super::deadlines::Deadlines;
 use super::health::SharedHealth;
+use super::page::{LivePage, UnderWay};
 use super::random::Random;
 use super::watch::{Watch, Watched};
 use super::{NEXT, PLAN, RETRY};
@@ -35,6 +36,7 @@ struct Worker {
     deadline_exceeded: Cell<Counter>,
     unretried: Cell<[Counter; Unretried::ALL.len()]>,
     reported: Cell<bool>,
+    page: LivePage,
 }
 
 impl Worker {
@@ -53,7 +55,12 @@ pub(super) struct RouterRoot {
     worker: Rc<Worker>,
 }
 
-impl Context for RouterRoot {}
+impl Context for RouterRoot {
+    fn on_done(&mut self) -> bool {
+        self.worker.page.hand_over();
+        true
+    }
+}
 
 impl RootContext for RouterRoot {
     fn get_type(&self) -> Option<ContextType> {
@@ -85,7 +92,9 @@ impl RootContext for RouterRoot {
             document.backends.len(),
             document.routes.len()
         );
-        self.document = Some(Rc::new(document));
+        let document = Rc::new(document);
+        worker.page.configure(&document, worker.random.next());
+        self.document = Some(document);
         true
     }
 
@@ -95,10 +104,12 @@ impl RootContext for RouterRoot {
             document: self.document.clone(),
             worker: Rc::clone(&self.worker),
             state: State::Arriving,
+            under_way: None,
         }))
     }
 
     fn on_tick(&mut self) {
+        self.worker.page.tick();
         for watched in self.worker.watch.tick() {
             if hostcalls::set_effective_context(watched.context_id).is_err() {
                 self.worker.watch.end(watched.context_id);
@@ -147,6 +158,8 @@ enum State {
     Routed(OnItsWay),
     /// It has been answered here.
     Answered,
+    /// It got the page, and counts for nothing.
+    Served,
     /// It has been answered here that its body is too large. Where Envoy's limit is the same, it has just found so itself,
     /// and then its answer comes in the place of this one.
     TooLarge(Answer),
@@ -166,6 +179,7 @@ struct RouterStream {
     document: Option<Rc<Document>>,
     worker: Rc<Worker>,
     state: State,
+    under_way: Option<UnderWay>,
 }
 
 impl Drop for RouterStream {
@@ -184,6 +198,11 @@ impl HttpContext for RouterStream {
             return Action::Continue;
         };
         let headers = Headers::new(calls::request_headers());
+        if self.worker.page.serve(&headers) {
+            self.state = State::Served;
+            return Action::Pause;
+        }
+        let headers = self.worker.page.without_secret(headers);
         let caller = super::caller::caller(document, &headers);
         match arrive(document, headers, caller, || self.worker.moment()) {
             Arrival::Answer(answer) => self.answer(&answer),
@@ -193,6 +212,7 @@ impl HttpContext for RouterStream {
                     route: document.response_headers.then(|| passed.route.clone()),
                     holds: false,
                 });
+                self.under_way = self.worker.page.begin();
                 let_through(&passed);
                 Action::Continue
             }
@@ -229,7 +249,7 @@ impl HttpContext for RouterStream {
                     Action::Pause
                 }
             }
-            State::Answered | State::TooLarge(_) => Action::Pause,
+            State::Answered | State::Served | State::TooLarge(_) => Action::Pause,
             _ => Action::Continue,
         }
     }
@@ -243,7 +263,7 @@ impl HttpContext for RouterStream {
                 self.worker.watch.prove();
                 self.decide(usize::MAX)
             }
-            State::Answered | State::TooLarge(_) => Action::Pause,
+            State::Answered | State::Served | State::TooLarge(_) => Action::Pause,
             _ => Action::Continue,
         }
     }
@@ -436,6 +456,7 @@ impl RouterStream {
                     route,
                     holds,
                 });
+                self.under_way = self.worker.page.begin();
                 let deadlines = &self.worker.deadlines;
                 deadlines.begin(self.context_id, routed.deadline_at, schema);
                 send_on_its_way(&routed);

@@ -78,12 +78,17 @@ impl Store {
         self.decisions.sort_unstable_by(|one, other| other.cmp(one));
         self.decisions.truncate(DECISIONS);
         for said in other.under_way {
-            let mut known = self.under_way.iter_mut();
-            match known.find(|known| known.worker == said.worker) {
-                Some(known) if known.said_ms < said.said_ms => *known = said,
-                Some(_) => {}
-                None => self.under_way.push(said),
-            }
+            self.say(said);
+        }
+    }
+
+    /// Takes what a worker says of itself for what it said before.
+    pub fn say(&mut self, said: UnderWay) {
+        let known = self.under_way.iter_mut();
+        match known.into_iter().find(|known| known.worker == said.worker) {
+            Some(known) if known.said_ms <= said.said_ms => *known = said,
+            Some(_) => {}
+            None => self.under_way.push(said),
         }
         self.under_way.sort_unstable_by_key(|said| said.worker);
     }
