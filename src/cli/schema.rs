@@ -74,6 +74,12 @@ const SHAPES: &[Shape] = &[
     Shape::new("fallback", fields::FALLBACK, "fallback.", fallback),
     Shape::new("on_failure", fields::ON_FAILURE, "on_failure.", on_failure).never_empty(),
     Shape::new("cooldown", fields::COOLDOWN, "cooldown.", cooldown),
+    Shape::new(
+        "telemetry",
+        fields::TELEMETRY,
+        "defaults.telemetry.",
+        telemetry,
+    ),
     Shape::new("defaults", fields::DEFAULTS, "defaults.", defaults),
     Shape::new("page", fields::PAGE, "defaults.page.", page).never_empty(),
     Shape::new("test", fields::TEST, "tests[].", test),
@@ -296,7 +302,7 @@ fn backend(field: &str) -> Option<Value> {
         "schema" => one_of(Schema::ALL.map(|schema| (schema.name(), ()))),
         "set_headers" => map(text()),
         "remove_headers" | "allow_headers" => list(name()),
-        "forward_client_credentials" => boolean(),
+        "forward_client_credentials" | "ask_for_usage" => boolean(),
         "labels" => map(label()),
         "models" => non_empty(of("model")),
         _ => return None,
@@ -451,16 +457,19 @@ fn group(field: &str) -> Option<Value> {
     })
 }
 
+/// A source of keys that has a name.
+fn key_source(field: &str) -> Value {
+    json!({
+        "type": "object",
+        "properties": {field: name()},
+        "required": [field],
+        "additionalProperties": false,
+    })
+}
+
 /// A list of sources of keys.
 fn sticky() -> Value {
-    let each = fields::KEY_SOURCE.iter().map(|field| {
-        json!({
-            "type": "object",
-            "properties": {*field: name()},
-            "required": [field],
-            "additionalProperties": false,
-        })
-    });
+    let each = fields::KEY_SOURCE.iter().map(|field| key_source(field));
     let kinds: Vec<Value> = [one_of(NAMED_SOURCES)].into_iter().chain(each).collect();
     json!({"type": "array", "items": {"anyOf": kinds}, "uniqueItems": true})
 }
@@ -508,6 +517,7 @@ fn defaults(field: &str) -> Option<Value> {
         "cooldown" => of("cooldown"),
         "sticky" => sticky(),
         "response_headers" => boolean(),
+        "telemetry" => of("telemetry"),
         "allow_request_headers" => list(one_of(STEERING_HEADERS)),
         "mesh_gateways" => non_empty(name()),
         "max_body_bytes" | "missing_flag_timeout_ms" => number(),
@@ -522,6 +532,19 @@ fn page(field: &str) -> Option<Value> {
         "path" | "secret_header" => name(),
         "public" => boolean(),
         "secret_sha256" => json!({"type": "string", "pattern": "^[0-9a-fA-F]{64}$"}),
+        _ => return None,
+    })
+}
+
+fn telemetry(field: &str) -> Option<Value> {
+    Some(match field {
+        "caller" => json!({"anyOf": [
+            {"const": crate::routing::KeySource::Mesh.name()},
+            key_source("header"),
+            key_source("claim"),
+        ]}),
+        "callers" => non_empty(name()),
+        "ask_for_usage" | "access_log" => boolean(),
         _ => return None,
     })
 }

@@ -418,6 +418,7 @@ fn the_tables_in_the_docs_are_the_code() {
         ("routes[].targets[].parameters.clamp.*.", fields::CLAMP),
         ("routes[].targets[].", fields::GROUP),
         ("defaults.", fields::DEFAULTS),
+        ("defaults.telemetry.", fields::TELEMETRY),
         ("defaults.page.", fields::PAGE),
         ("tests[].", fields::TEST),
         ("tests[].request.", fields::TEST_REQUEST),
@@ -492,6 +493,7 @@ fn the_overview_in_the_readme_is_the_code() {
         ("routes[].targets[]", fields::GROUP),
         ("routes[].fallback", fields::FALLBACK),
         ("defaults.cooldown", fields::COOLDOWN),
+        ("defaults.telemetry", fields::TELEMETRY),
         ("defaults", fields::DEFAULTS),
         ("defaults.page", fields::PAGE),
     ]) {

@@ -21,6 +21,7 @@ mod route;
 mod steering;
 mod sticky;
 mod targets;
+mod telemetry;
 mod tree;
 
 use std::sync::Arc;
@@ -45,6 +46,7 @@ pub use steering::{STEERING_HEADERS, Steering};
 #[cfg(any(test, all(feature = "cli", not(target_arch = "wasm32"))))]
 pub(crate) use sticky::NAMED_SOURCES;
 pub use targets::{Strategy, Target};
+pub use telemetry::Telemetry;
 pub use tree::Tree;
 
 use crate::attempt::Policy;
@@ -73,6 +75,8 @@ pub struct Document {
     pub cooldown: Option<CooldownPolicy>,
     /// Whether answers tell in headers where they come from.
     pub response_headers: bool,
+    /// What is told of requests.
+    pub telemetry: Telemetry,
     /// What callers may ask for by headers.
     pub steering: Steering,
     /// What conditions ask of whoever sends a request.
@@ -118,6 +122,7 @@ pub(crate) mod fields {
         "remove_headers",
         "allow_headers",
         "forward_client_credentials",
+        "ask_for_usage",
         "labels",
         "models",
     ];
@@ -224,6 +229,7 @@ pub(crate) mod fields {
         "cooldown",
         "sticky",
         "response_headers",
+        "telemetry",
         "allow_request_headers",
         "mesh_gateways",
         "max_body_bytes",
@@ -232,6 +238,7 @@ pub(crate) mod fields {
         "page",
     ];
     pub(crate) const PAGE: &[&str] = &["path", "public", "secret_header", "secret_sha256"];
+    pub(crate) const TELEMETRY: &[&str] = &["caller", "callers", "ask_for_usage", "access_log"];
     pub(crate) const BACKEND_ROLE: &[&str] = &["backend"];
 }
 
@@ -349,12 +356,18 @@ fn read_document(node: &Node<'_>) -> Document {
     if enforce_tests && document.optional("tests").is_none() {
         document.error("`enforce_tests: true` without `tests`: write some, or remove it");
     }
+    let telemetry = default("telemetry")
+        .map(telemetry::read)
+        .unwrap_or_default();
+    let mut caller_asks = route::caller_asks(&routes);
+    telemetry.ask(&mut caller_asks);
     Document {
         index: route::index(&routes),
         catalog: catalog::catalog(&routes, &backends, &aliases),
         aliases,
         has_sticky: !sticky.is_empty(),
-        caller_asks: route::caller_asks(&routes),
+        caller_asks,
+        telemetry,
         mesh_gateways: default("mesh_gateways")
             .map(condition::read_gateways)
             .unwrap_or_default(),

@@ -11,6 +11,7 @@ mod caller;
 mod calls;
 mod deadlines;
 mod health;
+mod ledger;
 mod page;
 mod random;
 mod router;

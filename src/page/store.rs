@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use super::sums::{OTHERS, Rows, Sums};
 use crate::config::Document;
 use crate::hash;
-use crate::telemetry::{End, Outcome};
+use crate::telemetry::{Attempted, End, Outcome};
 use crate::wire::{Reader, Writer};
 
 /// How many of the last decisions are kept.
@@ -178,8 +178,8 @@ impl Gathered {
         self.store.routes.count(route, whole(outcome), now_ms);
         let last = outcome.attempts.len().saturating_sub(1);
         for (index, attempt) in outcome.attempts.iter().enumerate() {
-            let failed = attempt.verdict != ACCEPTED;
-            let mut sums = if index == last && !failed {
+            let failed = attempt.is_failure();
+            let mut sums = if index == last && is_answered(outcome) {
                 let mut answer = answered(outcome);
                 // What came before it is not this target's time.
                 if last > 0 {
@@ -238,9 +238,6 @@ fn target(document: &Document, backend: &str, upstream_name: &str) -> u64 {
         .map_or(OTHERS, |model| model.key.bits())
 }
 
-/// The verdict of an attempt that did not fail.
-const ACCEPTED: &str = "accepted";
-
 /// Whether the caller did not get what it asked for, and did not go away itself.
 pub(super) fn failed(outcome: &Outcome) -> bool {
     match outcome.end {
@@ -253,7 +250,7 @@ pub(super) fn failed(outcome: &Outcome) -> bool {
 /// Whether a backend gave the answer.
 fn is_answered(outcome: &Outcome) -> bool {
     let last = outcome.attempts.last();
-    last.is_some_and(|last| last.verdict == ACCEPTED)
+    outcome.error.is_none() && last.is_some_and(|last| last.verdict == Attempted::ACCEPTED)
 }
 
 fn answered(outcome: &Outcome) -> Sums {

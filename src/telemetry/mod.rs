@@ -1,8 +1,14 @@
 //! What is counted, under which names.
 
+mod cost;
+mod fields;
+mod noted;
 mod outcome;
 
 use crate::attempt::Unretried;
+pub use cost::{cost, dollars};
+pub use fields::{FIELDS, Field, operation};
+pub use noted::{Noted, Offered, Over, caller_name, caller_of, decisions};
 pub use outcome::{Attempted, End, MAX_CALLER_BYTES, Outcome};
 
 /// Counter: requests answered 500 because Envoy held their bodies back (`allow_on_headers_stop_iteration` is missing).
