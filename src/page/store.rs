@@ -74,9 +74,12 @@ impl Store {
         };
         self.routes.add(other.routes);
         self.targets.add(other.targets);
-        self.decisions.extend(other.decisions);
-        self.decisions.sort_unstable_by(|one, other| other.cmp(one));
-        self.decisions.truncate(DECISIONS);
+        for decision in other.decisions {
+            // One by one: a sort would cost the module more than all of this.
+            let at = self.decisions.partition_point(|known| *known > decision);
+            self.decisions.insert(at, decision);
+            self.decisions.truncate(DECISIONS);
+        }
         for said in other.under_way {
             self.say(said);
         }
@@ -84,13 +87,16 @@ impl Store {
 
     /// Takes what a worker says of itself for what it said before.
     pub fn say(&mut self, said: UnderWay) {
-        let known = self.under_way.iter_mut();
-        match known.into_iter().find(|known| known.worker == said.worker) {
-            Some(known) if known.said_ms <= said.said_ms => *known = said,
-            Some(_) => {}
-            None => self.under_way.push(said),
+        let known = |known: &UnderWay| known.worker.cmp(&said.worker);
+        match self.under_way.binary_search_by(known) {
+            Ok(at) => {
+                let known = self.under_way.get_mut(at);
+                if let Some(known) = known.filter(|known| known.said_ms <= said.said_ms) {
+                    *known = said;
+                }
+            }
+            Err(at) => self.under_way.insert(at, said),
         }
-        self.under_way.sort_unstable_by_key(|said| said.worker);
     }
 
     /// Forgets what is too old, and what a clock that was set back has not come to.

@@ -194,24 +194,28 @@ impl Rows {
         for row in self.0.values_mut() {
             row.prune(now_ms);
         }
-        if self.0.len() > MOST_ROWS {
-            // Those that nothing came to lately are of documents that were there before.
-            let surplus = self.0.len().saturating_sub(MOST_ROWS).saturating_add(1);
-            let mut keys: Vec<(usize, u64)> = self
-                .0
-                .iter()
-                .filter(|(key, _)| **key != OTHERS)
-                .map(|(key, row)| (row.slots.len(), *key))
-                .collect();
-            keys.sort_unstable();
-            let mut others = Row::default();
-            for (_, key) in keys.into_iter().take(surplus) {
-                if let Some(row) = self.0.remove(&key) {
-                    others.add(&row);
-                }
+        // Those that nothing came to lately first: they are of documents that were there before.
+        for is_kept in [|row: &Row| !row.slots.is_empty(), |_: &Row| false] {
+            let surplus = self.0.len().saturating_sub(MOST_ROWS);
+            if surplus > 0 {
+                self.fold(surplus, is_kept);
             }
-            self.0.entry(OTHERS).or_default().add(&others);
         }
+    }
+
+    /// Counts as others what is in at most so many rows, and in the row of the others itself.
+    fn fold(&mut self, surplus: usize, is_kept: fn(&Row) -> bool) {
+        let mut left = surplus.saturating_add(1);
+        let mut others = Row::default();
+        self.0.retain(|key, row| {
+            let stays = *key == OTHERS || left == 0 || is_kept(row);
+            if !stays {
+                left = left.saturating_sub(1);
+                others.add(row);
+            }
+            stays
+        });
+        self.0.entry(OTHERS).or_default().add(&others);
     }
 
     pub(super) fn write(&self, out: &mut Writer) {

@@ -268,6 +268,27 @@ fn what_is_of_another_document_is_counted_as_others() {
     }
 }
 
+/// More rows than there can be are counted as others, and nothing is lost.
+#[test]
+fn rows_are_bounded() {
+    let many: Vec<Outcome> = (0..5_000)
+        .map(|number| Outcome {
+            route: Some(format!("route {number}")),
+            ..outcome()
+        })
+        .collect();
+    let mut gathered = Gathered::default();
+    for outcome in &many {
+        gathered.record(&document(), outcome, NOW);
+    }
+    let mut store = gathered.take(|| 1);
+    store.prune(NOW);
+    assert!(store.encode().len() < 400_000, "{}", store.encode().len());
+    let view = shown(&store, NOW);
+    assert_eq!(view["totals"]["requests"], 5_000);
+    assert_eq!(view["totals"]["last_minute"]["requests"], 5_000);
+}
+
 fn arbitrary_outcome() -> impl Strategy<Value = Outcome> {
     let route = prop::option::of(prop::sample::select(vec!["first", "second", "gone"]));
     let tried = (
