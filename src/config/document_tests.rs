@@ -419,6 +419,7 @@ fn the_tables_in_the_docs_are_the_code() {
         ("routes[].targets[].", fields::GROUP),
         ("defaults.", fields::DEFAULTS),
         ("defaults.telemetry.", fields::TELEMETRY),
+        ("defaults.page.", fields::PAGE),
         ("tests[].", fields::TEST),
         ("tests[].request.", fields::TEST_REQUEST),
         ("tests[].expect.", fields::EXPECT),
@@ -494,6 +495,7 @@ fn the_overview_in_the_readme_is_the_code() {
         ("defaults.cooldown", fields::COOLDOWN),
         ("defaults.telemetry", fields::TELEMETRY),
         ("defaults", fields::DEFAULTS),
+        ("defaults.page", fields::PAGE),
     ]) {
         let row = match row.as_slice() {
             // Two names for the same fields.

@@ -137,6 +137,7 @@ pub(crate) const DEFAULTS: &[&str] = &[
     "max_body_bytes",
     "cluster_header",
     "missing_flag_timeout_ms",
+    "page",
 ];
 pub(crate) const TELEMETRY: &[&str] = &[
     "caller",
@@ -145,4 +146,5 @@ pub(crate) const TELEMETRY: &[&str] = &[
     "access_log",
     "metrics",
 ];
+pub(crate) const PAGE: &[&str] = &["path", "public", "secret_header", "secret_sha256"];
 pub(crate) const BACKEND_ROLE: &[&str] = &["backend"];

@@ -12,6 +12,7 @@ mod golden;
 mod hygiene;
 mod model;
 mod older;
+mod page;
 mod parameters;
 mod pass_through;
 mod possible;
@@ -40,6 +41,7 @@ pub use hygiene::{
     is_credential_header, is_internal_header, is_private_header,
 };
 pub use model::{Capability, Labels, MaxPrices, Model, Price, Prices, Required};
+pub use page::{Page, PageAccess};
 pub use role::backend_name;
 pub use route::Route;
 pub use steering::{STEERING_HEADERS, Steering};
@@ -88,6 +90,8 @@ pub struct Document {
     /// The request header that the chosen cluster is written into, for Envoys that cannot choose it again for a retry; in
     /// lower case.
     pub cluster_header: Option<String>,
+    /// The page that the filter serves itself, if it does.
+    pub page: Option<Page>,
     /// After how long a body that Envoy holds back is taken for a missing setting.
     pub missing_flag_timeout: Duration,
     /// Whether the filter runs the document's tests when it loads it.
@@ -238,6 +242,7 @@ fn read_document(node: &Node<'_>) -> Document {
         max_body_bytes: default("max_body_bytes")
             .and_then(|node| node.integer(1_024, 1_073_741_824)),
         cluster_header: cluster_header.flatten(),
+        page: default("page").and_then(page::read),
         missing_flag_timeout: Duration::from_millis(missing_flag_timeout.into()),
         enforce_tests,
     }

@@ -125,6 +125,7 @@ pub(super) fn defaults(field: &str) -> Option<Value> {
         "sticky" => sticky(),
         "response_headers" => boolean(),
         "telemetry" => of("telemetry"),
+        "page" => of("page"),
         "allow_request_headers" => list(one_of(STEERING_HEADERS)),
         "mesh_gateways" => non_empty(name()),
         "max_body_bytes" | "missing_flag_timeout_ms" => number(),
@@ -142,6 +143,15 @@ pub(super) fn telemetry(field: &str) -> Option<Value> {
         ]}),
         "callers" => non_empty(name()),
         "ask_for_usage" | "access_log" | "metrics" => boolean(),
+        _ => return None,
+    })
+}
+
+pub(super) fn page(field: &str) -> Option<Value> {
+    Some(match field {
+        "path" | "secret_header" => name(),
+        "public" => boolean(),
+        "secret_sha256" => json!({"type": "string", "pattern": "^[0-9a-fA-F]{64}$"}),
         _ => return None,
     })
 }
