@@ -4,7 +4,9 @@ use std::ops::Range;
 
 use super::super::scan::position;
 use super::format::{Medium, Reads};
-use super::objects::{Block, Call, Code, Data, Message, Source, ToolResult, by_mime, medium};
+use super::objects::{
+    Block, Call, Code, Data, Document, Message, Source, ToolResult, by_mime, medium,
+};
 use super::value::{items, name, something, string};
 
 /// How deeply blocks may stand inside each other: an image in a document in the result of a tool is at the third level.
@@ -274,6 +276,11 @@ impl<'a> Reader<'a> {
             if let Some(value) = something(value) {
                 self.medium(medium, value);
             }
+        }
+        if let Some(document) = block.file.map(Document::read) {
+            let source = document.source.map(Source::read).unwrap_or_default();
+            self.all_written([document.context, source.text]);
+            self.blocks_of(source.content, deeper);
         }
     }
 
