@@ -144,8 +144,11 @@ impl<'a> Reader<'a> {
         let message = Message::read(value);
         let kind = name(message.kind);
         let role = name(message.role);
-        let is_result = matches!(role.as_deref(), Some(b"tool" | b"function" | b"TOOL"))
-            || kind.as_ref().is_some_and(|kind| kind.ends_with(b"_output"));
+        let is_result = match role.as_deref() {
+            Some(role) => matches!(role, b"tool" | b"function" | b"TOOL"),
+            // Not of what has a role, which is a message to servers that do not look at its type.
+            None => kind.as_ref().is_some_and(|kind| kind.ends_with(b"_output")),
+        };
         let author = match role.as_deref() {
             _ if is_result => Author::Other,
             Some(b"user" | b"USER") => Author::User,
