@@ -36,23 +36,27 @@ impl Lexicon {
     /// Which patterns have something in a text. It is read once, and until all of them do at most; each needle is looked
     /// at once, however often it is there.
     fn find(&self, text: &str) -> Numbers {
+        let Lexicon {
+            options, automaton, ..
+        } = self;
+        let options = *options;
         let mut search = Search {
-            automaton: &self.automaton,
-            known: Numbers::up_to(self.automaton.ends()),
+            automaton,
+            known: Numbers::up_to(automaton.ends()),
             found: Numbers::up_to(self.patterns),
             missing: self.patterns,
         };
         let mut node = ROOT;
         let mut end = None;
         // A needle may end where the automaton says so and no word goes on, which is seen at the unit behind.
-        let flow = fold(text, self.options.case_sensitive, |unit| {
+        let flow = fold(text, options.case_sensitive, |unit| {
             if let Some(end) = end
-                && self.options.may_end_before(unit)
+                && options.may_end_before(unit)
             {
                 search.note(end)?;
             }
-            node = self.automaton.step(node, self.options.symbol(unit));
-            end = self.automaton.end(node);
+            node = automaton.step(node, options.symbol(unit));
+            end = automaton.end(node);
             ControlFlow::Continue(())
         });
         if let (ControlFlow::Continue(()), Some(end)) = (flow, end) {
@@ -75,7 +79,7 @@ struct Search<'a> {
 
 impl Search<'_> {
     /// Notes what ends here. Where a needle is known, all that are shorter are, too.
-    #[inline]
+    #[inline(never)]
     fn note(&mut self, mut end: u32) -> ControlFlow<()> {
         while self.known.insert(end) {
             for pattern in self.automaton.owners(end) {

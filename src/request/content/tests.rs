@@ -197,6 +197,8 @@ fn anthropic() {
     );
 }
 
+#[path = "facts_tests.rs"]
+mod facts_table;
 #[path = "odd_tests.rs"]
 mod odd;
 #[path = "schemas_tests.rs"]
