@@ -80,6 +80,7 @@ const SHAPES: &[Shape] = &[
         "defaults.telemetry.",
         telemetry,
     ),
+    Shape::new("defaults", fields::DEFAULTS, "defaults.", defaults),
     Shape::new("test", fields::TEST, "tests[].", test),
     Shape::new("request", fields::TEST_REQUEST, "tests[].request.", request),
     Shape::new("expect", fields::EXPECT, "tests[].expect.", expect).never_empty(),
@@ -515,11 +516,11 @@ fn defaults(field: &str) -> Option<Value> {
         "cooldown" => of("cooldown"),
         "sticky" => sticky(),
         "response_headers" => boolean(),
+        "telemetry" => of("telemetry"),
         "allow_request_headers" => list(one_of(STEERING_HEADERS)),
         "mesh_gateways" => non_empty(name()),
         "max_body_bytes" | "missing_flag_timeout_ms" => number(),
         "cluster_header" => name(),
-        "telemetry" => of("telemetry"),
         _ => return None,
     })
 }

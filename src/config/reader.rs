@@ -213,7 +213,7 @@ impl<'a> Node<'a> {
 
     /// Any number.
     pub(crate) fn number(&self) -> Option<f64> {
-        let Tree::Number(value) = self.tree else {
+        let Some(value) = self.any_number() else {
             self.wrong_kind("a number");
             return None;
         };
@@ -221,7 +221,22 @@ impl<'a> Node<'a> {
             self.error("must be a number");
             return None;
         }
-        Some(*value)
+        Some(value)
+    }
+
+    /// A number, as far as it is one. Envoy makes text of decimals where its own file is YAML: `2.5` comes as `"2.5"`.
+    fn any_number(&self) -> Option<f64> {
+        let text = match self.tree {
+            Tree::Number(value) => return Some(*value),
+            Tree::Text(text) => text,
+            _ => return None,
+        };
+        let (whole, decimals) = text.trim_start_matches('-').split_once('.')?;
+        let is_digits = |part: &str| {
+            (1..=20).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_digit())
+        };
+        let is_decimal = is_digits(whole) && is_digits(decimals);
+        is_decimal.then(|| text.parse().ok()).flatten()
     }
 
     /// A whole number between two bounds, both included.
@@ -239,7 +254,7 @@ impl<'a> Node<'a> {
 
     /// A number of this unit, from 0 to `most` with at most so many decimals, in units of the last one.
     pub(crate) fn decimal(&self, most: u32, decimals: u8, unit: &str) -> Option<u64> {
-        let Tree::Number(value) = self.tree else {
+        let Some(value) = self.any_number() else {
             self.wrong_kind("a number");
             return None;
         };
@@ -247,7 +262,7 @@ impl<'a> Node<'a> {
         let whole = scaled.round();
         // A decimal fraction is not exact in binary.
         let is_whole = (scaled - whole).abs() < 1e-3;
-        if !is_whole || *value < 0.0 || *value > f64::from(most) {
+        if !is_whole || value < 0.0 || value > f64::from(most) {
             self.error(format!(
                 "must be a number of {unit}, from 0 to {most} with at most {decimals} decimals"
             ));

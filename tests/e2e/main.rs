@@ -29,6 +29,8 @@ mod health;
 mod hygiene;
 mod input;
 #[cfg(feature = "cli")]
+mod metrics;
+#[cfg(feature = "cli")]
 mod rendered;
 mod rewriting;
 mod routing;
@@ -102,5 +104,7 @@ fn trials(world: &Arc<World>) -> Vec<libtest_mimic::Trial> {
     examples::add(&mut suite, &world.programs, &world.backends.trusted_ca);
     #[cfg(feature = "cli")]
     rendered::add(&mut suite, world);
+    #[cfg(feature = "cli")]
+    metrics::add(&mut suite, world);
     suite.into_trials()
 }
