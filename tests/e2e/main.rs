@@ -28,6 +28,7 @@ mod harness;
 mod health;
 mod hygiene;
 mod input;
+mod outcomes;
 #[cfg(feature = "cli")]
 mod metrics;
 #[cfg(feature = "cli")]
@@ -100,6 +101,7 @@ fn trials(world: &Arc<World>) -> Vec<libtest_mimic::Trial> {
     apis::add(&mut suite);
     callers::add(&mut suite);
     input::add(&mut suite);
+    outcomes::add(&mut suite);
     tls::add(&mut suite);
     examples::add(&mut suite, &world.programs, &world.backends.trusted_ca);
     #[cfg(feature = "cli")]

@@ -6,6 +6,7 @@ pub(crate) mod apis;
 pub(crate) mod callers;
 pub(crate) mod decisions;
 pub(crate) mod document;
+pub(crate) mod outcomes;
 pub(crate) mod policy;
 pub(crate) mod policy_streams;
 pub(crate) mod sizes;
@@ -46,6 +47,8 @@ pub(crate) enum Which {
     Callers,
     /// Every condition, strategy and check of the routing language.
     Decisions { workers: usize },
+    /// Every outcome is logged.
+    Outcomes { workers: usize },
     /// Access logs as docs/envoy.md has them.
     Logging,
     /// Envoy keeps less of a body to send it again than bodies may have. `tells`: answers tell where they come from.
@@ -69,6 +72,7 @@ impl Which {
             | Self::Policy { workers }
             | Self::Apis { workers }
             | Self::Decisions { workers }
+            | Self::Outcomes { workers }
             | Self::WithoutFlag { workers }
             | Self::Unpacking { workers } => workers,
             Self::Text | Self::Logging | Self::SmallRetryBuffer { .. } | Self::Large => 1,
@@ -83,6 +87,7 @@ impl Which {
             Self::Apis { .. } => apis::config(backends),
             Self::Callers => callers::config(backends),
             Self::Decisions { .. } => decisions::config(backends),
+            Self::Outcomes { .. } => outcomes::config(backends),
             Self::Logging => logging(backends),
             Self::SmallRetryBuffer { tells } => sizes::small_buffer(backends, tells),
             Self::Large => sizes::large(backends),
@@ -105,6 +110,7 @@ impl fmt::Display for Which {
             Self::Apis { .. } => formatter.write_str("apis ")?,
             Self::Callers => formatter.write_str("callers ")?,
             Self::Decisions { .. } => formatter.write_str("decisions ")?,
+            Self::Outcomes { .. } => formatter.write_str("outcomes ")?,
             Self::Logging => formatter.write_str("logging ")?,
             Self::SmallRetryBuffer { tells: true } => formatter.write_str("small-retry-buffer ")?,
             Self::SmallRetryBuffer { tells: false } => {
