@@ -40,13 +40,13 @@ pub(crate) fn add(suite: &mut Suite, world: &Arc<World>) {
 }
 
 /// The tool, with a folder for one trial.
-struct Tool {
+pub(crate) struct Tool {
     world: Arc<World>,
     name: String,
 }
 
 impl Tool {
-    fn new(world: &Arc<World>, name: &str) -> Self {
+    pub(crate) fn new(world: &Arc<World>, name: &str) -> Self {
         let name = name.replace([':', ' ', '[', ']'], "-");
         let tool = Self {
             world: Arc::clone(world),
@@ -65,7 +65,7 @@ impl Tool {
     }
 
     /// Replaces a key: by another file renamed over it.
-    fn put_key(&self, name: &str, value: &str) {
+    pub(crate) fn put_key(&self, name: &str, value: &str) {
         let new = self.secrets().join("new");
         std::fs::write(&new, secret(name, value)).expect("a secret is written");
         std::fs::rename(new, self.key_file(name)).expect("a secret is renamed");
@@ -151,7 +151,7 @@ fn loads(world: &Arc<World>, sample: &Sample) {
 }
 
 /// An Envoy with what is rendered.
-fn start(world: &Arc<World>, tool: &Tool, document: &Value, options: &[String]) -> Case {
+pub(crate) fn start(world: &Arc<World>, tool: &Tool, document: &Value, options: &[String]) -> Case {
     let file = tool.render(document, options);
     let envoy = Envoy::start_file(&world.programs, &tool.name, 1, &file);
     let envoy = world.runtime.block_on(envoy);
@@ -162,7 +162,7 @@ fn start(world: &Arc<World>, tool: &Tool, document: &Value, options: &[String]) 
     }
 }
 
-fn endpoint(world: &World, backend: &str, scheme: &str, at: &str) -> String {
+pub(crate) fn endpoint(world: &World, backend: &str, scheme: &str, at: &str) -> String {
     format!(
         "--endpoint={backend}={scheme}://{}",
         world.backends.address(at)
