@@ -28,9 +28,9 @@ mod harness;
 mod health;
 mod hygiene;
 mod input;
-mod outcomes;
 #[cfg(feature = "cli")]
 mod metrics;
+mod outcomes;
 #[cfg(feature = "cli")]
 mod rendered;
 mod rewriting;
