@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
+use tokio::task::JoinSet;
 
 use crate::harness::world::World;
 use crate::harness::{Case, Suite, files};
@@ -23,6 +24,7 @@ pub(crate) fn add(suite: &mut Suite, world: &Arc<World>) {
             documented as fn(&Arc<World>),
         ),
         ("metrics::after_some_requests", after_requests),
+        ("metrics::sums", sums),
         ("metrics::cooldowns", cooldowns),
     ] {
         let world = Arc::clone(world);
@@ -71,7 +73,7 @@ fn envoy(world: &Arc<World>, name: &str, document: &Value) -> Case {
         endpoint(world, "spare", "http", "second"),
         endpoint(world, "anthropic", "http", "anthropic"),
     ];
-    start(world, &tool, document, &options)
+    start(world, &tool, document, &options, 2)
 }
 
 fn scrape(case: &Case, query: &str) -> Scrape {
@@ -411,6 +413,68 @@ fn after_requests(world: &Arc<World>) {
     );
 }
 
+/// A mixed load on two workers: what the backends have counted is what the metrics say.
+fn sums(world: &Arc<World>) {
+    let case = envoy(world, "metrics-sums", &document());
+    let (mut input, mut output, mut pico_dollars, mut attempts) = (0, 0, 0, 0);
+    let mut calls = JoinSet::new();
+    for round in 0..10 {
+        for (model, stream) in ["gpt-4o", "claude", "falls"].map(|model| (model, round % 3 > 0)) {
+            let text = "x".repeat(round * 7);
+            let body = json!({"model": model, "stream": stream, "max_tokens": 9, "messages": [{"role": "user", "content": text}]});
+            let path = match model {
+                "claude" => "/v1/messages",
+                _ => "/v1/chat/completions",
+            };
+            let caller = ["", CALLER, "else"][round % 3];
+            let call = case.post(path, body.to_string()).header("x-team", caller);
+            calls.spawn_on(call.send(), world.runtime.handle());
+        }
+    }
+    let requests = calls.len();
+    for answer in world.runtime.block_on(calls.join_all()) {
+        for (backend, seen) in answer.is(200).attempts() {
+            attempts += 1;
+            let counted = seen.0.answer.counted().unwrap_or_default();
+            input += counted.0;
+            output += counted.1;
+            if backend != "second" {
+                pico_dollars += counted.0 * 2_500_000 + counted.1 * 10_010_000;
+            }
+        }
+    }
+    assert!(attempts > requests && output > 100, "{attempts} {output}");
+    let is_whole =
+        |scrape: &Scrape| scrape.sum("llm_router_requests_total", &[]) >= number(requests);
+    let scrape = scrape_until(&case, is_whole);
+    let is = |metric: &str, labels: &[(&str, &str)], expected: f64| {
+        assert_eq!(scrape.sum(metric, labels), expected, "{metric} {labels:?}");
+    };
+    is("llm_router_requests_total", &[], number(requests));
+    is("llm_router_attempts_total", &[], number(attempts));
+    is("llm_router_fallbacks_total", &[], number(requests / 3));
+    is(
+        "llm_router_tokens_total",
+        &[("type", "input")],
+        number(input),
+    );
+    is(
+        "llm_router_tokens_total",
+        &[("type", "output")],
+        number(output),
+    );
+    is("llm_router_estimated_tokens_total", &[], 0.0);
+    // Each worker keeps less than one back, for each target and caller.
+    let left =
+        number(pico_dollars / 1_000_000) - scrape.sum("llm_router_cost_microdollars_total", &[]);
+    assert!((0.0..2.0 * 4.0).contains(&left), "{left}");
+}
+
+/// As Prometheus has it.
+fn number(count: impl TryInto<u32>) -> f64 {
+    f64::from(count.try_into().ok().expect("a small number"))
+}
+
 fn cooldowns(world: &Arc<World>) {
     let document = json!({
         "backends": [
@@ -427,7 +491,7 @@ fn cooldowns(world: &Arc<World>) {
         endpoint(world, "dead", "http", "dead"),
         endpoint(world, "spare", "http", "second"),
     ];
-    let case = start(world, &tool, &document, &options);
+    let case = start(world, &tool, &document, &options, 2);
     let dead = [("backend", "dead"), ("model", "gpt-4o")];
     let cooling = |scrape: &Scrape| scrape.sum("llm_router_target_cooling", &dead);
     assert_eq!(cooling(&scrape(&case, "")), 0.0);

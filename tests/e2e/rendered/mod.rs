@@ -150,10 +150,16 @@ fn loads(world: &Arc<World>, sample: &Sample) {
     assert!(accepted, "{}\n{printed}", sample.name);
 }
 
-/// An Envoy with what is rendered.
-pub(crate) fn start(world: &Arc<World>, tool: &Tool, document: &Value, options: &[String]) -> Case {
+/// An Envoy with what is rendered, and so many workers.
+pub(crate) fn start(
+    world: &Arc<World>,
+    tool: &Tool,
+    document: &Value,
+    options: &[String],
+    workers: usize,
+) -> Case {
     let file = tool.render(document, options);
-    let envoy = Envoy::start_file(&world.programs, &tool.name, 1, &file);
+    let envoy = Envoy::start_file(&world.programs, &tool.name, workers, &file);
     let envoy = world.runtime.block_on(envoy);
     Case {
         world: Arc::clone(world),
@@ -194,7 +200,7 @@ fn falls_back(world: &Arc<World>) {
         // Whose certificate is for all names below backend.test.
         endpoint(world, "honest", "https", "tls-wildcard"),
     ];
-    let case = start(world, &tool, &document, &options);
+    let case = start(world, &tool, &document, &options, 1);
     let answer = world.runtime.block_on(case.chat("smart").send());
     let seen = answer.only_at("tls-wildcard");
     assert_eq!(seen.model(), "gpt-4o");
@@ -227,7 +233,7 @@ fn new_key(world: &Arc<World>, way: &str, put: fn(&Tool, &str, &str)) {
         endpoint(world, "bare", "http", "bare"),
         "--key=anthropic=shared".to_owned(),
     ];
-    let case = start(world, &tool, &document, &options);
+    let case = start(world, &tool, &document, &options, 1);
     let key = |call: Call, backend: &str, header: &str| {
         let call = call
             .header("authorization", "Bearer client")
@@ -257,7 +263,7 @@ fn older(world: &Arc<World>) {
         endpoint(world, "west", "http", "second"),
         "--key=llama=both".to_owned(),
     ];
-    let case = start(world, &tool, &document, &options);
+    let case = start(world, &tool, &document, &options, 1);
     let answer = world
         .runtime
         .block_on(case.chat("llama").header("x-llm-cluster", "east").send());
