@@ -29,6 +29,7 @@ mod health;
 mod hygiene;
 mod input;
 mod outcomes;
+mod page;
 #[cfg(feature = "cli")]
 mod rendered;
 mod rewriting;
@@ -100,6 +101,7 @@ fn trials(world: &Arc<World>) -> Vec<libtest_mimic::Trial> {
     callers::add(&mut suite);
     input::add(&mut suite);
     outcomes::add(&mut suite);
+    page::add(&mut suite);
     tls::add(&mut suite);
     examples::add(&mut suite, &world.programs, &world.backends.trusted_ca);
     #[cfg(feature = "cli")]
