@@ -211,9 +211,14 @@ impl<'a> Node<'a> {
         Some(*value)
     }
 
-    /// Any number.
+    /// Any number. Envoy makes text of what has decimals in its own YAML, so that here such text is the number.
     pub(crate) fn number(&self) -> Option<f64> {
-        let Tree::Number(value) = self.tree else {
+        let value = match self.tree {
+            Tree::Number(value) => Some(*value),
+            Tree::Text(text) if text.contains('.') => serde_json::from_str(text).ok(),
+            _ => None,
+        };
+        let Some(value) = value else {
             self.wrong_kind("a number");
             return None;
         };
@@ -221,7 +226,7 @@ impl<'a> Node<'a> {
             self.error("must be a number");
             return None;
         }
-        Some(*value)
+        Some(value)
     }
 
     /// A whole number between two bounds, both included.
@@ -239,15 +244,12 @@ impl<'a> Node<'a> {
 
     /// A number of this unit, from 0 to `most` with at most so many decimals, in units of the last one.
     pub(crate) fn decimal(&self, most: u32, decimals: u8, unit: &str) -> Option<u64> {
-        let Tree::Number(value) = self.tree else {
-            self.wrong_kind("a number");
-            return None;
-        };
+        let value = self.number()?;
         let scaled = value * 10_f64.powi(decimals.into());
         let whole = scaled.round();
         // A decimal fraction is not exact in binary.
         let is_whole = (scaled - whole).abs() < 1e-3;
-        if !is_whole || *value < 0.0 || *value > f64::from(most) {
+        if !is_whole || value < 0.0 || value > f64::from(most) {
             self.error(format!(
                 "must be a number of {unit}, from 0 to {most} with at most {decimals} decimals"
             ));
