@@ -95,6 +95,8 @@ fn what_is_known_of_a_model() {
     for model in [
         ", prices: {input: 0, output: 0.000001}",
         ", prices: {cache_write: 10000}, capabilities: []",
+        // As Envoy's own YAML gives it to the filter.
+        ", prices: {input: '0.25', output: '2.0'}",
         ", capabilities: [tools, images, audio, files, json_schema, reasoning]",
         ", max_output_tokens: 1, labels: {zdr: true, cost: 1.5, 'any name': x}",
     ] {
@@ -119,6 +121,10 @@ fn what_is_known_of_a_model() {
         ),
         (
             ", prices: {input: '1'}",
+            "prices.input: must be a number, not text",
+        ),
+        (
+            ", prices: {input: '1.2.3'}",
             "prices.input: must be a number, not text",
         ),
         (

@@ -538,3 +538,33 @@ fn the_page_needs_nothing_from_elsewhere() {
         "{policy}"
     );
 }
+
+/// docs/page.md has all that the JSON has, and its document loads.
+#[test]
+fn the_page_about_it_is_the_code() {
+    let docs = include_str!("../../docs/page.md");
+    let (_, table) = docs.split_once("<!-- table: page -->\n").unwrap();
+    let rows = table.lines().take_while(|line| line.starts_with('|'));
+    let rows = rows.skip(2).map(|row| row.split('|').nth(1).unwrap());
+    let mut documented: Vec<&str> = rows
+        .flat_map(|cell| cell.split('`').skip(1).step_by(2))
+        .collect();
+    let view = shown(&Store::default(), NOW);
+    let mut known: Vec<&str> = view
+        .as_object()
+        .unwrap()
+        .keys()
+        .map(String::as_str)
+        .collect();
+    documented.sort_unstable();
+    known.sort_unstable();
+    assert_eq!(documented, known);
+    let (_, example) = docs
+        .split_once("<!-- example: page -->\n```yaml\n")
+        .unwrap();
+    let (example, _) = example.split_once("```").unwrap();
+    let tree: Tree = serde_saphyr::from_str(&format!("{DOCUMENT}{example}")).unwrap();
+    let page = Document::compile(&tree).unwrap().page.unwrap();
+    assert!(matches!(page.access, PageAccess::Secret { .. }));
+    assert!(docs.contains(&format!("The last {DECISIONS} requests")));
+}

@@ -31,6 +31,7 @@ mod input;
 #[cfg(feature = "cli")]
 mod metrics;
 mod outcomes;
+mod page;
 #[cfg(feature = "cli")]
 mod rendered;
 mod rewriting;
@@ -102,6 +103,7 @@ fn trials(world: &Arc<World>) -> Vec<libtest_mimic::Trial> {
     callers::add(&mut suite);
     input::add(&mut suite);
     outcomes::add(&mut suite);
+    page::add(&mut suite);
     tls::add(&mut suite);
     examples::add(&mut suite, &world.programs, &world.backends.trusted_ca);
     #[cfg(feature = "cli")]
