@@ -10,7 +10,6 @@ mod policy;
 mod running;
 mod unretried;
 mod verdict;
-mod wire;
 
 pub use adaptation::{
     Adaptation, ChangeKind, CurrentHeaders, HeaderChange, HeaderWrite, Refusal, begin,
@@ -21,7 +20,7 @@ pub use passage::Passage;
 pub use plan::Plan;
 pub(crate) use plan::Terms;
 pub use policy::{Action, Cooldown, Hold, Policy, Row};
-pub use running::{Body, Head, Left, Running, Step};
+pub use running::{Body, Head, Left, Report, Running, Step};
 pub use unretried::Unretried;
 pub use verdict::{Moment, Verdict};
 

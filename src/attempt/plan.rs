@@ -12,12 +12,12 @@ use super::adaptation::HeaderChange;
 use super::failure::Failure;
 use super::outgoing::{SUBPROTOCOL, clean_subprotocols, private_headers, unwanted};
 use super::policy::{Hold, Policy, read_cooldown, write_cooldown};
-use super::wire::{Reader, Writer};
 use crate::config::{Backend, is_credential_header};
 use crate::health::{CooldownPolicy, TargetKey};
 use crate::request::{Edit, Edits, Headers, Rewriter, ScanError, View, relate};
 use crate::routing::Candidate;
 use crate::schema::{Api, Call, Place, Schema, without_credentials};
+use crate::wire::{Reader, Writer};
 
 pub(super) const PATH: &str = ":path";
 pub(super) const AUTHORITY: &str = ":authority";
@@ -52,6 +52,8 @@ pub struct Plan {
     pub(super) targets: Vec<PlannedTarget>,
     /// The attempts that failed, in order.
     pub(super) failed: Vec<FailedAttempt>,
+    /// By which the router role of the same worker knows its attempts.
+    pub(super) ticket: u64,
     /// The headers that the first attempt found; empty before, and where there is only one target.
     pub(super) headers: Vec<(String, Vec<u8>)>,
 }
@@ -70,6 +72,8 @@ pub(super) struct PlannedTarget {
     pub(super) context_window: u32,
     /// Whether the key is the caller's own, so that its refusal says nothing about the target.
     pub(super) callers_key: bool,
+    /// Whether its stream was asked for its usage by us, so that the client must not see the event that tells it.
+    pub(super) asks_usage: bool,
     /// What distinguishes its headers from those that the router role left.
     pub(super) changes: Vec<HeaderChange>,
     /// What distinguishes its body from the one that the router role left; nothing for the first one.
@@ -95,6 +99,10 @@ pub(crate) struct Terms<'a> {
     pub(crate) cooldown: Option<&'a CooldownPolicy>,
     /// Unix time in milliseconds.
     pub(crate) now: u64,
+    /// By which the router role of the same worker knows the attempts.
+    pub(crate) ticket: u64,
+    /// Whether streams may be asked for their usage.
+    pub(crate) ask_for_usage: bool,
     /// A deadline of the caller's, which can only be shorter than the route's.
     pub(crate) deadline_ms: Option<u32>,
     /// Whether there is one attempt and no more.
@@ -122,15 +130,13 @@ impl Plan {
     ) -> Result<(Plan, Edits), ScanError> {
         // Where the path alone counts, the body keeps the model that it names, if it does.
         let in_body = call.api.place() != Place::Path;
-        let parameters = candidates.iter().map(|(one, _)| one.parameters);
-        let rewriter = Rewriter::new(view, body, parameters)?;
         let stream = call.streams(view.stream);
+        let has_usage_event = matches!(call.api, Api::ChatCompletions | Api::Completions);
+        let asks = terms.ask_for_usage && stream && has_usage_event;
+        let rewriting = Rewriting::new(view, body, candidates, asks)?;
         let policy = settle(terms, candidates.len());
-        // What cannot be read cannot be judged, and clients ask for gzip without being asked.
-        let is_read = policy.hold != Some(Hold::None)
-            || stream
-            || policy.max_attempts > 1 && candidates.len() > 1;
-        let plain = is_read && headers.contains(ACCEPT_ENCODING);
+        // What cannot be read can be neither judged nor counted, and clients ask for gzip without being asked.
+        let plain = headers.contains(ACCEPT_ENCODING);
         let clean_query = without_credentials(query);
         let private = private_headers(headers);
         let target = |(candidate, ailing): &(Candidate<'_>, bool)| {
@@ -147,8 +153,10 @@ impl Plan {
                 changes.push(HeaderChange::set(ACCEPT_ENCODING, b"identity"));
             }
             let model = in_body.then_some(candidate.model);
+            let (edits, asks_usage) = rewriting.edits(model, candidate)?;
             Ok(PlannedTarget {
-                edits: rewriter.edits(model, candidate.parameters)?,
+                edits,
+                asks_usage,
                 backend: terms.pool.unwrap_or(&backend.name).to_owned(),
                 cluster: terms.pool.unwrap_or(&backend.cluster).to_owned(),
                 model: candidate.model.to_owned(),
@@ -176,6 +184,7 @@ impl Plan {
             is_pool: terms.pool.is_some(),
             targets,
             failed: Vec::new(),
+            ticket: terms.ticket,
             headers: Vec::new(),
         };
         Ok((plan, edits))
@@ -185,6 +194,11 @@ impl Plan {
     pub(super) fn made_at(&self) -> u64 {
         let deadline_ms = u64::from(self.policy.deadline_ms);
         self.deadline_at.saturating_sub(deadline_ms)
+    }
+
+    /// By which the router role of the same worker knows its attempts.
+    pub fn ticket(&self) -> u64 {
+        self.ticket
     }
 
     /// The length of the body as the router role leaves it.
@@ -261,6 +275,11 @@ impl Plan {
         self.policy.max_attempts.saturating_sub(with_next)
     }
 
+    /// The target of the attempt that is next, or under way.
+    pub fn target_key(&self) -> Option<TargetKey> {
+        self.target().map(|target| target.key)
+    }
+
     /// The dialect of the caller.
     pub fn schema(&self) -> Schema {
         self.api.schema()
@@ -311,6 +330,7 @@ impl Plan {
             out.byte(target.ailing.into());
             out.number(target.context_window);
             out.byte(target.callers_key.into());
+            out.byte(target.asks_usage.into());
             out.list(&target.changes, |out, change| change.write(out));
             out.list(&target.edits.0, |out, edit| {
                 out.length(edit.span.start);
@@ -325,6 +345,7 @@ impl Plan {
             out.long(failed.sent_ms);
             out.byte(failed.told.into());
         });
+        out.long(self.ticket);
         out.list(&self.headers, |out, (name, value)| {
             out.bytes(name.as_bytes());
             out.bytes(value);
@@ -358,6 +379,7 @@ impl Plan {
                     ailing: from.byte()? != 0,
                     context_window: from.number()?,
                     callers_key: from.byte()? != 0,
+                    asks_usage: from.byte()? != 0,
                     changes: from.list(HeaderChange::read)?,
                     edits: Edits(from.list(|from| {
                         Some(Edit {
@@ -375,9 +397,56 @@ impl Plan {
                     told: from.byte()? != 0,
                 })
             })?,
+            ticket: from.long()?,
             headers: from.list(|from| Some((from.text()?, from.bytes()?)))?,
         };
         from.0.is_empty().then_some(plan)
+    }
+}
+
+/// A body that is to be rewritten for each of some candidates.
+struct Rewriting<'a> {
+    rewriter: Rewriter<'a>,
+    /// Whether their streams are to be asked for their usage.
+    asks: bool,
+}
+
+impl<'a> Rewriting<'a> {
+    fn new(
+        view: &'a View,
+        body: &'a [u8],
+        candidates: &[(Candidate<'_>, bool)],
+        asks: bool,
+    ) -> Result<Self, ScanError> {
+        let rewriter = |asks: bool| {
+            let changes = candidates.iter();
+            let changes = changes.map(move |(one, _)| match one.asking {
+                Some(asking) if asks => asking,
+                _ => one.parameters,
+            });
+            Rewriter::new(view, body, changes)
+        };
+        if asks
+            // A body that names the field twice is refused for what a document changes, not for what we want to know.
+            && let Ok(rewriter) = rewriter(true)
+            && rewriter.lacks_usage()
+        {
+            return Ok(Rewriting { rewriter, asks });
+        }
+        let asks = false;
+        rewriter(false).map(|rewriter| Rewriting { rewriter, asks })
+    }
+
+    /// The edits for a candidate, and whether its stream is asked for its usage by them.
+    fn edits(
+        &self,
+        model: Option<&str>,
+        candidate: &Candidate<'_>,
+    ) -> Result<(Edits, bool), ScanError> {
+        let asking = candidate.asking.filter(|_| self.asks);
+        let changes = asking.unwrap_or(candidate.parameters);
+        let edits = self.rewriter.edits(model, changes)?;
+        Ok((edits, asking.is_some()))
     }
 }
 

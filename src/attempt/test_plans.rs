@@ -60,6 +60,7 @@ fn planned(written: &str) -> PlannedTarget {
         ailing: false,
         context_window: window.parse().unwrap(),
         callers_key: false,
+        asks_usage: false,
         changes: Vec::new(),
         edits: Edits::default(),
     }
@@ -86,6 +87,7 @@ pub(super) fn plan(targets: &str) -> Plan {
         is_pool: false,
         targets,
         failed: Vec::new(),
+        ticket: 0,
         headers: Vec::new(),
     }
 }

@@ -31,6 +31,8 @@ pub struct Backend {
     pub allow_headers: Allowed,
     /// Whether the caller's own credentials go along.
     pub forward_client_credentials: bool,
+    /// Whether its streams of chat completions may be asked for their usage.
+    pub ask_for_usage: bool,
     /// What people say of it.
     pub labels: Labels,
     /// The models that it serves.
@@ -121,6 +123,7 @@ fn read(node: &Node<'_>, fields: &Fields<'_>) -> Option<Backend> {
         .optional("forward_client_credentials")
         .and_then(Node::boolean)
         .unwrap_or(false);
+    let ask_for_usage = fields.optional("ask_for_usage").and_then(Node::boolean);
     let cluster = fields.optional("cluster").and_then(Node::name);
     // A backend whose schema is wrong is kept, so that its routes are not reported as naming nothing.
     Some(Backend {
@@ -133,6 +136,7 @@ fn read(node: &Node<'_>, fields: &Fields<'_>) -> Option<Backend> {
         remove_headers,
         allow_headers,
         forward_client_credentials,
+        ask_for_usage: ask_for_usage.unwrap_or(true),
         labels,
         models,
     })

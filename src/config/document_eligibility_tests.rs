@@ -95,6 +95,8 @@ fn what_is_known_of_a_model() {
     for model in [
         ", prices: {input: 0, output: 0.000001}",
         ", prices: {cache_write: 10000}, capabilities: []",
+        // As Envoy's own YAML gives it to the filter.
+        ", prices: {input: '0.25', output: '2.0'}",
         ", capabilities: [tools, images, audio, files, json_schema, reasoning]",
         ", max_output_tokens: 1, labels: {zdr: true, cost: 1.5, 'any name': x}",
     ] {
@@ -119,6 +121,10 @@ fn what_is_known_of_a_model() {
         ),
         (
             ", prices: {input: '1'}",
+            "prices.input: must be a number, not text",
+        ),
+        (
+            ", prices: {input: '1.2.3'}",
             "prices.input: must be a number, not text",
         ),
         (
@@ -162,6 +168,8 @@ fn prices_are_exact() {
         ("0.1", 100_000, "0.1"),
         ("0.075", 75_000, "0.075"),
         ("1.25", 1_250_000, "1.25"),
+        // As Envoy hands on what its own YAML has.
+        ("'2.5'", 2_500_000, "2.5"),
         ("0.000001", 1, "0.000001"),
         ("9999.999999", 9_999_999_999, "9999.999999"),
         ("10000", 10_000_000_000, "10000"),

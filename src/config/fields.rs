@@ -24,6 +24,7 @@ pub(crate) const BACKEND: &[&str] = &[
     "remove_headers",
     "allow_headers",
     "forward_client_credentials",
+    "ask_for_usage",
     "labels",
     "models",
 ];
@@ -130,10 +131,20 @@ pub(crate) const DEFAULTS: &[&str] = &[
     "cooldown",
     "sticky",
     "response_headers",
+    "telemetry",
     "allow_request_headers",
     "mesh_gateways",
     "max_body_bytes",
     "cluster_header",
     "missing_flag_timeout_ms",
+    "page",
 ];
+pub(crate) const TELEMETRY: &[&str] = &[
+    "caller",
+    "callers",
+    "ask_for_usage",
+    "access_log",
+    "metrics",
+];
+pub(crate) const PAGE: &[&str] = &["path", "public", "secret_header", "secret_sha256"];
 pub(crate) const BACKEND_ROLE: &[&str] = &["backend"];

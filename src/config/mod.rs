@@ -12,6 +12,7 @@ mod golden;
 mod hygiene;
 mod model;
 mod older;
+mod page;
 mod parameters;
 mod pass_through;
 mod possible;
@@ -22,6 +23,7 @@ mod route;
 mod steering;
 mod sticky;
 mod targets;
+mod telemetry;
 mod tree;
 
 use std::sync::Arc;
@@ -39,12 +41,14 @@ pub use hygiene::{
     is_credential_header, is_internal_header, is_private_header,
 };
 pub use model::{Capability, Labels, MaxPrices, Model, Price, Prices, Required};
+pub use page::{Page, PageAccess};
 pub use role::backend_name;
 pub use route::Route;
 pub use steering::{STEERING_HEADERS, Steering};
 #[cfg(any(test, all(feature = "cli", not(target_arch = "wasm32"))))]
 pub(crate) use sticky::NAMED_SOURCES;
 pub use targets::{Strategy, Target};
+pub use telemetry::Telemetry;
 pub use tree::Tree;
 
 use crate::attempt::Policy;
@@ -73,6 +77,8 @@ pub struct Document {
     pub cooldown: Option<CooldownPolicy>,
     /// Whether answers tell in headers where they come from.
     pub response_headers: bool,
+    /// What is told of requests.
+    pub telemetry: Telemetry,
     /// What callers may ask for by headers.
     pub steering: Steering,
     /// What conditions ask of whoever sends a request.
@@ -84,6 +90,8 @@ pub struct Document {
     /// The request header that the chosen cluster is written into, for Envoys that cannot choose it again for a retry; in
     /// lower case.
     pub cluster_header: Option<String>,
+    /// The page that the filter serves itself, if it does.
+    pub page: Option<Page>,
     /// After how long a body that Envoy holds back is taken for a missing setting.
     pub missing_flag_timeout: Duration,
     /// Whether the filter runs the document's tests when it loads it.
@@ -204,12 +212,18 @@ fn read_document(node: &Node<'_>) -> Document {
     if enforce_tests && document.optional("tests").is_none() {
         document.error("`enforce_tests: true` without `tests`: write some, or remove it");
     }
+    let telemetry = default("telemetry")
+        .map(|node| telemetry::read(node, &routes))
+        .unwrap_or_default();
+    let mut caller_asks = route::caller_asks(&routes);
+    telemetry.ask(&mut caller_asks);
     Document {
         index: route::index(&routes),
         catalog: catalog::catalog(&routes, &backends, &aliases),
         aliases,
         has_sticky: !sticky.is_empty(),
-        caller_asks: route::caller_asks(&routes),
+        caller_asks,
+        telemetry,
         mesh_gateways: default("mesh_gateways")
             .map(condition::read_gateways)
             .unwrap_or_default(),
@@ -228,6 +242,7 @@ fn read_document(node: &Node<'_>) -> Document {
         max_body_bytes: default("max_body_bytes")
             .and_then(|node| node.integer(1_024, 1_073_741_824)),
         cluster_header: cluster_header.flatten(),
+        page: default("page").and_then(page::read),
         missing_flag_timeout: Duration::from_millis(missing_flag_timeout.into()),
         enforce_tests,
     }

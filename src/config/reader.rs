@@ -211,9 +211,9 @@ impl<'a> Node<'a> {
         Some(*value)
     }
 
-    /// Any number.
+    /// Any number. Envoy makes text of what has decimals in its own YAML, so that here such text is the number.
     pub(crate) fn number(&self) -> Option<f64> {
-        let Tree::Number(value) = self.tree else {
+        let Some(value) = self.tree.number() else {
             self.wrong_kind("a number");
             return None;
         };
@@ -221,16 +221,16 @@ impl<'a> Node<'a> {
             self.error("must be a number");
             return None;
         }
-        Some(*value)
+        Some(value)
     }
 
     /// A whole number between two bounds, both included.
     pub(crate) fn integer(&self, least: u32, most: u32) -> Option<u32> {
-        let Tree::Number(value) = self.tree else {
+        let Some(value) = self.tree.number() else {
             self.wrong_kind("a whole number");
             return None;
         };
-        let whole = whole(*value, least, most);
+        let whole = whole(value, least, most);
         if whole.is_none() {
             self.error(format!("must be a whole number from {least} to {most}"));
         }
@@ -239,15 +239,12 @@ impl<'a> Node<'a> {
 
     /// A number of this unit, from 0 to `most` with at most so many decimals, in units of the last one.
     pub(crate) fn decimal(&self, most: u32, decimals: u8, unit: &str) -> Option<u64> {
-        let Tree::Number(value) = self.tree else {
-            self.wrong_kind("a number");
-            return None;
-        };
+        let value = self.number()?;
         let scaled = value * 10_f64.powi(decimals.into());
         let whole = scaled.round();
         // A decimal fraction is not exact in binary.
         let is_whole = (scaled - whole).abs() < 1e-3;
-        if !is_whole || *value < 0.0 || *value > f64::from(most) {
+        if !is_whole || value < 0.0 || value > f64::from(most) {
             self.error(format!(
                 "must be a number of {unit}, from 0 to {most} with at most {decimals} decimals"
             ));

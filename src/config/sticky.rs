@@ -38,7 +38,7 @@ pub(super) fn read(node: &Node<'_>, is_passing: bool) -> Arc<[KeySource]> {
     sources.into()
 }
 
-fn read_source(node: &Node<'_>) -> Option<KeySource> {
+pub(super) fn read_source(node: &Node<'_>) -> Option<KeySource> {
     if node.is_scalar() {
         return read_named(node);
     }

@@ -9,7 +9,8 @@ use super::fields;
 use super::reader::{Fields, Node};
 use super::tree::Tree;
 use crate::hash;
-use crate::request::ParameterChanges;
+use crate::request::{INCLUDE_USAGE, ParameterChanges};
+use crate::schema::Schema;
 
 /// How a plan is made of targets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,6 +40,8 @@ pub struct Target {
     pub weight: u32,
     /// What is changed of the body's parameters for it.
     pub parameters: ParameterChanges,
+    /// The same where a stream's usage is asked for too; `None`: it is not, or the parameters settle that themselves.
+    pub asking: Option<ParameterChanges>,
     /// Its group: where its strategy stands among those of the route.
     pub group: usize,
     /// The number that stands for it where choices stick: of its backend's name and its model's, not of its place.
@@ -175,12 +178,14 @@ impl Targets<'_> {
         let Some((backend, model)) = read_place(&fields, self.backends) else {
             return;
         };
+        let asking = asking(&backend, &parameters);
         self.targets.push(Target {
             identity: self.identity(&backend, model.as_deref()),
             backend,
             model,
             weight: weight.unwrap_or(1),
             parameters,
+            asking,
             group: self.groups.len().saturating_sub(1),
             place,
         });
@@ -198,6 +203,15 @@ impl Targets<'_> {
             before => hash::names(&[names[0], names[1], &before.to_string()]),
         }
     }
+}
+
+/// The changes of parameters with one more, which asks for a stream's usage.
+fn asking(backend: &Backend, parameters: &ParameterChanges) -> Option<ParameterChanges> {
+    let may_ask =
+        backend.ask_for_usage && matches!(backend.schema, Schema::OpenAi | Schema::AzureOpenAi);
+    let mut asking = parameters.clone();
+    let is_asked = may_ask && asking.set(INCLUDE_USAGE, b"true".to_vec());
+    is_asked.then_some(asking)
 }
 
 fn read_place(

@@ -37,6 +37,8 @@ pub(crate) struct Answer {
     /// The `content-length`, which need not be true.
     length: Option<usize>,
     steps: Vec<Step>,
+    /// The tokens that the backend counts for it: input and output.
+    counted: Option<(u64, u64)>,
 }
 
 impl Answer {
@@ -104,6 +106,7 @@ impl Answer {
                 } else {
                     whole(call, &reply, fault)
                 };
+                answer.counted = Some((reply.input_tokens, reply.output_tokens));
                 match fault {
                     Some(Fault::Headers(count)) => answer.add_headers(*count),
                     Some(Fault::Gzip) => answer.compress(),
@@ -118,6 +121,9 @@ impl Answer {
     /// The response. Its body may break the connection, and tells the watch how it goes.
     pub(crate) fn respond(self, breaker: Breaker, watch: Watch) -> Response {
         let mut headers = self.headers;
+        if let Some(counted) = self.counted {
+            watch.count(counted);
+        }
         if let Some(length) = self.length {
             headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
         }
@@ -132,6 +138,7 @@ impl Answer {
             headers: HeaderMap::new(),
             length: None,
             steps: Vec::new(),
+            counted: None,
         }
     }
 

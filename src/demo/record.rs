@@ -62,6 +62,7 @@ struct Times {
     begun: OnceLock<Instant>,
     ended: OnceLock<Instant>,
     left: OnceLock<Instant>,
+    counted: OnceLock<(u64, u64)>,
 }
 
 impl Answered {
@@ -84,6 +85,12 @@ impl Answered {
         self.times.left.get().copied()
     }
 
+    /// The tokens that the backend counts for it: input and output.
+    #[must_use]
+    pub fn counted(&self) -> Option<(u64, u64)> {
+        self.times.counted.get().copied()
+    }
+
     /// Whoever makes the answer holds this.
     pub(crate) fn watch(&self) -> Watch {
         Watch(self.clone())
@@ -95,6 +102,10 @@ impl Answered {
 pub(crate) struct Watch(Answered);
 
 impl Watch {
+    pub(crate) fn count(&self, tokens: (u64, u64)) {
+        self.0.times.counted.get_or_init(|| tokens);
+    }
+
     pub(crate) fn begin(&self) {
         self.0.times.begun.get_or_init(Instant::now);
     }

@@ -9,6 +9,8 @@ use proxy_wasm::types::{Action, BufferType, ContextType, MapType};
 
 use super::calls::{self, Counter};
 use super::health::SharedHealth;
+use super::ledger;
+use super::page;
 use super::random::Random;
 use super::timers::Timers;
 use super::{NEXT, PLAN, RETRY};
@@ -127,6 +129,7 @@ impl RootContext for BackendRoot {
             cluster: Rc::clone(&self.cluster),
             state: State::Beginning,
             is_timed: Cell::new(false),
+            under_way: None,
         }))
     }
 
@@ -158,6 +161,7 @@ impl RootContext for BackendRoot {
                 }
                 Step::Answer(left, answer) => {
                     leave(&left);
+                    ledger::answer(running.borrow().ticket(), &answer);
                     calls::send(&answer);
                 }
                 Step::Reset => calls::reset_response(),
@@ -189,6 +193,7 @@ struct Attempt {
     state: State,
     /// Whether it is looked at when time has passed.
     is_timed: Cell<bool>,
+    under_way: Option<page::Attempt>,
 }
 
 impl Drop for Attempt {
@@ -200,9 +205,10 @@ impl Drop for Attempt {
 impl Context for Attempt {
     fn on_done(&mut self) -> bool {
         // It may end without an answer (no connection, reset, time is up): Envoy asks the matcher again after this.
-        if let State::Sent { running, .. } = &self.state
-            && running.borrow().may_end_unanswered()
-        {
+        let State::Sent { running, .. } = &self.state else {
+            return true;
+        };
+        if running.borrow().may_end_unanswered() {
             let no_connection =
                 || calls::property(TRANSPORT_FAILURE).is_some_and(|it| !it.is_empty());
             let left = running
@@ -212,6 +218,7 @@ impl Context for Attempt {
                 leave(&left);
             }
         }
+        running.borrow_mut().on_over();
         true
     }
 }
@@ -229,18 +236,23 @@ impl HttpContext for Attempt {
             return self.pass(passage);
         }
         let Some(plan) = Plan::decode(&bytes) else {
-            return self.refuse(Schema::OpenAi, &Refusal::Mismatch(String::new()));
+            return self.refuse(Schema::OpenAi, &Refusal::Mismatch(String::new()), None);
         };
         let schema = plan.schema();
+        let target = plan.target_key();
+        let ticket = plan.ticket();
         let cluster = &self.cluster;
         let adaptation = match begin(plan, &cluster.backend, &EnvoyHeaders, || cluster.moment()) {
             Ok(adaptation) => adaptation,
-            Err(refusal) => return self.refuse(schema, &refusal),
+            Err(refusal) => return self.refuse(schema, &refusal, Some(ticket)),
         };
         write_headers(&adaptation.headers);
+        self.under_way = target.and_then(page::Attempt::begin);
+        let running = Rc::new(RefCell::new(adaptation.running));
+        ledger::add(ticket, &running);
         self.state = State::Sent {
             edit: adaptation.body,
-            running: Rc::new(RefCell::new(adaptation.running)),
+            running,
         };
         Action::Continue
     }
@@ -411,6 +423,7 @@ impl Attempt {
             }
             Step::Answer(left, answer) => {
                 leave(&left);
+                ledger::answer(running.borrow().ticket(), &answer);
                 calls::send(&answer);
                 Action::Pause
             }
@@ -430,12 +443,12 @@ impl Attempt {
                 self.state = State::Passing;
                 Action::Continue
             }
-            Err(refusal) => self.refuse(schema, &refusal),
+            Err(refusal) => self.refuse(schema, &refusal, None),
         }
     }
 
     /// Refuses an attempt before any of it or of our key leaves.
-    fn refuse(&mut self, schema: Schema, refusal: &Refusal) -> Action {
+    fn refuse(&mut self, schema: Schema, refusal: &Refusal, ticket: Option<u64>) -> Action {
         self.state = State::Refused;
         if let Refusal::Mismatch(planned) = refusal {
             self.cluster.mismatches.increment();
@@ -449,7 +462,11 @@ impl Attempt {
             }
         }
         let code = refusal.code();
-        calls::send(&code.answer(schema, code.own_message()));
+        let answer = code.answer(schema, code.own_message());
+        if let Some(ticket) = ticket {
+            ledger::answer(ticket, &answer);
+        }
+        calls::send(&answer);
         Action::Pause
     }
 }

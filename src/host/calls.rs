@@ -5,7 +5,7 @@
 //! gives where a map or a buffer does not exist at that moment: whoever calls has to know that it does. It also
 //! takes header names for UTF-8, which Envoy's codecs see to.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use proxy_wasm::hostcalls;
 use proxy_wasm::types::{BufferType, LogLevel, MapType, MetricType, Status};
@@ -119,11 +119,21 @@ pub(super) fn reset_response() {
     noted("reset_http_response", hostcalls::reset_http_response());
 }
 
-/// Unix time in milliseconds.
-pub(super) fn now() -> u64 {
+/// Unix time.
+pub(super) fn clock() -> Duration {
     let now = hostcalls::get_current_time().unwrap_or(SystemTime::UNIX_EPOCH);
     let since = now.duration_since(SystemTime::UNIX_EPOCH);
-    u64::try_from(since.unwrap_or_default().as_millis()).unwrap_or(u64::MAX)
+    since.unwrap_or_default()
+}
+
+/// A time in milliseconds.
+pub(super) fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Unix time in milliseconds.
+pub(super) fn now() -> u64 {
+    millis(clock())
 }
 
 /// The status of the response whose headers are here.
@@ -140,10 +150,20 @@ pub(super) fn clear_route_cache() {
 }
 
 pub(super) fn send(answer: &Answer) {
-    let mut headers = vec![("content-type", Answer::CONTENT_TYPE)];
-    let more = answer.headers.iter();
+    send_text(
+        answer.status,
+        Answer::CONTENT_TYPE,
+        &answer.headers,
+        &answer.body,
+    );
+}
+
+/// Answers with a text of this `content-type`.
+pub(super) fn send_text(status: u32, kind: &str, more: &[(&'static str, String)], body: &[u8]) {
+    let mut headers = vec![("content-type", kind)];
+    let more = more.iter();
     headers.extend(more.map(|(name, value)| (*name, value.as_str())));
-    let result = hostcalls::send_http_response(answer.status, headers, Some(&answer.body));
+    let result = hostcalls::send_http_response(status, headers, Some(body));
     noted("send_http_response", result);
 }
 

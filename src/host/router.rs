@@ -1,9 +1,10 @@
 //! The router role: a downstream HTTP filter, one context per request.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::Duration;
 
+use hashbrown::HashMap;
 use proxy_wasm::hostcalls;
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
 use proxy_wasm::types::{Action, BufferType, ContextType, MapType};
@@ -11,6 +12,8 @@ use proxy_wasm::types::{Action, BufferType, ContextType, MapType};
 use super::calls::{self, Counter};
 use super::deadlines::Deadlines;
 use super::health::SharedHealth;
+use super::ledger;
+use super::page::{LivePage, UnderWay};
 use super::random::Random;
 use super::watch::{Watch, Watched};
 use super::{NEXT, PLAN, RETRY};
@@ -19,7 +22,7 @@ use crate::config::Document;
 use crate::request::Headers;
 use crate::routing::{Arrival, Passed, Pending, Routed, arrive};
 use crate::schema::{Answer, ErrorCode, Schema};
-use crate::telemetry;
+use crate::telemetry::{self, FIELDS, Noted, Outcome, Over, caller_of, decisions};
 
 /// How late a deadline, or a setting that is missing, can be noticed.
 const TICK: Duration = Duration::from_millis(100);
@@ -35,15 +38,42 @@ struct Worker {
     deadline_exceeded: Cell<Counter>,
     unretried: Cell<[Counter; Unretried::ALL.len()]>,
     reported: Cell<bool>,
+    page: LivePage,
+    /// What was answered beside a request's own callbacks.
+    answered: RefCell<HashMap<u32, ErrorCode>>,
 }
 
 impl Worker {
     fn moment(&self) -> Moment<'_> {
+        self.moment_at(calls::now())
+    }
+
+    fn moment_at(&self, now: u64) -> Moment<'_> {
         Moment {
-            now: calls::now(),
+            now,
             random: self.random.next(),
             health: &SharedHealth,
         }
+    }
+
+    /// A request is over, and this is what became of it: called once for each, in its own context.
+    fn record(&self, outcome: &Outcome) {
+        super::metrics::record(outcome);
+        log::debug!("llm-router: {} {}", outcome.decision, outcome.end.name());
+        self.page.record(outcome);
+    }
+
+    /// What this request was answered beside its own callbacks.
+    fn take_answered(&self, context_id: u32) -> Option<ErrorCode> {
+        self.answered.borrow_mut().remove(&context_id)
+    }
+
+    /// A request is answered beside its own callbacks; its context must be the effective one.
+    fn answer(&self, context_id: u32, answer: &Answer) {
+        if let Some(code) = answer.code {
+            self.answered.borrow_mut().insert(context_id, code);
+        }
+        calls::send(answer);
     }
 }
 
@@ -53,7 +83,12 @@ pub(super) struct RouterRoot {
     worker: Rc<Worker>,
 }
 
-impl Context for RouterRoot {}
+impl Context for RouterRoot {
+    fn on_done(&mut self) -> bool {
+        self.worker.page.hand_over();
+        true
+    }
+}
 
 impl RootContext for RouterRoot {
     fn get_type(&self) -> Option<ContextType> {
@@ -80,12 +115,15 @@ impl RootContext for RouterRoot {
         worker.deadline_exceeded.set(counter);
         let counters = Unretried::ALL.map(|reason| Counter::define(telemetry::unretried(reason)));
         worker.unretried.set(counters);
+        super::metrics::define(&document);
         log::info!(
             "llm-router: {} backends, {} routes",
             document.backends.len(),
             document.routes.len()
         );
-        self.document = Some(Rc::new(document));
+        let document = Rc::new(document);
+        worker.page.configure(&document, worker.random.next());
+        self.document = Some(document);
         true
     }
 
@@ -95,10 +133,18 @@ impl RootContext for RouterRoot {
             document: self.document.clone(),
             worker: Rc::clone(&self.worker),
             state: State::Arriving,
+            under_way: None,
+            noted: Noted::default(),
+            outcome: None,
+            ticket: None,
         }))
     }
 
     fn on_tick(&mut self) {
+        if let Some(document) = &self.document {
+            super::metrics::record_health(document, calls::now());
+        }
+        self.worker.page.tick();
         for watched in self.worker.watch.tick() {
             if hostcalls::set_effective_context(watched.context_id).is_err() {
                 self.worker.watch.end(watched.context_id);
@@ -114,7 +160,8 @@ impl RootContext for RouterRoot {
             if hostcalls::set_effective_context(context_id).is_ok() {
                 self.worker.deadline_exceeded.get().increment();
                 let code = ErrorCode::DeadlineExceeded;
-                calls::send(&code.answer(schema, code.own_message()));
+                let answer = code.answer(schema, code.own_message());
+                self.worker.answer(context_id, &answer);
             }
         }
     }
@@ -133,7 +180,8 @@ impl RouterRoot {
         self.worker.missing_setting.get().increment();
         let message = "The gateway is not set up right: without `allow_on_headers_stop_iteration: true` in the \
                        plugin config of the llm_router filter, Envoy never gives it the request's body.";
-        calls::send(&ErrorCode::MissingEnvoySetting.answer(watched.schema, message));
+        let answer = ErrorCode::MissingEnvoySetting.answer(watched.schema, message);
+        self.worker.answer(watched.context_id, &answer);
     }
 }
 
@@ -147,6 +195,8 @@ enum State {
     Routed(OnItsWay),
     /// It has been answered here.
     Answered,
+    /// It got the page, and counts for nothing.
+    Served,
     /// It has been answered here that its body is too large. Where Envoy's limit is the same, it has just found so itself,
     /// and then its answer comes in the place of this one.
     TooLarge(Answer),
@@ -166,10 +216,19 @@ struct RouterStream {
     document: Option<Rc<Document>>,
     worker: Rc<Worker>,
     state: State,
+    under_way: Option<UnderWay>,
+    noted: Noted,
+    outcome: Option<Outcome>,
+    /// By which its attempts are known, if any can be made.
+    ticket: Option<u64>,
 }
 
 impl Drop for RouterStream {
     fn drop(&mut self) {
+        self.worker.take_answered(self.context_id);
+        if let Some(ticket) = self.ticket.take() {
+            ledger::close(ticket);
+        }
         self.worker.watch.end(self.context_id);
         self.worker.deadlines.end(self.context_id);
     }
@@ -179,20 +238,31 @@ impl Context for RouterStream {}
 
 impl HttpContext for RouterStream {
     fn on_http_request_headers(&mut self, _count: usize, end_of_stream: bool) -> Action {
-        let Some(document) = &self.document else {
+        let Some(document) = self.document.clone() else {
             // Envoy creates no request's context before a configuration was accepted.
             return Action::Continue;
         };
+        let document = document.as_ref();
         let headers = Headers::new(calls::request_headers());
+        if self.worker.page.serve(&headers) {
+            self.state = State::Served;
+            return Action::Pause;
+        }
+        let headers = self.worker.page.without_secret(headers);
         let caller = super::caller::caller(document, &headers);
+        let source = document.telemetry.caller.as_ref();
+        self.noted.caller = source.and_then(|source| caller_of(source, &headers, &caller));
         match arrive(document, headers, caller, || self.worker.moment()) {
             Arrival::Answer(answer) => self.answer(&answer),
             Arrival::Pass(passed) => {
+                self.noted.decision = decisions::PASS_THROUGH;
+                self.noted.route = Some(passed.route.clone());
                 self.state = State::Routed(OnItsWay {
                     schema: passed.schema,
                     route: document.response_headers.then(|| passed.route.clone()),
                     holds: false,
                 });
+                self.under_way = self.worker.page.begin();
                 let_through(&passed);
                 Action::Continue
             }
@@ -202,6 +272,7 @@ impl HttpContext for RouterStream {
                     header_bytes: pending.header_bytes(),
                     schema: pending.schema(),
                 };
+                self.noted.api = Some(pending.api());
                 self.state = State::AwaitingBody(pending);
                 if end_of_stream {
                     return self.decide(0);
@@ -218,9 +289,11 @@ impl HttpContext for RouterStream {
                 self.worker.watch.prove();
                 let document = self.document.as_deref();
                 let came = u64::try_from(size).unwrap_or(u64::MAX);
+                self.noted.request_bytes = came;
                 let too_large = document.and_then(|document| pending.too_large(document, came));
                 if let Some(answer) = too_large {
                     calls::send(&answer);
+                    self.noted.answered(&answer);
                     self.state = State::TooLarge(answer);
                     Action::Pause
                 } else if end_of_stream {
@@ -229,8 +302,14 @@ impl HttpContext for RouterStream {
                     Action::Pause
                 }
             }
-            State::Answered | State::TooLarge(_) => Action::Pause,
-            _ => Action::Continue,
+            State::Answered | State::Served | State::TooLarge(_) => Action::Pause,
+            State::Routed(_) => {
+                // What passes unread comes piece by piece.
+                let more = u64::try_from(size).unwrap_or(u64::MAX);
+                self.noted.request_bytes = self.noted.request_bytes.saturating_add(more);
+                Action::Continue
+            }
+            State::Arriving => Action::Continue,
         }
     }
 
@@ -243,13 +322,14 @@ impl HttpContext for RouterStream {
                 self.worker.watch.prove();
                 self.decide(usize::MAX)
             }
-            State::Answered | State::TooLarge(_) => Action::Pause,
+            State::Answered | State::Served | State::TooLarge(_) => Action::Pause,
             _ => Action::Continue,
         }
     }
 
     fn on_http_response_headers(&mut self, _count: usize, end_of_stream: bool) -> Action {
         self.worker.deadlines.end(self.context_id);
+        self.noted.is_whole = end_of_stream;
         match &self.state {
             State::AwaitingBody(pending) => {
                 let schema = pending.schema();
@@ -273,6 +353,29 @@ impl HttpContext for RouterStream {
                 }
             }
             _ => Action::Continue,
+        }
+    }
+
+    fn on_http_response_body(&mut self, size: usize, end_of_stream: bool) -> Action {
+        let more = u64::try_from(size).unwrap_or(u64::MAX);
+        self.noted.response_bytes = self.noted.response_bytes.saturating_add(more);
+        if end_of_stream {
+            self.noted.is_whole = true;
+            self.conclude();
+        }
+        Action::Continue
+    }
+
+    fn on_http_response_trailers(&mut self, _count: usize) -> Action {
+        self.noted.is_whole = true;
+        self.conclude();
+        Action::Continue
+    }
+
+    fn on_log(&mut self) {
+        self.conclude();
+        if let Some(outcome) = self.outcome.take() {
+            self.worker.record(&outcome);
         }
     }
 }
@@ -344,6 +447,7 @@ impl RouterStream {
     /// An answer to a request that was sent on has come to its last stop.
     fn finish(&mut self, way: &OnItsWay, end_of_stream: bool) -> Action {
         let status = calls::response_status().unwrap_or(0);
+        self.noted.status = u16::try_from(status).unwrap_or(0);
         // The mark is still there when the retry that it asked for was not to be had. What is neither an error nor held
         // can have it only if it is empty.
         let may_be_marked = status >= 400 || way.holds || end_of_stream;
@@ -411,9 +515,45 @@ impl RouterStream {
     }
 
     fn answer(&mut self, answer: &Answer) -> Action {
+        self.noted.answered(answer);
         self.state = State::Answered;
         calls::send(answer);
         Action::Pause
+    }
+
+    /// The request is over: everything of it is known that ever will be. Where its answer passes to its end, that is before
+    /// Envoy finishes the span; otherwise, Envoy says so when it logs.
+    fn conclude(&mut self) {
+        if self.outcome.is_some() || matches!(self.state, State::Served) {
+            return;
+        }
+        let ended = self.ticket.take().map(ledger::close).unwrap_or_default();
+        let answered = self.worker.take_answered(self.context_id);
+        let mut noted = std::mem::take(&mut self.noted);
+        noted.error = noted.error.or(answered).or(ended.answered);
+        if noted.status == 0 {
+            let status = calls::integer_property(&["response", "code"]);
+            noted.status = status
+                .and_then(|status| status.try_into().ok())
+                .unwrap_or(0);
+        }
+        let ended_at = calls::now();
+        let arrived = calls::integer_property(&["request", "time"]);
+        let arrived_at = arrived.and_then(|nanos| u64::try_from(nanos / 1_000_000).ok());
+        let over = Over {
+            arrived_at: arrived_at.unwrap_or(ended_at),
+            ended_at,
+        };
+        let outcome = noted.outcome(&ended.attempts, over);
+        let document = self.document.as_ref();
+        if document.is_some_and(|document| document.telemetry.access_log) {
+            for (name, told) in FIELDS {
+                if let Some(value) = told(&outcome) {
+                    calls::set_state(&format!("llm.{name}"), value.as_bytes());
+                }
+            }
+        }
+        self.outcome = Some(outcome);
     }
 
     /// The body is whole, and its buffer has at most `size` bytes.
@@ -421,12 +561,14 @@ impl RouterStream {
         let (State::AwaitingBody(pending), Some(document)) = (&self.state, &self.document) else {
             return Action::Continue;
         };
+        let began_at = calls::clock();
         let body = if size == 0 {
             Vec::new()
         } else {
             calls::body(size)
         };
-        match pending.route(document, &body, self.worker.moment()) {
+        let moment = self.worker.moment_at(calls::millis(began_at));
+        match pending.route_noting(document, &body, moment, &mut self.noted) {
             Ok(routed) => {
                 let schema = pending.schema();
                 let route = document.response_headers.then(|| routed.route.name.clone());
@@ -436,9 +578,14 @@ impl RouterStream {
                     route,
                     holds,
                 });
+                self.under_way = self.worker.page.begin();
                 let deadlines = &self.worker.deadlines;
                 deadlines.begin(self.context_id, routed.deadline_at, schema);
+                self.ticket = Some(routed.ticket);
+                ledger::open(routed.ticket);
                 send_on_its_way(&routed);
+                let took = calls::clock().saturating_sub(began_at).as_micros();
+                self.noted.decision_us = u64::try_from(took).unwrap_or(u64::MAX);
                 Action::Continue
             }
             Err(answer) => self.answer(&answer),

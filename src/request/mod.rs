@@ -27,6 +27,6 @@ pub use form::scan_form;
 pub use headers::Headers;
 pub use kind::{Accepts, BodyKind, KindError, body_kind};
 pub use query::Query;
-pub use rewrite::Rewriter;
+pub use rewrite::{INCLUDE_USAGE, Rewriter};
 pub use scan::{MAX_DEPTH, MAX_MODEL_BYTES, ScanError, scan};
 pub use view::{Insertion, ModelField, Notation, View, Wants};

@@ -7,6 +7,9 @@ use super::scan::ScanError;
 use super::view::View;
 use super::{Notation, text};
 
+/// Where a body of OpenAI's asks for the usage of its stream.
+pub const INCLUDE_USAGE: &str = "stream_options.include_usage";
+
 /// A body that is to be rewritten for some targets.
 #[derive(Debug)]
 pub struct Rewriter<'a> {
@@ -39,6 +42,29 @@ impl<'a> Rewriter<'a> {
             };
         }
         Ok(Rewriter { view, body, top })
+    }
+
+    /// Whether the body does not ask for its stream's usage, and can be made to: where it says something odd there, that is
+    /// between its sender and the backend.
+    pub fn lacks_usage(&self) -> bool {
+        let Some((options, usage)) = INCLUDE_USAGE.split_once('.') else {
+            return false;
+        };
+        let Some(top) = &self.top else { return false };
+        let find = |object: &Object<'a>, name: &str| {
+            let mut members = object.members.iter();
+            let member = members.find(|member| text::is_one_field(member.key, name.as_bytes()));
+            member.map(|member| member.value)
+        };
+        let options = match find(top, options) {
+            None | Some(b"null") => return true,
+            Some(options) => options,
+        };
+        let is_usage = |key: &[u8]| text::is_one_field(key, usage.as_bytes());
+        let Ok(options) = Object::read(self.body, options, &is_usage) else {
+            return false;
+        };
+        matches!(find(&options, usage), None | Some(b"null" | b"false"))
     }
 
     /// What makes the body name this model, by its own field or an inserted one, and have its parameters changed. `None`:

@@ -6,7 +6,7 @@ use super::condition::Subject;
 use super::eligibility::{can_do, meets};
 use super::left_out::LeftOut;
 use super::strategy::{self, Choice};
-use crate::config::{Backend, Document, Route, Target};
+use crate::config::{Backend, Document, Prices, Route, Target};
 use crate::health::TargetKey;
 use crate::request::{Content, ParameterChanges};
 use crate::schema::{Answer, Api, ErrorCode, Schema};
@@ -131,6 +131,10 @@ pub struct Candidate<'a> {
     pub context_window: u32,
     /// What is changed of the body.
     pub parameters: &'a ParameterChanges,
+    /// The same where a stream's usage is asked for too, if it may be.
+    pub asking: Option<&'a ParameterChanges>,
+    /// What its tokens cost.
+    pub prices: &'a Prices,
 }
 
 /// Why a request goes nowhere.
@@ -268,5 +272,7 @@ fn candidate<'d: 'm, 'm>(
         key: entry.key,
         context_window: entry.context_window,
         parameters: &target.parameters,
+        asking: target.asking.as_ref(),
+        prices: &entry.prices,
     })
 }

@@ -11,15 +11,17 @@ use super::passing::{Passed, pass, passing_subject};
 use super::refused::Refused;
 use super::steering::Asked;
 use crate::attempt::{Moment, Plan, Terms};
-use crate::config::{Document, Route, Target, is_credential_header, is_internal_header};
+use crate::config::{Document, Prices, Route, Target, is_credential_header, is_internal_header};
+use crate::hash::mix;
 use crate::health::{CooldownPolicy, Health, State, TargetKey, choose};
 use crate::request::{
     BodyKind, Caller, Content, Headers, MAX_MODEL_BYTES, Query, ScanError, View, Wants, body_kind,
     scan, scan_form,
 };
 use crate::schema::{
-    Answer, Call, Endpoint, ErrorCode, Schema, caller_schema, is_model_name, split_query,
+    Answer, Api, Call, Endpoint, ErrorCode, Schema, caller_schema, is_model_name, split_query,
 };
+use crate::telemetry::{Noted, Offered};
 
 /// What becomes of a request whose headers have arrived.
 #[derive(Debug)]
@@ -67,6 +69,8 @@ pub struct Routed<'d> {
     pub cluster: String,
     /// The plan, encoded for the backend role.
     pub plan: Vec<u8>,
+    /// By which the attempts of the plan are known.
+    pub ticket: u64,
 }
 
 /// A new beginning of a body: the rest of it stays where it is.
@@ -161,6 +165,11 @@ impl Pending {
     /// The dialect of the caller, for answers.
     pub fn schema(&self) -> Schema {
         self.call.schema
+    }
+
+    /// The call.
+    pub fn api(&self) -> Api {
+        self.call.api
     }
 
     /// By how much Envoy's `request.total_size` exceeds the bytes of the body that have come.
@@ -279,13 +288,31 @@ impl Pending {
         body: &[u8],
         moment: Moment<'_>,
     ) -> Result<Routed<'d>, Answer> {
+        self.route_noting(document, body, moment, &mut Noted::default())
+    }
+
+    /// The same, and notes what is found on the way.
+    ///
+    /// # Errors
+    /// The answer, if the request goes nowhere.
+    pub fn route_noting<'d>(
+        &self,
+        document: &'d Document,
+        body: &[u8],
+        moment: Moment<'_>,
+        noted: &mut Noted,
+    ) -> Result<Routed<'d>, Answer> {
+        noted.request_bytes = u64::try_from(body.len()).unwrap_or(u64::MAX);
         let asked = Asked::read(document.steering, &self.headers)
             .map_err(|message| ErrorCode::InvalidRouterHeader.answer(self.schema(), &message))?;
         let view = self.read(body)?;
+        noted.stream = self.call.streams(view.stream);
         let content = self.content(body);
         let subject = self.subject(document, &view, &content, moment.now, moment.random)?;
         let asked_model = self.asked_model(&view);
+        noted.model = asked_model.map(str::to_owned);
         let decision = self.decide(document, &view, &subject).map_err(|refused| {
+            noted.route = refused.route.map(|route| route.name.clone());
             if asked.dry_run {
                 dry_run::refused(refused, asked_model, &subject)
             } else {
@@ -293,6 +320,7 @@ impl Pending {
             }
         })?;
         log::debug!("{decision}");
+        noted.route = Some(decision.route.name.clone());
         let cluster_header = document.cluster_header.as_deref();
         let pool = pool(&decision, &view);
         // Its members' health is Envoy's business.
@@ -310,6 +338,8 @@ impl Pending {
             policy: &decision.route.policy,
             cooldown,
             now: moment.now,
+            ticket: mix(moment.random),
+            ask_for_usage: document.telemetry.ask_for_usage,
             deadline_ms: asked.deadline_ms,
             no_fallback: asked.no_fallback,
             pool,
@@ -325,6 +355,9 @@ impl Pending {
             terms,
         )
         .map_err(|error| self.refuse(error))?;
+        noted.decision = decision.choice.name();
+        noted.prompt_tokens = content.known_prompt_tokens();
+        noted.offered = offered(&candidates, pool);
         Ok(Routed {
             route: decision.route,
             left_out: decision.left_out,
@@ -343,9 +376,23 @@ impl Pending {
             }),
             cluster_header,
             cluster: plan.cluster().to_owned(),
+            ticket: plan.ticket(),
             plan: plan.encode(),
         })
     }
+}
+
+/// What the targets of a plan are called, and what they cost. Which of a pool's members an attempt comes to is not known.
+fn offered(candidates: &[(Candidate<'_>, bool)], pool: Option<&str>) -> Vec<Offered> {
+    let offered = |(candidate, _): &(Candidate<'_>, bool)| Offered {
+        backend: pool.unwrap_or(&candidate.backend.name).to_owned(),
+        model: candidate.model.to_owned(),
+        prices: match pool {
+            None => *candidate.prices,
+            Some(_) => Prices::default(),
+        },
+    };
+    candidates.iter().map(offered).collect()
 }
 
 /// The cluster that chooses among a route's targets itself, for a request whose body says this.

@@ -148,6 +148,25 @@ apis! {
     InvokeStream "invoke_stream" Bedrock "/invoke-with-response-stream" Path ByPath Choices,
 }
 
+impl Api {
+    /// Whether it is about text on both sides, which bytes are a measure of.
+    pub const fn is_text(self) -> bool {
+        matches!(
+            self,
+            Api::ChatCompletions
+                | Api::Messages
+                | Api::Responses
+                | Api::Completions
+                | Api::GenerateContent
+                | Api::StreamGenerateContent
+                | Api::Converse
+                | Api::ConverseStream
+                | Api::Invoke
+                | Api::InvokeStream
+        )
+    }
+}
+
 /// What OpenAI's and Anthropic's paths begin with.
 pub(super) const API_PREFIX: &str = "/v1";
 

@@ -5,7 +5,7 @@
 //! of responses, images, speech and transcriptions, Anthropic's reference of streamed messages, Gemini's
 //! `GenerateContentResponse`.
 
-use super::json::{Json, Step};
+use super::json::{Fault, Json, Step};
 
 /// What one event says.
 #[derive(Debug, Default)]
@@ -15,6 +15,8 @@ pub(super) struct Event<'a> {
     pub(super) is_error: bool,
     pub(super) seen: u128,
     pub(super) finished: u128,
+    /// About how many bytes of content it brings, as they are written.
+    pub(super) content_bytes: usize,
     /// The object with the counts of tokens, as it is written.
     pub(super) usage: Option<&'a [u8]>,
     /// The inside of the string that names the model.
@@ -64,11 +66,14 @@ impl<'a> Event<'a> {
             match key {
                 b"index" => bit = bit_of(json.skip()?),
                 b"delta" | b"message" => json.fields(|json, key| {
-                    let is_something = json.is_something()?;
-                    self.has_content |= is_something && is_content(key);
+                    let length = something(json)?;
+                    self.brings(length, is_content(key));
                     Ok(())
                 })?,
-                b"text" => self.has_content |= json.is_something()?,
+                b"text" => {
+                    let length = something(json)?;
+                    self.brings(length, true);
+                }
                 // Some send `""` for `null`.
                 b"finish_reason" => is_finished = json.is_something()?,
                 _ => {
@@ -84,7 +89,7 @@ impl<'a> Event<'a> {
     /// Of Anthropic.
     pub(super) fn messages(&mut self, name: &'a [u8], data: &'a [u8]) -> Step {
         let mut kind = name;
-        let mut is_delta_something = false;
+        let mut delta_bytes = 0_usize;
         let mut has_stop_reason = false;
         let mut is_block_something = false;
         Json::whole(data, |json| {
@@ -93,9 +98,11 @@ impl<'a> Event<'a> {
                     b"type" => kind = json.text()?.unwrap_or_default(),
                     b"error" => self.is_error |= json.is_something()?,
                     b"delta" => json.fields(|json, key| {
-                        let is_something = json.is_something()?;
-                        is_delta_something |= is_something && key != b"type";
-                        has_stop_reason |= is_something && key == b"stop_reason";
+                        let length = something(json)?;
+                        if key != b"type" {
+                            delta_bytes = delta_bytes.saturating_add(length);
+                        }
+                        has_stop_reason |= length > 0 && key == b"stop_reason";
                         Ok(())
                     })?,
                     b"content_block" => json.fields(|json, key| {
@@ -117,7 +124,7 @@ impl<'a> Event<'a> {
             })
         })?;
         match kind {
-            b"content_block_delta" => self.has_content = is_delta_something,
+            b"content_block_delta" => self.brings(delta_bytes, true),
             b"content_block_start" => self.has_content = is_block_something,
             b"message_delta" => self.is_ended = has_stop_reason,
             b"message_stop" => self.is_ended = true,
@@ -130,14 +137,14 @@ impl<'a> Event<'a> {
     /// Of OpenAI's events with a type: of responses, images, speech and transcripts.
     pub(super) fn typed(&mut self, name: &'a [u8], data: &'a [u8]) -> Step {
         let mut kind = name;
-        let mut is_something = false;
+        let mut bytes = 0_usize;
         Json::whole(data, |json| {
             json.fields(|json, key| {
                 match key {
                     b"type" => kind = json.text()?.unwrap_or_default(),
                     b"error" => self.is_error |= json.is_something()?,
                     b"delta" | b"b64_json" | b"partial_image_b64" | b"audio" | b"text" => {
-                        is_something |= json.is_something()?;
+                        bytes = bytes.saturating_add(something(json)?);
                     }
                     b"response" => json.fields(|json, key| self.about(json, key))?,
                     _ => self.about(json, key)?,
@@ -146,7 +153,7 @@ impl<'a> Event<'a> {
             })
         })?;
         let is_content = CONTENT.iter().any(|suffix| kind.ends_with(suffix));
-        self.has_content = is_something && is_content;
+        self.brings(bytes, is_content);
         self.is_ended = FINAL.contains(&kind);
         self.is_error |= matches!(kind, b"error" | b"response.failed");
         Ok(())
@@ -181,7 +188,8 @@ impl<'a> Event<'a> {
                     b"parts" => json.items(|json| {
                         json.fields(|json, key| {
                             // Beside a thought stands that it is one.
-                            self.has_content |= json.is_something()? && key != b"thought";
+                            let length = something(json)?;
+                            self.brings(length, key != b"thought");
                             Ok(())
                         })
                     }),
@@ -198,6 +206,14 @@ impl<'a> Event<'a> {
         Ok(())
     }
 
+    /// So many bytes were there of what may be content.
+    fn brings(&mut self, length: usize, is_content: bool) {
+        if is_content && length > 0 {
+            self.has_content = true;
+            self.content_bytes = self.content_bytes.saturating_add(length);
+        }
+    }
+
     /// A choice was there, and whether it is finished.
     fn saw(&mut self, bit: u128, is_finished: bool) {
         self.seen |= bit;
@@ -205,6 +221,19 @@ impl<'a> Event<'a> {
             self.finished |= bit;
         }
     }
+}
+
+/// How long a value is that is something; 0: it is nothing.
+fn something(json: &mut Json<'_>) -> Result<usize, Fault> {
+    let before = json.rest().len();
+    let is_something = json.is_something()?;
+    let length = before.saturating_sub(json.rest().len());
+    // Without the quotes, which all content that comes in pieces has.
+    Ok(if is_something {
+        length.saturating_sub(2).max(1)
+    } else {
+        0
+    })
 }
 
 /// How the types of events end that bring content.

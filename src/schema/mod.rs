@@ -28,7 +28,7 @@ pub use path::{CREDENTIAL_PARAMETERS, PathTemplate, without_credentials};
 pub use provider_error::{failure_of_answer, failure_of_error_object};
 pub use retry_after::retry_after;
 pub(crate) use retry_after::rfc_3339;
-pub use stream::{StreamReader, error_event};
+pub use stream::{Drops, StreamReader, error_event};
 pub use usage::{Usage, UsageReader};
 pub use whole::{Whole, read_whole};
 

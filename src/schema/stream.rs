@@ -12,6 +12,22 @@ use super::usage::{Reported, Scanner, Usage};
 use super::{Api, ErrorCode, Schema};
 use crate::attempt::Failure;
 
+/// Which events of a stream are left out where some are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Drops {
+    /// Those whose data are neither JSON nor `[DONE]`.
+    pub malformed: bool,
+    /// Those that bring nothing but the usage: OpenAI's, which come only where they were asked for.
+    pub usage: bool,
+}
+
+impl Drops {
+    /// Whether any are.
+    pub const fn any(self) -> bool {
+        self.malformed || self.usage
+    }
+}
+
 /// Reads one streamed answer.
 #[derive(Debug)]
 pub struct StreamReader {
@@ -32,10 +48,22 @@ impl StreamReader {
                 finished: 0,
                 error: None,
                 malformed: 0,
+                content_bytes: 0,
+                drops: Drops {
+                    malformed: true,
+                    usage: false,
+                },
                 reported: Box::default(),
                 scanner: None,
             },
         }
+    }
+
+    /// The same, with these events left out by [`push_filtered`](Self::push_filtered).
+    #[must_use]
+    pub fn dropping(mut self, drops: Drops) -> Self {
+        self.state.drops = drops;
+        self
     }
 
     /// Takes the next bytes, cut anywhere.
@@ -43,8 +71,8 @@ impl StreamReader {
         self.pieces.push(chunk, &mut self.state, &mut None);
     }
 
-    /// The same, but returns what may be passed on where malformed events are to be dropped: whole events that are not
-    /// malformed, and what stands between events. At the stream's end an event that lacks its blank line is given one.
+    /// The same, but returns what may be passed on where some events are left out, malformed ones if nothing else has been
+    /// said: all other events, whole, and what stands between events. At the stream's end an event that lacks its blank line is given one.
     ///
     /// An event of more than 64 KiB passes as it is.
     pub fn push_filtered(&mut self, chunk: &[u8], end_of_stream: bool) -> Vec<u8> {
@@ -93,6 +121,11 @@ impl StreamReader {
         self.state.reported.model()
     }
 
+    /// About how many bytes of content there were.
+    pub fn content_bytes(&self) -> u64 {
+        self.state.content_bytes
+    }
+
     /// How many events had data that are neither JSON nor `[DONE]`.
     pub fn malformed(&self) -> u32 {
         self.state.malformed
@@ -122,6 +155,8 @@ struct State {
     finished: u128,
     error: Option<Failure>,
     malformed: u32,
+    content_bytes: u64,
+    drops: Drops,
     /// Apart, because it is large.
     reported: Box<Reported>,
     /// Looks through events that are too large to be held, of which most streams have none.
@@ -159,6 +194,12 @@ impl Events for State {
         self.is_ended |= event.is_ended;
         self.seen |= event.seen;
         self.finished |= event.finished;
+        let bytes = u64::try_from(event.content_bytes).unwrap_or(u64::MAX);
+        self.content_bytes = self.content_bytes.saturating_add(bytes);
+        let is_usage_alone = self.kind == Kind::Choices
+            && event.usage.is_some()
+            && event.seen == 0
+            && !event.is_error;
         self.reported.take(event.usage, event.model);
         if event.is_error && self.error.is_none() {
             self.error = Some(failure_of_error_object(data).unwrap_or(Failure::ServerError));
@@ -166,7 +207,8 @@ impl Events for State {
             // Of Gemini: an array with the error inside.
             self.error = failure_of_error_object(data);
         }
-        walked != Err(Fault::Malformed)
+        let is_malformed = walked == Err(Fault::Malformed);
+        !(is_malformed && self.drops.malformed || is_usage_alone && self.drops.usage)
     }
 
     fn too_large(&mut self) {

@@ -56,10 +56,23 @@ pub struct Attempted {
     pub backend: String,
     /// What the backend calls the model.
     pub model: String,
-    /// `accepted`, or the name of its failure.
+    /// [`ACCEPTED`](Self::ACCEPTED), [`ABANDONED`](Self::ABANDONED), or the name of its failure.
     pub verdict: &'static str,
     /// From its beginning to its end, in milliseconds, as far as that is known.
     pub ms: Option<u64>,
+}
+
+impl Attempted {
+    /// The verdict on an attempt whose answer the caller got.
+    pub const ACCEPTED: &'static str = "accepted";
+
+    /// The verdict on one for which the caller did not wait.
+    pub const ABANDONED: &'static str = "abandoned";
+
+    /// Whether it failed.
+    pub fn is_failure(&self) -> bool {
+        ![Self::ACCEPTED, Self::ABANDONED].contains(&self.verdict)
+    }
 }
 
 /// How an answer ended.

@@ -29,6 +29,10 @@ mod health;
 mod hygiene;
 mod input;
 #[cfg(feature = "cli")]
+mod metrics;
+mod outcomes;
+mod page;
+#[cfg(feature = "cli")]
 mod rendered;
 mod rewriting;
 mod routing;
@@ -98,9 +102,13 @@ fn trials(world: &Arc<World>) -> Vec<libtest_mimic::Trial> {
     apis::add(&mut suite);
     callers::add(&mut suite);
     input::add(&mut suite);
+    outcomes::add(&mut suite);
+    page::add(&mut suite);
     tls::add(&mut suite);
     examples::add(&mut suite, &world.programs, &world.backends.trusted_ca);
     #[cfg(feature = "cli")]
     rendered::add(&mut suite, world);
+    #[cfg(feature = "cli")]
+    metrics::add(&mut suite, world);
     suite.into_trials()
 }

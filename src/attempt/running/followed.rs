@@ -1,7 +1,8 @@
 //! An answer on its way to the client: read to its end if it is a stream, and watched for silence.
 
-use super::{Body, Phase, Running, Step};
+use super::{Body, Moment, Phase, Running, Step};
 use crate::schema::{ErrorCode, StreamReader, error_event};
+use crate::telemetry::End;
 
 pub(super) struct Followed {
     /// Reads a stream; `None`: it is not read.
@@ -11,13 +12,17 @@ pub(super) struct Followed {
     pub(super) touched_at: u64,
     /// Whether something has come since somebody looked at the clock, which is a host call.
     pub(super) is_touched: bool,
-    /// Whether malformed events are left out.
+    /// Whether some events are left out.
     filters: bool,
 }
 
 impl Followed {
     pub(super) fn is_read(&self) -> bool {
         self.reader.is_some()
+    }
+
+    pub(super) fn reader(&self) -> Option<&StreamReader> {
+        self.reader.as_ref()
     }
 }
 
@@ -30,10 +35,16 @@ impl Running {
 
     /// What has come of it, and cannot be changed any more, passes, and the rest as it comes.
     pub(super) fn let_go(&mut self, reader: Option<StreamReader>, size: usize) -> Step {
-        self.watch(reader, self.length.saturating_sub(size), false)
+        // In between events it is as if it began here.
+        let filters =
+            self.filters() && reader.as_ref().is_some_and(StreamReader::is_between_events);
+        self.watch(reader, self.length.saturating_sub(size), filters)
     }
 
     fn watch(&mut self, reader: Option<StreamReader>, left: usize, filters: bool) -> Step {
+        if reader.is_some() {
+            self.observed.leave_reading();
+        }
         self.phase = Phase::Following(Followed {
             reader,
             left,
@@ -45,10 +56,14 @@ impl Running {
     }
 
     fn filters(&self) -> bool {
-        self.plan.policy.drop_malformed_events && !self.is_fixed
+        self.drops().any() && !self.is_fixed
     }
 
-    pub(super) fn on_followed_body(&mut self, body: &Body<'_>) -> Step {
+    pub(super) fn on_followed_body<'m>(
+        &mut self,
+        body: &Body<'_>,
+        moment: impl FnOnce() -> Moment<'m>,
+    ) -> Step {
         let Phase::Following(followed) = &mut self.phase else {
             return Step::Pass;
         };
@@ -60,6 +75,9 @@ impl Running {
         let piece = (body.read)(0, body.size);
         if followed.filters {
             let passed = reader.push_filtered(&piece, body.end_of_stream);
+            if !self.observed.has_begun() && reader.has_content() {
+                self.observed.first(moment().now);
+            }
             if body.end_of_stream {
                 return self.end(passed, false);
             }
@@ -70,6 +88,9 @@ impl Running {
             };
         }
         reader.push(&piece);
+        if !self.observed.has_begun() && reader.has_content() {
+            self.observed.first(moment().now);
+        }
         // Where the length is known, the last byte is the end: Envoy may tell only after it has passed, and with it an
         // HTTP/1.1 client takes the answer for whole.
         if body.end_of_stream || followed.left == 0 {
@@ -91,7 +112,7 @@ impl Running {
     pub(super) fn release(&mut self, reader: StreamReader, is_cut: bool, body: &Body<'_>) -> Step {
         if self.filters() {
             // From its beginning, because an event may be malformed that has come already.
-            let mut reader = StreamReader::new(self.plan.api);
+            let mut reader = self.reader();
             let all = (body.read)(0, body.size);
             let passed = reader.push_filtered(&all, body.end_of_stream);
             self.follow(reader);
@@ -107,16 +128,38 @@ impl Running {
         Step::Pass
     }
 
+    /// Nothing more is read of it.
+    pub(super) fn stop_following(&mut self) -> Option<Followed> {
+        match std::mem::replace(&mut self.phase, Phase::Over) {
+            Phase::Following(followed) => {
+                if let Some(reader) = &followed.reader {
+                    self.observed.keep(reader);
+                }
+                Some(followed)
+            }
+            phase => {
+                self.phase = phase;
+                None
+            }
+        }
+    }
+
     /// The end of a stream that passes, with what passes of its last piece. `is_cut`: its last event lacks its blank
     /// line, without which it is none for the client.
     fn end(&mut self, mut last: Vec<u8>, is_cut: bool) -> Step {
-        let Phase::Following(followed) = std::mem::replace(&mut self.phase, Phase::Over) else {
+        let Some(followed) = self.stop_following() else {
             return Step::Pass;
         };
         let Some(reader) = &followed.reader else {
+            self.observed.end(End::Complete);
             return Step::Pass;
         };
         let is_whole = reader.is_finished() || reader.error().is_some();
+        self.observed.end(match (reader.error(), is_whole) {
+            (Some(_), _) => End::InBandError,
+            (None, true) => End::Complete,
+            (None, false) => End::NoTerminator,
+        });
         if self.is_fixed {
             // Nothing can be added, so that what is not whole must not look so.
             return if is_whole { Step::Pass } else { Step::Reset };

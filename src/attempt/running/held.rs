@@ -1,11 +1,13 @@
 //! An answer that is held back, until it is known to be one or the next attempt is to be made.
 
 use super::followed::end_of;
+use super::observed::Observed;
 use super::{Body, Phase, Running, Step};
 use crate::attempt::failure::Failure;
 use crate::attempt::plan::Plan;
 use crate::attempt::verdict::Moment;
 use crate::schema::{StreamReader, Whole, failure_of_answer, read_whole};
+use crate::telemetry::End;
 
 pub(super) struct Held {
     pub(super) what: What,
@@ -49,8 +51,16 @@ impl Held {
         self.size > 0 && !matches!(self.what, What::Error { .. })
     }
 
+    /// Whether its first token is there, or something of what is no stream.
+    fn has_first(&self) -> bool {
+        match &self.what {
+            What::Stream { reader, .. } => reader.has_content(),
+            _ => self.has_begun(),
+        }
+    }
+
     /// What it turns out to be with what has come of it.
-    fn read(&mut self, body: &Body<'_>, limit: usize) -> Found {
+    fn read(&mut self, body: &Body<'_>, limit: usize, observed: &mut Observed) -> Found {
         let is_over = body.size > limit;
         match &mut self.what {
             What::Stream { reader, complete } => {
@@ -75,13 +85,21 @@ impl Held {
                 let text = (body.read)(0, body.size.min(ERROR_LIMIT));
                 Found::Failure(failure_of_answer(*status, &text), *asked_ms)
             }
-            What::Json | What::Opaque if is_over => Found::Answer { is_cut: false },
-            What::Opaque if body.end_of_stream => Found::Answer { is_cut: false },
-            What::Json if body.end_of_stream => match read_whole(&(body.read)(0, body.size)) {
-                Whole::Answer => Found::Answer { is_cut: false },
-                Whole::Error(failure) => Found::Failure(failure, None),
-                Whole::Broken => Found::Failure(Failure::Incomplete, None),
-            },
+            What::Json if body.end_of_stream && !is_over => {
+                let text = (body.read)(0, body.size);
+                observed.push(&text);
+                match read_whole(&text) {
+                    Whole::Answer => Found::Answer { is_cut: false },
+                    Whole::Error(failure) => Found::Failure(failure, None),
+                    Whole::Broken => Found::Failure(Failure::Incomplete, None),
+                }
+            }
+            What::Json | What::Opaque if is_over || body.end_of_stream => {
+                if observed.is_reading() {
+                    observed.push(&(body.read)(0, body.size));
+                }
+                Found::Answer { is_cut: false }
+            }
             What::Json | What::Opaque | What::Error { .. } => Found::Nothing,
         }
     }
@@ -121,14 +139,21 @@ impl Running {
             end_of_stream: body.end_of_stream || is_last,
             ..*body
         };
-        match held.read(&body, limit) {
+        let found = held.read(&body, limit, &mut self.observed);
+        if held.has_first() {
+            self.observed.first(moment.now);
+        }
+        match found {
             Found::Nothing => Step::Hold,
             Found::Failure(failure, asked_ms) => self.fail(failure, asked_ms, moment),
             Found::Answer { is_cut } => {
                 self.plan.tell_success(self.began_at, moment);
                 match self.take_held() {
                     Some((reader, _)) => self.release(reader, is_cut, &body),
-                    None if body.end_of_stream => self.pass(),
+                    None if body.end_of_stream => {
+                        self.observed.end(End::Complete);
+                        self.pass()
+                    }
                     None => self.let_go(None, body.size),
                 }
             }

@@ -2,14 +2,18 @@
 
 mod followed;
 mod held;
+mod observed;
 
 use super::failure::Failure;
 use super::plan::Plan;
 use super::policy::{Cooldown, Hold};
 use super::verdict::{Failed, Moment, Verdict};
-use crate::schema::{Answer, Asks, ErrorCode, StreamReader, failure_of_answer, retry_after};
+use crate::schema::{Answer, Asks, Drops, ErrorCode, StreamReader, failure_of_answer, retry_after};
+use crate::telemetry::End;
 use followed::Followed;
 use held::{Held, What};
+pub use observed::Report;
+use observed::{Known, Observed};
 
 /// What has come of an answer's headers.
 pub struct Head<'a> {
@@ -70,6 +74,7 @@ pub struct Running {
     /// How long the answer's body is; where that has not been told, more than there can be.
     length: usize,
     last_failure: Option<Failure>,
+    observed: Observed,
 }
 
 enum Phase {
@@ -97,6 +102,7 @@ impl Running {
             is_fixed: false,
             length: usize::MAX,
             last_failure: None,
+            observed: Observed::default(),
         }
     }
 
@@ -126,14 +132,12 @@ impl Running {
         if !matches!(self.phase, Phase::Sent) {
             return Step::Pass;
         }
-        let policy = &self.plan.policy;
-        let is_watched = policy.hold != Some(Hold::None)
-            || self.plan.stream
-            || self.plan.target().is_some_and(|target| target.ailing);
         match head.status {
-            200..300 if is_watched => self.on_success(head, moment()),
-            200..300 if !head.end_of_stream => self.let_go(None, 0),
-            ..400 => self.pass(),
+            200..300 => self.on_success(head, moment),
+            ..400 => {
+                self.observed.begin(&Known::nothing(self.plan.api), head);
+                self.pass()
+            }
             _ => self.on_error_status(head, moment()),
         }
     }
@@ -155,7 +159,7 @@ impl Running {
         self.fail(failure_of_answer(status, b""), asked_ms, moment)
     }
 
-    fn on_success(&mut self, head: &Head<'_>, moment: Moment<'_>) -> Step {
+    fn on_success<'m>(&mut self, head: &Head<'_>, moment: impl FnOnce() -> Moment<'m>) -> Step {
         let length = (head.header)("content-length");
         self.is_fixed = length.is_some();
         self.length = length
@@ -163,12 +167,10 @@ impl Running {
             .and_then(|length| length.trim().parse().ok())
             .unwrap_or(usize::MAX);
         let hold = self.plan.policy.hold.unwrap_or(Hold::None);
+        let content_type = (head.header)("content-type").unwrap_or_default();
         let is = |kind: &[u8]| {
-            (head.header)("content-type").is_some_and(|value| {
-                value
-                    .get(..kind.len())
-                    .is_some_and(|start| start.eq_ignore_ascii_case(kind))
-            })
+            let start = content_type.get(..kind.len());
+            start.is_some_and(|start| start.eq_ignore_ascii_case(kind))
         };
         let plain = is_plain(head);
         let is_stream = plain && is(b"text/event-stream");
@@ -176,13 +178,20 @@ impl Running {
         let is_array = self.plan.api.asks() == Asks::ByPath;
         let may_be_empty = head.status != 200 || hold == Hold::None && !self.plan.stream;
         if head.end_of_stream && !may_be_empty {
-            return self.fail(Failure::Incomplete, None, moment);
+            return self.fail(Failure::Incomplete, None, moment());
         }
+        let known = Known {
+            api: self.plan.api,
+            is_plain: plain,
+            is_stream,
+            content_type: &content_type,
+        };
+        self.observed.begin(&known, head);
         let what = match hold {
             _ if head.end_of_stream => None,
             Hold::None => None,
             Hold::FirstToken | Hold::Complete if is_stream => Some(What::Stream {
-                reader: StreamReader::new(self.plan.api),
+                reader: self.reader(),
                 complete: hold == Hold::Complete,
             }),
             Hold::FirstToken | Hold::Complete if plain && !is_array && is(b"application/json") => {
@@ -192,13 +201,16 @@ impl Running {
             Hold::Complete => Some(What::Opaque),
         };
         if let Some(what) = what {
-            return self.hold(what, moment.now);
+            return self.hold(what, moment().now);
         }
-        self.plan.tell_success(self.began_at, moment);
+        // What time it is is a host call.
+        if self.plan.target().is_some_and(|target| target.ailing) {
+            self.plan.tell_success(self.began_at, moment());
+        }
         if head.end_of_stream {
             self.pass()
         } else if is_stream && self.plan.stream {
-            self.follow(StreamReader::new(self.plan.api))
+            self.follow(self.reader())
         } else {
             self.let_go(None, 0)
         }
@@ -209,9 +221,16 @@ impl Running {
         if self.passes_unread(body.end_of_stream) {
             return Step::Pass;
         }
+        if let Phase::Following(followed) = &mut self.phase
+            && !followed.is_read()
+        {
+            followed.is_touched = true;
+            self.on_unread_body(body, moment);
+            return Step::Pass;
+        }
         match &self.phase {
             Phase::Held(_) => self.on_held_body(body, moment()),
-            Phase::Following(_) => self.on_followed_body(body),
+            Phase::Following(_) => self.on_followed_body(body, moment),
             Phase::Waiting { .. } => Step::Hold,
             Phase::Sent | Phase::Over => Step::Pass,
         }
@@ -235,7 +254,10 @@ impl Running {
             }
             Phase::Following(_) => self.on_followed_trailers(),
             Phase::Waiting { .. } => Step::Hold,
-            _ => self.pass(),
+            _ => {
+                self.observed.end(End::Complete);
+                self.pass()
+            }
         }
     }
 
@@ -259,17 +281,20 @@ impl Running {
 
     /// Whether the next piece of its answer passes without a look at it, which then has come.
     pub fn passes_unread(&mut self, end_of_stream: bool) -> bool {
-        match &mut self.phase {
+        let is_unread = match &mut self.phase {
             Phase::Over => true,
             Phase::Following(followed) if !followed.is_read() => {
-                followed.is_touched = true;
-                if end_of_stream {
-                    self.phase = Phase::Over;
-                }
-                true
+                let is_seen = !self.observed.is_reading() && self.observed.has_begun();
+                followed.is_touched |= is_seen;
+                is_seen
             }
             _ => false,
+        };
+        if is_unread && end_of_stream {
+            self.observed.end(End::Complete);
+            self.phase = Phase::Over;
         }
+        is_unread
     }
 
     /// Whether its end may be the end of an attempt without an answer.
@@ -293,7 +318,8 @@ impl Running {
                 Step::Retry(None)
             }
             Phase::Following(_) => {
-                self.phase = Phase::Over;
+                self.stop_following();
+                self.observed.end(End::Stalled);
                 Step::Reset
             }
             Phase::Held(held) => {
@@ -345,6 +371,7 @@ impl Running {
             is_sure: is_past_deadline && had_its_time && !self.plan.hurried,
             sent_ms: self.began_at,
         };
+        self.observed.fail(failure, moment.now);
         let verdict = self.plan.judge(failed, moment);
         Some(self.leave(failed, verdict))
     }
@@ -358,6 +385,7 @@ impl Running {
             failure => failure,
         };
         self.last_failure = Some(failure);
+        self.observed.fail(failure, moment.now);
         let failed = Failed {
             failure,
             asked_ms,
@@ -403,16 +431,27 @@ impl Running {
         );
         match failed.failure {
             // It may come yet.
-            Failure::LateFirstToken => self.let_pass(),
-            Failure::Incomplete if is_finished => self.let_pass(),
+            Failure::LateFirstToken => self.forgive(),
+            Failure::Incomplete if is_finished => self.forgive(),
             Failure::Incomplete => {
                 self.phase = Phase::Over;
                 let code = ErrorCode::UpstreamIncomplete;
                 let left = self.leave(failed, Verdict::Pass);
                 Step::Answer(left, code.answer(self.plan.schema(), code.own_message()))
             }
-            _ => self.pass(),
+            _ => {
+                if matches!(&self.phase, Phase::Held(held) if held.has_begun()) {
+                    self.observed.end(End::InBandError);
+                }
+                self.pass()
+            }
         }
+    }
+
+    /// What failed passes to the client as an answer.
+    fn forgive(&mut self) -> Step {
+        self.observed.forgive();
+        self.let_pass()
     }
 
     fn leave(&self, failed: Failed, verdict: Verdict) -> Left {
@@ -420,6 +459,20 @@ impl Running {
         Left {
             cluster: plan.cluster().to_owned(),
             plan: plan.encode(),
+        }
+    }
+
+    /// Reads a stream of this attempt's.
+    fn reader(&self) -> StreamReader {
+        StreamReader::new(self.plan.api).dropping(self.drops())
+    }
+
+    /// Which events are left out of it.
+    fn drops(&self) -> Drops {
+        let target = self.plan.target();
+        Drops {
+            malformed: self.plan.policy.drop_malformed_events,
+            usage: target.is_some_and(|target| target.asks_usage),
         }
     }
 

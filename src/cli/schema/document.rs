@@ -27,7 +27,7 @@ pub(super) fn backend(field: &str) -> Option<Value> {
         "schema" => one_of(Schema::ALL.map(|schema| (schema.name(), ()))),
         "set_headers" => map(text()),
         "remove_headers" | "allow_headers" => list(name()),
-        "forward_client_credentials" => boolean(),
+        "forward_client_credentials" | "ask_for_usage" => boolean(),
         "labels" => map(label()),
         "models" => non_empty(of("model")),
         _ => return None,

@@ -15,7 +15,8 @@ use crate::config::fields;
 use document::{backend, document, expect, model, prices, request, test};
 use matches::{bounds, condition, field, mesh, prompt, system_prompt, time};
 use routes::{
-    clamp, cooldown, defaults, fallback, group, max_prices, on_failure, parameters, route, target,
+    clamp, cooldown, defaults, fallback, group, max_prices, on_failure, page, parameters, route,
+    target, telemetry,
 };
 use rows::{Row, rows};
 
@@ -82,6 +83,13 @@ const SHAPES: &[Shape] = &[
     Shape::new("fallback", fields::FALLBACK, "fallback.", fallback),
     Shape::new("on_failure", fields::ON_FAILURE, "on_failure.", on_failure).never_empty(),
     Shape::new("cooldown", fields::COOLDOWN, "cooldown.", cooldown),
+    Shape::new(
+        "telemetry",
+        fields::TELEMETRY,
+        "defaults.telemetry.",
+        telemetry,
+    ),
+    Shape::new("page", fields::PAGE, "defaults.page.", page).never_empty(),
     Shape::new("defaults", fields::DEFAULTS, "defaults.", defaults),
     Shape::new("test", fields::TEST, "tests[].", test),
     Shape::new("request", fields::TEST_REQUEST, "tests[].request.", request),

@@ -64,16 +64,19 @@ pub(super) fn group(field: &str) -> Option<Value> {
     })
 }
 
+/// A source of keys that has a name.
+fn key_source(field: &str) -> Value {
+    json!({
+        "type": "object",
+        "properties": {field: name()},
+        "required": [field],
+        "additionalProperties": false,
+    })
+}
+
 /// A list of sources of keys.
 fn sticky() -> Value {
-    let each = fields::KEY_SOURCE.iter().map(|field| {
-        json!({
-            "type": "object",
-            "properties": {*field: name()},
-            "required": [field],
-            "additionalProperties": false,
-        })
-    });
+    let each = fields::KEY_SOURCE.iter().map(|field| key_source(field));
     let kinds: Vec<Value> = [one_of(NAMED_SOURCES)].into_iter().chain(each).collect();
     json!({"type": "array", "items": {"anyOf": kinds}, "uniqueItems": true})
 }
@@ -121,10 +124,34 @@ pub(super) fn defaults(field: &str) -> Option<Value> {
         "cooldown" => of("cooldown"),
         "sticky" => sticky(),
         "response_headers" => boolean(),
+        "telemetry" => of("telemetry"),
+        "page" => of("page"),
         "allow_request_headers" => list(one_of(STEERING_HEADERS)),
         "mesh_gateways" => non_empty(name()),
         "max_body_bytes" | "missing_flag_timeout_ms" => number(),
         "cluster_header" => name(),
+        _ => return None,
+    })
+}
+
+pub(super) fn telemetry(field: &str) -> Option<Value> {
+    Some(match field {
+        "caller" => json!({"anyOf": [
+            {"const": crate::routing::KeySource::Mesh.name()},
+            key_source("header"),
+            key_source("claim"),
+        ]}),
+        "callers" => non_empty(name()),
+        "ask_for_usage" | "access_log" | "metrics" => boolean(),
+        _ => return None,
+    })
+}
+
+pub(super) fn page(field: &str) -> Option<Value> {
+    Some(match field {
+        "path" | "secret_header" => name(),
+        "public" => boolean(),
+        "secret_sha256" => json!({"type": "string", "pattern": "^[0-9a-fA-F]{64}$"}),
         _ => return None,
     })
 }

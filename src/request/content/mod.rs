@@ -191,6 +191,11 @@ impl<'a> Content<'a> {
         })
     }
 
+    /// The same, if it has been asked for before.
+    pub fn known_prompt_tokens(&self) -> Option<u64> {
+        self.tokens.get().copied()
+    }
+
     /// How many tokens the answer may have, if the request says so once these changes have been made of it.
     pub fn max_output_tokens(&self, changes: &ParameterChanges) -> Option<u64> {
         let mut fields = self.format().max_tokens.iter();

@@ -6,6 +6,8 @@ pub(crate) mod apis;
 pub(crate) mod callers;
 pub(crate) mod decisions;
 pub(crate) mod document;
+pub(crate) mod outcomes;
+pub(crate) mod page;
 pub(crate) mod policy;
 pub(crate) mod policy_streams;
 pub(crate) mod sizes;
@@ -46,6 +48,10 @@ pub(crate) enum Which {
     Callers,
     /// Every condition, strategy and check of the routing language.
     Decisions { workers: usize },
+    /// Every outcome is logged.
+    Outcomes { workers: usize },
+    /// It serves a page. `counts`: to one trial alone, which counts.
+    Page { counts: bool },
     /// Access logs as docs/envoy.md has them.
     Logging,
     /// Envoy keeps less of a body to send it again than bodies may have. `tells`: answers tell where they come from.
@@ -69,10 +75,11 @@ impl Which {
             | Self::Policy { workers }
             | Self::Apis { workers }
             | Self::Decisions { workers }
+            | Self::Outcomes { workers }
             | Self::WithoutFlag { workers }
             | Self::Unpacking { workers } => workers,
             Self::Text | Self::Logging | Self::SmallRetryBuffer { .. } | Self::Large => 1,
-            Self::Overload | Self::Callers => 2,
+            Self::Overload | Self::Callers | Self::Page { .. } => 2,
         }
     }
 
@@ -83,6 +90,8 @@ impl Which {
             Self::Apis { .. } => apis::config(backends),
             Self::Callers => callers::config(backends),
             Self::Decisions { .. } => decisions::config(backends),
+            Self::Outcomes { .. } => outcomes::config(backends),
+            Self::Page { .. } => page::config(backends),
             Self::Logging => logging(backends),
             Self::SmallRetryBuffer { tells } => sizes::small_buffer(backends, tells),
             Self::Large => sizes::large(backends),
@@ -105,6 +114,9 @@ impl fmt::Display for Which {
             Self::Apis { .. } => formatter.write_str("apis ")?,
             Self::Callers => formatter.write_str("callers ")?,
             Self::Decisions { .. } => formatter.write_str("decisions ")?,
+            Self::Outcomes { .. } => formatter.write_str("outcomes ")?,
+            Self::Page { counts: true } => formatter.write_str("counting-page ")?,
+            Self::Page { counts: false } => formatter.write_str("page ")?,
             Self::Logging => formatter.write_str("logging ")?,
             Self::SmallRetryBuffer { tells: true } => formatter.write_str("small-retry-buffer ")?,
             Self::SmallRetryBuffer { tells: false } => {

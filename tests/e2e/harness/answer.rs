@@ -18,7 +18,7 @@ const REPORT: [&str; 6] = [
 /// A whole answer.
 pub(crate) struct Answer {
     pub(crate) case: Case,
-    id: String,
+    pub(crate) id: String,
     pub(crate) status: u16,
     pub(crate) headers: Vec<(String, Vec<u8>)>,
     pub(crate) body: Vec<u8>,

@@ -148,6 +148,9 @@ impl Envoy {
                 "--concurrency",
                 &workers.to_string(),
                 "--disable-hot-restart",
+                // What is logged can be read soon.
+                "--file-flush-interval-msec",
+                "100",
                 "--admin-address-path",
             ])
             .arg(&admin_file)

@@ -37,6 +37,10 @@ async fn of(envoy: &Envoy) -> Vec<String> {
         {
             complaints.push(format!("in its log: {line}"));
         }
+        // What a prompt, an answer, a key or a query says.
+        if PRIVATE.iter().any(|private| line.contains(private)) {
+            complaints.push(format!("in its log, and private: {line}"));
+        }
     }
     match envoy.admin("/stats").await {
         Err(error) => complaints.push(format!("its admin interface does not answer: {error}")),
@@ -57,6 +61,9 @@ async fn of(envoy: &Envoy) -> Vec<String> {
     }
     complaints
 }
+
+/// Planted where nothing may be told of it: in prompts, keys and query strings; and what demo backends say.
+const PRIVATE: [&str; 2] = ["canary-", "Hello from demo backend"];
 
 /// A counter of failed VMs that is not zero.
 fn is_failure(line: &str) -> bool {

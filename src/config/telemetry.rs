@@ -1,0 +1,126 @@
+//! What is told of requests: who sent them, and whether answers are asked what they took.
+
+use super::backend::read_header_name;
+use super::fields;
+use super::hygiene::is_credential_header;
+use super::reader::Node;
+use super::route::Route;
+use super::sticky;
+use crate::request::CallerAsks;
+use crate::routing::KeySource;
+use crate::telemetry::metrics::{MAX_SHARES, OTHER, shares};
+use crate::telemetry::{MAX_CALLER_BYTES, caller_name};
+
+/// What a document says about telemetry.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Telemetry {
+    /// Who a request is from: a header, a claim, or the identity in the mesh; `None`: that is not told.
+    pub caller: Option<KeySource>,
+    /// The callers that have metrics of their own.
+    pub callers: Vec<String>,
+    /// Whether streams of chat completions are asked for their usage.
+    pub ask_for_usage: bool,
+    /// Whether outcomes are left in filter state, for access logs and traces.
+    pub access_log: bool,
+    /// Whether there are metrics by route, target and caller.
+    pub metrics: bool,
+}
+
+impl Default for Telemetry {
+    fn default() -> Self {
+        Telemetry {
+            caller: None,
+            callers: Vec::new(),
+            ask_for_usage: true,
+            access_log: true,
+            metrics: true,
+        }
+    }
+}
+
+impl Telemetry {
+    /// Notes what has to be known of the caller.
+    pub(super) fn ask(&self, asks: &mut CallerAsks) {
+        if let Some(source) = &self.caller {
+            source.ask(asks);
+        }
+    }
+}
+
+/// How many callers have metrics of their own.
+const MAX_CALLERS: usize = 64;
+
+pub(super) fn read(node: &Node<'_>, routes: &[Route]) -> Telemetry {
+    let fields = node.fields(fields::TELEMETRY);
+    let flag = |name: &str| fields.optional(name).and_then(Node::boolean);
+    let caller = fields.optional("caller");
+    let callers = fields.optional("callers");
+    if let (None, Some(callers)) = (caller, callers) {
+        callers.error(
+            "without `caller` nobody knows who they are: say where a request names its caller",
+        );
+    }
+    Telemetry {
+        caller: caller.and_then(read_caller),
+        callers: callers
+            .map(|node| read_callers(node, routes))
+            .unwrap_or_default(),
+        ask_for_usage: flag("ask_for_usage").unwrap_or(true),
+        access_log: flag("access_log").unwrap_or(true),
+        metrics: flag("metrics").unwrap_or(true),
+    }
+}
+
+fn read_caller(node: &Node<'_>) -> Option<KeySource> {
+    let source = sticky::read_source(node)?;
+    match &source {
+        KeySource::Header(name) => {
+            read_header_name(node, name.trim_start_matches(':'))?;
+            if is_credential_header(name) {
+                node.error(format!(
+                    "\"{name}\" carries credentials, which are never told: name another one"
+                ));
+                return None;
+            }
+        }
+        KeySource::Claim(_) | KeySource::Mesh => {}
+        KeySource::Query(_) | KeySource::Body(_) | KeySource::User | KeySource::Conversation => {
+            node.error("must be a header, a claim or `mesh`: what else a request says is not told");
+            return None;
+        }
+    }
+    Some(source)
+}
+
+fn read_callers(node: &Node<'_>, routes: &[Route]) -> Vec<String> {
+    let mut callers: Vec<String> = Vec::new();
+    let items = node.non_empty_list();
+    if items.len() > MAX_CALLERS {
+        node.error(format!(
+            "has more than {MAX_CALLERS} callers, each of which makes metrics of its own"
+        ));
+    }
+    for node in items {
+        let Some(name) = node.name() else { continue };
+        if caller_name(name.as_bytes()).is_none() {
+            node.error(format!(
+                "a caller's name has at most {MAX_CALLER_BYTES} bytes of printable ASCII"
+            ));
+        }
+        if callers.iter().any(|known| known == name) {
+            node.error("stands there twice: remove one");
+        }
+        if name == OTHER {
+            node.error("stands for all callers that are not named here: remove it");
+        }
+        callers.push(name.to_owned());
+    }
+    let shares = shares(routes, &callers);
+    if shares > MAX_SHARES {
+        node.error(format!(
+            "each backend and model of a route is counted for each caller and for all others together, which comes to {shares} \
+             here: name fewer callers, for at most {MAX_SHARES}"
+        ));
+    }
+    callers
+}

@@ -1,0 +1,69 @@
+//! What the router role of a worker knows of the attempts at its requests: both roles live in one VM, and so in one thread.
+//! Where they do not, because their plugins have different `vm_id`s, it knows nothing.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use hashbrown::HashMap;
+
+use crate::attempt::{Report, Running};
+use crate::schema::{Answer, ErrorCode};
+
+/// Of one request.
+#[derive(Default)]
+struct Entry {
+    attempts: Vec<Rc<RefCell<Running>>>,
+    answered: Option<ErrorCode>,
+}
+
+/// What became of a request's attempts.
+#[derive(Default)]
+pub(super) struct Ended {
+    /// Each of them, in order.
+    pub(super) attempts: Vec<Report>,
+    /// What the backend role has answered.
+    pub(super) answered: Option<ErrorCode>,
+}
+
+thread_local! {
+    static LEDGER: RefCell<HashMap<u64, Entry>> = RefCell::default();
+}
+
+/// Whatever is done with an entry, if there is one.
+fn with<T>(change: impl FnOnce(&mut HashMap<u64, Entry>) -> Option<T>) -> Option<T> {
+    LEDGER.with(|ledger| change(&mut *ledger.try_borrow_mut().ok()?))
+}
+
+/// A request is on its way whose attempts have this ticket.
+pub(super) fn open(ticket: u64) {
+    with(|ledger| ledger.insert(ticket, Entry::default()));
+}
+
+/// An attempt is made.
+pub(super) fn add(ticket: u64, running: &Rc<RefCell<Running>>) {
+    with(|ledger| {
+        // Whose request is not known here belongs to another VM.
+        ledger.get_mut(&ticket)?.attempts.push(Rc::clone(running));
+        Some(())
+    });
+}
+
+/// An attempt is answered here.
+pub(super) fn answer(ticket: u64, answer: &Answer) {
+    with(|ledger| {
+        ledger.get_mut(&ticket)?.answered = answer.code;
+        Some(())
+    });
+}
+
+/// The request is over.
+pub(super) fn close(ticket: u64) -> Ended {
+    let entry = with(|ledger| ledger.remove(&ticket)).unwrap_or_default();
+    let attempts = entry.attempts.iter();
+    Ended {
+        attempts: attempts
+            .filter_map(|running| Some(running.try_borrow().ok()?.report()))
+            .collect(),
+        answered: entry.answered,
+    }
+}

@@ -1,0 +1,216 @@
+//! What the router role has seen of a request, and what its attempts tell → its outcome.
+
+use super::cost::cost;
+use super::outcome::{Attempted, End, MAX_CALLER_BYTES, Outcome};
+use crate::attempt::Report;
+use crate::config::Prices;
+use crate::request::{Caller, Headers};
+use crate::routing::KeySource;
+use crate::schema::{Answer, Api, ErrorCode, Usage};
+
+/// A target that a request may be sent to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Offered {
+    /// The backend's name.
+    pub backend: String,
+    /// What the backend calls the model.
+    pub model: String,
+    /// What its tokens cost.
+    pub prices: Prices,
+}
+
+/// What has been seen of a request so far.
+#[derive(Clone, Debug, Default)]
+pub struct Noted {
+    /// The route that took it.
+    pub route: Option<String>,
+    /// By what its targets were chosen; empty as long as that has not been decided.
+    pub decision: &'static str,
+    /// The call.
+    pub api: Option<Api>,
+    /// Whether a streamed answer was asked for.
+    pub stream: bool,
+    /// Who sent it.
+    pub caller: Option<String>,
+    /// The model that was asked for.
+    pub model: Option<String>,
+    /// The targets of its plan, in order.
+    pub offered: Vec<Offered>,
+    /// What was answered, if that was an error of the router's own.
+    pub error: Option<ErrorCode>,
+    /// The status that the caller got; 0: none.
+    pub status: u16,
+    /// About how many tokens its prompt has, if somebody has asked for that.
+    pub prompt_tokens: Option<u64>,
+    /// What the decision took, in microseconds.
+    pub decision_us: u64,
+    /// The bytes of its body.
+    pub request_bytes: u64,
+    /// The bytes of the answer's body that have passed.
+    pub response_bytes: u64,
+    /// Whether the last of the answer has passed.
+    pub is_whole: bool,
+}
+
+/// Names of decisions beside those of a route's choice and of errors.
+pub mod decisions {
+    /// What is no call of a model was sent on by its headers.
+    pub const PASS_THROUGH: &str = "pass_through";
+    /// It was answered here, and that was no error: the list of models, a dry run.
+    pub const ANSWERED: &str = "answered";
+    /// It ended before anything was decided.
+    pub const NONE: &str = "none";
+}
+
+/// What is known of a request when it is over.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Over {
+    /// When it arrived, in Unix milliseconds.
+    pub arrived_at: u64,
+    /// When it was over.
+    pub ended_at: u64,
+}
+
+/// How many bytes of text a token has, where nothing better is known.
+const BYTES_PER_TOKEN: u64 = 4;
+
+impl Noted {
+    /// It is answered here.
+    pub fn answered(&mut self, answer: &Answer) {
+        self.error = answer.code;
+        self.status = u16::try_from(answer.status).unwrap_or(0);
+        if self.decision.is_empty() {
+            self.decision = answer.code.map_or(decisions::ANSWERED, ErrorCode::name);
+        }
+    }
+
+    /// What became of it. `attempts`: of the same worker, in order.
+    pub fn outcome(self, attempts: &[Report], over: Over) -> Outcome {
+        let is_answered = self.error.is_none();
+        let last = attempts.last();
+        let accepted = last.filter(|last| is_answered && last.is_accepted);
+        let billed = accepted.map(|accepted| self.billed(accepted));
+        let (usage, is_estimated, cost) = billed.unwrap_or_default();
+        let end = self.end(last);
+        Outcome {
+            decision: if self.decision.is_empty() {
+                decisions::NONE
+            } else {
+                self.decision
+            },
+            attempts: attempts
+                .iter()
+                .map(|one| self.attempted(one, over))
+                .collect(),
+            answered_model: accepted.and_then(|accepted| accepted.model.clone()),
+            error: self.error.map(ErrorCode::name),
+            end,
+            usage,
+            is_estimated,
+            cost,
+            first_token_ms: accepted
+                .and_then(|accepted| accepted.first_at)
+                .map(|at| at.saturating_sub(over.arrived_at)),
+            whole_ms: over.ended_at.saturating_sub(over.arrived_at),
+            route: self.route,
+            api: self.api,
+            stream: self.stream,
+            caller: self.caller,
+            model: self.model,
+            status: self.status,
+            decision_us: self.decision_us,
+            request_bytes: self.request_bytes,
+            response_bytes: self.response_bytes,
+        }
+    }
+
+    /// How its answer ended.
+    fn end(&self, last: Option<&Report>) -> End {
+        // The attempt that is not over was ended by the caller: its context ends before the request's in any other case.
+        let is_open = last.is_none_or(|last| last.end.is_none() && last.failure.is_none());
+        match (self.error, last.and_then(|last| last.end)) {
+            (Some(_), _) => End::None,
+            (None, Some(end)) => end,
+            (None, None) if self.is_whole => End::Complete,
+            (None, None) if is_open => End::ClientGone,
+            (None, None) if self.status == 0 => End::None,
+            (None, None) => End::Cut,
+        }
+    }
+
+    fn attempted(&self, report: &Report, over: Over) -> Attempted {
+        let offered = self.offered.get(usize::from(report.target));
+        let verdict = match report.failure {
+            Some(failure) => failure.name(),
+            None if report.is_accepted => Attempted::ACCEPTED,
+            None => Attempted::ABANDONED,
+        };
+        let ended_at = report.ended_at.unwrap_or(over.ended_at);
+        Attempted {
+            backend: offered.map_or_else(String::new, |offered| offered.backend.clone()),
+            model: offered.map_or_else(String::new, |offered| offered.model.clone()),
+            verdict,
+            ms: Some(ended_at.saturating_sub(report.began_at)),
+        }
+    }
+
+    /// What the answer took and gave, whether that is an estimate, and what it costs.
+    fn billed(&self, report: &Report) -> (Usage, bool, Option<u64>) {
+        let is_estimated = report.usage.is_unknown() && self.has_tokens();
+        let usage = if is_estimated {
+            self.estimate(report)
+        } else {
+            report.usage
+        };
+        let offered = self.offered.get(usize::from(report.target));
+        let cost = offered.and_then(|offered| cost(&usage, &offered.prices));
+        (usage, is_estimated, cost)
+    }
+
+    /// Whether what is asked and answered is counted in tokens that bytes are a measure of.
+    fn has_tokens(&self) -> bool {
+        self.api.is_some_and(Api::is_text) && self.status < 400
+    }
+
+    fn estimate(&self, report: &Report) -> Usage {
+        let of_bytes = |bytes: u64| bytes.div_ceil(BYTES_PER_TOKEN);
+        let output = report.content_bytes.unwrap_or(self.response_bytes);
+        Usage {
+            input: Some(self.prompt_tokens.unwrap_or(of_bytes(self.request_bytes))),
+            output: Some(of_bytes(output)),
+            ..Usage::default()
+        }
+    }
+}
+
+/// A caller's name, if it can be one: of printable ASCII, and not too long. Another one is not cut, which could make it
+/// that of somebody else.
+pub fn caller_name(value: &[u8]) -> Option<String> {
+    let is_name = (1..=MAX_CALLER_BYTES).contains(&value.len())
+        && value.iter().all(|byte| matches!(byte, b' '..=b'~'));
+    is_name
+        .then(|| String::from_utf8(value.to_vec()).ok())
+        .flatten()
+}
+
+/// Who sent a request, as this source tells it.
+pub fn caller_of(source: &KeySource, headers: &Headers, caller: &Caller) -> Option<String> {
+    match source {
+        KeySource::Header(name) => caller_name(headers.values(name).next()?),
+        KeySource::Claim(path) => caller_name(caller.claim(path).first()?.as_bytes()),
+        KeySource::Mesh => {
+            let mesh = caller.mesh()?;
+            let (domain, namespace) = (&mesh.trust_domain, mesh.namespace.as_ref()?);
+            let account = mesh.service_account.as_ref()?;
+            let name = format!("spiffe://{domain}/ns/{namespace}/sa/{account}");
+            caller_name(name.as_bytes())
+        }
+        KeySource::Query(_) | KeySource::Body(_) | KeySource::User | KeySource::Conversation => {
+            None
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "noted_tests.rs"]
+mod tests;

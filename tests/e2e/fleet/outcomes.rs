@@ -1,0 +1,106 @@
+//! The document of the Envoy that logs the outcome of every request.
+
+use llm_router::telemetry::FIELDS;
+use serde_json::{Map, Value, json};
+
+use super::MISSING_FLAG_TIMEOUT_MS;
+use crate::harness::backends::Backends;
+use crate::harness::cluster::Cluster;
+use crate::harness::config::{Config, NO_MATCH};
+
+/// The backends: name, schema, the demo backend behind it, and whether it is asked for usage.
+const BACKENDS: [(&str, &str, &str, bool); 7] = [
+    ("one", "openai", "openai", true),
+    ("two", "openai", "second", true),
+    ("azure", "azure-openai", "azure-east", true),
+    ("silent", "openai", "bare", false),
+    ("claude", "anthropic", "anthropic", true),
+    ("gemini", "gemini", "claude-two", true),
+    ("bedrock", "bedrock", "byok", true),
+];
+
+/// What a million tokens cost everywhere, in dollars: input and output.
+pub(crate) const PRICES: (u64, u64) = (2, 8);
+
+pub(crate) fn config(backends: &Backends) -> Config {
+    let mut config = Config::new(document())
+        .change_manager(|manager| manager["access_log"] = json!([access_log()]))
+        .unmatched_cluster(
+            Cluster::new(NO_MATCH)
+                .to(backends.address(NO_MATCH))
+                .plain(),
+        );
+    for (name, _, demo, _) in BACKENDS {
+        config = config.cluster(Cluster::new(name).to(backends.address(demo)));
+    }
+    config.cluster(Cluster::new("dead").to(backends.address("dead")))
+}
+
+/// One line of JSON for each request.
+fn access_log() -> Value {
+    let fields = FIELDS.map(|(name, _)| {
+        let value = format!("%FILTER_STATE(wasm.llm.{name}:PLAIN)%");
+        (name.to_owned(), Value::from(value))
+    });
+    let mut format: Map<String, Value> = fields.into_iter().collect();
+    for (name, value) in [
+        ("id", "%REQ(X-TEST-ID)%"),
+        ("status", "%RESPONSE_CODE%"),
+        ("flags", "%RESPONSE_FLAGS%"),
+        ("details", "%RESPONSE_CODE_DETAILS%"),
+    ] {
+        format.insert(name.to_owned(), value.into());
+    }
+    json!({
+        "name": "envoy.access_loggers.stderr",
+        "typed_config": {
+            "@type": "type.googleapis.com/envoy.extensions.access_loggers.stream.v3.StderrAccessLog",
+            "log_format": {"json_format": format},
+        },
+    })
+}
+
+fn document() -> Value {
+    let (input, output) = PRICES;
+    let any = json!({"name": "*", "prices": {"input": input, "output": output}});
+    let backend = |name: &str, schema: &str, asks: bool| json!({"name": name, "schema": schema, "ask_for_usage": asks, "models": [any]});
+    let mut all: Vec<Value> = BACKENDS
+        .iter()
+        .map(|(name, schema, _, asks)| backend(name, schema, *asks))
+        .collect();
+    all.push(backend("dead", "openai", true));
+    let route = |name: &str, targets: &[(&str, &str)]| {
+        let target = |(backend, model): &(&str, &str)| match *model {
+            "" => json!({"backend": backend}),
+            model => json!({"backend": backend, "model": model}),
+        };
+        let targets: Vec<Value> = targets.iter().map(target).collect();
+        json!({"name": name, "match": {"model": format!("{name}*")}, "targets": targets})
+    };
+    json!({
+        "backends": all,
+        "routes": [
+            {"name": "files", "match": {"path": "/v1/files*"}, "pass_through": true, "targets": [{"backend": "one"}]},
+            route("retried", &[("one", "status-503"), ("two", "words-5")]),
+            route("dead", &[("dead", ""), ("two", "words-5")]),
+            route("failing", &[("one", "status-500"), ("two", "status-503")]),
+            route("held", &[("one", "words-7"), ("two", "words-9")]),
+            route("broken", &[("one", "end-3"), ("two", "words-4")]),
+            route("silent", &[("silent", "")]),
+            {"name": "azure", "match": {"headers": {"x-at": "azure"}}, "targets": [{"backend": "azure"}]},
+            {"name": "silent-too", "match": {"headers": {"x-at": "silent"}}, "targets": [{"backend": "silent"}]},
+            {"name": "gone", "match": {"model": "nobody"}, "targets": [{"backend": "claude"}]},
+            {"name": "all", "match": {"model": "*"}, "targets": [
+                {"backend": "one"}, {"backend": "claude"}, {"backend": "gemini"}, {"backend": "bedrock"},
+            ]},
+        ],
+        "defaults": {
+            "missing_flag_timeout_ms": MISSING_FLAG_TIMEOUT_MS,
+            "cooldown": {"enabled": false},
+            "telemetry": {"caller": {"header": "x-team"}},
+            "fallback": {"idle_timeout_ms": 1_000, "deadline_ms": 5_000, "on_failure": {
+                "server_error": "next", "connect_failure": "next", "incomplete": "next",
+            }},
+        },
+    })
+}

@@ -1,0 +1,63 @@
+//! The document of the Envoy that has a page.
+
+use serde_json::{Value, json};
+
+use super::MISSING_FLAG_TIMEOUT_MS;
+use crate::harness::backends::Backends;
+use crate::harness::cluster::Cluster;
+use crate::harness::config::{Config, NO_MATCH};
+
+/// The header that has the page's secret.
+pub(crate) const HEADER: &str = "x-page-secret";
+
+/// What it has to carry.
+pub(crate) const SECRET: &str = "canary-secret-of-the-page";
+
+/// How many failures the target that is dead may have before it is left alone.
+pub(crate) const FAILURES: u64 = 3;
+
+/// What a million tokens cost everywhere, in dollars: input and output.
+pub(crate) const PRICES: (u64, u64) = (2, 8);
+
+pub(crate) fn config(backends: &Backends) -> Config {
+    let to = |cluster: &str| Cluster::new(cluster).to(backends.address(cluster));
+    Config::new(document())
+        .cluster(to("openai"))
+        .cluster(to("anthropic"))
+        .cluster(to("dead"))
+        .unmatched_cluster(to(NO_MATCH).plain())
+}
+
+fn document() -> Value {
+    let (input, output) = PRICES;
+    let models = json!([{"name": "*", "prices": {"input": input, "output": output}}]);
+    json!({
+        "backends": [
+            {"name": "openai", "schema": "openai", "models": models},
+            {"name": "anthropic", "schema": "anthropic", "models": models},
+            {"name": "dead", "schema": "openai", "models": [{"name": "words-*"}]},
+        ],
+        "routes": [
+            {"name": "plain", "match": {"model": "words-*"}, "targets": [{"backend": "openai"}, {"backend": "anthropic"}]},
+            {"name": "again", "match": {"model": "again"}, "targets": [
+                {"backend": "dead", "model": "words-3"}, {"backend": "openai", "model": "words-5"},
+            ]},
+            {"name": "failing", "match": {"model": "status-500"}, "targets": [{"backend": "openai"}]},
+            {"name": "unused", "match": {"model": "unused"}, "targets": [{"backend": "openai"}]},
+        ],
+        "defaults": {
+            "missing_flag_timeout_ms": MISSING_FLAG_TIMEOUT_MS,
+            // It stays cold for as long as the trial takes.
+            "cooldown": {"failures": FAILURES, "window_ms": 60_000, "base_ms": 300_000, "max_ms": 300_000},
+            "fallback": {"max_attempts": 2},
+            "telemetry": {"caller": {"header": "x-team"}},
+            "page": {"path": "/status/llm", "secret_header": HEADER, "secret_sha256": sha256()},
+        },
+    })
+}
+
+/// Of the secret, in hexadecimal digits.
+fn sha256() -> String {
+    let digest = llm_router::page::sha256(SECRET.as_bytes());
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+}

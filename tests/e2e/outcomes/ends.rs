@@ -1,0 +1,186 @@
+//! How requests end: after retries, with errors, cut, stalled, and without their client.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::{logged, on_both};
+use crate::harness::{Case, Suite};
+
+pub(crate) fn add(suite: &mut Suite) {
+    on_both(suite, "outcomes::fallback", fallback);
+    on_both(suite, "outcomes::ends_of_streams", ends_of_streams);
+    on_both(suite, "outcomes::answered_here", answered_here);
+    on_both(suite, "outcomes::client_gone", client_gone);
+    on_both(suite, "outcomes::passing", passing);
+}
+
+fn body(model: &str, stream: bool) -> String {
+    let messages = json!([{"role": "user", "content": "canary-prompt"}]);
+    json!({"model": model, "stream": stream, "messages": messages}).to_string()
+}
+
+async fn fallback(case: Case) {
+    for stream in [false, true] {
+        for (model, failures, backend, verdict, usage) in [
+            ("retried", "one=unavailable", "two", "accepted", true),
+            ("dead", "dead=connect_failure", "two", "accepted", true),
+            ("held", "-", "one", "accepted", true),
+            (
+                "failing",
+                "one=server_error,two=unavailable",
+                "two",
+                "unavailable",
+                false,
+            ),
+            ("broken", "one=incomplete", "two", "accepted", true),
+        ] {
+            // What passes its first token unheld is not retried.
+            if model == "broken" && stream {
+                continue;
+            }
+            let call = case.post("/v1/chat/completions", body(model, stream));
+            let heard = call.listen().await;
+            let line = logged(&case, &heard.answer.id).await;
+            let attempts = if failures == "-" { 1 } else { 2 };
+            line.says(&[
+                ("route", model),
+                ("failures", failures),
+                ("backend", backend),
+                ("verdict", verdict),
+                ("attempts", &attempts.to_string()),
+                ("end", "complete"),
+                ("status", &heard.answer.status.to_string()),
+            ]);
+            assert_eq!(line.get("usage.input_tokens").is_some(), usage, "{model}");
+            assert_eq!(line.get("cost_usd").is_some(), usage, "{model}");
+        }
+    }
+}
+
+async fn ends_of_streams(case: Case) {
+    for (model, end) in [
+        ("words-3", "complete"),
+        ("end-3", "no_terminator"),
+        ("error-after-3", "in_band_error"),
+        ("cut-3", "cut"),
+        ("reset-3", "cut"),
+        ("stall-3", "stalled"),
+    ] {
+        let heard = case
+            .post("/v1/chat/completions", body(model, true))
+            .listen()
+            .await;
+        let line = logged(&case, &heard.answer.id).await;
+        line.says(&[("end", end), ("verdict", "accepted"), ("error.type", "-")]);
+        let is_estimated = model != "words-3";
+        line.says(&[("usage.estimated", &is_estimated.to_string())]);
+    }
+}
+
+async fn answered_here(case: Case) {
+    for (path, body, status, decision, error) in [
+        (
+            "/v1/chat/completions",
+            "{".to_owned(),
+            "400",
+            "invalid_json",
+            "invalid_json",
+        ),
+        (
+            "/v1/chat/completions",
+            body("nobody", false),
+            "400",
+            "api_not_supported",
+            "api_not_supported",
+        ),
+        (
+            "/v1/nothing",
+            body("x", false),
+            "404",
+            "path_not_found",
+            "path_not_found",
+        ),
+    ] {
+        let answer = case.post(path, body).send().await;
+        let line = logged(&case, &answer.id).await;
+        line.says(&[
+            ("decision", decision),
+            ("error.type", error),
+            ("end", "none"),
+            ("attempts", "0"),
+            ("status", status),
+            ("cost_usd", "-"),
+            ("usage.estimated", "-"),
+        ]);
+    }
+    let answer = case.get("/v1/models").send().await;
+    let line = logged(&case, &answer.id).await;
+    line.says(&[
+        ("decision", "answered"),
+        ("error.type", "-"),
+        ("end", "complete"),
+    ]);
+    // No answer by the deadline.
+    let answer = case
+        .post("/v1/chat/completions", body("hang", false))
+        .send()
+        .await;
+    let line = logged(&case, &answer.id).await;
+    line.says(&[
+        ("decision", "ordered"),
+        ("error.type", "deadline_exceeded"),
+        ("end", "none"),
+        ("attempts", "1"),
+    ]);
+}
+
+/// At which point the client goes away.
+async fn client_gone(case: Case) {
+    for (model, verdict) in [
+        ("slow-words-100", "accepted"),
+        ("slow-headers-3000", "abandoned"),
+        ("hang", "abandoned"),
+    ] {
+        let call = case.post("/v1/chat/completions", body(model, true));
+        let id = call.id.clone();
+        let left = tokio::time::timeout(Duration::from_millis(700), call.listen()).await;
+        assert!(left.is_err(), "{model}");
+        let line = logged(&case, &id).await;
+        line.says(&[
+            ("end", "client_gone"),
+            ("verdict", verdict),
+            ("attempts", "1"),
+        ]);
+        assert_eq!(
+            line.get("cost_usd").is_some(),
+            verdict == "accepted",
+            "{model}"
+        );
+    }
+    let half = case.post("/v1/chat/completions", body("words-3", true));
+    let id = half.id.clone();
+    let wire = case.connect().await;
+    wire.leave_halfway(&half.chunked())
+        .await
+        .expect("it is sent");
+    let line = logged(&case, &id).await;
+    line.says(&[
+        ("end", "client_gone"),
+        ("decision", "none"),
+        ("attempts", "0"),
+    ]);
+}
+
+async fn passing(case: Case) {
+    let answer = case.get("/v1/files").header("x-team", "ads").send().await;
+    let line = logged(&case, &answer.id).await;
+    line.says(&[
+        ("route", "files"),
+        ("decision", "pass_through"),
+        ("caller", "ads"),
+        ("api", "-"),
+        ("end", "complete"),
+        ("attempts", "0"),
+    ]);
+}

@@ -1,0 +1,75 @@
+//! What Envoy's access log says of requests: their outcomes.
+
+mod answers;
+mod ends;
+mod sums;
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::fleet::Which;
+use crate::harness::{Case, Protocol, Suite};
+
+const ENVOY: Which = Which::Outcomes { workers: 2 };
+
+pub(crate) fn add(suite: &mut Suite) {
+    answers::add(suite);
+    ends::add(suite);
+    sums::add(suite);
+}
+
+fn on_both<Run>(suite: &mut Suite, name: &str, scenario: fn(Case) -> Run)
+where
+    Run: Future<Output = ()> + 'static,
+{
+    for protocol in Protocol::ALL {
+        suite.on(name, ENVOY, protocol, scenario);
+    }
+}
+
+/// What the access log says of a request.
+pub(crate) struct Logged(Value);
+
+impl Logged {
+    /// What it says under a name, if anything.
+    pub(crate) fn get(&self, name: &str) -> Option<String> {
+        match &self.0[name] {
+            Value::Null => None,
+            Value::String(text) => Some(text.clone()),
+            other => Some(other.to_string()),
+        }
+    }
+
+    pub(crate) fn number(&self, name: &str) -> Option<u64> {
+        self.get(name).map(|value| {
+            value
+                .parse()
+                .unwrap_or_else(|_| panic!("{name}: {}", self.0))
+        })
+    }
+
+    /// Holds the line to what is expected of it: name and value, `-` for nothing.
+    #[track_caller]
+    pub(crate) fn says(&self, expected: &[(&str, &str)]) -> &Self {
+        for (name, value) in expected {
+            let told = self.get(name);
+            let told = told.as_deref().unwrap_or("-");
+            assert_eq!(told, *value, "{name}: {:#}", self.0);
+        }
+        self
+    }
+}
+
+/// The access log's line of a request.
+pub(crate) async fn logged(case: &Case, id: &str) -> Logged {
+    let marker = format!("\"id\":\"{id}\"");
+    for _ in 0..200 {
+        let log = case.envoy.log();
+        if let Some(line) = log.lines().find(|line| line.contains(&marker)) {
+            return Logged(serde_json::from_str(line).expect("a line of JSON"));
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("nothing is logged of {id}\n{}", case.envoy.log_tail());
+}

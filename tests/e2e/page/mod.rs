@@ -1,0 +1,49 @@
+//! The page that the filter serves itself: who gets it, and that what it says is true.
+
+mod access;
+mod sums;
+
+use serde_json::Value;
+
+use crate::fleet::Which;
+use crate::fleet::page::{HEADER, SECRET};
+use crate::harness::{Answer, Call, Case, Protocol, Suite};
+
+/// Where it is.
+const PATH: &str = "/status/llm";
+
+pub(crate) fn add(suite: &mut Suite) {
+    suite.on(
+        "page::none_by_default",
+        Which::Text,
+        Protocol::Http1,
+        access::none_by_default,
+    );
+    for protocol in Protocol::ALL {
+        suite.on(
+            "page::who_gets_it",
+            Which::Page { counts: false },
+            protocol,
+            access::who_gets_it,
+        );
+    }
+    // By itself on its Envoy: it counts.
+    suite.on(
+        "page::sums",
+        Which::Page { counts: true },
+        Protocol::Http1,
+        sums::sums,
+    );
+}
+
+/// With the secret.
+fn with_secret(call: Call) -> Call {
+    call.header(HEADER, SECRET)
+}
+
+/// What the page says, by a connection of its own: any worker may have it.
+async fn read(case: &Case) -> Value {
+    let call = with_secret(case.get(&format!("{PATH}.json")));
+    let answer: Answer = call.send_on(&mut case.connect().await).await;
+    answer.is(200).json()
+}
