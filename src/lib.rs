@@ -41,6 +41,7 @@ pub mod health;
 #[cfg(target_arch = "wasm32")]
 mod host;
 mod json;
+pub mod page;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod played;
 pub mod prompt;
@@ -48,3 +49,4 @@ pub mod request;
 pub mod routing;
 pub mod schema;
 pub mod telemetry;
+mod wire;

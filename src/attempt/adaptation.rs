@@ -5,10 +5,10 @@ use super::outgoing::written_by_envoy;
 use super::plan::Plan;
 use super::running::Running;
 use super::verdict::Moment;
-use super::wire::{Reader, Writer};
 use crate::config::is_internal_header;
 use crate::request::StreamingEdit;
 use crate::schema::ErrorCode;
+use crate::wire::{Reader, Writer};
 
 /// One change of the request's headers.
 #[derive(Clone, Debug, PartialEq, Eq)]

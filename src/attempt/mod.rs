@@ -10,7 +10,6 @@ mod policy;
 mod running;
 mod unretried;
 mod verdict;
-mod wire;
 
 pub use adaptation::{
     Adaptation, ChangeKind, CurrentHeaders, HeaderChange, HeaderWrite, Refusal, begin,

@@ -4,10 +4,10 @@
 use super::adaptation::{HeaderChange, HeaderWrite, Refusal};
 use super::outgoing::{private_headers, written_by_envoy};
 use super::plan::changes;
-use super::wire::{Reader, Writer};
 use crate::config::Backend;
 use crate::request::Headers;
 use crate::schema::{Schema, without_credentials};
+use crate::wire::{Reader, Writer};
 
 /// What stands first in filter state; a plan begins with the number of a target.
 const MARK: u8 = u8::MAX;

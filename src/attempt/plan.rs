@@ -12,12 +12,12 @@ use super::adaptation::HeaderChange;
 use super::failure::Failure;
 use super::outgoing::{SUBPROTOCOL, clean_subprotocols, private_headers, unwanted};
 use super::policy::{Hold, Policy, read_cooldown, write_cooldown};
-use super::wire::{Reader, Writer};
 use crate::config::{Backend, is_credential_header};
 use crate::health::{CooldownPolicy, TargetKey};
 use crate::request::{Edit, Edits, Headers, Rewriter, ScanError, View, relate};
 use crate::routing::Candidate;
 use crate::schema::{Api, Call, Place, Schema, without_credentials};
+use crate::wire::{Reader, Writer};
 
 pub(super) const PATH: &str = ":path";
 pub(super) const AUTHORITY: &str = ":authority";
@@ -273,6 +273,11 @@ impl Plan {
         let made = u32::try_from(self.failed.len()).unwrap_or(u32::MAX);
         let with_next = made.saturating_add(1);
         self.policy.max_attempts.saturating_sub(with_next)
+    }
+
+    /// The target of the attempt that is next, or under way.
+    pub fn target_key(&self) -> Option<TargetKey> {
+        self.target().map(|target| target.key)
     }
 
     /// The dialect of the caller.

@@ -1,8 +1,8 @@
 //! What a route wants done when an attempt fails, and within which bounds.
 
 use super::failure::Failure;
-use super::wire::{Reader, Writer};
 use crate::health::CooldownPolicy;
+use crate::wire::{Reader, Writer};
 
 /// What is done about a failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -213,7 +213,7 @@ impl<'a> Node<'a> {
 
     /// Any number.
     pub(crate) fn number(&self) -> Option<f64> {
-        let Some(value) = self.any_number() else {
+        let Some(value) = self.tree.number() else {
             self.wrong_kind("a number");
             return None;
         };
@@ -224,28 +224,13 @@ impl<'a> Node<'a> {
         Some(value)
     }
 
-    /// A number, as far as it is one. Envoy makes text of decimals where its own file is YAML: `2.5` comes as `"2.5"`.
-    fn any_number(&self) -> Option<f64> {
-        let text = match self.tree {
-            Tree::Number(value) => return Some(*value),
-            Tree::Text(text) => text,
-            _ => return None,
-        };
-        let (whole, decimals) = text.trim_start_matches('-').split_once('.')?;
-        let is_digits = |part: &str| {
-            (1..=20).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_digit())
-        };
-        let is_decimal = is_digits(whole) && is_digits(decimals);
-        is_decimal.then(|| text.parse().ok()).flatten()
-    }
-
     /// A whole number between two bounds, both included.
     pub(crate) fn integer(&self, least: u32, most: u32) -> Option<u32> {
-        let Tree::Number(value) = self.tree else {
+        let Some(value) = self.tree.number() else {
             self.wrong_kind("a whole number");
             return None;
         };
-        let whole = whole(*value, least, most);
+        let whole = whole(value, least, most);
         if whole.is_none() {
             self.error(format!("must be a whole number from {least} to {most}"));
         }
@@ -254,7 +239,7 @@ impl<'a> Node<'a> {
 
     /// A number of this unit, from 0 to `most` with at most so many decimals, in units of the last one.
     pub(crate) fn decimal(&self, most: u32, decimals: u8, unit: &str) -> Option<u64> {
-        let Some(value) = self.any_number() else {
+        let Some(value) = self.tree.number() else {
             self.wrong_kind("a number");
             return None;
         };

@@ -18,6 +18,7 @@ pub(crate) fn ready(listener: u16, admin: u16, log: &Path) -> String {
     format!(
         "\n\
 llm-router is ready: {url}
+What happens there, live: {url}/llm-router
 
 Try, in another terminal. Each demo backend answers with what reached it.
 

@@ -10,6 +10,7 @@ use proxy_wasm::types::{Action, BufferType, ContextType, MapType};
 use super::calls::{self, Counter};
 use super::health::SharedHealth;
 use super::ledger;
+use super::page;
 use super::random::Random;
 use super::timers::Timers;
 use super::{NEXT, PLAN, RETRY};
@@ -128,6 +129,7 @@ impl RootContext for BackendRoot {
             cluster: Rc::clone(&self.cluster),
             state: State::Beginning,
             is_timed: Cell::new(false),
+            under_way: None,
         }))
     }
 
@@ -191,6 +193,7 @@ struct Attempt {
     state: State,
     /// Whether it is looked at when time has passed.
     is_timed: Cell<bool>,
+    under_way: Option<page::Attempt>,
 }
 
 impl Drop for Attempt {
@@ -236,6 +239,7 @@ impl HttpContext for Attempt {
             return self.refuse(Schema::OpenAi, &Refusal::Mismatch(String::new()), None);
         };
         let schema = plan.schema();
+        let target = plan.target_key();
         let ticket = plan.ticket();
         let cluster = &self.cluster;
         let adaptation = match begin(plan, &cluster.backend, &EnvoyHeaders, || cluster.moment()) {
@@ -243,6 +247,7 @@ impl HttpContext for Attempt {
             Err(refusal) => return self.refuse(schema, &refusal, Some(ticket)),
         };
         write_headers(&adaptation.headers);
+        self.under_way = target.and_then(page::Attempt::begin);
         let running = Rc::new(RefCell::new(adaptation.running));
         ledger::add(ticket, &running);
         self.state = State::Sent {

@@ -150,10 +150,20 @@ pub(super) fn clear_route_cache() {
 }
 
 pub(super) fn send(answer: &Answer) {
-    let mut headers = vec![("content-type", Answer::CONTENT_TYPE)];
-    let more = answer.headers.iter();
+    send_text(
+        answer.status,
+        Answer::CONTENT_TYPE,
+        &answer.headers,
+        &answer.body,
+    );
+}
+
+/// Answers with a text of this `content-type`.
+pub(super) fn send_text(status: u32, kind: &str, more: &[(&'static str, String)], body: &[u8]) {
+    let mut headers = vec![("content-type", kind)];
+    let more = more.iter();
     headers.extend(more.map(|(name, value)| (*name, value.as_str())));
-    let result = hostcalls::send_http_response(answer.status, headers, Some(&answer.body));
+    let result = hostcalls::send_http_response(status, headers, Some(body));
     noted("send_http_response", result);
 }
 

@@ -13,6 +13,7 @@ mod deadlines;
 mod health;
 mod ledger;
 mod metrics;
+mod page;
 mod random;
 mod router;
 mod timers;

@@ -13,6 +13,7 @@ use super::calls::{self, Counter};
 use super::deadlines::Deadlines;
 use super::health::SharedHealth;
 use super::ledger;
+use super::page::{LivePage, UnderWay};
 use super::random::Random;
 use super::watch::{Watch, Watched};
 use super::{NEXT, PLAN, RETRY};
@@ -37,6 +38,7 @@ struct Worker {
     deadline_exceeded: Cell<Counter>,
     unretried: Cell<[Counter; Unretried::ALL.len()]>,
     reported: Cell<bool>,
+    page: LivePage,
     /// What was answered beside a request's own callbacks.
     answered: RefCell<HashMap<u32, ErrorCode>>,
 }
@@ -54,9 +56,11 @@ impl Worker {
         }
     }
 
-    /// A request is over, whose context is the effective one.
+    /// A request is over, and this is what became of it: called once for each, in its own context.
     fn record(&self, outcome: &Outcome) {
         super::metrics::record(outcome);
+        log::debug!("llm-router: {} {}", outcome.decision, outcome.end.name());
+        self.page.record(outcome);
     }
 
     /// What this request was answered beside its own callbacks.
@@ -79,7 +83,12 @@ pub(super) struct RouterRoot {
     worker: Rc<Worker>,
 }
 
-impl Context for RouterRoot {}
+impl Context for RouterRoot {
+    fn on_done(&mut self) -> bool {
+        self.worker.page.hand_over();
+        true
+    }
+}
 
 impl RootContext for RouterRoot {
     fn get_type(&self) -> Option<ContextType> {
@@ -112,7 +121,9 @@ impl RootContext for RouterRoot {
             document.backends.len(),
             document.routes.len()
         );
-        self.document = Some(Rc::new(document));
+        let document = Rc::new(document);
+        worker.page.configure(&document, worker.random.next());
+        self.document = Some(document);
         true
     }
 
@@ -122,7 +133,9 @@ impl RootContext for RouterRoot {
             document: self.document.clone(),
             worker: Rc::clone(&self.worker),
             state: State::Arriving,
+            under_way: None,
             noted: Noted::default(),
+            outcome: None,
             ticket: None,
         }))
     }
@@ -131,6 +144,7 @@ impl RootContext for RouterRoot {
         if let Some(document) = &self.document {
             super::metrics::record_health(document, calls::now());
         }
+        self.worker.page.tick();
         for watched in self.worker.watch.tick() {
             if hostcalls::set_effective_context(watched.context_id).is_err() {
                 self.worker.watch.end(watched.context_id);
@@ -181,6 +195,8 @@ enum State {
     Routed(OnItsWay),
     /// It has been answered here.
     Answered,
+    /// It got the page, and counts for nothing.
+    Served,
     /// It has been answered here that its body is too large. Where Envoy's limit is the same, it has just found so itself,
     /// and then its answer comes in the place of this one.
     TooLarge(Answer),
@@ -200,7 +216,9 @@ struct RouterStream {
     document: Option<Rc<Document>>,
     worker: Rc<Worker>,
     state: State,
+    under_way: Option<UnderWay>,
     noted: Noted,
+    outcome: Option<Outcome>,
     /// By which its attempts are known, if any can be made.
     ticket: Option<u64>,
 }
@@ -226,6 +244,11 @@ impl HttpContext for RouterStream {
         };
         let document = document.as_ref();
         let headers = Headers::new(calls::request_headers());
+        if self.worker.page.serve(&headers) {
+            self.state = State::Served;
+            return Action::Pause;
+        }
+        let headers = self.worker.page.without_secret(headers);
         let caller = super::caller::caller(document, &headers);
         let source = document.telemetry.caller.as_ref();
         self.noted.caller = source.and_then(|source| caller_of(source, &headers, &caller));
@@ -239,6 +262,7 @@ impl HttpContext for RouterStream {
                     route: document.response_headers.then(|| passed.route.clone()),
                     holds: false,
                 });
+                self.under_way = self.worker.page.begin();
                 let_through(&passed);
                 Action::Continue
             }
@@ -278,7 +302,7 @@ impl HttpContext for RouterStream {
                     Action::Pause
                 }
             }
-            State::Answered | State::TooLarge(_) => Action::Pause,
+            State::Answered | State::Served | State::TooLarge(_) => Action::Pause,
             State::Routed(_) => {
                 // What passes unread comes piece by piece.
                 let more = u64::try_from(size).unwrap_or(u64::MAX);
@@ -298,7 +322,7 @@ impl HttpContext for RouterStream {
                 self.worker.watch.prove();
                 self.decide(usize::MAX)
             }
-            State::Answered | State::TooLarge(_) => Action::Pause,
+            State::Answered | State::Served | State::TooLarge(_) => Action::Pause,
             _ => Action::Continue,
         }
     }
@@ -335,17 +359,24 @@ impl HttpContext for RouterStream {
     fn on_http_response_body(&mut self, size: usize, end_of_stream: bool) -> Action {
         let more = u64::try_from(size).unwrap_or(u64::MAX);
         self.noted.response_bytes = self.noted.response_bytes.saturating_add(more);
-        self.noted.is_whole |= end_of_stream;
+        if end_of_stream {
+            self.noted.is_whole = true;
+            self.conclude();
+        }
         Action::Continue
     }
 
     fn on_http_response_trailers(&mut self, _count: usize) -> Action {
         self.noted.is_whole = true;
+        self.conclude();
         Action::Continue
     }
 
     fn on_log(&mut self) {
-        self.end();
+        self.conclude();
+        if let Some(outcome) = self.outcome.take() {
+            self.worker.record(&outcome);
+        }
     }
 }
 
@@ -490,8 +521,12 @@ impl RouterStream {
         Action::Pause
     }
 
-    /// The request is over: everything of it is known that ever will be.
-    fn end(&mut self) {
+    /// The request is over: everything of it is known that ever will be. Where its answer passes to its end, that is before
+    /// Envoy finishes the span; otherwise, Envoy says so when it logs.
+    fn conclude(&mut self) {
+        if self.outcome.is_some() || matches!(self.state, State::Served) {
+            return;
+        }
         let ended = self.ticket.take().map(ledger::close).unwrap_or_default();
         let answered = self.worker.take_answered(self.context_id);
         let mut noted = std::mem::take(&mut self.noted);
@@ -518,7 +553,7 @@ impl RouterStream {
                 }
             }
         }
-        self.worker.record(&outcome);
+        self.outcome = Some(outcome);
     }
 
     /// The body is whole, and its buffer has at most `size` bytes.
@@ -543,6 +578,7 @@ impl RouterStream {
                     route,
                     holds,
                 });
+                self.under_way = self.worker.page.begin();
                 let deadlines = &self.worker.deadlines;
                 deadlines.begin(self.context_id, routed.deadline_at, schema);
                 self.ticket = Some(routed.ticket);

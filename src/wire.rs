@@ -1,41 +1,50 @@
-//! Bytes of a plan between the two roles. Both are the same module, so there is no versioning; what does not decode is
-//! no plan.
+//! Values as bytes, between the two roles and between workers. All are the same module, so there is no versioning; what does
+//! not decode is nothing.
 
 /// Appends values to bytes.
 #[derive(Debug, Default)]
-pub(super) struct Writer(pub(super) Vec<u8>);
+pub(crate) struct Writer(pub(crate) Vec<u8>);
 
 impl Writer {
-    pub(super) fn byte(&mut self, value: u8) {
+    pub(crate) fn byte(&mut self, value: u8) {
         self.0.push(value);
     }
 
     /// A length or a position. Envoy's buffers end well below 4 GiB.
-    pub(super) fn length(&mut self, value: usize) {
+    pub(crate) fn length(&mut self, value: usize) {
         let value = u32::try_from(value).unwrap_or(u32::MAX);
         self.0.extend_from_slice(&value.to_le_bytes());
     }
 
-    pub(super) fn number(&mut self, value: u32) {
+    pub(crate) fn number(&mut self, value: u32) {
         self.0.extend_from_slice(&value.to_le_bytes());
     }
 
-    pub(super) fn long(&mut self, value: u64) {
+    pub(crate) fn long(&mut self, value: u64) {
         self.0.extend_from_slice(&value.to_le_bytes());
+    }
+
+    /// A number that is mostly small, seven bits to a byte.
+    pub(crate) fn count(&mut self, mut value: u64) {
+        while value > 0x7f {
+            self.byte(u8::try_from(value & 0x7f).unwrap_or(0) | 0x80);
+            value >>= 7;
+        }
+        self.byte(u8::try_from(value).unwrap_or(0));
     }
 
     /// One of a closed set.
-    pub(super) fn name<T: PartialEq, N>(&mut self, all: &[(N, T)], value: T) {
+    pub(crate) fn name<T: PartialEq, N>(&mut self, all: &[(N, T)], value: T) {
         let at = all.iter().position(|(_, known)| *known == value);
         self.byte(at.and_then(|at| u8::try_from(at).ok()).unwrap_or(0));
     }
 
-    pub(super) fn bytes(&mut self, value: &[u8]) {
+    pub(crate) fn bytes(&mut self, value: &[u8]) {
         self.length(value.len());
         self.0.extend_from_slice(value);
     }
 
-    pub(super) fn list<T>(&mut self, items: &[T], write: impl Fn(&mut Self, &T)) {
+    pub(crate) fn list<T>(&mut self, items: &[T], write: impl Fn(&mut Self, &T)) {
         self.length(items.len());
         for item in items {
             write(self, item);
@@ -45,7 +54,7 @@ impl Writer {
 
 /// Takes values from bytes; `None` wherever these are not what was written.
 #[derive(Debug)]
-pub(super) struct Reader<'a>(pub(super) &'a [u8]);
+pub(crate) struct Reader<'a>(pub(crate) &'a [u8]);
 
 impl Reader<'_> {
     fn take(&mut self, length: usize) -> Option<&[u8]> {
@@ -54,39 +63,54 @@ impl Reader<'_> {
         Some(taken)
     }
 
-    pub(super) fn byte(&mut self) -> Option<u8> {
+    pub(crate) fn byte(&mut self) -> Option<u8> {
         self.take(1)?.first().copied()
     }
 
-    pub(super) fn length(&mut self) -> Option<usize> {
+    pub(crate) fn length(&mut self) -> Option<usize> {
         let bytes = self.take(4)?.try_into().ok()?;
         usize::try_from(u32::from_le_bytes(bytes)).ok()
     }
 
-    pub(super) fn number(&mut self) -> Option<u32> {
+    pub(crate) fn number(&mut self) -> Option<u32> {
         Some(u32::from_le_bytes(self.take(4)?.try_into().ok()?))
     }
 
-    pub(super) fn long(&mut self) -> Option<u64> {
+    pub(crate) fn long(&mut self) -> Option<u64> {
         Some(u64::from_le_bytes(self.take(8)?.try_into().ok()?))
     }
 
+    /// What [`Writer::count`] wrote.
+    pub(crate) fn count(&mut self) -> Option<u64> {
+        let mut value = 0;
+        for place in 0..=9 {
+            let byte = self.byte()?;
+            let bits = u64::from(byte & 0x7f);
+            let shift = u32::checked_mul(place, 7)?;
+            value |= bits.checked_shl(shift)?;
+            if byte & 0x80 == 0 {
+                return Some(value);
+            }
+        }
+        None
+    }
+
     /// One of a closed set.
-    pub(super) fn name<T: Copy, N>(&mut self, all: &[(N, T)]) -> Option<T> {
+    pub(crate) fn name<T: Copy, N>(&mut self, all: &[(N, T)]) -> Option<T> {
         let (_, value) = all.get(usize::from(self.byte()?))?;
         Some(*value)
     }
 
-    pub(super) fn bytes(&mut self) -> Option<Vec<u8>> {
+    pub(crate) fn bytes(&mut self) -> Option<Vec<u8>> {
         let length = self.length()?;
         self.take(length).map(<[u8]>::to_vec)
     }
 
-    pub(super) fn text(&mut self) -> Option<String> {
+    pub(crate) fn text(&mut self) -> Option<String> {
         String::from_utf8(self.bytes()?).ok()
     }
 
-    pub(super) fn list<T>(&mut self, read: impl Fn(&mut Self) -> Option<T>) -> Option<Vec<T>> {
+    pub(crate) fn list<T>(&mut self, read: impl Fn(&mut Self) -> Option<T>) -> Option<Vec<T>> {
         let length = self.length()?;
         // No item takes less than a byte: what claims more is not believed, and nothing reserved for it.
         if length > self.0.len() {

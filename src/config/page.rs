@@ -1,0 +1,110 @@
+//! The page that the filter serves itself.
+
+use super::backend::read_changed_header;
+use super::fields;
+use super::reader::{Fields, Node};
+use crate::page::{Digest, from_hex};
+use crate::schema::{Endpoint, is_stored_state};
+
+/// Where the page is, and who gets it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Page {
+    /// Its path; the same with `.json` behind it is its data.
+    pub path: String,
+    /// Who gets it.
+    pub access: PageAccess,
+}
+
+/// Who gets the page.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PageAccess {
+    /// Everybody.
+    Public,
+    /// Who sends the secret. To everybody else there is no such path.
+    Secret {
+        /// In this header; in lower case.
+        header: String,
+        /// The SHA-256 of the secret, which itself is not in the document.
+        sha256: Digest,
+    },
+}
+
+/// Where the page is if the document does not say.
+const PATH: &str = "/llm-router";
+
+pub(super) fn read(node: &Node<'_>) -> Option<Page> {
+    let fields = node.fields(fields::PAGE);
+    let path = match fields.optional("path") {
+        Some(node) => read_path(node),
+        None => Some(PATH.to_owned()),
+    };
+    let access = read_access(node, &fields);
+    Some(Page {
+        path: path?,
+        access: access?,
+    })
+}
+
+fn read_path(node: &Node<'_>) -> Option<String> {
+    let path = node.name()?;
+    let is_path = path.len() > 1
+        && path.starts_with('/')
+        && !path.ends_with('/')
+        && !path.ends_with(".json")
+        && path
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"/-._~".contains(&byte));
+    if !is_path {
+        node.error(
+            "must begin with \"/\" and have only letters, digits and \"/-._~\", and an end that is neither \"/\" nor \
+             \".json\", which is its data's",
+        );
+        return None;
+    }
+    if Endpoint::at(path).is_some() || is_stored_state(path) {
+        node.error("is a path of an API: give the page one of its own");
+        return None;
+    }
+    Some(path.to_owned())
+}
+
+fn read_access(node: &Node<'_>, fields: &Fields<'_>) -> Option<PageAccess> {
+    let public = fields.optional("public");
+    let is_public = public.and_then(Node::boolean).unwrap_or(false);
+    let header = fields.optional("secret_header");
+    let sha256 = fields.optional("secret_sha256");
+    if is_public {
+        if header.is_some() || sha256.is_some() {
+            node.error("is `public` and has a secret: remove one");
+            return None;
+        }
+        return Some(PageAccess::Public);
+    }
+    let (Some(header), Some(sha256)) = (header, sha256) else {
+        node.error(
+            "must say who gets it: `secret_header`, the name of a header, and `secret_sha256`, the SHA-256 of what it has to \
+             carry; or `public: true`",
+        );
+        return None;
+    };
+    let name = header
+        .name()
+        .and_then(|written| read_changed_header(header, written));
+    let digest = sha256.name().and_then(|written| {
+        let digest = from_hex(written);
+        if digest.is_none() {
+            sha256.error(
+                "must be 64 hexadecimal digits, which `printf %s \"$secret\" | sha256sum` prints",
+            );
+        }
+        digest
+    });
+    Some(PageAccess::Secret {
+        header: name?,
+        sha256: digest?,
+    })
+}
+
+#[cfg(test)]
+#[path = "page_tests.rs"]
+mod tests;

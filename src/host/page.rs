@@ -1,0 +1,261 @@
+//! The live page: what this worker counts, what it shares with the others, and what it serves.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+use hashbrown::HashMap;
+use proxy_wasm::hostcalls;
+use proxy_wasm::types::{MapType, Status};
+
+use super::calls;
+use super::health::SharedHealth;
+use crate::config::{Document, PageAccess};
+use crate::hash;
+use crate::health::{Health, HealthStore, TargetKey};
+use crate::page::{self, Gathered, Store};
+use crate::request::Headers;
+use crate::telemetry::Outcome;
+
+/// What the key of the shared value begins with. The plugin's name follows: what comes by one listener is not what comes by
+/// another one, but a new document of the same plugin goes on where the one before was.
+const PAGE: &str = "llm.page.";
+
+/// How often a worker shares what it has, at most.
+const PERIOD_MS: u64 = 500;
+
+/// How often that is tried while other workers are faster. What could not be shared is kept for the next time.
+const TRIES: usize = 16;
+
+thread_local! {
+    /// The attempts that are under way in this VM, by target; `None`: nobody wants to know. Both roles are in one VM, but in
+    /// different roots.
+    static ATTEMPTS: RefCell<Option<HashMap<u64, u64>>> = const { RefCell::new(None) };
+}
+
+/// An attempt that is under way.
+pub(super) struct Attempt(u64);
+
+impl Attempt {
+    /// `None` where nobody wants to know.
+    pub(super) fn begin(target: TargetKey) -> Option<Self> {
+        ATTEMPTS.with_borrow_mut(|attempts| {
+            let count = attempts.as_mut()?.entry(target.bits()).or_default();
+            *count = count.saturating_add(1);
+            Some(Attempt(target.bits()))
+        })
+    }
+}
+
+impl Drop for Attempt {
+    fn drop(&mut self) {
+        ATTEMPTS.with_borrow_mut(|attempts| {
+            let Some(attempts) = attempts else { return };
+            if let Some(count) = attempts.get_mut(&self.0) {
+                *count = count.saturating_sub(1);
+                if *count == 0 {
+                    attempts.remove(&self.0);
+                }
+            }
+        });
+    }
+}
+
+/// A request that is under way.
+pub(super) struct UnderWay(Rc<Cell<u64>>);
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.0.set(self.0.get().saturating_sub(1));
+    }
+}
+
+/// Nothing, where the document has no page.
+#[derive(Default)]
+pub(super) struct LivePage(RefCell<Option<Counting>>);
+
+struct Counting {
+    document: Rc<Document>,
+    key: String,
+    /// The worker's name, which is also where the random bits of its decisions begin.
+    worker: u64,
+    gathered: Gathered,
+    requests: Rc<Cell<u64>>,
+    /// Whether the others have been told of something under way.
+    has_said: bool,
+    shared_at: u64,
+}
+
+impl LivePage {
+    /// Begins to count for a document that has a page. `random`: 64 random bits.
+    pub(super) fn configure(&self, document: &Rc<Document>, random: u64) {
+        self.hand_over();
+        let mut counting = None;
+        if document.page.is_some() {
+            ATTEMPTS.with_borrow_mut(|attempts| {
+                attempts.get_or_insert_default();
+            });
+            let name = calls::property(&["plugin_name"]).unwrap_or_default();
+            let key = format!("{PAGE}{}", String::from_utf8_lossy(&name));
+            prepare(&key);
+            counting = Some(Counting {
+                document: Rc::clone(document),
+                key,
+                worker: hash::mix(random),
+                gathered: Gathered::default(),
+                requests: Rc::default(),
+                has_said: false,
+                shared_at: 0,
+            });
+        }
+        self.0.replace(counting);
+    }
+
+    /// Notes that a request is on its way, until what this gives is dropped.
+    pub(super) fn begin(&self) -> Option<UnderWay> {
+        let counting = self.0.borrow();
+        let requests = &counting.as_ref()?.requests;
+        requests.set(requests.get().saturating_add(1));
+        Some(UnderWay(Rc::clone(requests)))
+    }
+
+    /// Counts what became of a request that has just ended.
+    pub(super) fn record(&self, outcome: &Outcome) {
+        if let Some(counting) = &mut *self.0.borrow_mut() {
+            let document = Rc::clone(&counting.document);
+            counting.gathered.record(&document, outcome, calls::now());
+        }
+    }
+
+    /// Time has passed.
+    pub(super) fn tick(&self) {
+        if let Some(counting) = &mut *self.0.borrow_mut()
+            && !counting.has_nothing_to_say()
+        {
+            let now = calls::now();
+            if now.abs_diff(counting.shared_at) >= PERIOD_MS {
+                counting.share(now);
+            }
+        }
+    }
+
+    /// This root ends, or has another document from now on: what it has is for the others to keep.
+    pub(super) fn hand_over(&self) {
+        if let Some(counting) = &mut *self.0.borrow_mut()
+            && !counting.has_nothing_to_say()
+        {
+            counting.requests = Rc::default();
+            counting.share(calls::now());
+        }
+    }
+
+    /// Answers a request for the page that may have it, and says so.
+    pub(super) fn serve(&self, headers: &Headers) -> bool {
+        let mut counting = self.0.borrow_mut();
+        let Some(counting) = &mut *counting else {
+            return false;
+        };
+        let Some(page) = &counting.document.page else {
+            return false;
+        };
+        let Some(asked) = page::asked(page, headers) else {
+            return false;
+        };
+        let now = calls::now();
+        let store = counting.share(now);
+        let mut health = Health::default();
+        SharedHealth.change(&mut |known| {
+            health = known.clone();
+            false
+        });
+        let data = page::view(&store, &counting.document, &health, now);
+        let served = page::serve(asked, &data);
+        calls::send_text(200, served.content_type, &served.headers, &served.body);
+        true
+    }
+
+    /// A request that goes on, without the page's secret: no backend gets it.
+    pub(super) fn without_secret(&self, headers: Headers) -> Headers {
+        let counting = self.0.borrow();
+        let document = counting.as_ref().map(|counting| &counting.document);
+        let page = document.and_then(|document| document.page.as_ref());
+        let Some(PageAccess::Secret { header, .. }) = page.map(|page| &page.access) else {
+            return headers;
+        };
+        if !headers.contains(header) {
+            return headers;
+        }
+        calls::remove_header(MapType::HttpRequestHeaders, header);
+        let left = headers.iter().filter(|(name, _)| name != header);
+        let left = left.map(|(name, value)| (name.to_owned(), value.to_vec()));
+        Headers::new(left.collect())
+    }
+}
+
+/// Makes the shared value, so that there is something to compare with. Envoy configures its main thread before any worker, so
+/// that this overwrites nothing.
+fn prepare(key: &str) {
+    if let Ok((_, None)) = hostcalls::get_shared_data(key) {
+        let begun = Store {
+            since_ms: calls::now(),
+            ..Store::default()
+        };
+        if let Err(status) = hostcalls::set_shared_data(key, Some(&begun.encode()), None) {
+            log::warn!("host call failed: set_shared_data: {status:?}");
+        }
+    }
+}
+
+impl Counting {
+    fn has_nothing_to_say(&self) -> bool {
+        self.gathered.is_empty() && !self.has_said && self.requests.get() == 0
+    }
+
+    fn under_way(&self, now: u64) -> page::UnderWay {
+        let attempts = ATTEMPTS.with_borrow(|attempts| {
+            let attempts = attempts.iter().flatten();
+            attempts.map(|(target, count)| (*target, *count)).collect()
+        });
+        page::UnderWay {
+            worker: self.worker,
+            said_ms: now,
+            requests: self.requests.get(),
+            attempts,
+        }
+    }
+
+    /// Adds what has come to what all know, and gives that.
+    fn share(&mut self, now: u64) -> Store {
+        self.shared_at = now;
+        let random = Cell::new(hash::mix(self.worker.wrapping_add(now)));
+        let next = || random.replace(hash::mix(random.get()));
+        let added = self.gathered.take(next);
+        let said = self.under_way(now);
+        let mut store = Store::default();
+        for _ in 0..TRIES {
+            let (bytes, cas) = match hostcalls::get_shared_data(&self.key) {
+                Ok(found) => found,
+                Err(status) => {
+                    log::warn!("host call failed: get_shared_data: {status:?}");
+                    break;
+                }
+            };
+            store = Store::decode(&bytes.unwrap_or_default());
+            store.add(added.clone());
+            store.say(said.clone());
+            store.prune(now);
+            match hostcalls::set_shared_data(&self.key, Some(&store.encode()), cas) {
+                Err(Status::CasMismatch) => {}
+                Ok(()) => {
+                    self.has_said = said.requests > 0 || !said.attempts.is_empty();
+                    return store;
+                }
+                Err(status) => {
+                    log::warn!("host call failed: set_shared_data: {status:?}");
+                    break;
+                }
+            }
+        }
+        self.gathered.put_back(added);
+        store
+    }
+}

@@ -1,0 +1,118 @@
+//! Who gets the page, and what it is served with.
+
+use serde_json::Value;
+
+use super::digest::{base64, same, sha256};
+use crate::config::{Page, PageAccess};
+use crate::request::Headers;
+use crate::schema::split_query;
+
+/// The page without its data.
+const PAGE: &str = include_str!("page.html");
+
+/// Where the data comes in, as JSON in which nothing ends a script.
+const DATA: &str = "{{data}}";
+
+/// What of the page is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asked {
+    /// The page for people.
+    Html,
+    /// The same as JSON.
+    Json,
+}
+
+/// An answer with the page.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Served {
+    /// What kind of text it is.
+    pub content_type: &'static str,
+    /// All other headers.
+    pub headers: Vec<(&'static str, String)>,
+    /// The text.
+    pub body: Vec<u8>,
+}
+
+/// What of the page a request asks for, if it may have it. `None`: to it there is no page.
+pub fn asked(page: &Page, headers: &Headers) -> Option<Asked> {
+    let asked = wants(page, headers)?;
+    let may = match &page.access {
+        PageAccess::Public => true,
+        PageAccess::Secret { header, sha256 } => {
+            let mut values = headers.values(header);
+            // A second one may be added by who has not seen the first.
+            let only = values.next().filter(|_| values.next().is_none());
+            only.is_some_and(|value| same(&self::sha256(value), sha256))
+        }
+    };
+    may.then_some(asked)
+}
+
+/// What of the page a request asks for, whether or not it may have it.
+pub fn wants(page: &Page, headers: &Headers) -> Option<Asked> {
+    let method = headers.text(":method")?;
+    if !matches!(method, "GET" | "HEAD") || headers.contains("upgrade") {
+        return None;
+    }
+    let (path, query) = split_query(headers.text(":path")?);
+    let rest = path.strip_prefix(page.path.as_str())?;
+    let accepts = headers.text("accept").unwrap_or_default();
+    let asks_for_json = query.split('&').any(|pair| pair == "format=json")
+        || accepts.contains("application/json") && !accepts.contains("text/html");
+    match rest {
+        ".json" => Some(Asked::Json),
+        "" if asks_for_json => Some(Asked::Json),
+        "" => Some(Asked::Html),
+        _ => None,
+    }
+}
+
+/// The answer to what was asked, of this data.
+pub fn serve(asked: Asked, data: &Value) -> Served {
+    let json = data.to_string();
+    let (content_type, policy, body) = match asked {
+        Asked::Json => ("application/json", NOTHING.to_owned(), json),
+        Asked::Html => {
+            // Names are data of others: none of them may end the element that it stands in.
+            let json = json.replace('<', "\\u003c");
+            let policy = policy(PAGE);
+            (
+                "text/html; charset=utf-8",
+                policy,
+                PAGE.replacen(DATA, &json, 1),
+            )
+        }
+    };
+    let headers = vec![
+        ("cache-control", "no-store".to_owned()),
+        ("content-security-policy", policy),
+        ("x-frame-options", "DENY".to_owned()),
+        ("x-content-type-options", "nosniff".to_owned()),
+        ("referrer-policy", "no-referrer".to_owned()),
+        ("cross-origin-resource-policy", "same-origin".to_owned()),
+        ("x-robots-tag", "noindex".to_owned()),
+        ("vary", "accept".to_owned()),
+    ];
+    Served {
+        content_type,
+        headers,
+        body: body.into_bytes(),
+    }
+}
+
+const NOTHING: &str = "default-src 'none'; frame-ancestors 'none'";
+
+/// What a browser may do with the page: run its one script, by the hash of it, apply its one style, and ask for the data.
+fn policy(page: &str) -> String {
+    let inside = |begin: &str, end: &str| {
+        let (_, rest) = page.split_once(begin)?;
+        let (inside, _) = rest.split_once(end)?;
+        Some(base64(&sha256(inside.as_bytes())))
+    };
+    let script = inside("<script>", "</script>").unwrap_or_default();
+    let style = inside("<style>", "</style>").unwrap_or_default();
+    format!(
+        "default-src 'none'; script-src 'sha256-{script}'; style-src 'sha256-{style}'; connect-src 'self'; \
+         img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    )
+}

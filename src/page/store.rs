@@ -1,0 +1,293 @@
+//! What all workers together know: additions of each, in any order.
+
+use std::collections::VecDeque;
+
+use super::sums::{OTHERS, Rows, Sums};
+use crate::config::Document;
+use crate::hash;
+use crate::telemetry::{Attempted, End, Outcome};
+use crate::wire::{Reader, Writer};
+
+/// How many of the last decisions are kept.
+pub const DECISIONS: usize = 50;
+
+/// How long it is believed what a worker says of itself. A living one says it anew every second.
+pub const BELIEVED_MS: u64 = 5_000;
+
+/// How far the clocks of two workers may seem apart.
+const SKEW_MS: u64 = 1_000;
+
+/// A module that was loaded later may read what another wrote.
+const FORMAT: u8 = 1;
+
+/// One decision, as it is shown.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Decision {
+    /// When its request ended, in Unix milliseconds.
+    pub at_ms: u64,
+    /// Random bits, by which decisions of the same time have an order.
+    pub id: u64,
+    /// Its JSON.
+    pub json: Vec<u8>,
+}
+
+/// What one worker has under way. It is no addition but a statement, which takes the place of the one before, and is believed
+/// for [`BELIEVED_MS`] only: a worker that is gone takes nothing back.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct UnderWay {
+    /// Random bits that the worker has for a name.
+    pub worker: u64,
+    /// When it said so, in Unix milliseconds.
+    pub said_ms: u64,
+    /// Requests.
+    pub requests: u64,
+    /// Attempts, by target.
+    pub attempts: Vec<(u64, u64)>,
+}
+
+/// What is known: sums, the last decisions, what is under way.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Store {
+    /// Since when, in Unix milliseconds; 0: nothing has been added yet.
+    pub since_ms: u64,
+    /// By [`route_key`]. Every request is in one of them.
+    pub routes: Rows,
+    /// By the bits of their [`TargetKey`](crate::health::TargetKey).
+    pub targets: Rows,
+    /// The last ones, the newest first.
+    pub decisions: Vec<Decision>,
+    /// One for each worker that has something under way.
+    pub under_way: Vec<UnderWay>,
+}
+
+/// The row of a route.
+pub fn route_key(name: &str) -> u64 {
+    hash::names(&[name])
+}
+
+impl Store {
+    /// Adds another one. In whatever order stores are added to each other, the whole is the same.
+    pub fn add(&mut self, other: Store) {
+        self.since_ms = match (self.since_ms, other.since_ms) {
+            (0, since) | (since, 0) => since,
+            (one, other) => one.min(other),
+        };
+        self.routes.add(other.routes);
+        self.targets.add(other.targets);
+        for decision in other.decisions {
+            // One by one: a sort would cost the module more than all of this.
+            let at = self.decisions.partition_point(|known| *known > decision);
+            self.decisions.insert(at, decision);
+            self.decisions.truncate(DECISIONS);
+        }
+        for said in other.under_way {
+            self.say(said);
+        }
+    }
+
+    /// Takes what a worker says of itself for what it said before.
+    pub fn say(&mut self, said: UnderWay) {
+        let known = |known: &UnderWay| known.worker.cmp(&said.worker);
+        match self.under_way.binary_search_by(known) {
+            Ok(at) => {
+                let known = self.under_way.get_mut(at);
+                if let Some(known) = known.filter(|known| known.said_ms <= said.said_ms) {
+                    *known = said;
+                }
+            }
+            Err(at) => self.under_way.insert(at, said),
+        }
+    }
+
+    /// Forgets what is too old, and what a clock that was set back has not come to.
+    pub fn prune(&mut self, now_ms: u64) {
+        self.routes.prune(now_ms);
+        self.targets.prune(now_ms);
+        let newest = now_ms.saturating_add(SKEW_MS);
+        self.decisions.retain(|decision| decision.at_ms <= newest);
+        self.under_way.retain(|said| {
+            let is_empty = said.requests == 0 && said.attempts.is_empty();
+            !is_empty && said.said_ms.abs_diff(now_ms) <= BELIEVED_MS
+        });
+    }
+
+    /// As bytes for shared data.
+    pub fn encode(&self) -> Vec<u8> {
+        let mut out = Writer::default();
+        out.byte(FORMAT);
+        out.long(self.since_ms);
+        self.routes.write(&mut out);
+        self.targets.write(&mut out);
+        out.list(&self.decisions, |out, decision| {
+            out.long(decision.at_ms);
+            out.long(decision.id);
+            out.bytes(&decision.json);
+        });
+        out.list(&self.under_way, |out, said| {
+            out.long(said.worker);
+            out.long(said.said_ms);
+            out.count(said.requests);
+            out.list(&said.attempts, |out, (target, count)| {
+                out.long(*target);
+                out.count(*count);
+            });
+        });
+        out.0
+    }
+
+    /// From bytes of shared data; empty if they are none that were written here.
+    pub fn decode(bytes: &[u8]) -> Store {
+        let mut from = Reader(bytes);
+        let store = match from.byte() {
+            Some(FORMAT) => Store::read(&mut from),
+            _ => None,
+        };
+        store.filter(|_| from.0.is_empty()).unwrap_or_default()
+    }
+
+    fn read(from: &mut Reader<'_>) -> Option<Store> {
+        Some(Store {
+            since_ms: from.long()?,
+            routes: Rows::read(from)?,
+            targets: Rows::read(from)?,
+            decisions: from.list(|from| {
+                Some(Decision {
+                    at_ms: from.long()?,
+                    id: from.long()?,
+                    json: from.bytes()?,
+                })
+            })?,
+            under_way: from.list(|from| {
+                Some(UnderWay {
+                    worker: from.long()?,
+                    said_ms: from.long()?,
+                    requests: from.count()?,
+                    attempts: from.list(|from| Some((from.long()?, from.count()?)))?,
+                })
+            })?,
+        })
+    }
+}
+
+/// What one worker has gathered since it last added it to what all know.
+#[derive(Clone, Debug, Default)]
+pub struct Gathered {
+    store: Store,
+    /// The newest first.
+    last: VecDeque<(u64, Outcome)>,
+}
+
+impl Gathered {
+    /// Counts what became of a request that has ended now.
+    pub fn record(&mut self, document: &Document, outcome: &Outcome, now_ms: u64) {
+        let route = outcome.route.as_deref().map_or(OTHERS, route_key);
+        self.store.routes.count(route, whole(outcome), now_ms);
+        let last = outcome.attempts.len().saturating_sub(1);
+        for (index, attempt) in outcome.attempts.iter().enumerate() {
+            let failed = attempt.is_failure();
+            let mut sums = if index == last && is_answered(outcome) {
+                let mut answer = answered(outcome);
+                // What came before it is not this target's time.
+                if last > 0 {
+                    (answer.first_ms, answer.first_count) = (0, 0);
+                }
+                answer
+            } else {
+                Sums::default()
+            };
+            sums.requests = 1;
+            sums.errors = u64::from(failed);
+            sums.whole_ms = attempt.ms.unwrap_or(0);
+            sums.whole_count = u64::from(attempt.ms.is_some());
+            let target = target(document, &attempt.backend, &attempt.model);
+            self.store.targets.count(target, sums, now_ms);
+        }
+        self.last.push_front((now_ms, outcome.clone()));
+        self.last.truncate(DECISIONS);
+    }
+
+    /// Whether nothing has come since it was last taken.
+    pub fn is_empty(&self) -> bool {
+        self.last.is_empty() && self.store == Store::default()
+    }
+
+    /// Takes what has come. `id` gives random bits.
+    pub fn take(&mut self, id: impl Fn() -> u64) -> Store {
+        let mut store = std::mem::take(&mut self.store);
+        let decisions = self.last.drain(..).map(|(at_ms, outcome)| Decision {
+            at_ms,
+            id: id(),
+            json: super::view::decision(&outcome, at_ms)
+                .to_string()
+                .into_bytes(),
+        });
+        store.decisions.extend(decisions);
+        store
+    }
+
+    /// Puts back what could not be added to what all know.
+    pub fn put_back(&mut self, store: Store) {
+        self.store.add(store);
+    }
+}
+
+/// The row of the target that calls the model so.
+fn target(document: &Document, backend: &str, upstream_name: &str) -> u64 {
+    let mut backends = document.backends.iter();
+    let Some(backend) = backends.find(|known| known.name == backend) else {
+        return OTHERS;
+    };
+    let mut models = backend.models.iter();
+    let named = models.find(|model| model.upstream_name.as_deref() == Some(upstream_name));
+    named
+        .or_else(|| backend.model(upstream_name))
+        .map_or(OTHERS, |model| model.key.bits())
+}
+
+/// Whether the caller did not get what it asked for, and did not go away itself.
+pub(super) fn failed(outcome: &Outcome) -> bool {
+    match outcome.end {
+        End::ClientGone => false,
+        End::NoTerminator | End::InBandError | End::Cut | End::Stalled => true,
+        End::None | End::Complete => outcome.status == 0 || outcome.status >= 400,
+    }
+}
+
+/// Whether a backend gave the answer.
+fn is_answered(outcome: &Outcome) -> bool {
+    let last = outcome.attempts.last();
+    outcome.error.is_none() && last.is_some_and(|last| last.verdict == Attempted::ACCEPTED)
+}
+
+fn answered(outcome: &Outcome) -> Sums {
+    let first = outcome.first_token_ms;
+    let is_known = !outcome.usage.is_unknown();
+    Sums {
+        answers: 1,
+        input: outcome.usage.input.unwrap_or(0),
+        output: outcome.usage.output.unwrap_or(0),
+        estimated: u64::from(outcome.is_estimated),
+        cost: outcome.cost.unwrap_or(0),
+        unpriced: u64::from(is_known && outcome.cost.is_none()),
+        first_ms: first.unwrap_or(0),
+        first_count: u64::from(first.is_some()),
+        ..Sums::default()
+    }
+}
+
+/// What a request adds to its route.
+fn whole(outcome: &Outcome) -> Sums {
+    let sums = if is_answered(outcome) {
+        answered(outcome)
+    } else {
+        Sums::default()
+    };
+    Sums {
+        requests: 1,
+        errors: u64::from(failed(outcome)),
+        fallbacks: u64::from(outcome.attempts.len() > 1),
+        whole_ms: outcome.whole_ms,
+        whole_count: 1,
+        ..sums
+    }
+}

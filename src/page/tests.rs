@@ -1,0 +1,540 @@
+//! Several workers, any order of things, and hostile names.
+
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+use super::*;
+use crate::config::{Document, Page, PageAccess, Tree};
+use crate::health::{Blow, CooldownPolicy, Ended, Health, TargetKey};
+use crate::request::Headers;
+use crate::schema::Usage;
+use crate::telemetry::{Attempted, End, Outcome};
+
+const NOW: u64 = 1_800_000_000_000;
+
+const DOCUMENT: &str = "
+backends:
+- name: one
+  schema: openai
+  models:
+  - {name: small, upstream_name: 'org/small'}
+  - {name: '*'}
+- name: two
+  schema: anthropic
+  models: [{name: claude-*}]
+routes:
+- {name: first, match: {model: small}, targets: [{backend: one}]}
+- {name: second, match: {model: '*'}, targets: [{backend: one}, {backend: two}]}
+";
+
+fn document() -> Document {
+    let tree: Tree = serde_saphyr::from_str(DOCUMENT).unwrap();
+    Document::compile(&tree).unwrap()
+}
+
+fn attempt(backend: &str, model: &str, verdict: &'static str) -> Attempted {
+    Attempted {
+        backend: backend.to_owned(),
+        model: model.to_owned(),
+        verdict,
+        ms: Some(100),
+        ..Attempted::default()
+    }
+}
+
+/// An answer of the second attempt.
+fn outcome() -> Outcome {
+    Outcome {
+        route: Some("second".to_owned()),
+        decision: "ordered",
+        model: Some("small".to_owned()),
+        attempts: vec![
+            attempt("two", "claude-x", "server_error"),
+            attempt("one", "org/small", "accepted"),
+        ],
+        status: 200,
+        end: End::Complete,
+        usage: Usage {
+            input: Some(30),
+            output: Some(12),
+            ..Usage::default()
+        },
+        cost: Some(2_500_000_000),
+        first_token_ms: Some(150),
+        whole_ms: 900,
+        ..Outcome::default()
+    }
+}
+
+/// What a worker hands over that has seen these, each a second after the one before.
+fn seen(outcomes: &[Outcome], seed: u64) -> Store {
+    let document = document();
+    let mut gathered = Gathered::default();
+    for (index, outcome) in outcomes.iter().enumerate() {
+        let at = NOW + u64::try_from(index).unwrap() * 1_000;
+        gathered.record(&document, outcome, at);
+    }
+    let id = std::cell::Cell::new(seed);
+    let mut store = gathered.take(|| id.replace(id.get() + 1));
+    assert!(gathered.is_empty());
+    store.since_ms = NOW - seed;
+    store
+}
+
+fn shown(store: &Store, now: u64) -> Value {
+    view(store, &document(), &Health::default(), now)
+}
+
+fn row<'a>(rows: &'a Value, field: &str, name: &str) -> &'a Value {
+    let mut rows = rows.as_array().unwrap().iter();
+    rows.find(|row| row[field] == name).unwrap()
+}
+
+#[test]
+fn what_an_outcome_adds() {
+    let refused = Outcome {
+        status: 404,
+        error: Some("model_not_found"),
+        ..Outcome::default()
+    };
+    let store = seen(&[outcome(), refused], 1);
+    let view = shown(&store, NOW + 2_000);
+    let totals = &view["totals"];
+    for (name, expected) in [
+        ("requests", json!(2)),
+        ("errors", json!(1)),
+        ("fallbacks", json!(1)),
+        ("answers", json!(1)),
+        ("input_tokens", json!(30)),
+        ("output_tokens", json!(12)),
+        ("cost_usd", json!(0.0025)),
+        ("unpriced", json!(0)),
+        ("first_token_ms", json!(150)),
+        ("whole_ms", json!(450)),
+        ("in_flight", json!(0)),
+    ] {
+        assert_eq!(totals[name], expected, "{name}");
+    }
+    assert_eq!(totals["last_minute"]["requests"], 2);
+    let routes = &view["routes"];
+    assert_eq!(row(routes, "name", "first")["requests"], 0);
+    assert_eq!(row(routes, "name", "second")["share"], 0.5);
+    // What no route took.
+    let others = routes.as_array().unwrap().last().unwrap();
+    assert_eq!(others["name"], Value::Null);
+    assert_eq!(others["errors"], 1);
+    // The upstream name leads to its own entry, and a model of no own entry to the pattern.
+    let targets = &view["targets"];
+    let small = row(targets, "model", "small");
+    assert_eq!(small["answers"], 1);
+    assert_eq!(small["share"], 1.0);
+    assert_eq!(small["output_tokens"], 12);
+    // Its time began before this target was asked.
+    assert_eq!(small["first_token_ms"], Value::Null);
+    assert_eq!(small["whole_ms"], 100);
+    let claude = row(targets, "model", "claude-*");
+    assert_eq!(claude["failures"], 1);
+    assert_eq!(claude["answers"], 0);
+    assert_eq!(claude["output_tokens"], 0);
+    // The newest first.
+    let decisions = view["decisions"].as_array().unwrap();
+    assert_eq!(decisions[0]["error"], "model_not_found");
+    assert_eq!(decisions[1]["attempts"][0]["verdict"], "server_error");
+    assert_eq!(decisions[1]["cost_usd"], 0.0025);
+}
+
+#[test]
+fn a_cost_that_is_not_known_is_none() {
+    let unpriced = Outcome {
+        cost: None,
+        ..outcome()
+    };
+    let view = shown(&seen(&[unpriced], 1), NOW);
+    assert_eq!(view["totals"]["unpriced"], 1);
+    assert_eq!(view["decisions"][0]["cost_usd"], Value::Null);
+}
+
+#[test]
+fn a_caller_that_goes_away_is_no_error() {
+    for (end, status, expected) in [
+        (End::ClientGone, 0, 0),
+        (End::ClientGone, 200, 0),
+        (End::Cut, 200, 1),
+        (End::Stalled, 200, 1),
+        (End::NoTerminator, 200, 1),
+        (End::InBandError, 200, 1),
+        (End::None, 0, 1),
+        (End::None, 404, 1),
+        (End::Complete, 200, 0),
+        (End::Complete, 429, 1),
+    ] {
+        let ended = Outcome {
+            end,
+            status,
+            ..outcome()
+        };
+        let view = shown(&seen(&[ended], 1), NOW);
+        assert_eq!(view["totals"]["errors"], expected, "{end:?} {status}");
+    }
+}
+
+#[test]
+fn the_last_ones_are_kept_and_the_slots_pass() {
+    let many = vec![outcome(); 130];
+    let mut store = seen(&many, 1);
+    assert_eq!(store.decisions.len(), DECISIONS);
+    store.add(seen(&many, 1_000));
+    assert_eq!(store.decisions.len(), DECISIONS);
+    let now = NOW + 129_000;
+    let view = shown(&store, now);
+    assert_eq!(view["totals"]["requests"], 260);
+    // Two a second, of the last minute, of which the newest slot is not over.
+    let minute = view["totals"]["last_minute"]["requests"].as_u64().unwrap();
+    assert!((114..=120).contains(&minute), "{minute}");
+    assert_eq!(
+        view["series"]["requests"].as_array().unwrap().len(),
+        usize::try_from(SLOTS).unwrap()
+    );
+    store.prune(now);
+    assert_eq!(shown(&store, now)["series"], view["series"]);
+    store.prune(now + SLOTS * SLOT_MS);
+    let later = shown(&store, now + SLOTS * SLOT_MS);
+    assert_eq!(later["totals"]["requests"], 260);
+    assert_eq!(later["totals"]["last_minute"]["requests"], 0);
+    assert!(store.encode().len() < 60_000, "{}", store.encode().len());
+}
+
+#[test]
+fn what_a_worker_has_under_way_is_believed_for_a_while() {
+    let said = |worker, said_ms, requests| Store {
+        under_way: vec![UnderWay {
+            worker,
+            said_ms,
+            requests,
+            attempts: vec![(TargetKey::new("one", "small").bits(), requests)],
+        }],
+        ..Store::default()
+    };
+    let mut store = said(1, NOW, 3);
+    store.add(said(2, NOW + 100, 4));
+    // One of them says it anew, and an older word of it comes late.
+    store.add(said(1, NOW + 200, 5));
+    store.add(said(1, NOW + 150, 9));
+    let view = shown(&store, NOW + 200);
+    assert_eq!(view["totals"]["in_flight"], 9);
+    assert_eq!(row(&view["targets"], "model", "small")["in_flight"], 9);
+    // The other one is gone.
+    store.add(said(1, NOW + BELIEVED_MS + 150, 5));
+    store.prune(NOW + BELIEVED_MS + 150);
+    assert_eq!(store.under_way.len(), 1);
+    assert_eq!(store.under_way[0].worker, 1);
+}
+
+#[test]
+fn targets_tell_how_they_are() {
+    let mut health = Health::default();
+    let policy = CooldownPolicy::default();
+    let ended = Ended {
+        target: TargetKey::new("one", "small"),
+        sent_ms: NOW,
+        now_ms: NOW,
+    };
+    assert!(health.fail(ended, Blow::AtOnce, &policy, 0));
+    let at = |now| {
+        let view = view(&Store::default(), &document(), &health, now);
+        row(&view["targets"], "model", "small").clone()
+    };
+    let until = at(NOW + 1)["until_ms"].as_u64().unwrap();
+    assert_eq!(at(NOW + 1)["state"], "cooling");
+    assert!(until > NOW);
+    assert_eq!(at(until)["state"], "due");
+    let view = view(&Store::default(), &document(), &health, NOW + 1);
+    assert_eq!(row(&view["targets"], "model", "*")["state"], "healthy");
+}
+
+#[test]
+fn what_is_of_another_document_is_counted_as_others() {
+    let elsewhere = Outcome {
+        route: Some("was there once".to_owned()),
+        attempts: vec![attempt("gone", "m", "accepted")],
+        ..outcome()
+    };
+    let view = shown(&seen(&[outcome(), elsewhere], 1), NOW + 1_000);
+    assert_eq!(view["totals"]["requests"], 2);
+    for (rows, field) in [("routes", "name"), ("targets", "backend")] {
+        let others = view[rows].as_array().unwrap().last().unwrap();
+        assert_eq!(others[field], Value::Null);
+        assert_eq!(others["output_tokens"], 12);
+    }
+}
+
+/// More rows than there can be are counted as others, and nothing is lost.
+#[test]
+fn rows_are_bounded() {
+    let many: Vec<Outcome> = (0..5_000)
+        .map(|number| Outcome {
+            route: Some(format!("route {number}")),
+            ..outcome()
+        })
+        .collect();
+    let mut gathered = Gathered::default();
+    for outcome in &many {
+        gathered.record(&document(), outcome, NOW);
+    }
+    let mut store = gathered.take(|| 1);
+    store.prune(NOW);
+    assert!(store.encode().len() < 400_000, "{}", store.encode().len());
+    let view = shown(&store, NOW);
+    assert_eq!(view["totals"]["requests"], 5_000);
+    assert_eq!(view["totals"]["last_minute"]["requests"], 5_000);
+}
+
+fn arbitrary_outcome() -> impl Strategy<Value = Outcome> {
+    let route = prop::option::of(prop::sample::select(vec!["first", "second", "gone"]));
+    let tried = (
+        prop::sample::select(vec![
+            ("one", "org/small"),
+            ("one", "x"),
+            ("two", "claude-y"),
+            ("no", "m"),
+        ]),
+        prop::sample::select(vec!["accepted", "server_error", "timeout"]),
+    );
+    let attempts = prop::collection::vec(tried, 0..4);
+    let counts = (
+        0_u64..1_000,
+        prop::option::of(0_u64..1 << 50),
+        0_u64..100_000,
+    );
+    (route, attempts, counts).prop_map(|(route, attempts, (tokens, cost, ms))| Outcome {
+        route: route.map(str::to_owned),
+        attempts: attempts
+            .into_iter()
+            .map(|((backend, model), verdict)| attempt(backend, model, verdict))
+            .collect(),
+        status: 200,
+        usage: Usage {
+            output: Some(tokens),
+            ..Usage::default()
+        },
+        cost,
+        whole_ms: ms,
+        ..Outcome::default()
+    })
+}
+
+proptest! {
+    /// However outcomes are spread over workers, and in whatever order those hand over what they have, all is there once.
+    #[test]
+    fn the_whole_does_not_depend_on_the_order(
+        workers in prop::collection::vec(prop::collection::vec(arbitrary_outcome(), 0..30), 1..5),
+        turn in 0_usize..5,
+    ) {
+        let stores: Vec<Store> = workers
+            .iter()
+            .zip([1_000, 2_000, 3_000, 4_000])
+            .map(|(outcomes, seed)| seen(outcomes, seed))
+            .collect();
+        let mut one = Store::default();
+        for store in &stores {
+            one.add(store.clone());
+        }
+        let mut turned = stores.clone();
+        turned.rotate_left(turn % stores.len());
+        turned.reverse();
+        // By twos, and through bytes.
+        let mut other = Store::default();
+        for pair in turned.chunks(2) {
+            let mut both = Store::default();
+            for store in pair {
+                both.add(store.clone());
+                both = Store::decode(&both.encode());
+            }
+            other.add(both);
+        }
+        prop_assert_eq!(&one, &other);
+        let all: Vec<&Outcome> = workers.iter().take(stores.len()).flatten().collect();
+        let whole = one.routes.whole().total;
+        prop_assert_eq!(whole.requests, u64::try_from(all.len()).unwrap());
+        prop_assert_eq!(whole.whole_ms, all.iter().map(|one| one.whole_ms).sum::<u64>());
+        let attempts: usize = all.iter().map(|one| one.attempts.len()).sum();
+        prop_assert_eq!(one.targets.whole().total.requests, u64::try_from(attempts).unwrap());
+        let answered = |one: &&&Outcome| one.attempts.last().is_some_and(|last| last.verdict == "accepted");
+        let cost: u64 = all.iter().filter(answered).filter_map(|one| one.cost).sum();
+        prop_assert_eq!(whole.cost, cost);
+        // Each answer is one target's, too.
+        prop_assert_eq!(one.targets.whole().total.cost, cost);
+    }
+
+    /// Bytes that are none of these are nothing known, and no panic.
+    #[test]
+    fn any_bytes_decode_to_something(mut bytes in prop::collection::vec(any::<u8>(), 0..400), ours in any::<bool>()) {
+        if ours && let Some(first) = bytes.first_mut() {
+            *first = 1;
+        }
+        let _ = Store::decode(&bytes);
+        let mut cut = seen(&[outcome()], 1).encode();
+        cut.truncate(bytes.len());
+        prop_assert_eq!(Store::decode(&cut), Store::default());
+    }
+}
+
+fn headers(pairs: &[(&str, &str)]) -> Headers {
+    let pairs = pairs.iter();
+    Headers::new(
+        pairs
+            .map(|(name, value)| ((*name).to_owned(), value.as_bytes().to_vec()))
+            .collect(),
+    )
+}
+
+fn get(path: &str, more: &[(&str, &str)]) -> Headers {
+    headers(&[&[(":method", "GET"), (":path", path)], more].concat())
+}
+
+#[test]
+fn who_asks_for_what() {
+    let page = Page {
+        path: "/llm-router".to_owned(),
+        access: PageAccess::Public,
+    };
+    let html = Some(Asked::Html);
+    let json = Some(Asked::Json);
+    let browser = "text/html,application/xhtml+xml,*/*;q=0.8";
+    for (path, accept, expected) in [
+        ("/llm-router", browser, html),
+        ("/llm-router?", browser, html),
+        ("/llm-router?a=b", "*/*", html),
+        ("/llm-router", "application/json", json),
+        ("/llm-router", "text/html, application/json", html),
+        ("/llm-router?a=b&format=json", browser, json),
+        ("/llm-router.json", browser, json),
+        ("/llm-router.json?x", "", json),
+        ("/llm-router/", browser, None),
+        ("/llm-router.jsonx", browser, None),
+        ("/llm-routers", browser, None),
+        ("/LLM-router", browser, None),
+        ("/", browser, None),
+        ("/v1/models", browser, None),
+    ] {
+        assert_eq!(
+            asked(&page, &get(path, &[("accept", accept)])),
+            expected,
+            "{path} {accept}"
+        );
+    }
+    for (method, expected) in [
+        ("HEAD", html),
+        ("POST", None),
+        ("OPTIONS", None),
+        ("get", None),
+    ] {
+        let headers = headers(&[(":method", method), (":path", "/llm-router")]);
+        assert_eq!(asked(&page, &headers), expected, "{method}");
+    }
+    let upgrade = get("/llm-router", &[("upgrade", "websocket")]);
+    assert_eq!(asked(&page, &upgrade), None);
+}
+
+#[test]
+fn without_the_secret_there_is_no_page() {
+    let page = Page {
+        path: "/llm-router".to_owned(),
+        access: PageAccess::Secret {
+            header: "x-page".to_owned(),
+            sha256: sha256(b"right"),
+        },
+    };
+    let with = |values: &[&str]| {
+        let more: Vec<_> = values.iter().map(|value| ("x-page", *value)).collect();
+        asked(&page, &get("/llm-router", &more))
+    };
+    assert_eq!(with(&["right"]), Some(Asked::Html));
+    for wrong in [
+        &[][..],
+        &[""],
+        &["wrong"],
+        &["Right"],
+        &["right "],
+        &["right", "right"],
+        &["wrong", "right"],
+    ] {
+        assert_eq!(with(wrong), None, "{wrong:?}");
+    }
+}
+
+/// Names are data of others: whatever they are, the page stays the page.
+#[test]
+fn hostile_names_stay_data() {
+    let hostile = Outcome {
+        model: Some("</script><script>alert(1)</script><!--\u{7}".to_owned()),
+        caller: Some("{{data}}".to_owned()),
+        ..outcome()
+    };
+    let data = shown(&seen(&[hostile], 1), NOW);
+    let empty = serve(Asked::Html, &json!({}));
+    let full = serve(Asked::Html, &data);
+    let text = String::from_utf8(full.body).unwrap();
+    assert_eq!(text.matches("</script>").count(), 2);
+    assert_eq!(text.matches("<script").count(), 2);
+    assert!(!text.contains("<!--"));
+    // The same script and style, so that the same hashes hold.
+    assert_eq!(full.headers, empty.headers);
+    let (_, data_text) = text
+        .split_once("<script type=\"application/json\" id=\"data\">")
+        .unwrap();
+    let (data_text, _) = data_text.split_once("</script>").unwrap();
+    let parsed: Value = serde_json::from_str(data_text).unwrap();
+    assert_eq!(parsed, data);
+    let json = serve(Asked::Json, &data);
+    assert_eq!(serde_json::from_slice::<Value>(&json.body).unwrap(), data);
+    // No control character is left in a name.
+    assert!(!parsed.to_string().contains("\\u0007"));
+}
+
+#[test]
+fn the_page_needs_nothing_from_elsewhere() {
+    let page = include_str!("page.html");
+    for outside in [
+        "http:",
+        "https:",
+        "url(",
+        "@import",
+        "innerHTML",
+        "outerHTML",
+        "insertAdjacentHTML",
+        "document.write",
+        "eval(",
+    ] {
+        // The namespace of SVG is a name, no address that is asked.
+        let page = page.replace("http://www.w3.org/2000/svg", "");
+        assert!(!page.contains(outside), "{outside}");
+    }
+    for attribute in [" style=", " onclick=", " onload=", " src="] {
+        assert!(!page.contains(attribute), "{attribute}");
+    }
+    assert_eq!(page.matches("{{data}}").count(), 1);
+    let served = serve(Asked::Html, &json!({}));
+    let (_, policy) = served
+        .headers
+        .iter()
+        .find(|(name, _)| *name == "content-security-policy")
+        .unwrap();
+    assert!(policy.contains("default-src 'none'"), "{policy}");
+    let hash = |begin: &str, end: &str| {
+        let (_, rest) = page.split_once(begin).unwrap();
+        let (inside, _) = rest.split_once(end).unwrap();
+        assert!(inside.len() > 500);
+        super::digest::base64(&sha256(inside.as_bytes()))
+    };
+    let script = hash("<script>", "</script>");
+    let style = hash("<style>", "</style>");
+    assert!(
+        policy.contains(&format!("script-src 'sha256-{script}';")),
+        "{policy}"
+    );
+    assert!(
+        policy.contains(&format!("style-src 'sha256-{style}';")),
+        "{policy}"
+    );
+}

@@ -1,0 +1,276 @@
+//! What is known, as JSON.
+
+use serde_json::{Value, json};
+
+use super::store::{Store, failed, route_key};
+use super::sums::{OTHERS, Row, SLOT_MS, SLOTS, Sums, slot_of};
+use crate::config::{Backend, Document, Model};
+use crate::health::{Health, State};
+use crate::telemetry::{End, Outcome};
+
+/// How many attempts of a request are told.
+const MOST_ATTEMPTS: usize = 16;
+
+/// Everything, for a document and at a time (in Unix milliseconds).
+pub fn view(store: &Store, document: &Document, health: &Health, now_ms: u64) -> Value {
+    let whole = store.routes.whole();
+    let requests = whole.total.requests;
+    let decisions = store.decisions.iter();
+    let decisions: Vec<Value> = decisions
+        .filter_map(|decision| serde_json::from_slice(&decision.json).ok())
+        .collect();
+    let mut totals = totals(&whole.total);
+    insert(&mut totals, "in_flight", in_flight(store));
+    insert(
+        &mut totals,
+        "last_minute",
+        self::totals(&whole.last_minute(now_ms)),
+    );
+    json!({
+        "now_ms": now_ms,
+        "since_ms": if store.since_ms == 0 { now_ms } else { store.since_ms },
+        "slot_ms": SLOT_MS,
+        "slots": SLOTS,
+        // The slot that is not over yet.
+        "slot_begun_ms": slot_of(now_ms).saturating_mul(SLOT_MS),
+        "totals": totals,
+        "series": series(&whole, now_ms),
+        "routes": routes(store, document, requests, now_ms),
+        "targets": targets(store, document, health, now_ms),
+        "decisions": decisions,
+    })
+}
+
+fn insert(object: &mut Value, name: &str, value: impl Into<Value>) {
+    if let Value::Object(object) = object {
+        object.insert(name.to_owned(), value.into());
+    }
+}
+
+fn in_flight(store: &Store) -> u64 {
+    let requests = store.under_way.iter().map(|said| said.requests);
+    requests.fold(0, u64::saturating_add)
+}
+
+fn totals(sums: &Sums) -> Value {
+    json!({
+        "requests": sums.requests,
+        "errors": sums.errors,
+        "fallbacks": sums.fallbacks,
+        "answers": sums.answers,
+        "input_tokens": sums.input,
+        "output_tokens": sums.output,
+        "estimated": sums.estimated,
+        "cost_usd": dollars(sums.cost),
+        "unpriced": sums.unpriced,
+        "first_token_ms": sums.first_ms.checked_div(sums.first_count),
+        "whole_ms": sums.whole_ms.checked_div(sums.whole_count),
+    })
+}
+
+fn series(row: &Row, now_ms: u64) -> Value {
+    let of = |measure: fn(&Sums) -> u64| row.series(now_ms, measure);
+    json!({
+        "requests": of(|sums| sums.requests),
+        "errors": of(|sums| sums.errors),
+        "fallbacks": of(|sums| sums.fallbacks),
+        "tokens": of(|sums| sums.input.saturating_add(sums.output)),
+        "cost_usd": of(|sums| sums.cost).into_iter().map(dollars).collect::<Vec<f64>>(),
+        "first_token_ms": of(|sums| sums.first_ms.checked_div(sums.first_count).unwrap_or(0)),
+    })
+}
+
+/// All routes of the document, and one without a name for all else.
+fn routes(store: &Store, document: &Document, requests: u64, now_ms: u64) -> Vec<Value> {
+    let rows = &store.routes.0;
+    let mut others = Row::default();
+    let keys: Vec<u64> = document
+        .routes
+        .iter()
+        .map(|route| route_key(&route.name))
+        .collect();
+    for (_, row) in rows.iter().filter(|(key, _)| !keys.contains(key)) {
+        others.add(row);
+    }
+    let none = Row::default();
+    let mut all: Vec<(Option<&str>, &Row)> = document
+        .routes
+        .iter()
+        .zip(keys)
+        .map(|(route, key)| (Some(route.name.as_str()), rows.get(&key).unwrap_or(&none)))
+        .collect();
+    if others.total.requests > 0 {
+        all.push((None, &others));
+    }
+    all.into_iter()
+        .map(|(name, row)| {
+            let mut route = totals(&row.total);
+            insert(&mut route, "name", name);
+            insert(&mut route, "share", share(row.total.requests, requests));
+            insert(
+                &mut route,
+                "series",
+                row.series(now_ms, |sums| sums.requests),
+            );
+            route
+        })
+        .collect()
+}
+
+/// All targets of the document, and one without a name for all else.
+fn targets(store: &Store, document: &Document, health: &Health, now_ms: u64) -> Vec<Value> {
+    let rows = &store.targets.0;
+    let answers = store.targets.whole().total.answers;
+    let none = Row::default();
+    let mut seen = Vec::new();
+    let mut all = Vec::new();
+    for backend in &document.backends {
+        for model in &backend.models {
+            let key = model.key.bits();
+            seen.push(key);
+            let row = rows.get(&key).unwrap_or(&none);
+            let mut target = target(backend, model, row, now_ms);
+            insert(&mut target, "share", share(row.total.answers, answers));
+            insert(&mut target, "in_flight", attempts(store, key));
+            let (state, until_ms) = state(document, health, model, now_ms);
+            insert(&mut target, "state", state);
+            insert(&mut target, "until_ms", until_ms);
+            all.push(target);
+        }
+    }
+    let mut others = Row::default();
+    for (_, row) in rows.iter().filter(|(key, _)| !seen.contains(key)) {
+        others.add(row);
+    }
+    if others.total.requests > 0 {
+        let mut rest = measures(&others, now_ms);
+        insert(&mut rest, "share", share(others.total.answers, answers));
+        insert(&mut rest, "in_flight", attempts(store, OTHERS));
+        for absent in ["backend", "model", "schema", "state", "until_ms"] {
+            insert(&mut rest, absent, Value::Null);
+        }
+        all.push(rest);
+    }
+    all
+}
+
+fn target(backend: &Backend, model: &Model, row: &Row, now_ms: u64) -> Value {
+    let mut target = measures(row, now_ms);
+    insert(&mut target, "backend", backend.name.as_str());
+    insert(&mut target, "schema", backend.schema.name());
+    insert(&mut target, "model", model.name.to_string());
+    target
+}
+
+fn measures(row: &Row, now_ms: u64) -> Value {
+    let sums = &row.total;
+    json!({
+        "attempts": sums.requests,
+        "failures": sums.errors,
+        "answers": sums.answers,
+        "input_tokens": sums.input,
+        "output_tokens": sums.output,
+        "estimated": sums.estimated,
+        "cost_usd": dollars(sums.cost),
+        "unpriced": sums.unpriced,
+        "first_token_ms": sums.first_ms.checked_div(sums.first_count),
+        "whole_ms": sums.whole_ms.checked_div(sums.whole_count),
+        "series": row.series(now_ms, |sums| sums.requests),
+    })
+}
+
+fn attempts(store: &Store, target: u64) -> u64 {
+    let said = store.under_way.iter().flat_map(|said| &said.attempts);
+    let its = said.filter(|(key, _)| *key == target);
+    its.fold(0, |sum, (_, count)| sum.saturating_add(*count))
+}
+
+fn state(
+    document: &Document,
+    health: &Health,
+    model: &Model,
+    now_ms: u64,
+) -> (&'static str, Option<u64>) {
+    let state = document.cooldown.as_ref();
+    match state.map(|policy| health.state(model.key, now_ms, policy)) {
+        None | Some(State::Healthy) => ("healthy", None),
+        Some(State::Cooling { until_ms }) => ("cooling", Some(until_ms)),
+        Some(State::Due) => ("due", None),
+        Some(State::Probing { until_ms }) => ("probing", Some(until_ms)),
+    }
+}
+
+/// One decision, whose request ended at this time.
+pub(super) fn decision(outcome: &Outcome, at_ms: u64) -> Value {
+    let attempts = outcome.attempts.iter().take(MOST_ATTEMPTS);
+    let attempts: Vec<Value> = attempts
+        .map(|attempt| {
+            json!({
+                "backend": shown(&attempt.backend),
+                "model": shown(&attempt.model),
+                "verdict": attempt.verdict,
+                "ms": attempt.ms,
+            })
+        })
+        .collect();
+    let end = End::ALL.iter().find(|(_, end)| *end == outcome.end);
+    json!({
+        "at_ms": at_ms,
+        "route": outcome.route.as_deref().map(shown),
+        "decision": outcome.decision,
+        "model": outcome.model.as_deref().map(shown),
+        "answered_model": outcome.answered_model.as_deref().map(shown),
+        "stream": outcome.stream,
+        "caller": outcome.caller.as_deref().map(shown),
+        "attempts": attempts,
+        "status": outcome.status,
+        "error": outcome.error,
+        "end": end.map(|(name, _)| name),
+        "failed": failed(outcome),
+        "input_tokens": outcome.usage.input,
+        "output_tokens": outcome.usage.output,
+        "estimated": outcome.is_estimated,
+        "cost_usd": outcome.cost.map(dollars),
+        "first_token_ms": outcome.first_token_ms,
+        "whole_ms": outcome.whole_ms,
+    })
+}
+
+/// How much of a name is shown.
+const MOST_CHARACTERS: usize = 100;
+
+/// A name as it is shown: the beginning of a long one, and nothing that is no text to read.
+fn shown(name: &str) -> String {
+    let mut all = name.chars();
+    let begun = all.by_ref().take(MOST_CHARACTERS);
+    let mut text: String = begun
+        .map(|letter| {
+            if letter.is_control() {
+                '\u{fffd}'
+            } else {
+                letter
+            }
+        })
+        .collect();
+    if all.next().is_some() {
+        text.push('…');
+    }
+    text
+}
+
+/// A fraction with four decimals; `None` of nothing.
+fn share(part: u64, whole: u64) -> Option<f64> {
+    (whole > 0).then(|| (float(part) / float(whole) * 10_000.0).round() / 10_000.0)
+}
+
+/// From pico-dollars.
+fn dollars(cost: u64) -> f64 {
+    float(cost) / 1e12
+}
+
+/// The number, as near as a float can have it.
+fn float(number: u64) -> f64 {
+    let low = u32::try_from(number & 0xffff_ffff).unwrap_or(u32::MAX);
+    let high = u32::try_from(number >> 32).unwrap_or(u32::MAX);
+    f64::from(high) * 4_294_967_296.0 + f64::from(low)
+}
