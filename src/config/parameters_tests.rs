@@ -307,6 +307,6 @@ fn values_of_which_envoy_makes_text() {
         "{set: {temperature: '0.2', stop: ['1.5', end, '08']}, default: {logit_bias: {a: '1e1'}}}";
     assert_eq!(
         changed(parameters, "{}"),
-        r#"{"temperature":0.2,"stop":[1.5,"end","08"],"logit_bias":{"a":10}}"#
+        r#"{"logit_bias":{"a":10},"stop":[1.5,"end","08"],"temperature":0.2}"#
     );
 }
