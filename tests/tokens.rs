@@ -1,5 +1,6 @@
-//! The estimate of tokens beside OpenAI's own vocabulary, over the texts in tests/data/tokens, which were written for this
-//! and are no part of what the costs were fitted to, and over the project's own sources and documents.
+//! The estimate of tokens beside OpenAI's own vocabulary, over the texts in tests/data/tokens, which were written for
+//! this, and over the project's own sources and documents. Nothing was fitted to what is held to [`CLOSE`].
+
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::path::Path;

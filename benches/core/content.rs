@@ -4,7 +4,7 @@
 use std::hint::black_box;
 
 use criterion::{Criterion, Throughput};
-use llm_router::request::{BodyKind, Content, Part};
+use llm_router::request::{BodyKind, Content, ParameterChanges, Part};
 use llm_router::schema::Api;
 
 use crate::bodies;
@@ -13,7 +13,11 @@ use crate::bodies;
 type Asked = (&'static str, fn(&Content<'_>) -> u64);
 
 pub(crate) const ASKED: [Asked; 7] = [
-    ("field", |content| content.max_output_tokens().unwrap_or(0)),
+    ("field", |content| {
+        content
+            .max_output_tokens(&ParameterChanges::default())
+            .unwrap_or(0)
+    }),
     ("conversation", |content| content.turns().into()),
     ("last_user", |content| length(content.text(Part::LastUser))),
     ("all", |content| length(content.text(Part::All))),

@@ -16,6 +16,7 @@
 mod bodies;
 mod content;
 mod envoy;
+mod mixed;
 mod native;
 mod prompt;
 mod record;
@@ -35,6 +36,7 @@ fn main() {
         .without_plots()
         .configure_from_args();
     native::run(&mut criterion);
+    mixed::run(&mut criterion);
     content::run(&mut criterion);
     prompt::run(&mut criterion);
     criterion.final_summary();

@@ -16,7 +16,7 @@ use serde_json::Value;
 use crate::bodies;
 
 pub(crate) const ROUTES: [usize; 3] = [3, 100, 1000];
-const MODEL: &str = "gpt-5.5";
+pub(crate) const MODEL: &str = "gpt-5.5";
 const RENAMED: &str = "a-name-of-the-provider's-own";
 
 pub(crate) fn run(criterion: &mut Criterion) {
@@ -264,7 +264,7 @@ fn document(routes: usize, condition: fn(usize) -> String) -> Document {
     Document::load(text.as_bytes()).unwrap_or_else(|errors| panic!("{errors:?}"))
 }
 
-fn headers(more: usize) -> Headers {
+pub(crate) fn headers(more: usize) -> Headers {
     let mut headers = vec![
         (":authority".to_owned(), b"gateway.example".to_vec()),
         (":path".to_owned(), b"/v1/chat/completions".to_vec()),

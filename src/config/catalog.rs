@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use super::aliases::Aliases;
 use super::backend::Backend;
-use super::route::{Route, serves};
+use super::possible::serves;
+use super::route::Route;
 use crate::routing::Subject;
 use crate::schema::Catalog;
 

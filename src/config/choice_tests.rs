@@ -105,6 +105,8 @@ fn fractions_of_a_percent() {
         ("0.5", "0.5"),
         ("33.3333", "33.3333"),
         ("0.07", "0.07"),
+        // As Envoy hands it on.
+        ("'2.5'", "2.5"),
         ("100", "100"),
     ] {
         let document = compile(&format!(

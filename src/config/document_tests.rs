@@ -271,6 +271,58 @@ routes: [{name: r, match: {model: '*'}, targets: [{backend: a}]}]",
 }
 
 #[test]
+fn models_behind_a_pattern_that_takes_them() {
+    let models = |models: &str| {
+        errors(&format!(
+            "backends: [{{name: a, schema: openai, models: [{models}]}}]
+routes: [{{name: r, match: {{model: '*'}}, targets: [{{backend: a}}]}}]"
+        ))
+    };
+    for (later, before) in [
+        ("gpt-us-*", "*"),
+        ("gpt-us-*", "gpt-*"),
+        ("*-x-mini", "*-mini"),
+    ] {
+        let error = format!(
+            "backends[0].models[1]: no model is ever found by \"{later}\": models[0] is a pattern that takes all of \
+             them; put this one before it"
+        );
+        assert_eq!(
+            models(&format!("{{name: '{before}'}}, {{name: '{later}'}}")),
+            [error]
+        );
+        // The other way round, and by its own name.
+        assert_eq!(
+            models(&format!(
+                "{{name: '{later}'}}, {{name: '{before}'}}, {{name: gpt-us-x-mini}}"
+            )),
+            [""; 0]
+        );
+    }
+}
+
+#[test]
+fn each_wrong_pattern_is_told_once() {
+    for (model, wrong) in [
+        ("yes", 1),
+        ("5", 1),
+        ("''", 1),
+        ("[]", 1),
+        ("[1, 'a*b', b, 2]", 3),
+    ] {
+        let model = model.replace("yes", "true");
+        let errors = errors(&format!(
+            "backends: [{{name: a, schema: openai, models: [{{name: m}}]}}]
+routes: [{{name: r, match: {{model: {model}}}, targets: [{{backend: a}}]}}]"
+        ));
+        let told = errors
+            .iter()
+            .filter(|error| error.starts_with("routes[0].match.model"));
+        assert_eq!(told.count(), wrong, "{model}: {errors:#?}");
+    }
+}
+
+#[test]
 fn both_encodings_are_told_apart() {
     let json = r#"{"backends": [{"name": "a", "schema": "openai", "models": [{"name": "m"}]}],
         "routes": [{"name": "r", "match": {"model": "*"}, "targets": [{"backend": "a"}]}],

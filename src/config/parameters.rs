@@ -282,7 +282,11 @@ fn check_name(node: &Node<'_>, path: &str) -> Option<()> {
 /// A value as it is written in a body.
 fn read_value(node: &Node<'_>) -> Option<Vec<u8>> {
     check_value(node)?;
-    Some(Value::from(node.tree()).to_string().into_bytes())
+    Some(written(node.tree()))
+}
+
+fn written(tree: &Tree) -> Vec<u8> {
+    Value::from(tree).to_string().into_bytes()
 }
 
 fn check_value(node: &Node<'_>) -> Option<()> {
@@ -326,12 +330,8 @@ fn read_clamp(node: &Node<'_>) -> Option<Clamp> {
 }
 
 fn read_bound(node: &Node<'_>) -> Option<Bound> {
-    let Tree::Number(number) = node.tree() else {
-        node.error(format!("must be a number, not {}", node.tree().kind()));
-        return None;
-    };
-    let written = read_value(node)?;
-    let number = *number;
+    let number = node.number()?;
+    let written = written(&Tree::Number(number));
     Some(Bound { number, written })
 }
 

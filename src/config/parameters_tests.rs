@@ -45,6 +45,20 @@ fn all_of_them_in_their_order() {
 }
 
 #[test]
+fn bounds_of_which_envoy_makes_text() {
+    let parameters = "{clamp: {top_p: {min: '0.25', max: '7.5e-1'}}}";
+    for (body, expected) in [
+        (r#"{"top_p":1}"#, r#"{"top_p":0.75}"#),
+        (r#"{"top_p":0}"#, r#"{"top_p":0.25}"#),
+    ] {
+        assert_eq!(changed(parameters, body), expected);
+    }
+    let errors = document("{clamp: {top_p: {max: '1'}}}").unwrap_err();
+    let error = "routes[0].targets[0].parameters.clamp.top_p.max: must be a number, not text";
+    assert_eq!(errors, [error]);
+}
+
+#[test]
 fn any_value_of_yaml_is_written_as_json() {
     for (value, expected) in [
         ("low", r#""low""#),

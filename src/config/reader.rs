@@ -211,14 +211,9 @@ impl<'a> Node<'a> {
         Some(*value)
     }
 
-    /// Any number. Envoy makes text of what has decimals in its own YAML, so that here such text is the number.
+    /// Any number.
     pub(crate) fn number(&self) -> Option<f64> {
-        let value = match self.tree {
-            Tree::Number(value) => Some(*value),
-            Tree::Text(text) if text.contains('.') => serde_json::from_str(text).ok(),
-            _ => None,
-        };
-        let Some(value) = value else {
+        let Some(value) = self.tree.number() else {
             self.wrong_kind("a number");
             return None;
         };
@@ -231,11 +226,11 @@ impl<'a> Node<'a> {
 
     /// A whole number between two bounds, both included.
     pub(crate) fn integer(&self, least: u32, most: u32) -> Option<u32> {
-        let Tree::Number(value) = self.tree else {
+        let Some(value) = self.tree.number() else {
             self.wrong_kind("a whole number");
             return None;
         };
-        let whole = whole(*value, least, most);
+        let whole = whole(value, least, most);
         if whole.is_none() {
             self.error(format!("must be a whole number from {least} to {most}"));
         }
@@ -244,7 +239,10 @@ impl<'a> Node<'a> {
 
     /// A number of this unit, from 0 to `most` with at most so many decimals, in units of the last one.
     pub(crate) fn decimal(&self, most: u32, decimals: u8, unit: &str) -> Option<u64> {
-        let value = self.number()?;
+        let Some(value) = self.tree.number() else {
+            self.wrong_kind("a number");
+            return None;
+        };
         let scaled = value * 10_f64.powi(decimals.into());
         let whole = scaled.round();
         // A decimal fraction is not exact in binary.

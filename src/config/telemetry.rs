@@ -4,9 +4,11 @@ use super::backend::read_header_name;
 use super::fields;
 use super::hygiene::is_credential_header;
 use super::reader::Node;
+use super::route::Route;
 use super::sticky;
 use crate::request::CallerAsks;
 use crate::routing::KeySource;
+use crate::telemetry::metrics::{MAX_SHARES, OTHER, shares};
 use crate::telemetry::{MAX_CALLER_BYTES, caller_name};
 
 /// What a document says about telemetry.
@@ -20,6 +22,8 @@ pub struct Telemetry {
     pub ask_for_usage: bool,
     /// Whether outcomes are left in filter state, for access logs and traces.
     pub access_log: bool,
+    /// Whether there are metrics by route, target and caller.
+    pub metrics: bool,
 }
 
 impl Default for Telemetry {
@@ -29,6 +33,7 @@ impl Default for Telemetry {
             callers: Vec::new(),
             ask_for_usage: true,
             access_log: true,
+            metrics: true,
         }
     }
 }
@@ -45,7 +50,7 @@ impl Telemetry {
 /// How many callers have metrics of their own.
 const MAX_CALLERS: usize = 64;
 
-pub(super) fn read(node: &Node<'_>) -> Telemetry {
+pub(super) fn read(node: &Node<'_>, routes: &[Route]) -> Telemetry {
     let fields = node.fields(fields::TELEMETRY);
     let flag = |name: &str| fields.optional(name).and_then(Node::boolean);
     let caller = fields.optional("caller");
@@ -57,9 +62,12 @@ pub(super) fn read(node: &Node<'_>) -> Telemetry {
     }
     Telemetry {
         caller: caller.and_then(read_caller),
-        callers: callers.map(read_callers).unwrap_or_default(),
+        callers: callers
+            .map(|node| read_callers(node, routes))
+            .unwrap_or_default(),
         ask_for_usage: flag("ask_for_usage").unwrap_or(true),
         access_log: flag("access_log").unwrap_or(true),
+        metrics: flag("metrics").unwrap_or(true),
     }
 }
 
@@ -84,7 +92,7 @@ fn read_caller(node: &Node<'_>) -> Option<KeySource> {
     Some(source)
 }
 
-fn read_callers(node: &Node<'_>) -> Vec<String> {
+fn read_callers(node: &Node<'_>, routes: &[Route]) -> Vec<String> {
     let mut callers: Vec<String> = Vec::new();
     let items = node.non_empty_list();
     if items.len() > MAX_CALLERS {
@@ -102,7 +110,17 @@ fn read_callers(node: &Node<'_>) -> Vec<String> {
         if callers.iter().any(|known| known == name) {
             node.error("stands there twice: remove one");
         }
+        if name == OTHER {
+            node.error("stands for all callers that are not named here: remove it");
+        }
         callers.push(name.to_owned());
+    }
+    let shares = shares(routes, &callers);
+    if shares > MAX_SHARES {
+        node.error(format!(
+            "each backend and model of a route is counted for each caller and for all others together, which comes to {shares} \
+             here: name fewer callers, for at most {MAX_SHARES}"
+        ));
     }
     callers
 }

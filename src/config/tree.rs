@@ -39,6 +39,16 @@ impl Tree {
         protobuf_struct::in_metadata(bytes, name)
     }
 
+    /// The number that stands there. Of numbers in its YAML Envoy leaves only whole ones numbers in a Struct: what has a
+    /// point or an exponent arrives as text, and counts as what was written.
+    pub fn number(&self) -> Option<f64> {
+        match self {
+            Tree::Number(value) => Some(*value),
+            Tree::Text(text) => written_fraction(text),
+            _ => None,
+        }
+    }
+
     /// What kind of value it is, with an article, for error messages.
     pub fn kind(&self) -> &'static str {
         match self {
@@ -50,6 +60,16 @@ impl Tree {
             Tree::Map(_) => "a map",
         }
     }
+}
+
+/// The number of a text that YAML takes for one that is not whole.
+fn written_fraction(text: &str) -> Option<f64> {
+    let is_plain = |byte: u8| byte.is_ascii_digit() || b"+-.eE".contains(&byte);
+    let has_fraction = text.bytes().any(|byte| b".eE".contains(&byte));
+    if !has_fraction || !text.bytes().all(is_plain) {
+        return None;
+    }
+    text.parse().ok()
 }
 
 impl From<&Tree> for Value {
@@ -143,5 +163,30 @@ impl<'de> Visitor<'de> for TreeVisitor {
             map.push(entry);
         }
         Ok(Tree::Map(map))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_that_envoy_makes_of_numbers() {
+        for (text, number) in [
+            ("0.5", 0.5),
+            ("-2.25", -2.25),
+            (".5", 0.5),
+            ("1.0", 1.0),
+            ("1e3", 1000.0),
+            ("+1.5E-1", 0.15),
+        ] {
+            assert_eq!(Tree::Text(text.into()).number(), Some(number), "{text}");
+        }
+        // Whole numbers arrive as numbers: as text they were in quotes.
+        for text in [
+            "10", "", ".", "e", "1.5%", "0x1.8", "1.5.1", "nan", "inf", " 0.5",
+        ] {
+            assert_eq!(Tree::Text(text.into()).number(), None, "{text}");
+        }
     }
 }

@@ -256,6 +256,21 @@ impl Health {
         heals
     }
 
+    /// The targets of which a cooldown has begun between that and this.
+    pub fn cooldowns_since(&self, before: &Health) -> impl Iterator<Item = TargetKey> {
+        let begun = self.ailing.iter().filter(|(target, now)| {
+            match (now, before.ailment(*target)) {
+                // One that is only prolonged, or leased, is of the same level and began before the other's end.
+                (Ailment::Open(open), Some(Ailment::Open(earlier))) => {
+                    open.level > earlier.level || open.cooling.since_ms > earlier.cooling.until_ms
+                }
+                (Ailment::Open(_), Some(Ailment::Counting(_)) | None) => true,
+                (Ailment::Counting(_), _) => false,
+            }
+        });
+        begun.map(|(target, _)| *target)
+    }
+
     fn ailment(&self, target: TargetKey) -> Option<&Ailment> {
         let found = self.ailing.iter().find(|(one, _)| *one == target);
         found.map(|(_, ailment)| ailment)

@@ -34,13 +34,19 @@ impl HealthStore for SharedHealth {
                     (None, None)
                 }
             };
-            let mut health = Health::decode(&bytes.unwrap_or_default());
+            let before = bytes.unwrap_or_default();
+            let mut health = Health::decode(&before);
             if !change(&mut health) {
                 return;
             }
             match hostcalls::set_shared_data(HEALTH, Some(&health.encode()), cas) {
                 Err(Status::CasMismatch) => {}
-                Ok(()) => return,
+                Ok(()) => {
+                    let before = Health::decode(&before);
+                    let begun = health.cooldowns_since(&before);
+                    begun.for_each(super::metrics::record_cooldown);
+                    return;
+                }
                 Err(status) => {
                     log::warn!("host call failed: set_shared_data: {status:?}");
                     return;

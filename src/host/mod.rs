@@ -12,6 +12,7 @@ mod calls;
 mod deadlines;
 mod health;
 mod ledger;
+mod metrics;
 mod page;
 mod random;
 mod router;

@@ -56,8 +56,9 @@ impl Worker {
         }
     }
 
-    /// A request is over, whose context is the effective one.
+    /// A request is over, and this is what became of it: called once for each, in its own context.
     fn record(&self, outcome: &Outcome) {
+        super::metrics::record(outcome);
         log::debug!("llm-router: {} {}", outcome.decision, outcome.end.name());
         self.page.record(outcome);
     }
@@ -114,6 +115,7 @@ impl RootContext for RouterRoot {
         worker.deadline_exceeded.set(counter);
         let counters = Unretried::ALL.map(|reason| Counter::define(telemetry::unretried(reason)));
         worker.unretried.set(counters);
+        super::metrics::define(&document);
         log::info!(
             "llm-router: {} backends, {} routes",
             document.backends.len(),
@@ -133,11 +135,15 @@ impl RootContext for RouterRoot {
             state: State::Arriving,
             under_way: None,
             noted: Noted::default(),
+            outcome: None,
             ticket: None,
         }))
     }
 
     fn on_tick(&mut self) {
+        if let Some(document) = &self.document {
+            super::metrics::record_health(document, calls::now());
+        }
         self.worker.page.tick();
         for watched in self.worker.watch.tick() {
             if hostcalls::set_effective_context(watched.context_id).is_err() {
@@ -212,6 +218,7 @@ struct RouterStream {
     state: State,
     under_way: Option<UnderWay>,
     noted: Noted,
+    outcome: Option<Outcome>,
     /// By which its attempts are known, if any can be made.
     ticket: Option<u64>,
 }
@@ -352,17 +359,24 @@ impl HttpContext for RouterStream {
     fn on_http_response_body(&mut self, size: usize, end_of_stream: bool) -> Action {
         let more = u64::try_from(size).unwrap_or(u64::MAX);
         self.noted.response_bytes = self.noted.response_bytes.saturating_add(more);
-        self.noted.is_whole |= end_of_stream;
+        if end_of_stream {
+            self.noted.is_whole = true;
+            self.conclude();
+        }
         Action::Continue
     }
 
     fn on_http_response_trailers(&mut self, _count: usize) -> Action {
         self.noted.is_whole = true;
+        self.conclude();
         Action::Continue
     }
 
     fn on_log(&mut self) {
-        self.end();
+        self.conclude();
+        if let Some(outcome) = self.outcome.take() {
+            self.worker.record(&outcome);
+        }
     }
 }
 
@@ -507,9 +521,10 @@ impl RouterStream {
         Action::Pause
     }
 
-    /// The request is over: everything of it is known that ever will be.
-    fn end(&mut self) {
-        if matches!(self.state, State::Served) {
+    /// The request is over: everything of it is known that ever will be. Where its answer passes to its end, that is before
+    /// Envoy finishes the span; otherwise, Envoy says so when it logs.
+    fn conclude(&mut self) {
+        if self.outcome.is_some() || matches!(self.state, State::Served) {
             return;
         }
         let ended = self.ticket.take().map(ledger::close).unwrap_or_default();
@@ -538,7 +553,7 @@ impl RouterStream {
                 }
             }
         }
-        self.worker.record(&outcome);
+        self.outcome = Some(outcome);
     }
 
     /// The body is whole, and its buffer has at most `size` bytes.

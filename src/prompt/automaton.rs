@@ -1,8 +1,8 @@
 //! Many needles at once, in time linear in the text (Aho–Corasick).
 
-/// A trie in breadth-first order with failure links. It is walked one symbol at a time, and says only whether one of the
-/// needles ends here, not which: nothing is walked twice, however many of them end at one place.
-#[derive(Clone, Debug)]
+/// A trie in breadth-first order with failure links. It is walked one symbol at a time; where needles end, it leads to the
+/// longest of them, and from each to the next shorter one that ends there too.
+#[derive(Debug)]
 pub(super) struct Automaton {
     /// The nodes; a node's children stand together, ordered by symbol.
     nodes: Vec<Node>,
@@ -10,29 +10,46 @@ pub(super) struct Automaton {
     symbols: Vec<u32>,
     /// Where each of the first symbols leads from the root, which is where most of a text is met.
     from_root: Vec<u32>,
+    ends: Vec<End>,
+    /// The owners of each end's needle, one end's behind the other's.
+    owners: Vec<u32>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 struct Node {
     first_child: u32,
     children: u32,
     fail: u32,
-    accepts: bool,
+    /// The longest needle that ends here; or [`NOWHERE`].
+    end: u32,
+}
+
+/// Where a needle ends.
+#[derive(Debug)]
+struct End {
+    /// Where its owners begin; those of the next end follow them.
+    owners: u32,
+    /// The next shorter needle that ends there too; or [`NOWHERE`].
+    shorter: u32,
 }
 
 pub(super) const ROOT: u32 = 0;
+const NOWHERE: u32 = u32::MAX;
 /// As many as ASCII has, with and without a bit.
 const FROM_ROOT: u32 = 256;
 
 impl Automaton {
-    /// Of needles that are not empty, and have fewer symbols in all than a `u32` counts.
-    pub(super) fn new(mut needles: Vec<Vec<u32>>) -> Automaton {
+    /// Of needles with their owners, which may share one. None is empty, and they have fewer symbols in all than a `u32`
+    /// counts.
+    pub(super) fn new(mut needles: Vec<(Vec<u32>, u32)>) -> Automaton {
         needles.sort_unstable();
         needles.dedup();
         let mut automaton = Automaton {
-            nodes: vec![Node::new(ROOT, false)],
+            nodes: vec![Node::new(ROOT, NOWHERE)],
             symbols: vec![0],
             from_root: Vec::new(),
+            ends: Vec::new(),
+            owners: Vec::new(),
         };
         automaton.grow(&needles);
         automaton.from_root = (0..FROM_ROOT)
@@ -42,22 +59,21 @@ impl Automaton {
     }
 
     /// Level by level: each node stands for the needles that begin alike up to its depth.
-    fn grow(&mut self, needles: &[Vec<u32>]) {
+    fn grow(&mut self, needles: &[(Vec<u32>, u32)]) {
         let mut level = vec![(ROOT, needles)];
         let mut depth = 0_usize;
         while !level.is_empty() {
             let mut next = Vec::new();
             let below = depth.saturating_add(1);
             for (node, mut rest) in level {
-                while let Some(&symbol) = rest.first().and_then(|needle| needle.get(depth)) {
-                    let alike = rest.partition_point(|other| other.get(depth) <= Some(&symbol));
+                while let Some(&symbol) = rest.first().and_then(|(needle, _)| needle.get(depth)) {
+                    let alike =
+                        rest.partition_point(|(other, _)| other.get(depth) <= Some(&symbol));
                     let (same, others) = rest.split_at_checked(alike).unwrap_or((rest, &[]));
                     // What ends stands before what goes on.
-                    let (ends, same) = match same.split_first() {
-                        Some((needle, longer)) if needle.get(below).is_none() => (true, longer),
-                        _ => (false, same),
-                    };
-                    next.push((self.add_child(node, symbol, ends), same));
+                    let end = same.partition_point(|(needle, _)| needle.get(below).is_none());
+                    let (ending, longer) = same.split_at_checked(end).unwrap_or((same, &[]));
+                    next.push((self.add_child(node, symbol, ending), longer));
                     rest = others;
                 }
             }
@@ -67,15 +83,23 @@ impl Automaton {
     }
 
     /// What fails to a node of a level above needs to know all of that one, hence the order.
-    fn add_child(&mut self, parent: u32, symbol: u32, ends: bool) -> u32 {
+    fn add_child(&mut self, parent: u32, symbol: u32, ending: &[(Vec<u32>, u32)]) -> u32 {
         let fail = self
             .nodes
             .get(index(parent))
             .filter(|_| parent != ROOT)
             .map_or(ROOT, |node| self.step(node.fail, symbol));
-        let child = u32::try_from(self.nodes.len()).unwrap_or(u32::MAX);
-        let accepts = ends || self.accepts(fail);
-        self.nodes.push(Node::new(fail, accepts));
+        let child = count(&self.nodes);
+        let shorter = self.end(fail).unwrap_or(NOWHERE);
+        let end = if ending.is_empty() {
+            shorter
+        } else {
+            let owners = count(&self.owners);
+            self.owners.extend(ending.iter().map(|(_, owner)| *owner));
+            self.ends.push(End { owners, shorter });
+            count(&self.ends).saturating_sub(1)
+        };
+        self.nodes.push(Node::new(fail, end));
         self.symbols.push(symbol);
         if let Some(parent) = self.nodes.get_mut(index(parent)) {
             if parent.children == 0 {
@@ -116,30 +140,56 @@ impl Automaton {
         u32::try_from(first.saturating_add(at)).ok()
     }
 
-    /// Whether a needle ends at this node.
+    /// The longest needle that ends at this node.
     #[inline]
-    pub(super) fn accepts(&self, node: u32) -> bool {
-        node != ROOT && self.nodes.get(index(node)).is_some_and(|node| node.accepts)
+    pub(super) fn end(&self, node: u32) -> Option<u32> {
+        let node = self.nodes.get(index(node))?;
+        (node.end != NOWHERE).then_some(node.end)
+    }
+
+    /// How many different needles there are.
+    pub(super) fn ends(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// Whose needle this is.
+    pub(super) fn owners(&self, end: u32) -> &[u32] {
+        let first = |at: usize| self.ends.get(at).map(|end| index(end.owners));
+        let at = index(end);
+        let last = first(at.saturating_add(1)).unwrap_or(self.owners.len());
+        first(at)
+            .and_then(|first| self.owners.get(first..last))
+            .unwrap_or_default()
+    }
+
+    /// The next shorter needle that ends where this one does.
+    pub(super) fn shorter(&self, end: u32) -> Option<u32> {
+        let end = self.ends.get(index(end))?;
+        (end.shorter != NOWHERE).then_some(end.shorter)
     }
 }
 
 impl Node {
-    fn new(fail: u32, accepts: bool) -> Node {
+    fn new(fail: u32, end: u32) -> Node {
         Node {
             first_child: 0,
             children: 0,
             fail,
-            accepts,
+            end,
         }
     }
+}
+
+fn count<T>(all: &[T]) -> u32 {
+    u32::try_from(all.len()).unwrap_or(u32::MAX)
 }
 
 #[expect(
     clippy::as_conversions,
     reason = "a usize has 32 bits at least, here and in Envoy"
 )]
-fn index(node: u32) -> usize {
-    node as usize
+pub(super) fn index(number: u32) -> usize {
+    number as usize
 }
 
 #[cfg(test)]

@@ -6,19 +6,24 @@ fn needles(texts: &[&str]) -> Automaton {
     Automaton::new(
         texts
             .iter()
-            .map(|text| text.chars().map(u32::from).collect())
+            .zip(0..)
+            .map(|(text, owner)| (text.chars().map(u32::from).collect(), owner))
             .collect(),
     )
 }
 
-/// Where needles end, by the automaton.
-fn ends(automaton: &Automaton, text: &str) -> Vec<usize> {
+/// Where needles end and whose they are, by the automaton.
+fn ends(automaton: &Automaton, text: &str) -> Vec<(usize, Vec<u32>)> {
     let mut node = ROOT;
     let mut ends = Vec::new();
     for (at, char) in text.chars().enumerate() {
         node = automaton.step(node, u32::from(char));
-        if automaton.accepts(node) {
-            ends.push(at);
+        let longest = automaton.end(node);
+        let all = std::iter::successors(longest, |end| automaton.shorter(*end));
+        let mut owners: Vec<u32> = all.flat_map(|end| automaton.owners(end)).copied().collect();
+        owners.sort_unstable();
+        if longest.is_some() {
+            ends.push((at, owners));
         }
     }
     ends
@@ -27,8 +32,10 @@ fn ends(automaton: &Automaton, text: &str) -> Vec<usize> {
 #[test]
 fn needles_within_needles() {
     let automaton = needles(&["he", "she", "his", "hers", "e", "he"]);
-    assert_eq!(ends(&automaton, "ushers hi his"), [3, 5, 12]);
-    assert_eq!(ends(&needles(&[]), "any"), [0_usize; 0]);
+    let expected = [(3, vec![0, 1, 4, 5]), (5, vec![3]), (12, vec![2])];
+    assert_eq!(ends(&automaton, "ushers hi his"), expected);
+    assert_eq!(automaton.ends(), 5);
+    assert_eq!(ends(&needles(&[]), "any"), []);
 }
 
 /// Which makes it linear: a symbol leads one level down at most, each link that is followed instead one up at least.
@@ -64,8 +71,14 @@ proptest! {
         let chars: Vec<char> = text.chars().collect();
         for at in 0..chars.len() {
             let so_far: String = chars[..=at].iter().collect();
-            let expected = texts.iter().any(|needle| so_far.ends_with(needle.as_str()));
-            prop_assert_eq!(ends.contains(&at), expected, "{:?} at {}", text, at);
+            let owners = texts.iter().zip(0_u32..);
+            let expected: Vec<u32> = owners
+                .filter(|(needle, _)| so_far.ends_with(needle.as_str()))
+                .map(|(_, owner)| owner)
+                .collect();
+            let found = ends.iter().find(|(end, _)| *end == at);
+            let found = found.map(|(_, owners)| owners.clone()).unwrap_or_default();
+            prop_assert_eq!(found, expected, "{:?} at {}", text, at);
         }
     }
 }

@@ -5,13 +5,15 @@ mod automaton;
 mod cjk;
 mod cost;
 mod fold;
+mod lexicon;
 mod regex;
 mod script;
 mod text_pattern;
 mod tokens;
 mod word;
 
+pub use lexicon::Findings;
 pub use regex::LONGEST_REGEX;
 pub use script::Script;
-pub use text_pattern::{LONGEST_WORD, MOST_WORDS, Part, PatternError, TextPattern, Written};
+pub use text_pattern::{LONGEST_WORD, MOST_WORDS, Part, PatternError, TextPattern, Written, share};
 pub use tokens::{Estimate, MESSAGE_OVERHEAD, estimate};

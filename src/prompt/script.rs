@@ -92,7 +92,7 @@ impl Script {
     /// there is no letter of any.
     ///
     /// Digits, punctuation, emoji and white space are in none. Japanese is Han mixed with kana: both count together, and
-    /// are [`Script::Kana`] if at least one in [`KANA_SHARE`] of them is kana, else [`Script::Han`].
+    /// are [`Script::Kana`] if at least a tenth of them is kana, else [`Script::Han`].
     pub fn of(text: &str) -> Option<Script> {
         let counts = Counts::of(text);
         let (han, kana) = (counts.sum(Script::Han), counts.sum(Script::Kana));

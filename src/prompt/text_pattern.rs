@@ -1,11 +1,9 @@
 //! What a text must contain.
 
 use std::fmt;
-use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use super::automaton::{Automaton, ROOT};
-use super::fold::{Place, Unit, fold};
+use super::lexicon::{Findings, Lexicon, Options};
 use super::regex::Regex;
 
 /// The most words and phrases that one pattern may have.
@@ -64,7 +62,8 @@ pub struct PatternError {
 
 /// What a text must contain: any of some words, any of some phrases, or what a regular expression finds.
 ///
-/// Whichever it is, a text is read once, in time linear in its length. What counts as the same in words and phrases is
+/// Whichever it is, a text is read once, in time linear in its length; and patterns that [`share`] has brought together
+/// read it once in all. What counts as the same in words and phrases is
 /// that of this folder's `fold`, and where words begin and end that of `word`. The regular expression meets the text as
 /// it stands, with Unicode's simple case folding.
 #[derive(Clone)]
@@ -72,10 +71,16 @@ pub struct TextPattern {
     words: Vec<String>,
     phrases: Vec<String>,
     regex: Option<Regex>,
-    case_sensitive: bool,
-    whole_words: bool,
-    /// Shared, because documents are cloned.
-    needles: Option<Arc<Automaton>>,
+    options: Options,
+    needles: Option<Needles>,
+}
+
+/// The words and phrases of a pattern, as they are looked for.
+#[derive(Clone)]
+struct Needles {
+    lexicon: Arc<Lexicon>,
+    /// The pattern's number in it.
+    number: u32,
 }
 
 impl TextPattern {
@@ -100,13 +105,17 @@ impl TextPattern {
                 format!("has {count} words and phrases: {MOST_WORDS} are the most"),
             );
         }
+        let options = Options {
+            case_sensitive: written.case_sensitive,
+            whole_words: written.whole_words,
+        };
         let words = written.words.iter().enumerate();
         let phrases = written.phrases.iter().enumerate();
         let words = words.map(|(at, word)| (Part::Word(at), *word));
         let phrases = phrases.map(|(at, phrase)| (Part::Phrase(at), *phrase));
         for (part, text) in words.chain(phrases).take(MOST_WORDS) {
-            match needle(written, part, text) {
-                Ok(needle) => needles.push(needle),
+            match needle(options, part, text) {
+                Ok(needle) => needles.push((needle, 0)),
                 Err(message) => wrong(part, message),
             }
         }
@@ -126,53 +135,63 @@ impl TextPattern {
             words: owned(written.words),
             phrases: owned(written.phrases),
             regex,
-            case_sensitive: written.case_sensitive,
-            whole_words: written.whole_words,
-            needles: (!needles.is_empty()).then(|| Arc::new(Automaton::new(needles))),
+            options,
+            needles: (!needles.is_empty()).then(|| Needles {
+                lexicon: Arc::new(Lexicon::new(options, needles, 1)),
+                number: 0,
+            }),
         })
     }
 
     /// Whether a text contains it.
     pub fn matches(&self, text: &str) -> bool {
-        self.needles
-            .as_ref()
-            .is_some_and(|needles| self.find(needles, text))
+        self.matches_in(text, &Findings::default())
+    }
+
+    /// The same of a text of which this is known, or becomes known: with others that were asked, and share their words, it
+    /// is read once.
+    pub fn matches_in(&self, text: &str, known: &Findings) -> bool {
+        let needles = self.needles.as_ref();
+        needles.is_some_and(|needles| known.has(&needles.lexicon, needles.number, text))
             || self.regex.as_ref().is_some_and(|regex| regex.matches(text))
     }
+}
 
-    /// A needle may end where the automaton says so and no word goes on, which is seen at the unit behind.
-    fn find(&self, needles: &Automaton, text: &str) -> bool {
-        let whole = self.whole_words;
-        let mut node = ROOT;
-        let mut ends = false;
-        let flow = fold(text, self.case_sensitive, |unit| {
-            if ends && may_end_before(unit, whole) {
-                return ControlFlow::Break(());
-            }
-            node = needles.step(node, symbol(unit, whole));
-            ends = needles.accepts(node);
-            ControlFlow::Continue(())
+/// Lets patterns look for their words and phrases together that are asked about the same text.
+pub fn share<T: Copy + PartialEq>(patterns: Vec<(T, &mut TextPattern)>) {
+    let mut rest = patterns;
+    rest.retain(|(_, pattern)| pattern.needles.is_some());
+    while let Some((text, options)) = rest.first().map(|(text, one)| (*text, one.options)) {
+        let (alike, others): (Vec<_>, Vec<_>) = rest
+            .into_iter()
+            .partition(|(of, pattern)| *of == text && pattern.options == options);
+        rest = others;
+        share_alike(
+            options,
+            alike.into_iter().map(|(_, pattern)| pattern).collect(),
+        );
+    }
+}
+
+fn share_alike(options: Options, patterns: Vec<&mut TextPattern>) {
+    if patterns.len() < 2 {
+        return;
+    }
+    let mut needles = Vec::new();
+    for (pattern, number) in patterns.iter().zip(0..) {
+        let texts = pattern.words.iter().chain(&pattern.phrases);
+        needles.extend(texts.map(|text| (options.needle(text), number)));
+    }
+    let lexicon = Arc::new(Lexicon::new(options, needles, patterns.len()));
+    for (pattern, number) in patterns.into_iter().zip(0..) {
+        pattern.needles = Some(Needles {
+            lexicon: Arc::clone(&lexicon),
+            number,
         });
-        ends || flow.is_break()
     }
 }
 
-fn may_end_before(unit: Unit, whole_words: bool) -> bool {
-    match unit.place {
-        Place::Apart => true,
-        Place::Within => !whole_words,
-        Place::Attached => false,
-    }
-}
-
-/// Where words begin is part of what is compared, where it matters: so a needle is found at those places only, and the
-/// places inside a phrase are the same in it and in a text.
-fn symbol(unit: Unit, whole_words: bool) -> u32 {
-    let begins = whole_words && unit.place == Place::Apart;
-    u32::from(unit.char) << 1 | u32::from(begins)
-}
-
-fn needle(written: &Written<'_>, part: Part, text: &str) -> Result<Vec<u32>, String> {
+fn needle(options: Options, part: Part, text: &str) -> Result<Vec<u32>, String> {
     let text = text.trim();
     if text.chars().nth(LONGEST_WORD).is_some() {
         return Err(format!(
@@ -182,12 +201,7 @@ fn needle(written: &Written<'_>, part: Part, text: &str) -> Result<Vec<u32>, Str
     if matches!(part, Part::Word(_)) && text.contains(char::is_whitespace) {
         return Err("is more than one word: put it under `phrases`".to_owned());
     }
-    let mut needle = Vec::new();
-    // It never breaks.
-    let _ = fold(text, written.case_sensitive, |unit| {
-        needle.push(symbol(unit, written.whole_words));
-        ControlFlow::Continue(())
-    });
+    let needle = options.needle(text);
     if needle.is_empty() {
         return Err("must not be empty".to_owned());
     }
@@ -200,8 +214,7 @@ impl PartialEq for TextPattern {
         self.words == other.words
             && self.phrases == other.phrases
             && self.regex == other.regex
-            && self.case_sensitive == other.case_sensitive
-            && self.whole_words == other.whole_words
+            && self.options == other.options
     }
 }
 
@@ -223,10 +236,10 @@ impl fmt::Display for TextPattern {
         if let Some(regex) = &self.regex {
             fields.push(format!("regex: {:?}", regex.source()));
         }
-        if self.case_sensitive {
+        if self.options.case_sensitive {
             fields.push("case_sensitive: true".to_owned());
         }
-        if !self.whole_words {
+        if !self.options.whole_words {
             fields.push("whole_words: false".to_owned());
         }
         write!(out, "{{{}}}", fields.join(", "))

@@ -7,6 +7,7 @@
 //! absent.
 
 use super::clamp::Clamp;
+use super::content::value_in;
 use super::edit::Edit;
 use super::members::{Member, Object, Unclear};
 use super::scan::ScanError;
@@ -44,6 +45,18 @@ impl What {
             What::Set(value) | What::Adjust(Some(value), None) => Some(value),
             What::Adjust(Some(value), Some(clamp)) => Some(clamp.instead(value).unwrap_or(value)),
             _ => None,
+        }
+    }
+
+    /// The value of a field that has this one, or none.
+    fn instead_of<'v>(&'v self, value: Option<&'v [u8]>) -> Option<&'v [u8]> {
+        match (self, value.filter(|value| *value != b"null")) {
+            (What::Remove, _) => None,
+            (What::Adjust(_, Some(clamp)), Some(value)) => {
+                Some(clamp.instead(value).unwrap_or(value))
+            }
+            (What::Adjust(..) | What::Inside(_), Some(value)) => Some(value),
+            _ => self.given(),
         }
     }
 }
@@ -128,6 +141,32 @@ impl ParameterChanges {
         match self.at(path).map(|field| &mut field.what) {
             Some(What::Adjust(_, clamp)) => fill(clamp, bounds),
             _ => false,
+        }
+    }
+
+    /// The value that the field of this path has afterwards, as it is written. `before` reads one that the body has.
+    pub(super) fn after<'v>(
+        &'v self,
+        path: &str,
+        before: &dyn Fn(&str) -> Option<&'v [u8]>,
+    ) -> Option<&'v [u8]> {
+        let (name, rest) = match path.split_once('.') {
+            Some((name, rest)) => (name, Some(rest)),
+            None => (path, None),
+        };
+        let is_it = |other: &str| text::is_one_field(name.as_bytes(), other.as_bytes());
+        let Some(field) = self.0.iter().find(|field| is_it(&field.name)) else {
+            let mut old = self.0.iter().filter_map(|field| field.from.as_deref());
+            return if old.any(is_it) { None } else { before(path) };
+        };
+        let here = before(name).filter(|value| *value != b"null");
+        let here = here.or_else(|| before(field.from.as_deref()?));
+        match (&field.what, rest) {
+            (What::Inside(inside), Some(rest)) => inside.after(rest, &|path| value_in(here?, path)),
+            (what, rest) => {
+                let value = what.instead_of(here)?;
+                rest.map_or(Some(value), |rest| value_in(value, rest))
+            }
         }
     }
 

@@ -1,20 +1,66 @@
 //! A request's headers as Envoy has them: names in lower case, pseudo-headers included, values of any bytes.
 
+use std::cell::{Cell, OnceCell};
+
 /// The headers of one request, in order.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Headers(Vec<(String, Vec<u8>)>);
+#[derive(Clone, Debug, Default)]
+pub struct Headers {
+    pairs: Vec<(String, Vec<u8>)>,
+    /// How often they have been looked through, up to [`LOOKS`].
+    looks: Cell<u8>,
+    /// The places of all pairs in the order of [`rank`], those of one name as they stand.
+    by_name: OnceCell<Vec<usize>>,
+}
+
+/// After so many looks through all of them the headers are sorted: for fewer that would cost more than it saves.
+const LOOKS: u8 = 16;
+
+/// By what names are sorted: most differ in length.
+fn rank(name: &str) -> (usize, &str) {
+    (name.len(), name)
+}
 
 impl Headers {
     /// From pairs of name (in lower case) and value.
     pub fn new(pairs: Vec<(String, Vec<u8>)>) -> Self {
-        Headers(pairs)
+        Headers {
+            pairs,
+            ..Headers::default()
+        }
     }
 
     /// All of a header's values.
     pub fn values<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a [u8]> {
-        self.iter()
-            .filter(move |(known, _)| *known == name)
-            .map(|(_, value)| value)
+        let looks = self.looks.get();
+        let is_sorted = looks >= LOOKS;
+        if !is_sorted {
+            self.looks.set(looks.saturating_add(1));
+        }
+        let sorted = is_sorted.then(|| self.sorted(name)).into_iter().flatten();
+        let all = (!is_sorted)
+            .then(|| self.pairs.iter())
+            .into_iter()
+            .flatten();
+        all.filter(move |(known, _)| known == name)
+            .chain(sorted)
+            .map(|(_, value)| value.as_slice())
+    }
+
+    /// The headers of a name, without a look at most others.
+    fn sorted<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a (String, Vec<u8>)> {
+        let places = self.by_name.get_or_init(|| {
+            let mut places: Vec<usize> = (0..self.pairs.len()).collect();
+            // Stable.
+            places.sort_by_key(|place| self.pairs.get(*place).map(|(name, _)| rank(name)));
+            places
+        });
+        let pair = |place: &usize| self.pairs.get(*place);
+        let first = places.partition_point(|place| {
+            pair(place).is_some_and(|(known, _)| rank(known) < rank(name))
+        });
+        let rest = places.get(first..).unwrap_or_default().iter();
+        rest.filter_map(pair)
+            .take_while(move |(known, _)| known == name)
     }
 
     /// A header's first value, if it is text.
@@ -26,12 +72,12 @@ impl Headers {
 
     /// Whether there is such a header.
     pub fn contains(&self, name: &str) -> bool {
-        self.iter().any(|(known, _)| known == name)
+        self.values(name).next().is_some()
     }
 
     /// Names and values in order.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &[u8])> {
-        self.0
+        self.pairs
             .iter()
             .map(|(name, value)| (name.as_str(), value.as_slice()))
     }
@@ -41,5 +87,40 @@ impl Headers {
         self.iter()
             .map(|(name, value)| name.len().saturating_add(value.len()))
             .fold(0, usize::saturating_add)
+    }
+}
+
+impl PartialEq for Headers {
+    /// How they were looked for does not matter.
+    fn eq(&self, other: &Headers) -> bool {
+        self.pairs == other.pairs
+    }
+}
+
+impl Eq for Headers {}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        /// However often they have been asked before.
+        #[test]
+        fn all_values_of_a_name_in_order(
+            pairs in prop::collection::vec(("[ab]{0,2}", prop::collection::vec(any::<u8>(), 0..2)), 0..12),
+            names in prop::collection::vec("[abc]{0,3}", 40),
+        ) {
+            let headers = Headers::new(pairs.clone());
+            for name in &names {
+                let expected = pairs.iter().filter(|(known, _)| known == name);
+                let expected: Vec<&[u8]> = expected.map(|(_, value)| value.as_slice()).collect();
+                prop_assert_eq!(headers.contains(name), !expected.is_empty());
+                prop_assert_eq!(headers.values(name).collect::<Vec<_>>(), expected);
+            }
+            prop_assert!(headers.by_name.get().is_some());
+            prop_assert_eq!(headers, Headers::new(pairs));
+        }
     }
 }

@@ -258,7 +258,7 @@ fn candidate<'d: 'm, 'm>(
     let name = target.model.as_deref().unwrap_or(asked_for);
     let entry = backend.model(name).ok_or(LeftOut::ModelNotServed)?;
     meets(&route.demands, entry)?;
-    can_do(entry, api, subject.content)?;
+    can_do(entry, api, subject.content, &target.parameters)?;
     let is_form = subject.content.is_some_and(Content::is_form);
     if is_form && !target.parameters.is_empty() {
         return Err(LeftOut::ParametersNeedJson);

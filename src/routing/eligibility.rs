@@ -3,7 +3,7 @@
 
 use super::left_out::LeftOut;
 use crate::config::{Capability, Demands, Model};
-use crate::request::Content;
+use crate::request::{Content, ParameterChanges};
 use crate::schema::Api;
 
 /// Whether a model is what a route asks of its targets.
@@ -35,11 +35,13 @@ pub(crate) fn meets<'d>(demands: &'d Demands, model: &'d Model) -> Result<(), Le
     Ok(())
 }
 
-/// Whether a model can do what a request asks for, as far as both are known.
+/// Whether a model can do what a request asks for, as far as both are known. `changes`: what its target makes of the
+/// request.
 pub(super) fn can_do<'d>(
     model: &Model,
     api: Api,
     content: Option<&Content<'_>>,
+    changes: &ParameterChanges,
 ) -> Result<(), LeftOut<'d>> {
     // Of other calls, and of what only counts tokens, a window or a capability says nothing.
     let Some(content) = content.filter(|_| api.is_prompted()) else {
@@ -52,7 +54,7 @@ pub(super) fn can_do<'d>(
             return Err(LeftOut::CapabilityMissing(one));
         }
     }
-    fits(model, content)
+    fits(model, content, changes)
 }
 
 fn is_needed(capability: Capability, content: &Content<'_>) -> bool {
@@ -69,14 +71,18 @@ fn is_needed(capability: Capability, content: &Content<'_>) -> bool {
 /// How many percent of the truth an estimate may be.
 const ESTIMATE_PERCENT: u64 = 115;
 
-/// Whether prompt and answer fit. What may fit, the estimate being too high, counts as fitting: if it does not, its
+/// Whether prompt and answer fit, the answer as long as the target is asked for one. What may fit, the estimate being too high, counts as fitting: if it does not, its
 /// provider says so.
-fn fits<'d>(model: &Model, content: &Content<'_>) -> Result<(), LeftOut<'d>> {
+fn fits<'d>(
+    model: &Model,
+    content: &Content<'_>,
+    changes: &ParameterChanges,
+) -> Result<(), LeftOut<'d>> {
     let (window, most) = (model.context_window, model.max_output_tokens);
     if window == 0 && most == 0 {
         return Ok(());
     }
-    let answer = content.max_output_tokens().unwrap_or(0);
+    let answer = content.max_output_tokens(changes).unwrap_or(0);
     if most > 0 && answer > u64::from(most) {
         return Err(LeftOut::OutputTooLong {
             asked: answer,

@@ -198,6 +198,157 @@ fn what_fits() {
     assert!(left_out[1].ends_with(", window 10000"), "{left_out:?}");
 }
 
+/// What counts is what the target is sent, not what the caller has asked for.
+#[test]
+fn how_long_an_answer_its_target_is_asked_for() {
+    const RENAME: &str = "rename: {max_tokens: max_completion_tokens}";
+    let config = |path: &str| format!("rename: {{generationConfig: {path}}}");
+    let tokens = |most: u32| json!({"model": "m", "max_tokens": most, "messages": []});
+    let gemini = |most: u32| json!({"generationConfig": {"maxOutputTokens": most}});
+    let snake = |most: u32| json!({"generation_config": {"max_output_tokens": most}});
+    let ours = "/v1beta/models/m:generateContent";
+    for (parameters, path, body, fits) in [
+        ("set: {seed: 1}".to_owned(), CHAT, tokens(501), false),
+        (
+            "clamp: {max_tokens: {max: 500}}".to_owned(),
+            CHAT,
+            tokens(501),
+            true,
+        ),
+        (
+            "clamp: {MaxTokens: {max: 500}}".to_owned(),
+            CHAT,
+            tokens(501),
+            true,
+        ),
+        (
+            "clamp: {max_tokens: {min: 501}}".to_owned(),
+            CHAT,
+            tokens(1),
+            false,
+        ),
+        (
+            "clamp: {max_tokens: {max: 501}}".to_owned(),
+            CHAT,
+            tokens(900),
+            false,
+        ),
+        (
+            "clamp: {other: {max: 500}}".to_owned(),
+            CHAT,
+            tokens(501),
+            false,
+        ),
+        ("remove: [max_tokens]".to_owned(), CHAT, tokens(501), true),
+        ("set: {max_tokens: 500}".to_owned(), CHAT, tokens(501), true),
+        (
+            "set: {max_tokens: 501}".to_owned(),
+            CHAT,
+            tokens(500),
+            false,
+        ),
+        (
+            "set: {max_completion_tokens: 501}".to_owned(),
+            CHAT,
+            tokens(500),
+            false,
+        ),
+        (
+            "default: {max_tokens: 501}".to_owned(),
+            CHAT,
+            tokens(500),
+            true,
+        ),
+        (
+            "default: {max_tokens: 501}".to_owned(),
+            CHAT,
+            json!({"model": "m"}),
+            false,
+        ),
+        (
+            "default: {max_tokens: 501}".to_owned(),
+            CHAT,
+            json!({"model": "m", "max_tokens": null}),
+            false,
+        ),
+        (RENAME.to_owned(), CHAT, tokens(501), false),
+        (
+            format!("{RENAME}, clamp: {{max_completion_tokens: {{max: 500}}}}"),
+            CHAT,
+            tokens(501),
+            true,
+        ),
+        // Which its target does not read.
+        (
+            "rename: {max_tokens: other}".to_owned(),
+            CHAT,
+            tokens(501),
+            true,
+        ),
+        (
+            "remove: [generationConfig]".to_owned(),
+            ours,
+            gemini(501),
+            true,
+        ),
+        (
+            "remove: [generationConfig.maxOutputTokens]".to_owned(),
+            ours,
+            gemini(501),
+            true,
+        ),
+        (
+            "remove: [generationConfig.topP]".to_owned(),
+            ours,
+            gemini(501),
+            false,
+        ),
+        (
+            "clamp: {generationConfig.maxOutputTokens: {max: 500}}".to_owned(),
+            ours,
+            gemini(501),
+            true,
+        ),
+        (
+            "default: {generationConfig.maxOutputTokens: 501}".to_owned(),
+            ours,
+            json!({}),
+            false,
+        ),
+        (
+            "set: {generationConfig: {maxOutputTokens: 501}}".to_owned(),
+            ours,
+            gemini(500),
+            false,
+        ),
+        (config("other"), ours, gemini(501), true),
+        ("remove: [seed]".to_owned(), ours, snake(501), false),
+        (
+            "clamp: {generationConfig.maxOutputTokens: {max: 500}}".to_owned(),
+            ours,
+            snake(501),
+            true,
+        ),
+        (
+            "remove: [generation_config.topP]".to_owned(),
+            ours,
+            snake(501),
+            false,
+        ),
+    ] {
+        let schema = if path == CHAT { "openai" } else { "gemini" };
+        let tree: Tree = serde_saphyr::from_str(&format!(
+            "
+backends: [{{name: a, schema: {schema}, models: [{{name: m, max_output_tokens: 500}}]}}]
+routes: [{{name: r, match: {{model: m}}, targets: [{{backend: a, parameters: {{{parameters}}}}}]}}]"
+        ))
+        .unwrap();
+        let document = Document::compile(&tree).unwrap_or_else(|errors| panic!("{errors:?}"));
+        let asked = ask(&document, path, &body, false);
+        assert_eq!(asked.is_ok(), fits, "{parameters} {body}");
+    }
+}
+
 #[test]
 fn a_window_is_of_one_prompt() {
     let words = " word".repeat(20_000);

@@ -53,8 +53,8 @@ impl StreamReader {
                     malformed: true,
                     usage: false,
                 },
-                reported: Reported::default(),
-                scanner: Scanner::default(),
+                reported: Box::default(),
+                scanner: None,
             },
         }
     }
@@ -157,9 +157,10 @@ struct State {
     malformed: u32,
     content_bytes: u64,
     drops: Drops,
-    reported: Reported,
-    /// Looks through events that are too large to be held.
-    scanner: Scanner,
+    /// Apart, because it is large.
+    reported: Box<Reported>,
+    /// Looks through events that are too large to be held, of which most streams have none.
+    scanner: Option<Box<Scanner>>,
 }
 
 impl Events for State {
@@ -212,11 +213,13 @@ impl Events for State {
 
     fn too_large(&mut self) {
         self.has_content = true;
-        self.scanner.restart();
+        self.scanner.get_or_insert_default().restart();
     }
 
     fn part(&mut self, part: &[u8]) {
-        self.scanner.push(part, &mut self.reported);
+        if let Some(scanner) = &mut self.scanner {
+            scanner.push(part, &mut *self.reported);
+        }
     }
 }
 

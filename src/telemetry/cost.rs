@@ -44,3 +44,7 @@ pub fn dollars(cost: u64) -> String {
         format!("{whole}.{decimals}")
     }
 }
+
+#[cfg(test)]
+#[path = "cost_tests.rs"]
+mod tests;

@@ -115,5 +115,17 @@ mod tests {
         let documented: Vec<&str> = rows.filter_map(|row| row.split('`').nth(1)).collect();
         let fields = FIELDS.map(|(name, _)| format!("wasm.llm.{name}"));
         assert_eq!(documented, fields);
+        let (_, table) = docs.split_once("<!-- table: ends -->\n").unwrap();
+        let rows = table.lines().take_while(|line| line.starts_with('|'));
+        let documented: Vec<&str> = rows.filter_map(|row| row.split('`').nth(1)).collect();
+        assert_eq!(documented, End::ALL.map(|(name, _)| name));
+    }
+
+    #[test]
+    fn what_is_not_known_is_not_there() {
+        let unknown = Outcome::default();
+        let told = FIELDS.iter().filter(|(_, told)| told(&unknown).is_some());
+        let told: Vec<&str> = told.map(|(name, _)| *name).collect();
+        assert_eq!(told, ["decision", "attempts", "end"]);
     }
 }

@@ -1,1 +1,248 @@
+//! What a request has shown → its outcome.
 
+use super::*;
+use crate::attempt::Failure;
+use crate::config::Price;
+use crate::request::{Claims, Mesh};
+use crate::schema::Schema;
+
+const OVER: Over = Over {
+    arrived_at: 1_000,
+    ended_at: 3_000,
+};
+
+/// Of a request that was routed to two targets.
+fn routed() -> Noted {
+    let offered = |backend: &str| Offered {
+        backend: backend.to_owned(),
+        model: "m".to_owned(),
+        prices: Prices {
+            input: Some(Price(2)),
+            output: Some(Price(10)),
+            ..Prices::default()
+        },
+    };
+    Noted {
+        route: Some("r".to_owned()),
+        decision: "ordered",
+        api: Some(Api::ChatCompletions),
+        offered: vec![offered("a"), offered("b")],
+        status: 200,
+        request_bytes: 400,
+        response_bytes: 202,
+        is_whole: true,
+        ..Noted::default()
+    }
+}
+
+/// An answer that was accepted and has ended.
+fn accepted() -> Report {
+    Report {
+        target: 0,
+        failure: None,
+        is_accepted: true,
+        began_at: 1_100,
+        ended_at: None,
+        first_at: Some(1_500),
+        end: Some(End::Complete),
+        usage: Usage {
+            input: Some(100),
+            output: Some(5),
+            ..Usage::default()
+        },
+        model: Some("m-2".to_owned()),
+        content_bytes: Some(9),
+    }
+}
+
+fn failed(failure: Failure) -> Report {
+    Report {
+        failure: Some(failure),
+        is_accepted: false,
+        ended_at: Some(1_300),
+        first_at: None,
+        end: None,
+        ..accepted()
+    }
+}
+
+fn verdicts(outcome: &Outcome) -> Vec<(&str, &str, Option<u64>)> {
+    let attempts = outcome.attempts.iter();
+    attempts
+        .map(|one| (one.backend.as_str(), one.verdict, one.ms))
+        .collect()
+}
+
+#[test]
+fn an_answer_is_billed() {
+    let outcome = routed().outcome(&[accepted()], OVER);
+    assert_eq!(verdicts(&outcome), [("a", "accepted", Some(1_900))]);
+    assert_eq!(outcome.cost, Some(250));
+    assert_eq!(outcome.end, End::Complete);
+    assert_eq!(outcome.first_token_ms, Some(500));
+    assert_eq!(outcome.whole_ms, 2_000);
+    assert_eq!(outcome.answered_model.as_deref(), Some("m-2"));
+    assert!(!outcome.is_estimated);
+}
+
+#[test]
+fn a_failed_attempt_is_not() {
+    let second = Report {
+        target: 1,
+        ..accepted()
+    };
+    let outcome = routed().outcome(&[failed(Failure::RateLimited), second], OVER);
+    assert_eq!(
+        verdicts(&outcome),
+        [
+            ("a", "rate_limited", Some(200)),
+            ("b", "accepted", Some(1_900))
+        ]
+    );
+    assert_eq!(outcome.cost, Some(250));
+    // Whatever it says that it took.
+    let mut noted = routed();
+    noted.status = 429;
+    let outcome = noted.outcome(&[failed(Failure::RateLimited)], OVER);
+    assert_eq!((outcome.cost, outcome.usage), (None, Usage::default()));
+    assert_eq!((outcome.end, outcome.first_token_ms), (End::Complete, None));
+    // Nor is one that the caller never got.
+    let mut noted = routed();
+    let code = ErrorCode::UpstreamIncomplete;
+    noted.answered(&code.answer(Schema::OpenAi, ""));
+    let outcome = noted.outcome(&[accepted()], OVER);
+    assert_eq!((outcome.cost, outcome.end), (None, End::None));
+    assert_eq!(outcome.error, Some("upstream_incomplete"));
+    assert_eq!(outcome.decision, "ordered");
+}
+
+#[test]
+fn estimates() {
+    let silent = Report {
+        usage: Usage::default(),
+        ..accepted()
+    };
+    let outcome = routed().outcome(std::slice::from_ref(&silent), OVER);
+    assert!(outcome.is_estimated);
+    assert_eq!(
+        (outcome.usage.input, outcome.usage.output),
+        (Some(100), Some(3))
+    );
+    assert_eq!(outcome.cost, Some(230));
+    // Of its body, where its content was not seen; of its prompt, if that is known.
+    let unseen = Report {
+        content_bytes: None,
+        ..silent.clone()
+    };
+    let mut noted = routed();
+    noted.prompt_tokens = Some(7);
+    let outcome = noted.outcome(&[unseen], OVER);
+    assert_eq!(
+        (outcome.usage.input, outcome.usage.output),
+        (Some(7), Some(51))
+    );
+    // Bytes of pictures say nothing of tokens.
+    let mut noted = routed();
+    noted.api = Some(Api::ImageGenerations);
+    let outcome = noted.outcome(&[silent], OVER);
+    assert_eq!(
+        (outcome.is_estimated, outcome.usage),
+        (false, Usage::default())
+    );
+    assert_eq!(outcome.cost, None);
+}
+
+#[test]
+fn ends() {
+    let open = Report {
+        end: None,
+        ..accepted()
+    };
+    let unanswered = Report {
+        is_accepted: false,
+        ..open.clone()
+    };
+    for (attempt, is_whole, status, end) in [
+        (accepted(), true, 200, End::Complete),
+        (accepted(), false, 200, End::Complete),
+        (open.clone(), true, 200, End::Complete),
+        (open, false, 200, End::ClientGone),
+        (unanswered, false, 0, End::ClientGone),
+        (failed(Failure::Rejected), true, 400, End::Complete),
+        (failed(Failure::Rejected), false, 400, End::Cut),
+        (failed(Failure::Reset), false, 0, End::None),
+    ] {
+        let noted = Noted {
+            is_whole,
+            status,
+            ..routed()
+        };
+        let outcome = noted.outcome(std::slice::from_ref(&attempt), OVER);
+        assert_eq!(outcome.end, end, "{attempt:?} {is_whole} {status}");
+    }
+    for (is_whole, end) in [(true, End::Complete), (false, End::ClientGone)] {
+        let passed = Noted {
+            is_whole,
+            ..Noted::default()
+        };
+        let outcome = passed.outcome(&[], OVER);
+        assert_eq!((outcome.end, outcome.decision), (end, decisions::NONE));
+    }
+}
+
+#[test]
+fn abandoned_is_no_failure() {
+    let open = Report {
+        is_accepted: false,
+        end: None,
+        ..accepted()
+    };
+    let noted = Noted {
+        is_whole: false,
+        ..routed()
+    };
+    let outcome = noted.outcome(&[failed(Failure::Reset), open], OVER);
+    let failures: Vec<bool> = outcome.attempts.iter().map(Attempted::is_failure).collect();
+    assert_eq!(failures, [true, false]);
+    assert_eq!(outcome.attempts[1].verdict, Attempted::ABANDONED);
+    assert_eq!((outcome.cost, outcome.end), (None, End::ClientGone));
+}
+
+#[test]
+fn answers_of_its_own_name_the_decision() {
+    let mut noted = Noted::default();
+    noted.answered(&ErrorCode::ModelNotFound.answer(Schema::OpenAi, ""));
+    let outcome = noted.outcome(&[], OVER);
+    assert_eq!((outcome.decision, outcome.status), ("model_not_found", 404));
+    assert_eq!(outcome.end, End::None);
+}
+
+#[test]
+fn callers() {
+    let headers = Headers::new(vec![
+        ("x-team".to_owned(), b"search".to_vec()),
+        ("x-odd".to_owned(), b"caf\xc3\xa9".to_vec()),
+        ("x-empty".to_owned(), Vec::new()),
+        ("x-long".to_owned(), vec![b'x'; MAX_CALLER_BYTES + 1]),
+    ]);
+    let payload = serde_json::from_str(r#"{"sub": "chat", "team": {"name": "ads"}}"#);
+    let caller = Caller::default()
+        .with_claims(Claims::new(payload.unwrap()).unwrap())
+        .with_mesh(Mesh::parse("spiffe://td/ns/prod/sa/chat"));
+    let header = |name: &str| KeySource::Header(name.to_owned());
+    let claim = |path: &str| KeySource::Claim(path.to_owned());
+    for (source, expected) in [
+        (header("x-team"), Some("search")),
+        (header("x-odd"), None),
+        (header("x-empty"), None),
+        (header("x-long"), None),
+        (header("x-none"), None),
+        (claim("sub"), Some("chat")),
+        (claim("team.name"), Some("ads")),
+        (claim("aud"), None),
+        (KeySource::Mesh, Some("spiffe://td/ns/prod/sa/chat")),
+    ] {
+        let found = caller_of(&source, &headers, &caller);
+        assert_eq!(found.as_deref(), expected, "{source}");
+    }
+}

@@ -11,6 +11,8 @@ mod bounds;
 mod ends;
 #[path = "exchange_tests.rs"]
 mod exchange;
+#[path = "observed_tests.rs"]
+mod observed;
 #[path = "stream_tests.rs"]
 mod streams;
 #[path = "time_tests.rs"]

@@ -10,6 +10,7 @@ use crate::cli::Failed;
 use crate::cli::load::Loaded;
 use crate::cli::source::parse;
 use crate::config::Document;
+use crate::telemetry::metrics::{LABEL_NAMES, Metric, tag_regex};
 
 /// The largest body where nobody says it.
 const BODY_BYTES: u32 = 16_777_216;
@@ -49,6 +50,8 @@ pub(super) fn render(
         .word("admin_port", args.admin.port())
         .text("listen_address", &args.listen.ip().to_string())
         .word("listen_port", args.listen.port())
+        .lines("tags", stats_tags())
+        .lines("buckets", buckets())
         .word("heap", args.max_heap_bytes)
         .word("idle", format!("{}s", idle_seconds(document)))
         .lines("upgrades", upgrades)
@@ -59,6 +62,26 @@ pub(super) fn render(
         .lines("secrets", secrets(&site))
         .fill();
     Ok(with_document(&once(lines), loaded))
+}
+
+/// What takes the labels out of the names of the module's metrics.
+fn stats_tags() -> Vec<String> {
+    let tags = LABEL_NAMES.iter().map(|label| {
+        let regex = yaml::scalar(&tag_regex(label));
+        format!("- {{tag_name: {label}, regex: {regex}}}")
+    });
+    tags.collect()
+}
+
+/// The buckets of the module's histograms.
+fn buckets() -> Vec<String> {
+    let mut lines = Vec::new();
+    for metric in Metric::ALL.iter().filter(|one| !one.buckets().is_empty()) {
+        let buckets: Vec<String> = metric.buckets().iter().map(u64::to_string).collect();
+        lines.push(format!("- match: {{prefix: wasmcustom.{}}}", metric.name()));
+        lines.push(format!("  buckets: [{}]", buckets.join(", ")));
+    }
+    lines
 }
 
 /// Puts the document into its place: as it is written, with its comments, where that is read as the same there.

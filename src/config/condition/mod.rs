@@ -51,8 +51,7 @@ fn read_match(node: &Node<'_>, of: &Of<'_>, depth: usize) -> Option<Condition> {
         ("method", Condition::Method),
     ] {
         if let Some(node) = fields.optional(name) {
-            check_spelling(name, node);
-            add(read_patterns(node).map(make));
+            add(read_spelled_patterns(node, name).map(make));
         }
     }
     if let Some(node) = fields.optional("headers") {
@@ -103,28 +102,34 @@ fn read_match(node: &Node<'_>, of: &Of<'_>, depth: usize) -> Option<Condition> {
 }
 
 /// Refuses what no path or no method looks like.
-fn check_spelling(field: &str, node: &Node<'_>) {
-    for node in node.one_or_many() {
-        let Some(written) = node.name() else { continue };
-        match field {
-            "path" if !written.starts_with(['/', '*']) => node.error("a path begins with \"/\""),
-            "path" if written.contains(['?', '#', ' ']) => {
-                node.error("paths are matched without the query, and have no spaces");
-            }
-            "method" if written.bytes().any(|byte| byte.is_ascii_lowercase()) => {
-                node.error("methods are in upper case");
-            }
-            _ => {}
+fn check_spelling(field: &str, node: &Node<'_>, written: &str) {
+    match field {
+        "path" if !written.starts_with(['/', '*']) => node.error("a path begins with \"/\""),
+        "path" if written.contains(['?', '#', ' ']) => {
+            node.error("paths are matched without the query, and have no spaces");
         }
+        "method" if written.bytes().any(|byte| byte.is_ascii_lowercase()) => {
+            node.error("methods are in upper case");
+        }
+        _ => {}
     }
 }
 
-#[inline(never)]
 fn read_patterns(node: &Node<'_>) -> Option<Vec<Pattern>> {
-    node.one_or_many()
-        .iter()
-        .map(|node| read_pattern(node, node.name()?))
-        .collect()
+    read_spelled_patterns(node, "")
+}
+
+/// The patterns of a field that may have a spelling of its own.
+#[inline(never)]
+fn read_spelled_patterns(node: &Node<'_>, field: &str) -> Option<Vec<Pattern>> {
+    let read = |node: &Node<'_>| {
+        let written = node.name()?;
+        check_spelling(field, node, written);
+        read_pattern(node, written)
+    };
+    // All of them, so that each has its error.
+    let patterns: Vec<Option<Pattern>> = node.one_or_many().iter().map(read).collect();
+    patterns.into_iter().collect()
 }
 
 pub(super) fn read_pattern(node: &Node<'_>, written: &str) -> Option<Pattern> {

@@ -169,11 +169,16 @@ fn read_body(fields: &Fields<'_>, method: &str, file: ReadFile<'_>) -> Option<Ve
         let entries = node.entries().into_iter();
         object.extend(entries.map(|(name, node)| (name.to_owned(), Value::from(node.tree()))));
     }
+    let mut add = |name: &str, node: &Node<'_>, value: Value| {
+        if object.insert(name.to_owned(), value).is_some() {
+            node.error(format!("stands in `body` too: write `{name}` once"));
+        }
+    };
     if let Some(node) = fields.optional("model") {
-        object.insert("model".to_owned(), Value::from(node.text()?));
+        add("model", node, Value::from(node.text()?));
     }
     if let Some(node) = fields.optional("stream") {
-        object.insert("stream".to_owned(), Value::from(node.boolean()?));
+        add("stream", node, Value::from(node.boolean()?));
     }
     if object.is_empty() && method != "POST" {
         return Some(Vec::new());

@@ -411,6 +411,16 @@ fn what_is_written_wrong() {
             "tests[0].request: has a whole body, and `stream` beside it",
         ),
         (
+            "{model: smart, body: {model: nobody}}",
+            "{route: smart}",
+            "tests[0].request.model: stands in `body` too: write `model` once",
+        ),
+        (
+            "{model: smart, stream: true, body: {stream: false}}",
+            "{route: smart}",
+            "tests[0].request.stream: stands in `body` too: write `stream` once",
+        ),
+        (
             "{headers: {'a b': c}}",
             "{error: missing_model}",
             "tests[0].request.headers.a b: \"a b\" is not a header's name",

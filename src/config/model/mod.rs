@@ -41,7 +41,7 @@ pub struct Model {
 
 pub(super) fn read_all(node: &Node<'_>, backend: &str, labels: &Labels) -> Vec<Model> {
     let mut names = HashSet::new();
-    let mut models = Vec::new();
+    let mut models: Vec<Model> = Vec::new();
     for node in node.non_empty_list() {
         let fields = node.fields(fields::MODEL);
         let Some(written) = fields.required("name").and_then(Node::name) else {
@@ -66,6 +66,14 @@ pub(super) fn read_all(node: &Node<'_>, backend: &str, labels: &Labels) -> Vec<M
         }
         if !names.insert(written) {
             node.error(format!("there is another model \"{written}\": remove one"));
+        } else if name.as_exact().is_none()
+            && let Some(before) = models.iter().position(|model| model.name.covers(&name))
+        {
+            // What is said of it, labels for instance, would never count.
+            node.error(format!(
+                "no model is ever found by \"{written}\": models[{before}] is a pattern that takes all of them; put \
+                 this one before it"
+            ));
         }
         let tokens = |name: &str| {
             let node = fields.optional(name)?;

@@ -4,7 +4,9 @@ use std::ops::Range;
 
 use super::super::scan::position;
 use super::format::{Medium, Reads};
-use super::objects::{Block, Call, Code, Data, Message, Source, ToolResult, by_mime, medium};
+use super::objects::{
+    Block, Call, Code, Data, Document, Message, Source, ToolResult, by_mime, medium,
+};
 use super::value::{items, name, something, string};
 
 /// How deeply blocks may stand inside each other: an image in a document in the result of a tool is at the third level.
@@ -142,8 +144,11 @@ impl<'a> Reader<'a> {
         let message = Message::read(value);
         let kind = name(message.kind);
         let role = name(message.role);
-        let is_result = matches!(role.as_deref(), Some(b"tool" | b"function" | b"TOOL"))
-            || kind.as_ref().is_some_and(|kind| kind.ends_with(b"_output"));
+        let is_result = match role.as_deref() {
+            Some(role) => matches!(role, b"tool" | b"function" | b"TOOL"),
+            // Not of what has a role, which is a message to servers that do not look at its type.
+            None => kind.as_ref().is_some_and(|kind| kind.ends_with(b"_output")),
+        };
         let author = match role.as_deref() {
             _ if is_result => Author::Other,
             Some(b"user" | b"USER") => Author::User,
@@ -274,6 +279,11 @@ impl<'a> Reader<'a> {
             if let Some(value) = something(value) {
                 self.medium(medium, value);
             }
+        }
+        if let Some(document) = block.file.map(Document::read) {
+            let source = document.source.map(Source::read).unwrap_or_default();
+            self.all_written([document.context, source.text]);
+            self.blocks_of(source.content, deeper);
         }
     }
 

@@ -7,7 +7,7 @@ use super::super::form::walk_form;
 use super::super::scan::{BYTE_ORDER_MARK, position};
 use super::value::{meant, written_fields};
 
-/// Where the fields stand, sorted by name; of a name that stands there twice the last one comes last.
+/// Where the fields stand, sorted by [`rank`]; of a name that stands there twice the last one comes last.
 #[derive(Clone, Default)]
 pub(super) struct Index {
     entries: Vec<Entry>,
@@ -77,7 +77,7 @@ impl Index {
     fn sort(&mut self, body: &[u8]) {
         let mut entries = std::mem::take(&mut self.entries);
         // Stable.
-        entries.sort_by(|a, b| self.name(body, a).cmp(self.name(body, b)));
+        entries.sort_by(|a, b| rank(self.name(body, a)).cmp(&rank(self.name(body, b))));
         self.entries = entries;
     }
 
@@ -93,11 +93,16 @@ impl Index {
     pub(super) fn get<'a>(&self, body: &'a [u8], name: &str) -> Option<&'a [u8]> {
         let end = self
             .entries
-            .partition_point(|entry| self.name(body, entry) <= name.as_bytes());
+            .partition_point(|entry| rank(self.name(body, entry)) <= rank(name.as_bytes()));
         let entry = self.entries.get(end.checked_sub(1)?)?;
         let is_it = self.name(body, entry) == name.as_bytes();
         body.get(entry.value.clone()).filter(|_| is_it)
     }
+}
+
+/// By what names are sorted: most differ in length.
+fn rank(name: &[u8]) -> (usize, &[u8]) {
+    (name.len(), name)
 }
 
 /// A body without the byte order mark that it may begin with.

@@ -21,12 +21,13 @@ use std::cell::OnceCell;
 use std::fmt;
 use std::ops::Range;
 
-use super::{BodyKind, text};
-use crate::prompt::{Estimate, MESSAGE_OVERHEAD, Script};
+use super::{BodyKind, ParameterChanges, text};
+use crate::prompt::{Estimate, Findings, MESSAGE_OVERHEAD, Script, TextPattern};
 use crate::schema::{Api, Schema};
 use conversation::{Author, Conversation, Piece, Reader};
 use format::{Format, Says};
 use index::Index;
+pub(super) use value::value_in;
 pub use written::Written;
 
 /// A body that has been scanned without an error, and which call it is of.
@@ -38,7 +39,7 @@ pub struct Content<'a> {
     boundary: Option<&'a [u8]>,
     index: OnceCell<Index>,
     conversation: OnceCell<Conversation>,
-    texts: [OnceCell<Text>; 4],
+    texts: [OnceCell<Known>; 4],
     bytes: OnceCell<u64>,
     tokens: OnceCell<u64>,
     script: OnceCell<Option<Script>>,
@@ -55,6 +56,13 @@ pub enum Part {
     User,
     /// Everything that the model reads as text.
     All,
+}
+
+/// The text of a part, and what patterns have found in it so far.
+#[derive(Clone)]
+struct Known {
+    text: Text,
+    findings: Findings,
 }
 
 /// Text that has been found.
@@ -188,10 +196,13 @@ impl<'a> Content<'a> {
         self.tokens.get().copied()
     }
 
-    /// How many tokens the answer may have, if the request says so.
-    pub fn max_output_tokens(&self) -> Option<u64> {
+    /// How many tokens the answer may have, if the request says so once these changes have been made of it.
+    pub fn max_output_tokens(&self, changes: &ParameterChanges) -> Option<u64> {
         let mut fields = self.format().max_tokens.iter();
-        fields.find_map(|path| whole(value::number(self.field(path)?)?))
+        fields.find_map(|path| {
+            let value = changes.after(path, &|path| self.field(path))?;
+            whole(value::number(value)?)
+        })
     }
 
     /// A number that stands for how the conversation begins: its system prompt, its tools and the user's first message.
@@ -205,13 +216,31 @@ impl<'a> Content<'a> {
 
     /// The text of a part, as the model reads it. Messages, and blocks of one, stand on lines of their own.
     pub fn text(&self, part: Part) -> &str {
+        self.text_of(self.known(part))
+    }
+
+    /// Whether a part contains what a pattern asks for. Nothing is found in what is not there.
+    pub fn has_text(&self, part: Part, pattern: &TextPattern) -> bool {
+        let known = self.known(part);
+        let text = self.text_of(known);
+        !text.is_empty() && pattern.matches_in(text, &known.findings)
+    }
+
+    fn known(&self, part: Part) -> &Known {
         let cell = match part {
             Part::System => &self.texts[0],
             Part::LastUser => &self.texts[1],
             Part::User => &self.texts[2],
             Part::All => &self.texts[3],
         };
-        match cell.get_or_init(|| self.find_text(part)) {
+        cell.get_or_init(|| Known {
+            text: self.find_text(part),
+            findings: Findings::default(),
+        })
+    }
+
+    fn text_of<'k>(&'k self, known: &'k Known) -> &'k str {
+        match &known.text {
             Text::Own(text) => text,
             Text::Body(span) => {
                 let text = self.body.get(span.clone()).unwrap_or_default();

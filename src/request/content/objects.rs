@@ -59,7 +59,16 @@ object! {
     Source {
         kind: b"type",
         data: b"data",
+        text: b"text",
         content: b"content",
+    }
+}
+
+object! {
+    /// Bedrock's document.
+    Document {
+        source: b"source",
+        context: b"context",
     }
 }
 

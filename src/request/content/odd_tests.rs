@@ -30,6 +30,22 @@ fn of_two_fields_of_a_name_the_last_one_counts() {
 }
 
 #[test]
+fn a_type_makes_no_result_of_a_message_with_a_role() {
+    let body = br#"{"messages": [{"role": "user", "type": "x_output", "content": "one"}]}"#;
+    for api in [Api::ChatCompletions, Api::Messages, Api::Responses] {
+        let body = match api {
+            Api::Responses => {
+                &br#"{"input": [{"role": "user", "type": "x_output", "content": "one"}]}"#[..]
+            }
+            _ => body,
+        };
+        let content = content(api, body);
+        assert_eq!(content.text(Part::LastUser), "one", "{api:?}");
+        assert!(!content.has_tool_results(), "{api:?}");
+    }
+}
+
+#[test]
 fn a_byte_order_mark_moves_nothing() {
     let body =
         b"\xef\xbb\xbf{\"messages\": [{\"role\": \"user\", \"content\": \"one\"}], \"seed\": 1}";

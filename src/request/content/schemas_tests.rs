@@ -148,6 +148,23 @@ fn bedrock() {
             ],
         )],
     );
+    // Documents that are text.
+    check(
+        Api::Converse,
+        &[(
+            json!({"messages": [{"role": "user", "content": [
+                {"document": {"name": "d", "context": "a letter", "source": {"text": "dear all"}}},
+                {"document": {"name": "e", "source": {"content": [{"text": "yours"}, {"text": "truly"}]}}}
+            ]}]}),
+            &[
+                "files",
+                "turns 1",
+                "last a letter|dear all|yours|truly",
+                "user a letter|dear all|yours|truly",
+                "all a letter|dear all|yours|truly",
+            ],
+        )],
+    );
     check(
         Api::Invoke,
         &[

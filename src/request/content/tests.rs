@@ -24,7 +24,7 @@ fn facts(content: &Content<'_>) -> Vec<String> {
     .filter(|(is, _)| *is)
     .map(|(_, name)| name.to_owned())
     .collect();
-    if let Some(most) = content.max_output_tokens() {
+    if let Some(most) = content.max_output_tokens(&ParameterChanges::default()) {
         facts.push(format!("max {most}"));
     }
     facts.push(format!("turns {}", content.turns()));
@@ -197,6 +197,8 @@ fn anthropic() {
     );
 }
 
+#[path = "facts_tests.rs"]
+mod facts_table;
 #[path = "odd_tests.rs"]
 mod odd;
 #[path = "schemas_tests.rs"]

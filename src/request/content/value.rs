@@ -118,6 +118,16 @@ pub(super) fn split_path(path: &str) -> (&str, Option<&str>) {
     }
 }
 
+/// The value that a path leads to in an object, leniently; in one that stands in a list, in the first that has it.
+pub(in crate::request) fn value_in<'a>(value: &'a [u8], path: &str) -> Option<&'a [u8]> {
+    let mut found = None;
+    any_at(value, Some(path), true, &mut |value| {
+        found = Some(value);
+        true
+    });
+    found
+}
+
 /// Whether this holds for any value that a path leads to from here. If lenient, a name in camel case may be written in
 /// snake case.
 pub(super) fn any_at<'a>(

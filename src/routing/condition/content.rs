@@ -193,11 +193,7 @@ impl ContentCondition {
                 bounds.contain(as_number(amount.of(content)))
             }
             ContentCondition::Field { path, test } => test.holds(content, path),
-            ContentCondition::Text(part, pattern) => {
-                let text = content.text(*part);
-                // No pattern finds anything in what is not there.
-                !text.is_empty() && pattern.matches(text)
-            }
+            ContentCondition::Text(part, pattern) => content.has_text(*part, pattern),
             ContentCondition::Script(scripts) => {
                 let script = content.script();
                 script.is_some_and(|script| scripts.contains(&script))

@@ -8,6 +8,8 @@ mod time;
 
 use super::pattern::Pattern;
 use super::sticky::Share;
+use crate::prompt::TextPattern;
+use crate::request::Part;
 pub use caller::{ClaimPattern, MeshPattern};
 pub use content::{Amount, Bounds, ContentCondition, Fact, FieldTest, Scalar};
 pub use subject::Subject;
@@ -100,6 +102,22 @@ impl Condition {
                 first_or_unknown(conditions.iter().map(|one| one.evaluate(subject)), false)
             }
             Condition::Not(condition) => condition.evaluate(subject).map(|holds| !holds),
+        }
+    }
+}
+
+impl Condition {
+    /// Its patterns of the prompt's text, each with the part that it is asked about.
+    pub(crate) fn texts<'c>(&'c mut self, found: &mut Vec<(Part, &'c mut TextPattern)>) {
+        match self {
+            Condition::Content(ContentCondition::Text(part, pattern)) => {
+                found.push((*part, pattern));
+            }
+            Condition::Any(conditions) | Condition::All(conditions) => {
+                conditions.iter_mut().for_each(|one| one.texts(found));
+            }
+            Condition::Not(condition) => condition.texts(found),
+            _ => {}
         }
     }
 }

@@ -279,5 +279,6 @@ const BEDROCK_HEADERS: [(&str, &[u8]); 4] = [
 ];
 
 #[cfg(test)]
+#[expect(clippy::arithmetic_side_effects, reason = "a test fails by panicking")]
 #[path = "tests.rs"]
 mod tests;

@@ -127,11 +127,7 @@ impl Scanner {
                     self.held.clear();
                 }
             }
-            b':' => {
-                if self.captured_at.is_none() {
-                    self.name_value();
-                }
-            }
+            b':' if self.captured_at.is_none() => self.name_value(),
             b'{' | b'[' => self.open(byte),
             b'}' | b']' => self.close(found),
             b',' => self.is_value = false,

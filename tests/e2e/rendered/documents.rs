@@ -77,6 +77,7 @@ pub(super) fn samples() -> Vec<Sample> {
             ],
             &["east-key"],
         ),
+        of("decimals", decimals(), &[], &["openai-key"]),
         Sample {
             name: "odd names",
             document: odd(),
@@ -87,6 +88,27 @@ pub(super) fn samples() -> Vec<Sample> {
             keys: vec![],
         },
     ]
+}
+
+/// Numbers that are not whole, of which Envoy makes text, wherever a number may stand.
+fn decimals() -> Value {
+    json!({
+        "backends": [{
+            "name": "openai",
+            "schema": "openai",
+            "host": "localhost",
+            "models": [{"name": "a", "prices": {"input": 1.25, "output": 0.5}}],
+        }],
+        "routes": [{
+            "name": "r",
+            "match": {"model": "a", "percent": 2.5, "body": {"temperature": {"min": 0.1, "max": 1.5}}},
+            "max_prices": {"input": 1.5},
+            "targets": [{
+                "backend": "openai",
+                "parameters": {"clamp": {"temperature": {"min": 0.25, "max": 0.75}}},
+            }],
+        }],
+    })
 }
 
 fn one() -> Value {

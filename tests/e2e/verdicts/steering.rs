@@ -111,6 +111,7 @@ async fn dry_run(case: Case) {
             "object": "llm_router.decision",
             "request": {"model": name, "stream": stream},
             "route": name,
+            "choice": "ordered",
             "plan": targets,
             "left_out": left_out,
         });

@@ -38,7 +38,7 @@ fn documents() -> Vec<(String, Tree)> {
             }
         }
     }
-    let docs = include_str!("../../docs/configuration.md");
+    let docs = include_str!("../../../docs/configuration.md");
     let (_, after) = docs.split_once("## A whole document\n\n```yaml\n").unwrap();
     let (whole, _) = after.split_once("```").unwrap();
     documents.push(("docs".to_owned(), serde_saphyr::from_str(whole).unwrap()));

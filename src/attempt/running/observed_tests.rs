@@ -1,0 +1,233 @@
+//! What is seen of answers on their way.
+
+use super::exchange::*;
+use super::*;
+use crate::schema::{Api, Usage};
+
+const USAGE: &str = "data: {\"model\":\"m-2\",\"choices\":[],\"usage\":{\"prompt_tokens\":9,\"completion_tokens\":4}}\n\n";
+const WHOLE: &str = r#"{"model":"m-2","choices":[{"message":{"content":"hi"}}],"usage":{"prompt_tokens":9,"completion_tokens":4}}"#;
+const AWS: Headers = &[("content-type", "application/vnd.amazon.eventstream")];
+const GZIP: Headers = &[JSON[0], ("content-encoding", "gzip")];
+const COUNTED: Headers = &[
+    JSON[0],
+    ("x-amzn-bedrock-input-token-count", "9"),
+    ("x-amzn-bedrock-output-token-count", "4"),
+];
+
+fn usage(input: u64, output: u64) -> Usage {
+    Usage {
+        input: Some(input),
+        output: Some(output),
+        ..Usage::default()
+    }
+}
+
+fn all() -> String {
+    [ROLE, TOKEN, STOP, USAGE, DONE].concat()
+}
+
+/// An exchange whose stream was asked for its usage by us.
+fn asking(hold: Hold) -> Exchange {
+    let mut plan = Exchange::with("a b", held(hold)).running.plan;
+    for target in &mut plan.targets {
+        target.asks_usage = true;
+    }
+    Exchange::new(plan)
+}
+
+#[test]
+fn usage_model_and_end() {
+    for hold in [Hold::None, Hold::FirstToken, Hold::Complete] {
+        for (headers, events, end) in [
+            (SSE, vec![last(&all())], End::Complete),
+            (
+                SSE,
+                vec![piece(TOKEN), piece(USAGE), piece(STOP), last(DONE)],
+                End::Complete,
+            ),
+            (
+                SSE,
+                vec![piece(TOKEN), piece(STOP), piece(USAGE), Trailers],
+                End::Complete,
+            ),
+            (JSON, vec![last(WHOLE)], End::Complete),
+            (
+                JSON,
+                vec![piece(&WHOLE[..50]), piece(&WHOLE[50..]), Trailers],
+                End::Complete,
+            ),
+            (COUNTED, vec![last("{}")], End::Complete),
+        ] {
+            let mut exchange = Exchange::with("a b", held(hold));
+            if headers == COUNTED {
+                exchange.running.plan.api = Api::Invoke;
+            }
+            exchange.running.plan.stream = headers == SSE;
+            exchange.event(&Head(200, headers));
+            for event in &events {
+                exchange.now += 10;
+                exchange.event(event);
+            }
+            exchange.running.on_over();
+            let report = exchange.running.report();
+            assert_eq!(report.usage, usage(9, 4), "{hold:?} {events:?}");
+            assert_eq!(report.end, Some(end), "{hold:?} {events:?}");
+            assert!(report.is_accepted && report.failure.is_none());
+            assert_eq!(report.began_at, NOW);
+            if headers != COUNTED {
+                assert_eq!(report.model.as_deref(), Some("m-2"), "{hold:?} {events:?}");
+            }
+            // What is whole is there when it is read, if it was held.
+            assert!(
+                report.first_at.is_some_and(|at| at > NOW),
+                "{hold:?} {events:?}"
+            );
+        }
+    }
+}
+
+/// The time is that of the first content, not of what comes before it.
+#[test]
+fn the_first_token() {
+    for hold in [Hold::None, Hold::FirstToken] {
+        let mut exchange = Exchange::with("a b", held(hold));
+        exchange.play(&[Head(200, SSE), piece(PING), piece(ROLE)]);
+        assert_eq!(exchange.running.report().first_at, None);
+        exchange.now += 70;
+        exchange.play(&[piece(TOKEN)]);
+        exchange.now += 70;
+        exchange.play(&[piece(TOKEN)]);
+        let report = exchange.running.report();
+        assert_eq!(report.first_at, Some(NOW + 70), "{hold:?}");
+        assert_eq!(report.content_bytes, Some(4));
+        assert_eq!(report.end, None);
+    }
+    // What is no stream of events has its first byte.
+    for headers in [AWS, GZIP] {
+        let mut exchange = Exchange::with("a", held(Hold::None));
+        exchange.play(&[Head(200, headers)]);
+        exchange.now += 30;
+        exchange.play(&[piece("x"), last("y")]);
+        let report = exchange.running.report();
+        assert_eq!(report.first_at, Some(NOW + 30));
+        assert_eq!(
+            (report.end, report.usage),
+            (Some(End::Complete), Usage::default())
+        );
+    }
+}
+
+#[test]
+fn ends() {
+    for (hold, events, end, is_accepted) in [
+        (Hold::None, vec![piece(TOKEN)], Some(End::Cut), true),
+        (
+            Hold::None,
+            vec![piece(TOKEN), last("")],
+            Some(End::NoTerminator),
+            true,
+        ),
+        (
+            Hold::None,
+            vec![piece(TOKEN), last(ERROR)],
+            Some(End::InBandError),
+            true,
+        ),
+        (
+            Hold::None,
+            vec![piece(TOKEN), After(0), After(300_000)],
+            Some(End::Stalled),
+            true,
+        ),
+        (Hold::FirstToken, vec![piece(TOKEN)], Some(End::Cut), true),
+        // Nobody has it yet.
+        (Hold::FirstToken, vec![piece(ROLE)], None, false),
+        (Hold::Complete, vec![piece(TOKEN)], None, false),
+        (Hold::FirstToken, vec![piece(ROLE), last("")], None, false),
+    ] {
+        let mut exchange = Exchange::with("a b", held(hold));
+        exchange.play(&[Head(200, SSE)]);
+        exchange.play(&events);
+        exchange.running.on_over();
+        let report = exchange.running.report();
+        assert_eq!(
+            (report.end, report.is_accepted),
+            (end, is_accepted),
+            "{hold:?} {events:?}"
+        );
+    }
+    let mut exchange = Exchange::with("a b", held(Hold::None));
+    assert_eq!(exchange.running.report().end, None);
+    exchange.play(&[Only(204, JSON)]);
+    assert_eq!(exchange.running.report().end, Some(End::Complete));
+}
+
+#[test]
+fn failures() {
+    let mut exchange = Exchange::with("a b", held(Hold::FirstToken));
+    exchange.now += 40;
+    exchange.play(&[Head(503, JSON)]);
+    let report = exchange.running.report();
+    assert_eq!(report.failure, Some(Failure::Unavailable));
+    assert_eq!(
+        (report.ended_at, report.is_accepted),
+        (Some(NOW + 40), false)
+    );
+    assert_eq!(exchange.next(), Ok(()));
+    exchange.now += 5;
+    exchange.play(&[Done]);
+    let report = exchange.running.report();
+    assert_eq!((report.target, report.failure), (1, Some(Failure::Reset)));
+    // It comes late, and is the answer nevertheless, there being no other one.
+    let mut exchange = Exchange::with("a", held(Hold::FirstToken));
+    exchange.play(&[Head(200, SSE), piece(ROLE), After(5_000)]);
+    let all = [TOKEN, STOP, USAGE, DONE].concat();
+    exchange.play(&[last(&all)]);
+    let report = exchange.running.report();
+    assert_eq!((report.failure, report.is_accepted), (None, true));
+    assert_eq!(
+        (report.usage, report.end),
+        (usage(9, 4), Some(End::Complete))
+    );
+}
+
+/// The event that we have asked for is taken out, and every other byte stays, wherever the stream is cut.
+#[test]
+fn our_usage_event_is_taken_out() {
+    let own = "data: {\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}],\"usage\":{\"prompt_tokens\":1,\"completion_tokens\":1}}\n\n";
+    let crlf = |text: &str| text.replace('\n', "\r\n");
+    for (stream, kept) in [
+        (all(), [ROLE, TOKEN, STOP, DONE].concat()),
+        (
+            [PING, TOKEN, own, PING, DONE].concat(),
+            [PING, TOKEN, own, PING, DONE].concat(),
+        ),
+        (
+            [TOKEN, ODD, STOP, USAGE, DONE].concat(),
+            [TOKEN, ODD, STOP, DONE].concat(),
+        ),
+        (crlf(&all()), crlf(&[ROLE, TOKEN, STOP, DONE].concat())),
+        // One that breaks off with its usage.
+        ([TOKEN, STOP, USAGE].concat(), [TOKEN, STOP].concat()),
+    ] {
+        for hold in [Hold::None, Hold::FirstToken, Hold::Complete] {
+            for cut in 0..=stream.len() {
+                let mut exchange = asking(hold);
+                exchange.play(&[Head(200, SSE), piece(&stream[..cut]), last(&stream[cut..])]);
+                assert_eq!(exchange.client, kept, "{hold:?} {cut}");
+                let told = exchange.running.report().usage;
+                let is_own = stream.contains("\"prompt_tokens\":1,");
+                assert_eq!(told, if is_own { usage(1, 1) } else { usage(9, 4) });
+            }
+        }
+    }
+    // Not what the client has asked for itself.
+    let mut exchange = Exchange::with("a b", held(Hold::None));
+    exchange.play(&[Head(200, SSE), last(&all())]);
+    assert_eq!(exchange.client, all());
+    // Nor where the length has been told.
+    let mut exchange = asking(Hold::None);
+    let events = [Head(200, LENGTH), piece(&all())];
+    exchange.play(&events);
+    assert_eq!(exchange.client, all());
+}

@@ -1,0 +1,121 @@
+//! Whether a route can do what it says: requests that it may get, and targets that can take them.
+
+use super::Route;
+use super::demands::Demands;
+use super::model::Model;
+use super::reader::{Fields, Node};
+use super::targets::{self, Target};
+use crate::routing::{Condition, LeftOut, Pattern, Subject, meets};
+use crate::schema::Api;
+
+/// Refuses a match that no request can satisfy and targets that no request can reach.
+pub(super) fn check(node: &Node<'_>, fields: &Fields<'_>, route: &Route) {
+    let apis: Vec<Api> = Api::ALL
+        .iter()
+        .copied()
+        .filter(|api| {
+            let post = Condition::Method(vec![Pattern::Exact("POST".to_owned())]);
+            let calls = Condition::All(vec![post, api.paths()]);
+            !route.condition.excludes(&calls)
+        })
+        .collect();
+    if apis.is_empty() || route.condition.is_impossible() {
+        node.error(
+            "no request can ever match this: a route takes POST requests to paths of models, such as \
+             /v1/chat/completions or /v1/messages (docs/apis.md has all), and all conditions of a match must hold \
+             together; for other paths and methods there is `pass_through: true`",
+        );
+        return;
+    }
+    let Some(node) = fields.optional("targets") else {
+        return;
+    };
+    if targets::count(node.tree()) != route.targets.len() {
+        // Those that could not be read have had their errors.
+        return;
+    }
+    let mut all_can = true;
+    for target in &route.targets {
+        if let Some(why_not) = why_never(route, target, &apis) {
+            fields.error_at(&target.place, why_not);
+            all_can = false;
+        }
+    }
+    let mut names = Vec::new();
+    route.condition.exact_models(&mut names);
+    let unserved = |name: &&str| takes_model(route, name) && !serves(route, name);
+    for name in names.into_iter().filter(unserved).filter(|_| all_can) {
+        node.error(format!(
+            "no target serves the model \"{name}\", which the route matches{}",
+            if route.demands != Demands::default() {
+                ", or none that the route lets it go to"
+            } else {
+                ""
+            }
+        ));
+    }
+}
+
+/// Why no request of this route can ever go to one of its targets.
+fn why_never(route: &Route, target: &Target, apis: &[Api]) -> Option<String> {
+    let backend = &target.backend;
+    if !apis.iter().any(|api| backend.schema.speaks(*api)) {
+        return Some(format!(
+            "backend \"{}\" does not speak the API of the path that the route asks for",
+            backend.name
+        ));
+    }
+    let mut models = backend.models.iter();
+    let may_serve = models.any(|model| {
+        let name = model.name.as_exact();
+        name.is_none_or(|name| takes_model(route, name))
+    });
+    if target.model.is_none() && !may_serve && !backend.models.is_empty() {
+        return Some(format!(
+            "backend \"{}\" serves no model of a name that this route takes: say which `model` it is to use",
+            backend.name
+        ));
+    }
+    let reason = never_meets(route, target)?;
+    Some(format!(
+        "no request of this route can ever go to backend \"{}\" ({reason}): change what the route asks for, or what the \
+         backend or its models say, or remove the target",
+        backend.name
+    ))
+}
+
+/// Why none of the models that a target may be asked for is one that the route lets its requests go to.
+fn never_meets<'d>(route: &'d Route, target: &'d Target) -> Option<LeftOut<'d>> {
+    let backend = &target.backend;
+    if let Some(name) = &target.model {
+        return meets(&route.demands, backend.model(name)?).err();
+    }
+    let may_come = |model: &&Model| {
+        let name = model.name.as_exact();
+        name.is_none_or(|name| takes_model(route, name))
+    };
+    let mut why_not = None;
+    for model in backend.models.iter().filter(may_come) {
+        why_not = Some(meets(&route.demands, model).err()?);
+    }
+    why_not
+}
+
+/// Whether some target of the route serves a request for this model.
+pub(super) fn serves(route: &Route, model: &str) -> bool {
+    let is_its = |target: &Target| {
+        let entry = target.backend.model(model);
+        entry.is_some_and(|entry| meets(&route.demands, entry).is_ok())
+    };
+    let mut targets = route.targets.iter();
+    targets.any(|target| target.model.is_some() || is_its(target))
+}
+
+/// Whether a request for this model may come to this route.
+fn takes_model(route: &Route, model: &str) -> bool {
+    let subject = Subject {
+        model: Some(model),
+        ..Subject::default()
+    };
+    route.condition.evaluate(&subject) != Some(false)
+}

@@ -1,0 +1,220 @@
+//! docs/matching.md: its table of facts says of each API what the code reads, neither less nor more.
+
+use serde_json::{Map, Value, json};
+
+use super::super::format::{Format, Reads};
+use super::super::*;
+use crate::request::BodyKind;
+
+/// The table's columns behind that of the APIs.
+const COLUMNS: [&str; 6] = [
+    "system prompt",
+    "messages",
+    "tools",
+    "results of tools",
+    "images, audio, files",
+    "JSON schema",
+];
+
+/// The names in a cell that may be no fields, but roles of messages.
+const ROLES: [&str; 4] = ["system", "developer", "tool", "function"];
+
+/// A row: its APIs, and the names in each of its cells. "as in any of these" is all that other rows have in that column.
+struct Row {
+    apis: Vec<Api>,
+    cells: Vec<Vec<&'static str>>,
+}
+
+fn rows() -> Vec<Row> {
+    let docs = include_str!("../../../docs/matching.md");
+    let (_, table) = docs.split_once("<!-- table: facts -->\n").unwrap();
+    let lines = table.lines().take_while(|line| line.starts_with('|'));
+    let lines: Vec<Vec<&str>> = lines
+        .map(|line| line.trim_matches('|').split('|').map(str::trim).collect())
+        .collect();
+    assert_eq!(lines[0][1..], COLUMNS);
+    let names = |cell: &'static str| cell.split('`').skip(1).step_by(2);
+    let rows = lines[2..].iter().map(|line| Row {
+        apis: names(line[0])
+            .map(|name| *Api::ALL.iter().find(|api| api.name() == name).unwrap())
+            .collect(),
+        cells: (1..line.len())
+            .map(|at| {
+                // Of those that have conversations.
+                let is_meant =
+                    |other: &&Vec<&str>| line[at].contains("any of these") && other[4] != "–";
+                let others = lines[2..].iter().filter(is_meant);
+                let others = others.flat_map(|other| names(other[at]));
+                // What kind of a part or of data it is, is said by these.
+                let all = names(line[at]).chain(others);
+                all.filter(|name| !["type", "mimeType"].contains(name))
+                    .collect()
+            })
+            .collect(),
+    });
+    rows.collect()
+}
+
+/// A body with one value at a path.
+fn at(path: &str, value: Value) -> Value {
+    let outward = path.rsplit('.');
+    outward.fold(value, |value, name| {
+        Value::Object(Map::from_iter([(name.to_owned(), value)]))
+    })
+}
+
+/// Bodies in which these blocks are what the user says, in each field of the API that takes blocks.
+fn said(api: Api, block: &Value) -> Vec<Value> {
+    let read = Format::of(api).read.iter();
+    read.filter_map(|(path, reads)| match reads {
+        Reads::Messages | Reads::Items => {
+            Some(at(path, json!([{"role": "user", "content": [block]}])))
+        }
+        Reads::Contents => Some(at(path, json!([{"role": "user", "parts": [block]}]))),
+        Reads::Prompt => Some(at(path, json!([block]))),
+        _ => None,
+    })
+    .collect()
+}
+
+/// Whether any of these bodies has a fact.
+fn any(api: Api, bodies: &[Value], has: fn(&Content<'_>) -> bool) -> bool {
+    bodies.iter().any(|body| {
+        let body = body.to_string();
+        has(&Content::new(api, &BodyKind::Json, body.as_bytes()))
+    })
+}
+
+/// Bodies in which a tool's result goes by this name: a role, the end of an item's type, a block's type, or its key.
+fn results(api: Api, name: &str) -> Vec<Value> {
+    let read = Format::of(api).read.iter();
+    let items = read.filter(|(_, reads)| matches!(reads, Reads::Messages | Reads::Items));
+    let mut bodies: Vec<Value> = items
+        .flat_map(|(path, _)| {
+            let by_type = format!("function_call{name}");
+            [json!([{"role": name}]), json!([{"type": by_type}])].map(|value| at(path, value))
+        })
+        .collect();
+    for block in [json!({"type": name}), at(name, json!({"name": "f"}))] {
+        bodies.extend(said(api, &block));
+    }
+    bodies
+}
+
+/// Bodies with something that is not text by this name: a block's type, its key, or a field.
+fn media(api: Api, name: &str) -> Vec<Value> {
+    let by_key = at(name, json!({"mimeType": "image/png"}));
+    let mut bodies = said(api, &json!({"type": name}));
+    bodies.extend(said(api, &by_key));
+    bodies.push(at(name, json!("data:")));
+    bodies
+}
+
+/// The fields that the table names in a cell are those that the code reads there.
+fn same_fields(api: Api, names: &[&str], read: impl Iterator<Item = &'static str>) {
+    // What stands in a request that is to be counted stands there by the same names.
+    let read = read.map(|path| path.strip_prefix("generateContentRequest.").unwrap_or(path));
+    let mut documented = names.to_vec();
+    let mut read: Vec<&str> = read.collect();
+    for all in [&mut documented, &mut read] {
+        // One may be both.
+        all.retain(|name| !ROLES.contains(name));
+        all.sort_unstable();
+        all.dedup();
+    }
+    assert_eq!(documented, read, "{}", api.name());
+}
+
+#[test]
+fn every_api_has_a_row() {
+    let mut documented: Vec<&str> = rows()
+        .iter()
+        .flat_map(|row| row.apis.iter().map(|api| api.name()))
+        .collect();
+    let mut all: Vec<&str> = Api::ALL.iter().map(|api| api.name()).collect();
+    documented.sort_unstable();
+    all.sort_unstable();
+    assert_eq!(documented, all);
+}
+
+#[test]
+fn the_fields_are_those_that_are_read() {
+    for row in rows() {
+        for api in row.apis {
+            let format = Format::of(api);
+            let paths = |wanted: fn(&Reads) -> bool| {
+                let read = format.read.iter().filter(move |(_, reads)| wanted(reads));
+                read.map(|(path, _)| *path)
+            };
+            let [system, messages, tools, _, _, schemas] = row.cells.as_slice() else {
+                panic!("a row has other columns");
+            };
+            same_fields(api, system, paths(|reads| *reads == Reads::System));
+            let mut messages = messages.clone();
+            // Moderations stand in a row with embeddings, which have more.
+            messages.retain(|name| api != Api::Moderations || *name != "messages");
+            let is_said = |reads: &Reads| !matches!(reads, Reads::System | Reads::Images);
+            same_fields(api, &messages, paths(is_said));
+            same_fields(api, tools, format.tools.iter().copied());
+            // No answer comes of what is counted.
+            if api != Api::GeminiCountTokens {
+                same_fields(api, schemas, format.schemas.iter().map(|(path, _)| *path));
+            }
+        }
+    }
+}
+
+/// By a minimal body for each name in the table.
+#[test]
+fn what_the_table_names_is_found() {
+    for row in rows() {
+        for api in row.apis.iter().copied() {
+            for (column, names) in COLUMNS.iter().zip(&row.cells) {
+                for name in names {
+                    let is_found = is_found(api, column, name, &row.cells[1]);
+                    let is_counted = api == Api::GeminiCountTokens && *column == "JSON schema";
+                    let is_missing = api == Api::Moderations && *name == "messages";
+                    let expected = !is_counted && !is_missing;
+                    assert_eq!(is_found, expected, "{} {column} {name}", api.name());
+                }
+            }
+        }
+    }
+}
+
+fn is_found(api: Api, column: &str, name: &str, messages: &[&str]) -> bool {
+    let text = at(name, json!("x"));
+    match column {
+        "system prompt" => {
+            let by_role = json!([{"role": name, "content": "x"}]);
+            let bodies = messages.iter().map(|path| at(path, by_role.clone()));
+            let bodies: Vec<Value> = bodies.chain([text]).collect();
+            any(api, &bodies, |content| content.text(Part::System) == "x")
+        }
+        "messages" => {
+            let message = at(
+                name,
+                json!([{"role": "user", "content": "x", "parts": [{"text": "x"}]}]),
+            );
+            let bodies = [text, message];
+            any(api, &bodies, |content| {
+                content.text(Part::All).starts_with('x')
+            })
+        }
+        "tools" => {
+            let bodies = [at(name, json!([{"name": "f"}]))];
+            any(api, &bodies, |content| content.has_tools())
+        }
+        "results of tools" => any(api, &results(api, name), |content| {
+            content.has_tool_results()
+        }),
+        "JSON schema" => {
+            let bodies = [json!("json_schema"), json!({"type": "object"})];
+            let bodies = bodies.map(|value| at(name, value));
+            any(api, &bodies, |content| content.wants_json_schema())
+        }
+        _ => any(api, &media(api, name), |content| {
+            content.has_images() || content.has_audio() || content.has_files()
+        }),
+    }
+}

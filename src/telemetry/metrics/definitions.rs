@@ -1,0 +1,107 @@
+//! All series of a document's metrics, and which number each has.
+
+use super::labels::Label;
+use super::names::Names;
+use super::{Kind, Metric};
+use crate::config::Document;
+
+/// One series, to be defined.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Definition {
+    /// What kind of metric it is of.
+    pub kind: Kind,
+    /// Its name, with its labels.
+    pub name: String,
+}
+
+/// Where the series of a metric are, and how many values each of its labels has.
+#[derive(Clone, Debug)]
+struct Place {
+    first: usize,
+    sizes: Vec<usize>,
+}
+
+/// The series of a document: numbered, metric by metric.
+#[derive(Clone, Debug)]
+pub struct Definitions {
+    pub(super) names: Names,
+    places: Vec<Place>,
+    count: usize,
+}
+
+impl Definitions {
+    /// Those of this document.
+    pub fn of(document: &Document) -> Definitions {
+        let names = Names::of(document);
+        let mut places = Vec::new();
+        let mut count: usize = 0;
+        for metric in Metric::ALL {
+            let size = |label: &Label| match names.values(*label) {
+                Some(values) => values.written().len(),
+                None => label.closed_values().len(),
+            };
+            let sizes: Vec<usize> = metric.labels().iter().map(size).collect();
+            let all = sizes.iter().copied().fold(1, usize::saturating_mul);
+            places.push(Place {
+                first: count,
+                sizes,
+            });
+            count = count.saturating_add(all);
+        }
+        Definitions {
+            names,
+            places,
+            count,
+        }
+    }
+
+    /// How many there are.
+    pub fn count(&self) -> usize {
+        self.count
+    }
+
+    /// All of them, in the order of their numbers.
+    pub fn all(&self) -> Vec<Definition> {
+        let mut all = Vec::with_capacity(self.count);
+        for metric in Metric::ALL {
+            let mut names = vec![metric.name().to_owned()];
+            for label in metric.labels() {
+                let values = self.written(*label);
+                let each = names.iter().flat_map(|name| {
+                    let named = values.iter();
+                    named.map(move |value| [name.as_str(), value.as_str()].concat())
+                });
+                names = each.collect();
+            }
+            let kind = metric.kind();
+            all.extend(names.into_iter().map(|name| Definition { kind, name }));
+        }
+        all
+    }
+
+    /// The number of a series: of the metric, at these values of its labels.
+    pub(super) fn number(&self, metric: Metric, values: &[usize]) -> Option<usize> {
+        let index = Metric::ALL.iter().position(|one| *one == metric)?;
+        let place = self.places.get(index)?;
+        let offset = place
+            .sizes
+            .iter()
+            .zip(values)
+            .fold(0, |offset, (size, value)| {
+                usize::saturating_mul(offset, *size).saturating_add(*value)
+            });
+        Some(place.first.saturating_add(offset))
+    }
+
+    fn written(&self, label: Label) -> Vec<String> {
+        match self.names.values(label) {
+            Some(values) => values.written().to_vec(),
+            None => {
+                let values = label.closed_values().into_iter();
+                values
+                    .map(|value| super::labels::write(label.names(), [value]))
+                    .collect()
+            }
+        }
+    }
+}

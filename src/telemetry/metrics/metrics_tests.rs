@@ -1,0 +1,540 @@
+//! The metrics of documents, and what outcomes made by hand add to them.
+
+use std::collections::BTreeMap;
+
+use super::labels::DECISIONS;
+use super::*;
+use crate::config::{Document, Tree};
+use crate::schema::Usage;
+use crate::telemetry::{Attempted, End, Outcome};
+
+const DOCUMENT: &str = "
+backends:
+- name: openai
+  schema: openai
+  models: [{name: big, upstream_name: 'acme/big:1.0 [new]'}, {name: small}, {name: 'o*'}]
+- {name: spare, schema: openai, models: [{name: small}]}
+routes:
+- {name: files, pass_through: true, match: {path: /v1/files}, targets: [{backend: openai}]}
+- {name: fast, match: {model: small}, targets: [{backend: openai}, {backend: spare, model: small}]}
+- {name: all, match: {model: '*'}, targets: [{backend: openai}]}
+defaults: {telemetry: {caller: {header: x-team}, callers: [search, ads]}}
+";
+
+fn document(yaml: &str) -> Document {
+    let tree: Tree = serde_saphyr::from_str(yaml).unwrap();
+    Document::compile(&tree).unwrap()
+}
+
+/// A recorder, and the sums of what it has recorded, by the series' names.
+struct Recorded {
+    recorder: Recorder,
+    names: Vec<String>,
+    sums: BTreeMap<String, u64>,
+    values: usize,
+}
+
+impl Recorded {
+    fn new(document: &Document) -> Self {
+        let recorder = Recorder::new(document);
+        let definitions = recorder.definitions().into_iter();
+        Self {
+            names: definitions.map(|definition| definition.name).collect(),
+            recorder,
+            sums: BTreeMap::new(),
+            values: 0,
+        }
+    }
+
+    fn record(&mut self, outcome: &Outcome) {
+        let Self {
+            recorder,
+            names,
+            sums,
+            values,
+        } = self;
+        recorder.record(outcome, &mut |number, _, value| {
+            *sums.entry(names[number].clone()).or_default() += value;
+            *values += 1;
+        });
+    }
+
+    /// The sums of the series whose names begin so.
+    fn of(&self, prefix: &str) -> Vec<(&str, u64)> {
+        let series = self
+            .sums
+            .iter()
+            .filter(|(name, _)| name.starts_with(prefix));
+        series.map(|(name, sum)| (name.as_str(), *sum)).collect()
+    }
+
+    fn sum(&self, prefix: &str) -> u64 {
+        self.of(prefix).iter().map(|(_, sum)| sum).sum()
+    }
+}
+
+fn attempt(backend: &str, model: &str, verdict: &'static str) -> Attempted {
+    Attempted {
+        backend: backend.to_owned(),
+        model: model.to_owned(),
+        verdict,
+        ms: Some(40),
+    }
+}
+
+fn streamed() -> Outcome {
+    Outcome {
+        route: Some("fast".to_owned()),
+        decision: "ordered",
+        stream: true,
+        caller: Some("search".to_owned()),
+        attempts: vec![
+            attempt("openai", "small", "rate_limited"),
+            attempt("spare", "small", "accepted"),
+        ],
+        status: 200,
+        end: End::Complete,
+        usage: Usage {
+            input: Some(100),
+            cached_input: Some(60),
+            cache_write: None,
+            output: Some(11),
+            reasoning: Some(4),
+        },
+        cost: Some(2_600_001),
+        first_token_ms: Some(300),
+        whole_ms: 800,
+        decision_us: 70,
+        request_bytes: 1_000,
+        response_bytes: 2_000,
+        ..Outcome::default()
+    }
+}
+
+#[test]
+fn a_series_is_named_by_its_labels() {
+    let definitions = Recorder::new(&document(DOCUMENT)).definitions();
+    let names: Vec<&str> = definitions.iter().map(|one| one.name.as_str()).collect();
+    let of = |prefix: &str| -> Vec<&str> {
+        let those = names.iter().filter_map(|name| name.strip_prefix(prefix));
+        those.collect()
+    };
+    // What passes through has no model, and what a pattern stands for is not told apart.
+    assert_eq!(
+        of("gen_ai_client_operation_duration_milliseconds"),
+        [
+            "[route=files][backend=openai][model=acme/big:1.0 _new_]",
+            "[route=files][backend=openai][model=small]",
+            "[route=files][backend=openai][model=other]",
+            "[route=fast][backend=openai][model=small]",
+            "[route=fast][backend=openai][model=other]",
+            "[route=fast][backend=spare][model=small]",
+            "[route=all][backend=openai][model=acme/big:1.0 _new_]",
+            "[route=all][backend=openai][model=small]",
+            "[route=all][backend=openai][model=other]",
+            "[route=other][backend=other][model=other]",
+        ]
+    );
+    assert_eq!(
+        of("llm_router_cooldowns_total"),
+        [
+            "[backend=openai][model=acme/big:1.0 _new_]",
+            "[backend=openai][model=small]",
+            "[backend=openai][model=other]",
+            "[backend=spare][model=small]",
+            "[backend=other][model=other]",
+        ]
+    );
+    assert_eq!(of("llm_router_request_bytes_total").len(), 5);
+    let callers = of("llm_router_tokens_total[type=input][route=all][backend=openai][model=small]");
+    assert_eq!(
+        callers,
+        ["[caller=search]", "[caller=ads]", "[caller=other]"]
+    );
+}
+
+#[test]
+fn numbers_are_those_of_the_definitions() {
+    let definitions = Definitions::of(&document(DOCUMENT));
+    let all = definitions.all();
+    assert_eq!(all.len(), definitions.count());
+    for metric in Metric::ALL {
+        let first = definitions
+            .number(*metric, &vec![0; metric.labels().len()])
+            .unwrap();
+        assert_eq!(all[first].name.split('[').next(), Some(metric.name()));
+        assert_eq!(all[first].kind, metric.kind());
+        assert!(
+            first == 0
+                || all[first - 1].kind != metric.kind()
+                || !all[first - 1]
+                    .name
+                    .starts_with(&format!("{}[", metric.name()))
+        );
+    }
+    let names: std::collections::BTreeSet<&str> = all.iter().map(|one| one.name.as_str()).collect();
+    assert_eq!(names.len(), all.len());
+}
+
+#[test]
+fn a_stream_after_a_fallback() {
+    let mut recorded = Recorded::new(&document(DOCUMENT));
+    recorded.record(&streamed());
+    let target = "[route=fast][backend=spare][model=small]";
+    let expected = [
+        ("gen_ai_client_operation_duration_milliseconds", target, 800),
+        (
+            "gen_ai_client_token_usage",
+            "[type=input][route=fast][backend=spare][model=small]",
+            100,
+        ),
+        (
+            "gen_ai_client_token_usage",
+            "[type=output][route=fast][backend=spare][model=small]",
+            11,
+        ),
+        (
+            "gen_ai_server_time_per_output_token_microseconds",
+            target,
+            50_000,
+        ),
+        (
+            "gen_ai_server_time_to_first_token_milliseconds",
+            target,
+            300,
+        ),
+        ("llm_router_answers_total", "[route=fast][end=complete]", 1),
+        (
+            "llm_router_attempt_milliseconds",
+            "[backend=openai][model=small]",
+            40,
+        ),
+        (
+            "llm_router_attempt_milliseconds",
+            "[backend=spare][model=small]",
+            40,
+        ),
+        (
+            "llm_router_attempts_total",
+            "[backend=openai][model=small][verdict=rate_limited]",
+            1,
+        ),
+        (
+            "llm_router_attempts_total",
+            "[backend=spare][model=small][verdict=accepted]",
+            1,
+        ),
+        (
+            "llm_router_caller_requests_total",
+            "[caller=search][status=2xx]",
+            1,
+        ),
+        (
+            "llm_router_cost_microdollars_total",
+            "[route=fast][backend=spare][model=small][caller=search]",
+            2,
+        ),
+        ("llm_router_decision_microseconds", "", 70),
+        (
+            "llm_router_decisions_total",
+            "[route=fast][decision=ordered]",
+            1,
+        ),
+        (
+            "llm_router_fallbacks_total",
+            "[route=fast][reason=rate_limited]",
+            1,
+        ),
+        ("llm_router_request_bytes_total", "[route=fast]", 1_000),
+        ("llm_router_requests_total", "[route=fast][status=2xx]", 1),
+        ("llm_router_response_bytes_total", "[route=fast]", 2_000),
+    ];
+    let tokens = [
+        ("input", 100),
+        ("cached_input", 60),
+        ("output", 11),
+        ("reasoning", 4),
+    ];
+    let tokens = tokens.map(|(kind, count)| {
+        (
+            format!("llm_router_tokens_total[type={kind}]{target}[caller=search]"),
+            count,
+        )
+    });
+    let mut all: BTreeMap<String, u64> = tokens.into_iter().collect();
+    all.extend(expected.map(|(metric, labels, value)| (format!("{metric}{labels}"), value)));
+    assert_eq!(recorded.sums, all);
+    // As docs/metrics.md says of a stream: one attempt more here, and a part of the tokens less.
+    assert_eq!(recorded.values, 22);
+}
+
+#[test]
+fn a_request_that_went_nowhere() {
+    let mut recorded = Recorded::new(&document(DOCUMENT));
+    recorded.record(&Outcome {
+        decision: "model_not_found",
+        caller: Some("unheard of".to_owned()),
+        status: 404,
+        error: Some("model_not_found"),
+        ..Outcome::default()
+    });
+    let expected = [
+        ("llm_router_answers_total[route=none][end=none]", 1),
+        (
+            "llm_router_caller_requests_total[caller=other][status=4xx]",
+            1,
+        ),
+        ("llm_router_decision_microseconds", 0),
+        (
+            "llm_router_decisions_total[route=none][decision=refused]",
+            1,
+        ),
+        (
+            "llm_router_errors_total[route=none][error=model_not_found]",
+            1,
+        ),
+        ("llm_router_requests_total[route=none][status=4xx]", 1),
+    ];
+    assert_eq!(recorded.of(""), expected);
+}
+
+#[test]
+fn what_no_document_names_counts_as_other() {
+    let mut recorded = Recorded::new(&document(DOCUMENT));
+    for (route, backend, model, expected) in [
+        (
+            "all",
+            "openai",
+            "o3",
+            "[route=all][backend=openai][model=other]",
+        ),
+        (
+            "files",
+            "openai",
+            "",
+            "[route=files][backend=openai][model=other]",
+        ),
+        (
+            "all",
+            "else",
+            "o3",
+            "[route=other][backend=other][model=other]",
+        ),
+    ] {
+        let before = recorded.sum("gen_ai_client_operation_duration_milliseconds");
+        let attempts = vec![attempt(backend, model, "abandoned")];
+        let route = Some(route.to_owned());
+        recorded.record(&Outcome {
+            route,
+            attempts,
+            whole_ms: 5,
+            status: 999,
+            ..Outcome::default()
+        });
+        let name = format!("gen_ai_client_operation_duration_milliseconds{expected}");
+        assert_eq!(recorded.of(&name).len(), 1, "{expected}");
+        assert_eq!(
+            recorded.sum("gen_ai_client_operation_duration_milliseconds"),
+            before + 5
+        );
+    }
+    let attempts = recorded.of("llm_router_attempts_total");
+    assert_eq!(attempts.len(), 2, "{attempts:?}");
+    assert!(
+        attempts
+            .iter()
+            .all(|(name, _)| name.ends_with("[verdict=abandoned]"))
+    );
+}
+
+#[test]
+fn parts_of_a_micro_dollar_are_not_lost() {
+    let mut recorded = Recorded::new(&document(DOCUMENT));
+    let mut outcome = streamed();
+    outcome.cost = Some(300_000);
+    for _ in 0..10 {
+        recorded.record(&outcome);
+    }
+    assert_eq!(recorded.sum("llm_router_cost_microdollars_total"), 3);
+    // Of each series apart.
+    outcome.caller = None;
+    outcome.cost = Some(999_999);
+    recorded.record(&outcome);
+    assert_eq!(recorded.sum("llm_router_cost_microdollars_total"), 3);
+    outcome.cost = Some(u64::MAX);
+    recorded.record(&outcome);
+    assert_eq!(
+        recorded.sum("llm_router_cost_microdollars_total"),
+        3 + u64::MAX / 1_000_000
+    );
+}
+
+#[test]
+fn estimates_and_unknown_prices_count_apart() {
+    let mut recorded = Recorded::new(&document(DOCUMENT));
+    let mut outcome = streamed();
+    outcome.is_estimated = true;
+    outcome.cost = None;
+    recorded.record(&outcome);
+    assert_eq!(recorded.sum("llm_router_tokens_total"), 0);
+    assert_eq!(recorded.sum("llm_router_estimated_tokens_total"), 111);
+    assert_eq!(recorded.sum("llm_router_cost_microdollars_total"), 0);
+    let unpriced = [(
+        "llm_router_unpriced_answers_total[backend=spare][model=small]",
+        1,
+    )];
+    assert_eq!(recorded.of("llm_router_unpriced"), unpriced);
+    outcome.usage = Usage::default();
+    recorded.record(&outcome);
+    assert_eq!(recorded.of("llm_router_unpriced"), unpriced);
+}
+
+#[test]
+fn only_streams_have_times_of_tokens() {
+    let mut recorded = Recorded::new(&document(DOCUMENT));
+    let mut outcome = streamed();
+    outcome.stream = false;
+    recorded.record(&outcome);
+    assert_eq!(recorded.of("gen_ai_server"), []);
+    outcome.stream = true;
+    outcome.end = End::Cut;
+    recorded.record(&outcome);
+    let kinds: Vec<_> = recorded.of("gen_ai_server");
+    assert_eq!(kinds.len(), 1, "{kinds:?}");
+    // One token has none that follows it.
+    outcome.end = End::Complete;
+    outcome.usage.output = Some(1);
+    recorded.record(&outcome);
+    assert_eq!(recorded.of("gen_ai_server_time_per_output_token").len(), 0);
+}
+
+#[test]
+fn cooldowns_and_what_cools() {
+    use crate::health::{Blow, Ended, Health, TargetKey};
+    let document = document(DOCUMENT);
+    let mut recorded = Recorded::new(&document);
+    let policy = document.cooldown.unwrap();
+    let target = TargetKey::new("spare", "small");
+    let mut health = Health::default();
+    let ended = Ended {
+        target,
+        sent_ms: 1_000,
+        now_ms: 1_000,
+    };
+    assert!(health.fail(ended, Blow::AtOnce, &policy, 0));
+    let mut said = Vec::new();
+    let names = recorded.names.clone();
+    let mut sink = |number: usize, _: Kind, value: u64| said.push((names[number].clone(), value));
+    recorded.recorder.record_cooldown(target, &mut sink);
+    recorded
+        .recorder
+        .record_cooldown(TargetKey::new("no", "such"), &mut sink);
+    for now in [1_000, 1_100, 1_000 + policy.max_ms, 2_000 + policy.max_ms] {
+        recorded
+            .recorder
+            .record_health(&document, &health, now, &mut sink);
+    }
+    let gauge = "llm_router_target_cooling[backend=spare][model=small]".to_owned();
+    let counter = "llm_router_cooldowns_total[backend=spare][model=small]".to_owned();
+    assert_eq!(said, [(counter, 1), (gauge.clone(), 1), (gauge, 0)]);
+}
+
+/// How many series a document has at most: what docs/metrics.md says.
+#[test]
+fn the_number_of_series_is_bounded() {
+    let mut yaml = String::from("backends:\n- name: one\n  schema: openai\n  models:\n");
+    for index in 0..MAX_PLACES + 50 {
+        yaml.push_str(&format!("  - name: m{index}\n"));
+    }
+    yaml.push_str("routes:\n");
+    for index in 0..MAX_TARGETS + 50 {
+        yaml.push_str(&format!(
+            "- {{name: r{index}, match: {{model: m{index}}}, targets: [{{backend: one}}]}}\n"
+        ));
+    }
+    let large = document(&yaml);
+    let definitions = Definitions::of(&large);
+    assert!(definitions.count() < 20_000, "{}", definitions.count());
+    let mut recorded = Recorded::new(&large);
+    for index in 0..MAX_TARGETS + 50 {
+        let model = format!("m{index}");
+        recorded.record(&Outcome {
+            route: Some(format!("r{index}")),
+            attempts: vec![attempt("one", &model, "accepted")],
+            whole_ms: 1,
+            ..Outcome::default()
+        });
+    }
+    let all = MAX_TARGETS as u64 + 50;
+    assert_eq!(recorded.sum("llm_router_requests_total"), all);
+    assert_eq!(recorded.sum("llm_router_attempts_total"), all);
+    assert_eq!(
+        recorded.sum("gen_ai_client_operation_duration_milliseconds"),
+        all
+    );
+    let others = recorded.sum("llm_router_requests_total[route=other]");
+    assert_eq!(others, all - MAX_ROUTES as u64);
+    // Callers make many of few: that is refused.
+    let callers: Vec<String> = (0..MAX_SHARES / MAX_TARGETS)
+        .map(|index| format!("c{index}"))
+        .collect();
+    yaml.push_str(&format!(
+        "defaults: {{telemetry: {{caller: mesh, callers: [{}]}}}}\n",
+        callers.join(", ")
+    ));
+    let tree: Tree = serde_saphyr::from_str(&yaml).unwrap();
+    let errors = Document::compile(&tree).unwrap_err();
+    let said = errors
+        .iter()
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join("\n");
+    assert!(
+        said.starts_with("defaults.telemetry.callers: each backend and model of a route is counted for each caller"),
+        "{said}"
+    );
+}
+
+#[test]
+fn callers_that_are_refused() {
+    for (list, expected) in [
+        ("[other]", "stands for all callers that are not named here"),
+        ("[a, a]", "stands there twice"),
+        ("['ä']", "printable ASCII"),
+    ] {
+        let yaml = DOCUMENT.replace("[search, ads]", list);
+        let tree: Tree = serde_saphyr::from_str(&yaml).unwrap();
+        let errors = Document::compile(&tree).unwrap_err();
+        assert!(errors[0].to_string().contains(expected), "{}", errors[0]);
+    }
+}
+
+#[test]
+fn all_labels_are_known() {
+    let mut used: Vec<&str> = Metric::ALL
+        .iter()
+        .flat_map(|metric| metric.labels())
+        .flat_map(|label| label.names())
+        .copied()
+        .collect();
+    used.sort_unstable();
+    used.dedup();
+    let mut known = LABEL_NAMES.to_vec();
+    known.sort_unstable();
+    assert_eq!(used, known);
+}
+
+#[test]
+fn names_of_closed_sets_are_found() {
+    for label in [Label::Error, Label::Verdict, Label::Reason, Label::Decision] {
+        let values = label.closed_values();
+        for (index, value) in values.iter().enumerate() {
+            assert_eq!(label.position(value), Some(index), "{label:?} {value}");
+        }
+    }
+    assert_eq!(
+        Label::Decision.position("no such name"),
+        Some(DECISIONS.len() - 1)
+    );
+    assert_eq!(Label::Verdict.position("no such name"), None);
+}

@@ -1,0 +1,225 @@
+//! The values that labels can have by a document.
+
+use hashbrown::HashMap;
+
+use super::labels::{self, Label};
+use crate::config::{Backend, Document, Route, Target};
+use crate::hash;
+use crate::health::TargetKey;
+use crate::routing::Subject;
+
+/// What is not told apart counts as this: callers that the document does not name, models that only a pattern of it names,
+/// and what is beyond the limits.
+pub const OTHER: &str = "other";
+
+/// What stands for a route where none took the request.
+const NONE: &str = "none";
+
+/// How many routes are told apart: the document's first ones.
+pub const MAX_ROUTES: usize = 128;
+
+/// How many targets (routes with a backend and a model) are told apart: the document's first ones.
+pub const MAX_TARGETS: usize = 256;
+
+/// How many models of backends are told apart: the document's first ones.
+pub const MAX_PLACES: usize = 256;
+
+/// How many targets times callers there may be. A document with more is refused, since it names its callers.
+pub const MAX_SHARES: usize = 2_048;
+
+/// Combinations of values, each as it is written, and where to find it.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Values {
+    written: Vec<String>,
+    places: HashMap<u64, usize>,
+}
+
+impl Values {
+    /// Adds one, unless it is there or there are `max` already. What is not added is found as the last one.
+    fn add(&mut self, label: Label, values: &[&str], max: usize) {
+        let key = hash::names(values);
+        if self.written.len() < max && !self.places.contains_key(&key) {
+            self.places.insert(key, self.written.len());
+            self.written
+                .push(labels::write(label.names(), values.iter().copied()));
+        }
+    }
+
+    /// Adds what stands for all others, as the last one.
+    fn end(&mut self, label: Label) {
+        let names = label.names();
+        self.written
+            .push(labels::write(names, names.iter().map(|_| OTHER)));
+    }
+
+    fn find(&self, values: &[&str]) -> Option<usize> {
+        self.places.get(&hash::names(values)).copied()
+    }
+
+    /// Where the last one is.
+    fn last(&self) -> usize {
+        self.written.len().saturating_sub(1)
+    }
+
+    pub(super) fn written(&self) -> &[String] {
+        &self.written
+    }
+}
+
+/// The values of all labels.
+#[derive(Clone, Debug)]
+pub(super) struct Names {
+    routes: Values,
+    targets: Values,
+    places: Values,
+    callers: Values,
+    /// The places of what cools.
+    keys: Vec<(TargetKey, usize)>,
+}
+
+impl Names {
+    pub(super) fn of(document: &Document) -> Names {
+        let mut names = Names {
+            routes: Values::default(),
+            targets: Values::default(),
+            places: Values::default(),
+            callers: callers(&document.telemetry.callers),
+            keys: Vec::new(),
+        };
+        for route in &document.routes {
+            names.routes.add(Label::Route, &[&route.name], MAX_ROUTES);
+        }
+        names.routes.add(Label::Route, &[NONE], usize::MAX);
+        names.routes.end(Label::Route);
+        names.targets = targets(&document.routes);
+        for backend in &document.backends {
+            for (_, model) in entries(backend) {
+                let place = [backend.name.as_str(), model];
+                names.places.add(Label::Place, &place, MAX_PLACES);
+            }
+        }
+        for (backend, model) in document.routes.iter().flat_map(of_route) {
+            names
+                .places
+                .add(Label::Place, &[backend, model], MAX_PLACES);
+        }
+        names.places.end(Label::Place);
+        for backend in &document.backends {
+            for (key, model) in entries(backend) {
+                names.keys.push((key, names.place(&backend.name, model)));
+            }
+        }
+        names
+    }
+
+    pub(super) fn values(&self, label: Label) -> Option<&Values> {
+        match label {
+            Label::Route => Some(&self.routes),
+            Label::Target => Some(&self.targets),
+            Label::Place => Some(&self.places),
+            Label::Caller => Some(&self.callers),
+            _ => None,
+        }
+    }
+
+    pub(super) fn route(&self, name: Option<&str>) -> usize {
+        let found = self.routes.find(&[name.unwrap_or(NONE)]);
+        found.unwrap_or(self.routes.last())
+    }
+
+    pub(super) fn target(&self, route: &str, backend: &str, model: &str) -> usize {
+        let exact = self.targets.find(&[route, backend, model]);
+        let found = exact.or_else(|| self.targets.find(&[route, backend, OTHER]));
+        found.unwrap_or(self.targets.last())
+    }
+
+    pub(super) fn place(&self, backend: &str, model: &str) -> usize {
+        let exact = self.places.find(&[backend, model]);
+        let found = exact.or_else(|| self.places.find(&[backend, OTHER]));
+        found.unwrap_or(self.places.last())
+    }
+
+    pub(super) fn caller(&self, name: Option<&str>) -> usize {
+        let found = name.and_then(|name| self.callers.find(&[name]));
+        found.unwrap_or(self.callers.last())
+    }
+
+    /// What can cool, and its place.
+    pub(super) fn keys(&self) -> &[(TargetKey, usize)] {
+        &self.keys
+    }
+
+    pub(super) fn place_of(&self, key: TargetKey) -> Option<usize> {
+        let mut keys = self.keys.iter();
+        keys.find(|(known, _)| *known == key)
+            .map(|(_, place)| *place)
+    }
+}
+
+/// How many series each metric has that tells targets and callers apart.
+pub fn shares(routes: &[Route], named: &[String]) -> usize {
+    let targets = targets(routes).written.len();
+    targets.saturating_mul(callers(named).written.len())
+}
+
+fn callers(named: &[String]) -> Values {
+    let mut values = Values::default();
+    for name in named {
+        values.add(Label::Caller, &[name], usize::MAX);
+    }
+    values.end(Label::Caller);
+    values
+}
+
+fn targets(routes: &[Route]) -> Values {
+    let mut values = Values::default();
+    for route in routes {
+        for (backend, model) in of_route(route) {
+            let target = [route.name.as_str(), backend, model];
+            values.add(Label::Target, &target, MAX_TARGETS);
+        }
+    }
+    values.end(Label::Target);
+    values
+}
+
+/// The backends and models of a route.
+fn of_route(route: &Route) -> Vec<(&str, &str)> {
+    let targets = route.targets.iter();
+    let of_target = |target| models(route, target).into_iter();
+    targets.flat_map(of_target).collect()
+}
+
+/// What requests can come to at a target, by what its backend calls it.
+fn models<'d>(route: &Route, target: &'d Target) -> Vec<(&'d str, &'d str)> {
+    let backend = &target.backend;
+    let mut models: Vec<&str> = match &target.model {
+        Some(model) => backend.upstream_name(model).into_iter().collect(),
+        None => {
+            let may_come = |name: &str| {
+                let subject = Subject {
+                    model: Some(name),
+                    ..Subject::default()
+                };
+                route.condition.evaluate(&subject) != Some(false)
+            };
+            let entries = backend.models.iter().zip(entries(backend));
+            let reached = entries.filter(|(entry, _)| entry.name.as_exact().is_none_or(may_come));
+            reached.map(|(_, (_, model))| model).collect()
+        }
+    };
+    if route.pass_through {
+        models.push(OTHER);
+    }
+    let backend = backend.name.as_str();
+    models.into_iter().map(|model| (backend, model)).collect()
+}
+
+/// A backend's models, by what it calls them. Those that a pattern stands for are not told apart.
+fn entries(backend: &Backend) -> Vec<(TargetKey, &str)> {
+    let entries = backend.models.iter().map(|entry| {
+        let exact = entry.upstream_name.as_deref().or(entry.name.as_exact());
+        (entry.key, exact.unwrap_or(OTHER))
+    });
+    entries.collect()
+}

@@ -1,0 +1,236 @@
+//! What an outcome adds to the metrics.
+
+use super::labels::{DIRECTIONS, Label, STATUSES, TOKEN_TYPES};
+use super::{Definition, Definitions, Kind, Metric};
+use crate::config::Document;
+use crate::health::{Health, State, TargetKey};
+use crate::telemetry::{Attempted, End, Outcome};
+
+/// In one micro-dollar.
+const PICO_DOLLARS: u64 = 1_000_000;
+
+/// Turns outcomes into values of the series of a document.
+#[derive(Clone, Debug)]
+pub struct Recorder {
+    definitions: Definitions,
+    /// Of each series of [`Metric::Cost`] the pico-dollars that are no whole micro-dollar yet, so that sums are right.
+    carried: Vec<u64>,
+    /// What cooled when that was last looked at, by its place.
+    cooling: Vec<usize>,
+}
+
+/// Takes what is to be recorded: the number of a series, its kind, the value.
+pub type Sink<'a> = &'a mut dyn FnMut(usize, Kind, u64);
+
+impl Recorder {
+    /// For the metrics of this document.
+    pub fn new(document: &Document) -> Recorder {
+        Recorder {
+            definitions: Definitions::of(document),
+            carried: Vec::new(),
+            cooling: Vec::new(),
+        }
+    }
+
+    /// All series, in the order of their numbers.
+    pub fn definitions(&self) -> Vec<Definition> {
+        self.definitions.all()
+    }
+
+    /// Records an outcome: from 9 values, where nothing was answered, to 18 for a stream that one attempt answered, and 3
+    /// more for each further attempt.
+    pub fn record(&mut self, outcome: &Outcome, sink: Sink<'_>) {
+        let mut line = Line {
+            definitions: &self.definitions,
+            carried: &mut self.carried,
+            sink,
+        };
+        line.request(outcome);
+        line.attempts(outcome);
+        if let (Some(route), Some(last)) = (&outcome.route, outcome.attempts.last()) {
+            let target = line
+                .definitions
+                .names
+                .target(route, &last.backend, &last.model);
+            line.times(outcome, target);
+            line.usage(outcome, target, last);
+        }
+    }
+
+    /// Records that a target's cooldown has begun.
+    pub fn record_cooldown(&self, target: TargetKey, sink: Sink<'_>) {
+        let place = self.definitions.names.place_of(target);
+        let number = place.and_then(|place| self.definitions.number(Metric::Cooldowns, &[place]));
+        if let Some(number) = number {
+            sink(number, Kind::Counter, 1);
+        }
+    }
+
+    /// Records which targets cool, as far as that has changed since it was last looked at.
+    pub fn record_health(
+        &mut self,
+        document: &Document,
+        health: &Health,
+        now: u64,
+        sink: Sink<'_>,
+    ) {
+        let names = &self.definitions.names;
+        let mut cooling = Vec::new();
+        if let (Some(policy), false) = (&document.cooldown, health.is_empty()) {
+            for (key, place) in names.keys() {
+                let state = health.state(*key, now, policy);
+                if matches!(state, State::Cooling { .. }) && !cooling.contains(place) {
+                    cooling.push(*place);
+                }
+            }
+        }
+        let mut set = |place: &usize, value| {
+            let number = self.definitions.number(Metric::Cooling, &[*place]);
+            if let Some(number) = number {
+                sink(number, Kind::Gauge, value);
+            }
+        };
+        let ended = self.cooling.iter().filter(|place| !cooling.contains(place));
+        ended.for_each(|place| set(place, 0));
+        let begun = cooling.iter().filter(|place| !self.cooling.contains(place));
+        begun.for_each(|place| set(place, 1));
+        self.cooling = cooling;
+    }
+}
+
+/// What one outcome is recorded with.
+struct Line<'a> {
+    definitions: &'a Definitions,
+    carried: &'a mut Vec<u64>,
+    sink: Sink<'a>,
+}
+
+impl Line<'_> {
+    fn put(&mut self, metric: Metric, values: &[usize], value: u64) {
+        if let Some(number) = self.definitions.number(metric, values) {
+            (self.sink)(number, metric.kind(), value);
+        }
+    }
+
+    /// The same, where nothing says nothing.
+    fn add(&mut self, metric: Metric, values: &[usize], value: u64) {
+        if value > 0 {
+            self.put(metric, values, value);
+        }
+    }
+
+    fn request(&mut self, outcome: &Outcome) {
+        let names = &self.definitions.names;
+        let route = names.route(outcome.route.as_deref());
+        let caller = names.caller(outcome.caller.as_deref());
+        let status = usize::from(outcome.status / 100).min(STATUSES.len().saturating_sub(1));
+        self.put(Metric::Requests, &[route, status], 1);
+        self.put(Metric::CallerRequests, &[caller, status], 1);
+        if let Some(decision) = Label::Decision.position(outcome.decision) {
+            self.put(Metric::Decisions, &[route, decision], 1);
+        }
+        let end = End::ALL.iter().position(|(_, end)| *end == outcome.end);
+        self.put(Metric::Ends, &[route, end.unwrap_or(0)], 1);
+        if let Some(error) = outcome.error.and_then(|error| Label::Error.position(error)) {
+            self.put(Metric::Errors, &[route, error], 1);
+        }
+        self.add(Metric::RequestBytes, &[route], outcome.request_bytes);
+        self.add(Metric::ResponseBytes, &[route], outcome.response_bytes);
+        self.put(Metric::DecisionTime, &[], outcome.decision_us);
+    }
+
+    fn attempts(&mut self, outcome: &Outcome) {
+        let names = &self.definitions.names;
+        let route = names.route(outcome.route.as_deref());
+        let mut before: Option<&Attempted> = None;
+        for attempt in &outcome.attempts {
+            let place = names.place(&attempt.backend, &attempt.model);
+            if let Some(verdict) = Label::Verdict.position(attempt.verdict) {
+                self.put(Metric::Attempts, &[place, verdict], 1);
+            }
+            if let Some(ms) = attempt.ms {
+                self.put(Metric::AttemptTime, &[place], ms);
+            }
+            let is_elsewhere = |before: &&Attempted| {
+                (&before.backend, &before.model) != (&attempt.backend, &attempt.model)
+            };
+            let before_it = before.filter(is_elsewhere);
+            if let Some(reason) = before_it.and_then(|one| Label::Reason.position(one.verdict)) {
+                self.put(Metric::Fallbacks, &[route, reason], 1);
+            }
+            before = Some(attempt);
+        }
+    }
+
+    fn times(&mut self, outcome: &Outcome, target: usize) {
+        self.put(Metric::Duration, &[target], outcome.whole_ms);
+        let Some(first) = outcome.first_token_ms.filter(|_| outcome.stream) else {
+            return;
+        };
+        self.put(Metric::FirstToken, &[target], first);
+        // The first one has been waited for.
+        let further = outcome.usage.output.and_then(|all| all.checked_sub(1));
+        if let (End::Complete, Some(further)) = (outcome.end, further) {
+            let us = outcome.whole_ms.saturating_sub(first).saturating_mul(1_000);
+            if let Some(each) = us.checked_div(further) {
+                self.put(Metric::PerToken, &[target], each);
+            }
+        }
+    }
+
+    fn usage(&mut self, outcome: &Outcome, target: usize, last: &Attempted) {
+        let usage = &outcome.usage;
+        if usage.is_unknown() {
+            return;
+        }
+        let caller = self.definitions.names.caller(outcome.caller.as_deref());
+        let sides = [usage.input, usage.output];
+        for (side, count) in (0..DIRECTIONS.len()).zip(sides) {
+            if let Some(count) = count {
+                self.put(Metric::TokenUsage, &[side, target], count);
+            }
+            if outcome.is_estimated {
+                let values = [side, target, caller];
+                self.add(Metric::EstimatedTokens, &values, count.unwrap_or(0));
+            }
+        }
+        if !outcome.is_estimated {
+            let counts = [
+                usage.input,
+                usage.cached_input,
+                usage.cache_write,
+                usage.output,
+                usage.reasoning,
+            ];
+            for (kind, count) in (0..TOKEN_TYPES.len()).zip(counts) {
+                self.add(Metric::Tokens, &[kind, target, caller], count.unwrap_or(0));
+            }
+        }
+        match outcome.cost {
+            Some(cost) => self.cost(cost, &[target, caller]),
+            None => {
+                let place = self.definitions.names.place(&last.backend, &last.model);
+                self.put(Metric::Unpriced, &[place], 1);
+            }
+        }
+    }
+
+    /// Adds the whole micro-dollars, and keeps the rest for the next time.
+    fn cost(&mut self, pico_dollars: u64, values: &[usize]) {
+        let first = self.definitions.number(Metric::Cost, &[0, 0]);
+        let number = self.definitions.number(Metric::Cost, values);
+        let (Some(first), Some(number)) = (first, number) else {
+            return;
+        };
+        let index = number.saturating_sub(first);
+        if self.carried.len() <= index {
+            self.carried.resize(index.saturating_add(1), 0);
+        }
+        let Some(carried) = self.carried.get_mut(index) else {
+            return;
+        };
+        let all = pico_dollars.saturating_add(*carried);
+        *carried = all % PICO_DOLLARS;
+        self.add(Metric::Cost, values, all / PICO_DOLLARS);
+    }
+}
