@@ -101,7 +101,9 @@ fn prices(
     for (index, model) in backend.models.iter().enumerate() {
         let path = format!("{path}.models[{index}]");
         let prices = &model.prices;
-        if are_some_known && *prices == Prices::default() {
+        // What a pattern stands for costs this and that.
+        let is_one = model.name.as_exact().is_some();
+        if are_some_known && is_one && *prices == Prices::default() {
             let message = "the model has no `prices`, and others do: what it costs is not known, which is not free, and no \
                            route with `max_prices` sends anything there. For what costs nothing write `prices: {input: 0, \
                            output: 0}`";

@@ -211,7 +211,7 @@ impl<'a> Node<'a> {
         Some(*value)
     }
 
-    /// Any number.
+    /// Any number. Envoy makes text of what has decimals in its own YAML, so that here such text is the number.
     pub(crate) fn number(&self) -> Option<f64> {
         let Some(value) = self.tree.number() else {
             self.wrong_kind("a number");
@@ -239,10 +239,7 @@ impl<'a> Node<'a> {
 
     /// A number of this unit, from 0 to `most` with at most so many decimals, in units of the last one.
     pub(crate) fn decimal(&self, most: u32, decimals: u8, unit: &str) -> Option<u64> {
-        let Some(value) = self.tree.number() else {
-            self.wrong_kind("a number");
-            return None;
-        };
+        let value = self.number()?;
         let scaled = value * 10_f64.powi(decimals.into());
         let whole = scaled.round();
         // A decimal fraction is not exact in binary.

@@ -550,11 +550,18 @@ fn the_page_about_it_is_the_code() {
         .flat_map(|cell| cell.split('`').skip(1).step_by(2))
         .collect();
     let view = shown(&Store::default(), NOW);
-    let mut known: Vec<&str> = view.as_object().unwrap().keys().map(String::as_str).collect();
+    let mut known: Vec<&str> = view
+        .as_object()
+        .unwrap()
+        .keys()
+        .map(String::as_str)
+        .collect();
     documented.sort_unstable();
     known.sort_unstable();
     assert_eq!(documented, known);
-    let (_, example) = docs.split_once("<!-- example: page -->\n```yaml\n").unwrap();
+    let (_, example) = docs
+        .split_once("<!-- example: page -->\n```yaml\n")
+        .unwrap();
     let (example, _) = example.split_once("```").unwrap();
     let tree: Tree = serde_saphyr::from_str(&format!("{DOCUMENT}{example}")).unwrap();
     let page = Document::compile(&tree).unwrap().page.unwrap();

@@ -28,6 +28,8 @@ mod harness;
 mod health;
 mod hygiene;
 mod input;
+#[cfg(feature = "cli")]
+mod metrics;
 mod outcomes;
 mod page;
 #[cfg(feature = "cli")]
@@ -106,5 +108,7 @@ fn trials(world: &Arc<World>) -> Vec<libtest_mimic::Trial> {
     examples::add(&mut suite, &world.programs, &world.backends.trusted_ca);
     #[cfg(feature = "cli")]
     rendered::add(&mut suite, world);
+    #[cfg(feature = "cli")]
+    metrics::add(&mut suite, world);
     suite.into_trials()
 }

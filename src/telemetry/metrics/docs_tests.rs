@@ -130,7 +130,7 @@ fn named(expression: &str) -> Named {
     let mut rest = expression;
     while let Some(char) = rest.chars().next() {
         if char == '"' {
-            let (_, after) = rest[1..].split_once('"').unwrap();
+            let (_, after) = rest.split_at(1).1.split_once('"').unwrap();
             rest = after;
         } else if char == '[' {
             let (_, after) = rest.split_once(']').unwrap();
@@ -162,7 +162,7 @@ fn named(expression: &str) -> Named {
                 ')' => is_by = false,
                 _ => {}
             }
-            rest = &rest[char.len_utf8()..];
+            rest = rest.split_at(char.len_utf8()).1;
         }
     }
     named

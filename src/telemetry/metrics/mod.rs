@@ -142,5 +142,6 @@ impl Metric {
 #[cfg(test)]
 mod docs_tests;
 #[cfg(test)]
+#[expect(clippy::arithmetic_side_effects, reason = "a test fails by panicking")]
 #[path = "metrics_tests.rs"]
 mod tests;

@@ -40,13 +40,13 @@ pub(crate) fn add(suite: &mut Suite, world: &Arc<World>) {
 }
 
 /// The tool, with a folder for one trial.
-struct Tool {
+pub(crate) struct Tool {
     world: Arc<World>,
     name: String,
 }
 
 impl Tool {
-    fn new(world: &Arc<World>, name: &str) -> Self {
+    pub(crate) fn new(world: &Arc<World>, name: &str) -> Self {
         let name = name.replace([':', ' ', '[', ']'], "-");
         let tool = Self {
             world: Arc::clone(world),
@@ -65,7 +65,7 @@ impl Tool {
     }
 
     /// Replaces a key: by another file renamed over it.
-    fn put_key(&self, name: &str, value: &str) {
+    pub(crate) fn put_key(&self, name: &str, value: &str) {
         let new = self.secrets().join("new");
         std::fs::write(&new, secret(name, value)).expect("a secret is written");
         std::fs::rename(new, self.key_file(name)).expect("a secret is renamed");
@@ -150,10 +150,16 @@ fn loads(world: &Arc<World>, sample: &Sample) {
     assert!(accepted, "{}\n{printed}", sample.name);
 }
 
-/// An Envoy with what is rendered.
-fn start(world: &Arc<World>, tool: &Tool, document: &Value, options: &[String]) -> Case {
+/// An Envoy with what is rendered, and so many workers.
+pub(crate) fn start(
+    world: &Arc<World>,
+    tool: &Tool,
+    document: &Value,
+    options: &[String],
+    workers: usize,
+) -> Case {
     let file = tool.render(document, options);
-    let envoy = Envoy::start_file(&world.programs, &tool.name, 1, &file);
+    let envoy = Envoy::start_file(&world.programs, &tool.name, workers, &file);
     let envoy = world.runtime.block_on(envoy);
     Case {
         world: Arc::clone(world),
@@ -162,7 +168,7 @@ fn start(world: &Arc<World>, tool: &Tool, document: &Value, options: &[String]) 
     }
 }
 
-fn endpoint(world: &World, backend: &str, scheme: &str, at: &str) -> String {
+pub(crate) fn endpoint(world: &World, backend: &str, scheme: &str, at: &str) -> String {
     format!(
         "--endpoint={backend}={scheme}://{}",
         world.backends.address(at)
@@ -194,7 +200,7 @@ fn falls_back(world: &Arc<World>) {
         // Whose certificate is for all names below backend.test.
         endpoint(world, "honest", "https", "tls-wildcard"),
     ];
-    let case = start(world, &tool, &document, &options);
+    let case = start(world, &tool, &document, &options, 1);
     let answer = world.runtime.block_on(case.chat("smart").send());
     let seen = answer.only_at("tls-wildcard");
     assert_eq!(seen.model(), "gpt-4o");
@@ -227,7 +233,7 @@ fn new_key(world: &Arc<World>, way: &str, put: fn(&Tool, &str, &str)) {
         endpoint(world, "bare", "http", "bare"),
         "--key=anthropic=shared".to_owned(),
     ];
-    let case = start(world, &tool, &document, &options);
+    let case = start(world, &tool, &document, &options, 1);
     let key = |call: Call, backend: &str, header: &str| {
         let call = call
             .header("authorization", "Bearer client")
@@ -257,7 +263,7 @@ fn older(world: &Arc<World>) {
         endpoint(world, "west", "http", "second"),
         "--key=llama=both".to_owned(),
     ];
-    let case = start(world, &tool, &document, &options);
+    let case = start(world, &tool, &document, &options, 1);
     let answer = world
         .runtime
         .block_on(case.chat("llama").header("x-llm-cluster", "east").send());
