@@ -1,5 +1,6 @@
 //! What a request says to the model: one walk over its messages, of all APIs by the same code.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use super::super::scan::position;
@@ -64,6 +65,8 @@ impl Conversation {
 /// Reads the fields of a body.
 pub(super) struct Reader<'a> {
     body: &'a [u8],
+    /// Whether a `type` says what something is.
+    has_types: bool,
     found: Conversation,
     /// Whose words are read.
     author: Author,
@@ -73,9 +76,10 @@ pub(super) struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    pub(super) fn new(body: &'a [u8]) -> Self {
+    pub(super) fn new(body: &'a [u8], has_types: bool) -> Self {
         Reader {
             body,
+            has_types,
             found: Conversation::default(),
             author: Author::Other,
             results: 0,
@@ -142,7 +146,7 @@ impl<'a> Reader<'a> {
     /// A message of any API, or an item of a conversation that is none.
     fn message(&mut self, value: &'a [u8], default: Author) {
         let message = Message::read(value);
-        let kind = name(message.kind);
+        let kind = self.kind(message.kind);
         let role = name(message.role);
         let is_result = match role.as_deref() {
             Some(role) => matches!(role, b"tool" | b"function" | b"TOOL"),
@@ -222,10 +226,15 @@ impl<'a> Reader<'a> {
     fn block(&mut self, value: &'a [u8], depth: usize) {
         let block = Block::read(value);
         let deeper = depth.saturating_add(1);
-        match name(block.kind) {
+        match self.kind(block.kind) {
             Some(kind) => self.typed(&kind, &block, value, deeper),
             None => self.keyed(&block, deeper),
         }
+    }
+
+    /// What something says that it is.
+    fn kind(&self, kind: Option<&'a [u8]>) -> Option<Cow<'a, [u8]>> {
+        name(kind).filter(|_| self.has_types)
     }
 
     /// A block that says what it is: one of OpenAI's or of Anthropic's.
@@ -254,7 +263,13 @@ impl<'a> Reader<'a> {
     /// A block that is what its keys say: one of Bedrock's or of Gemini's.
     fn keyed(&mut self, block: &Block<'a>, deeper: usize) {
         // Each is text, or something with text in it.
-        for value in [block.text, block.parts, block.wrapped, block.content] {
+        for value in [
+            block.text,
+            block.parts,
+            block.guarded,
+            block.wrapped,
+            block.content,
+        ] {
             self.blocks_of(value, deeper);
         }
         self.all_written([block.json]);
