@@ -70,17 +70,13 @@ fn unused(
     }
     let of_models: Vec<_> = of_models.collect();
     for (index, model) in backend.models.iter().enumerate() {
-        let name = model.name.as_exact();
-        let is_used = of_models
-            .iter()
-            .any(|(route, target)| match (&target.model, name) {
-                (Some(wanted), _) => {
-                    let entry = backend.model(wanted);
-                    entry.is_some_and(|entry| std::ptr::eq(entry, model))
-                }
-                (None, Some(name)) => may_take(route, name),
-                (None, None) => true,
-            });
+        let is_used = of_models.iter().any(|(route, target)| match &target.model {
+            Some(wanted) => {
+                let entry = backend.model(wanted);
+                entry.is_some_and(|entry| std::ptr::eq(entry, model))
+            }
+            None => backend.may_be_asked(model, |name| may_take(route, name)),
+        });
         if !is_used {
             let message = "no route sends requests to this model: no target names it, and no route that keeps the \
                            client's model takes its name";

@@ -40,16 +40,27 @@ pub struct Backend {
 }
 
 impl Backend {
-    /// The entry of a model; `None` if this backend does not serve it. An exact name comes before a pattern.
+    /// The entry of a model; `None` if this backend does not serve it. An exact name comes before a pattern. What a pattern
+    /// takes is still the model that another entry calls so upstream: what is said of that one holds for it.
     pub fn model(&self, model: &str) -> Option<&Model> {
-        let exact = self
-            .models
-            .iter()
-            .find(|known| known.name.as_exact() == Some(model));
-        exact.or_else(|| {
-            let name = model.as_bytes();
-            self.models.iter().find(|known| known.name.matches(name))
+        let find = |is: &dyn Fn(&Model) -> bool| self.models.iter().find(|known| is(known));
+        find(&|known| known.name.as_exact() == Some(model)).or_else(|| {
+            let pattern = find(&|known| known.name.matches(model.as_bytes()))?;
+            find(&|known| known.upstream_name.as_deref() == Some(model)).or(Some(pattern))
         })
+    }
+
+    /// Whether requests of which the model is kept may come to one of its models. `takes`: which names may come here.
+    pub fn may_be_asked(&self, entry: &Model, takes: impl Fn(&str) -> bool) -> bool {
+        let Some(name) = entry.name.as_exact() else {
+            return true;
+        };
+        let is_its = |name: &&str| {
+            self.model(name)
+                .is_some_and(|found| std::ptr::eq(found, entry))
+        };
+        let upstream_name = entry.upstream_name.as_deref().filter(is_its);
+        takes(name) || upstream_name.is_some_and(takes)
     }
 
     /// What this backend calls a model; `None` if it does not serve it.

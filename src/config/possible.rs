@@ -66,10 +66,8 @@ fn why_never(route: &Route, target: &Target, apis: &[Api]) -> Option<String> {
         ));
     }
     let mut models = backend.models.iter();
-    let may_serve = models.any(|model| {
-        let name = model.name.as_exact();
-        name.is_none_or(|name| takes_model(route, name))
-    });
+    let may_serve =
+        models.any(|model| backend.may_be_asked(model, |name| takes_model(route, name)));
     if target.model.is_none() && !may_serve && !backend.models.is_empty() {
         return Some(format!(
             "backend \"{}\" serves no model of a name that this route takes: say which `model` it is to use",
@@ -90,10 +88,7 @@ fn never_meets<'d>(route: &'d Route, target: &'d Target) -> Option<LeftOut<'d>> 
     if let Some(name) = &target.model {
         return meets(&route.demands, backend.model(name)?).err();
     }
-    let may_come = |model: &&Model| {
-        let name = model.name.as_exact();
-        name.is_none_or(|name| takes_model(route, name))
-    };
+    let may_come = |model: &&Model| backend.may_be_asked(model, |name| takes_model(route, name));
     let mut why_not = None;
     for model in backend.models.iter().filter(may_come) {
         why_not = Some(meets(&route.demands, model).err()?);

@@ -7,7 +7,7 @@ use crate::config::{Document, Tree};
 use crate::health::NoMemory;
 use crate::request::{Caller, Headers};
 use crate::routing::{Arrival, arrive};
-use crate::schema::Answer;
+use crate::schema::{Answer, ErrorCode};
 
 const MOMENT: Moment<'_> = Moment {
     now: 0,
@@ -510,4 +510,60 @@ fn another_name_for_a_model() {
         told.contains("takes this request for \\\"old\\\""),
         "{told}"
     );
+}
+
+/// A pattern is no way around what is said of a model: by its upstream name it is the same one.
+#[test]
+fn a_model_by_its_upstream_name() {
+    let document = |others: &str| {
+        let text = format!(
+            "
+backends:
+- name: a
+  schema: openai
+  labels: {{region: eu}}
+  models: [{{name: '*'}}, {{name: x, upstream_name: up-x, labels: {{region: us}}, context_window: 10}}{others}]
+routes: [{{name: only, match: {{model: 'up-*'}}, require: {{region: eu}}, targets: [{{backend: a}}]}}]
+defaults: {{allow_request_headers: [dry_run]}}
+"
+        );
+        let tree: Tree = serde_saphyr::from_str(&text).unwrap();
+        Document::compile(&tree).unwrap()
+    };
+    let asked = |document: &Document, model: &str| {
+        let mut body = user("hello".into());
+        body["model"] = model.into();
+        ask(document, CHAT, &body, false).map_err(|answer| answer.code)
+    };
+    let plain = document("");
+    assert_eq!(asked(&plain, "up-y"), Ok("a".to_owned()));
+    assert_eq!(
+        asked(&plain, "up-x"),
+        Err(Some(ErrorCode::NoEligibleTarget))
+    );
+    // A name of its own comes first.
+    let own = document(", {name: up-x}");
+    assert_eq!(asked(&own, "up-x"), Ok("a".to_owned()));
+    let backend = &plain.backends[0];
+    let entry = backend.model("up-x").unwrap();
+    assert_eq!(entry.name.as_exact(), Some("x"));
+    assert_eq!(entry.context_window, 10);
+    assert_eq!(backend.upstream_name("up-x"), Some("up-x"));
+    assert_ne!(entry.key, backend.model("up-y").unwrap().key);
+    // It may come to it by either name.
+    assert!(backend.may_be_asked(entry, |name| name == "up-x"));
+    assert!(backend.may_be_asked(entry, |name| name == "x"));
+    assert!(!backend.may_be_asked(entry, |name| name == "up-y"));
+    let other = &own.backends[0];
+    assert!(!other.may_be_asked(&other.models[1], |name| name == "up-x"));
+    // Without a pattern nobody takes it.
+    let tree: Tree = serde_saphyr::from_str(
+        "
+backends: [{name: a, schema: openai, models: [{name: x, upstream_name: up-x}]}]
+routes: [{name: only, match: {model: x}, targets: [{backend: a}]}]
+",
+    )
+    .unwrap();
+    let without = Document::compile(&tree).unwrap();
+    assert_eq!(without.backends[0].model("up-x"), None);
 }

@@ -14,6 +14,9 @@ pub(super) struct Format {
     pub(super) max_tokens: &'static [&'static str],
     /// Whether a request is a part of a conversation.
     pub(super) converses: bool,
+    /// Whether its messages and blocks may say by a `type` what they are. Where they may not, their keys alone say it: a `type`
+    /// beside them means nothing.
+    pub(super) has_types: bool,
     /// What files in a form are.
     pub(super) files: Medium,
 }
@@ -65,6 +68,7 @@ const NOTHING: Format = Format {
     schemas: &[],
     max_tokens: &[],
     converses: false,
+    has_types: true,
     files: Medium::File,
 };
 
@@ -153,6 +157,7 @@ const GEMINI: Format = Format {
     ],
     max_tokens: &["generationConfig.maxOutputTokens"],
     converses: true,
+    has_types: false,
     ..NOTHING
 };
 
@@ -176,6 +181,7 @@ const CONVERSE: Format = Format {
     schemas: &[("outputConfig.textFormat.type", JSON_SCHEMA)],
     max_tokens: &["inferenceConfig.maxTokens"],
     converses: true,
+    has_types: false,
     ..NOTHING
 };
 

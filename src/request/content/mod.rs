@@ -154,7 +154,7 @@ impl<'a> Content<'a> {
         })
     }
 
-    /// How many messages of the user there are, results of tools aside.
+    /// How many messages of the user there are, but for results of tools and those without anything in them.
     pub fn turns(&self) -> u32 {
         self.conversation().turns
     }
@@ -308,7 +308,7 @@ impl<'a> Content<'a> {
 
     fn conversation(&self) -> &Conversation {
         self.conversation.get_or_init(|| {
-            let mut reader = Reader::new(self.body);
+            let mut reader = Reader::new(self.body, self.format().has_types);
             for (path, reads) in self.format().read {
                 match (self.field(path), self.boundary) {
                     (Some(value), None) => reader.read(value, *reads),

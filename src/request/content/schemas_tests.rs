@@ -316,3 +316,37 @@ fn forms() {
         assert!(content.any_value("temperature", &mut |value| value.number() == Some(0.5)));
     }
 }
+
+/// Of the APIs that have none, a `type` hides nothing.
+#[test]
+fn a_type_that_means_nothing() {
+    for kind in ["image", "tool_result", "document", "text", "tool_use"] {
+        let expected: &[&str] = &["turns 1", "last secret", "user secret", "all secret"];
+        let text = json!({"type": kind, "text": "secret"});
+        for role in [json!({"role": "user"}), json!({})] {
+            let mut message = role;
+            message["type"] = format!("{kind}_output").into();
+            message["parts"] = json!([text]);
+            check(
+                Api::GenerateContent,
+                &[(json!({"contents": [message]}), expected)],
+            );
+        }
+        let message = json!({"role": "user", "type": kind, "content": [text]});
+        check(
+            Api::Converse,
+            &[
+                (json!({"messages": [message]}), expected),
+                (json!({"system": [text]}), &["system secret", "all secret"]),
+            ],
+        );
+        let guarded = json!({"type": kind, "text": "x", "guardContent": {"text": {"text": "secret"}}, "reasoningContent": {}});
+        check(
+            Api::Converse,
+            &[(
+                json!({"messages": [{"role": "user", "content": [guarded]}]}),
+                &["turns 1", "last x|secret", "user x|secret", "all x|secret"],
+            )],
+        );
+    }
+}

@@ -204,7 +204,7 @@ fn models<'d>(route: &Route, target: &'d Target) -> Vec<(&'d str, &'d str)> {
                 route.condition.evaluate(&subject) != Some(false)
             };
             let entries = backend.models.iter().zip(entries(backend));
-            let reached = entries.filter(|(entry, _)| entry.name.as_exact().is_none_or(may_come));
+            let reached = entries.filter(|(entry, _)| backend.may_be_asked(entry, may_come));
             reached.map(|(_, (_, model))| model).collect()
         }
     };
