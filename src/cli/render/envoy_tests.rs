@@ -345,7 +345,7 @@ fn the_page_has_the_header_of_every_key() {
 fn the_access_log_has_fields_of_outcomes() {
     let template = include_str!("templates/file.yaml");
     let fields: Vec<&str> = template
-        .split("FILTER_STATE(wasm.llm.")
+        .split("FILTER_STATE(wasm.")
         .skip(1)
         .map(|rest| rest.split_once(":PLAIN)").unwrap().0)
         .collect();
