@@ -426,6 +426,14 @@ impl<'a> Rewriting<'a> {
             });
             Rewriter::new(view, body, changes)
         };
+        let are_plain = candidates.iter().all(|(one, _)| one.parameters.is_empty());
+        if asks
+            && are_plain
+            && !view.has_stream_options
+            && let Some(rewriter) = Rewriter::inserting(view, body)
+        {
+            return Ok(Rewriting { rewriter, asks });
+        }
         if asks
             // A body that names the field twice is refused for what a document changes, not for what we want to know.
             && let Ok(rewriter) = rewriter(true)

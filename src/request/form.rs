@@ -345,6 +345,7 @@ impl Fields {
             model,
             insert_at: None,
             stream,
+            has_stream_options: false,
             tie: None,
             notation: Notation::Form,
             mark: 0,

@@ -44,6 +44,18 @@ impl<'a> Rewriter<'a> {
         Ok(Rewriter { view, body, top })
     }
 
+    /// The same, for targets that change nothing but fields that the body does not have, which need not be looked for;
+    /// `None`: there is no place for them.
+    pub fn inserting(view: &'a View, body: &'a [u8]) -> Option<Self> {
+        let place = view.insert_at.filter(|_| view.notation == Notation::Json)?;
+        let top = Some(Object {
+            inside: place.at,
+            count: usize::from(place.comma),
+            members: Vec::new(),
+        });
+        Some(Rewriter { view, body, top })
+    }
+
     /// Whether the body does not ask for its stream's usage, and can be made to: where it says something odd there, that is
     /// between its sender and the backend.
     pub fn lacks_usage(&self) -> bool {
@@ -117,4 +129,65 @@ impl<'a> Rewriter<'a> {
 /// The field `model` as it is inserted.
 fn inserted(model: &str) -> Vec<u8> {
     [br#""model":""#.as_slice(), &text::encode(model), b"\""].concat()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::request::{Wants, scan};
+
+    fn asking() -> ParameterChanges {
+        let mut asking = ParameterChanges::default();
+        assert!(asking.set(INCLUDE_USAGE, b"true".to_vec()));
+        asking
+    }
+
+    #[test]
+    fn what_is_not_there_need_not_be_looked_for() {
+        let asking = asking();
+        for body in [
+            r#"{"model":"m"}"#,
+            " \n{ \"messages\":[{\"stream_options\":1}] , \"model\" : \"m\" }",
+            "\u{feff}{\"stream\":true,\"model\":\"m\"}",
+            "{}",
+        ] {
+            let body = body.as_bytes();
+            let view = scan(body, Wants::MayHaveModel).unwrap();
+            assert!(!view.has_stream_options);
+            let looking = Rewriter::new(&view, body, std::iter::once(&asking)).unwrap();
+            let inserting = Rewriter::inserting(&view, body).unwrap();
+            assert!(looking.lacks_usage() && inserting.lacks_usage());
+            for model in [None, Some("m"), Some("other")] {
+                let expected = looking.edits(model, &asking).unwrap();
+                assert!(!expected.is_empty());
+                assert_eq!(inserting.edits(model, &asking).unwrap(), expected);
+            }
+        }
+    }
+
+    #[test]
+    fn whether_usage_is_asked_for() {
+        let asking = asking();
+        for (options, lacks) in [
+            ("null", true),
+            ("{}", true),
+            (r#"{"include_usage":null}"#, true),
+            (r#"{"include_usage": false,"x":1}"#, true),
+            (r#"{"include_usage":true}"#, false),
+            // Not ours to mend.
+            (r#"{"include_usage":"yes"}"#, false),
+            (r#"{"include_usage":1,"include_usage":2}"#, false),
+            ("[]", false),
+            ("7", false),
+        ] {
+            for key in ["stream_options", r"stream\u005foptions", "Stream_Options"] {
+                let body = format!(r#"{{"model":"m","{key}":{options}}}"#);
+                let view = scan(body.as_bytes(), Wants::Model).unwrap();
+                assert!(view.has_stream_options, "{body}");
+                let changes = std::iter::once(&asking);
+                let rewriter = Rewriter::new(&view, body.as_bytes(), changes).unwrap();
+                assert_eq!(rewriter.lacks_usage(), lacks, "{body}");
+            }
+        }
+    }
 }

@@ -116,6 +116,7 @@ pub fn scan(body: &[u8], wants: Wants) -> Result<View, ScanError> {
             comma: fields.count > 0,
         }),
         stream,
+        has_stream_options: fields.has_stream_options,
         tie,
         notation: Notation::Json,
         mark: body.len().saturating_sub(text.len()),
@@ -144,6 +145,7 @@ struct Seen<'a> {
 #[derive(Debug, Default)]
 struct Fields<'a> {
     count: usize,
+    has_stream_options: bool,
     model: Seen<'a>,
     stream: Seen<'a>,
 }
@@ -157,6 +159,7 @@ impl<'a> Fields<'a> {
             json.skip_noting(&mut |key, value| ties::look(key, value, tie))?
         };
         *tie = tie.or_else(|| ties::of_top_level(key, value));
+        self.has_stream_options |= text::is_one_field(key, STREAM_OPTIONS);
         for (name, seen) in [(MODEL, &mut self.model), (STREAM, &mut self.stream)] {
             if let Some(is_exact) = compare_key(key, name) {
                 seen.times = seen.times.saturating_add(1);
@@ -217,6 +220,7 @@ pub(super) fn names_a_model(written: usize, name: &str) -> bool {
 
 pub(super) const MODEL: &str = "model";
 pub(super) const STREAM: &str = "stream";
+const STREAM_OPTIONS: &[u8] = b"stream_options";
 
 /// Whether a key means a field in the eyes of a reader that folds case as Go's `encoding/json` does (it takes `ſ`
 /// for `s`), and whether it is the very name.

@@ -13,6 +13,8 @@ pub struct View {
     pub insert_at: Option<Insertion>,
     /// Whether a streamed answer is asked for.
     pub stream: bool,
+    /// Whether it may say something about its stream, under whichever spelling of `stream_options`.
+    pub has_stream_options: bool,
     /// The field that names what only one provider has: an earlier answer, a conversation, a file.
     pub tie: Option<&'static str>,
     /// How a model's name is written.

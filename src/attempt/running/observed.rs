@@ -46,7 +46,7 @@ pub(super) struct Observed {
 }
 
 enum Reader {
-    Whole(UsageReader),
+    Whole(Box<UsageReader>),
     Stream(Box<StreamReader>),
 }
 
@@ -70,7 +70,7 @@ impl Observed {
         {
             reader.read_headers(head.header);
         }
-        self.reader = reader.map(Reader::Whole);
+        self.reader = reader.map(|reader| Reader::Whole(Box::new(reader)));
     }
 
     /// A reader of the attempt's own reads it.

@@ -7,6 +7,7 @@ use super::MISSING_FLAG_TIMEOUT_MS;
 use crate::harness::backends::Backends;
 use crate::harness::cluster::Cluster;
 use crate::harness::config::{Config, NO_MATCH};
+use crate::harness::files;
 
 /// The backends: name, schema, the demo backend behind it, and whether it is asked for usage.
 const BACKENDS: [(&str, &str, &str, bool); 7] = [
@@ -24,7 +25,15 @@ pub(crate) const PRICES: (u64, u64) = (2, 8);
 
 pub(crate) fn config(backends: &Backends) -> Config {
     let mut config = Config::new(document())
-        .change_manager(|manager| manager["access_log"] = json!([access_log()]))
+        .change_manager(|manager| {
+            manager["access_log"] = json!([access_log()]);
+            manager["tracing"] = tracing();
+        })
+        .unmatched_cluster(
+            Cluster::new(COLLECTOR)
+                .to(backends.address(COLLECTOR))
+                .plain(),
+        )
         .unmatched_cluster(
             Cluster::new(NO_MATCH)
                 .to(backends.address(NO_MATCH))
@@ -34,6 +43,32 @@ pub(crate) fn config(backends: &Backends) -> Config {
         config = config.cluster(Cluster::new(name).to(backends.address(demo)));
     }
     config.cluster(Cluster::new("dead").to(backends.address("dead")))
+}
+
+/// What takes the spans, as OpenTelemetry's collector would.
+pub(crate) const COLLECTOR: &str = "echo-openai";
+
+/// Where.
+pub(crate) const SPANS_AT: &str = "/v1/traces";
+
+/// With the tags of docs/telemetry.md.
+fn tracing() -> Value {
+    let docs = include_str!("../../../docs/telemetry.md");
+    let (_, tags) = docs
+        .split_once("```yaml\ncustom_tags:\n")
+        .expect("an example");
+    let (tags, _) = tags.split_once("```").expect("the example ends");
+    let tags = files::yaml(tags).expect("the example is YAML");
+    json!({"custom_tags": tags, "provider": {
+        "name": "envoy.tracers.opentelemetry",
+        "typed_config": {
+            "@type": "type.googleapis.com/envoy.config.trace.v3.OpenTelemetryConfig",
+            "service_name": "router",
+            "http_service": {"http_uri": {
+                "uri": format!("http://collector{SPANS_AT}"), "cluster": COLLECTOR, "timeout": "5s",
+            }},
+        },
+    }})
 }
 
 /// One line of JSON for each request.

@@ -180,6 +180,14 @@ impl Backends {
         all
     }
 
+    /// The bodies that a backend which takes whatever comes got at this path, whoever sent them.
+    pub(crate) fn taken(&self, backend: &str, path: &str) -> Vec<Vec<u8>> {
+        let echoed = self.echoed.lock().expect("no thread panics with it");
+        let is_it = |name: &str, request: &Recorded| name == backend && request.path == path;
+        let taken = echoed.iter().filter(|(name, request)| is_it(name, request));
+        taken.map(|(_, request)| request.body.clone()).collect()
+    }
+
     /// What arrived where the matcher sends what it does not know.
     pub(crate) fn strays(&self) -> Vec<String> {
         self.strays
