@@ -25,7 +25,7 @@ pub const MAX_TARGETS: usize = 256;
 pub const MAX_PLACES: usize = 256;
 
 /// How many targets times callers there may be. A document with more is refused, since it names its callers.
-pub const MAX_SHARES: usize = 2_048;
+pub const MAX_SHARES: usize = 1_024;
 
 /// Combinations of values, each as it is written, and where to find it.
 #[derive(Clone, Debug, Default)]
@@ -156,9 +156,9 @@ impl Names {
     }
 }
 
-/// How many series each metric has that tells targets and callers apart.
+/// How many series each metric has that tells targets and callers apart, but for targets that are not told apart.
 pub fn shares(routes: &[Route], named: &[String]) -> usize {
-    let targets = targets(routes).written.len();
+    let targets = targets(routes).last();
     targets.saturating_mul(callers(named).written.len())
 }
 
