@@ -38,7 +38,6 @@ fn attempt(backend: &str, model: &str, verdict: &'static str) -> Attempted {
         model: model.to_owned(),
         verdict,
         ms: Some(100),
-        ..Attempted::default()
     }
 }
 
