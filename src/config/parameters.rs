@@ -1,7 +1,5 @@
 //! A target's `parameters`: what is changed of the body's fields, and refusing what contradicts itself.
 
-use serde_json::Value;
-
 use super::fields;
 use super::reader::{Fields, Node};
 use super::tree::Tree;
@@ -286,7 +284,7 @@ fn read_value(node: &Node<'_>) -> Option<Vec<u8>> {
 }
 
 fn written(tree: &Tree) -> Vec<u8> {
-    Value::from(tree).to_string().into_bytes()
+    tree.in_body().to_string().into_bytes()
 }
 
 fn check_value(node: &Node<'_>) -> Option<()> {

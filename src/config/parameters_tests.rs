@@ -300,3 +300,13 @@ fn replace(tree: &mut Tree, by: f64) {
         _ => {}
     }
 }
+
+#[test]
+fn values_of_which_envoy_makes_text() {
+    let parameters =
+        "{set: {temperature: '0.2', stop: ['1.5', end, '08']}, default: {logit_bias: {a: '1e1'}}}";
+    assert_eq!(
+        changed(parameters, "{}"),
+        r#"{"logit_bias":{"a":10},"stop":[1.5,"end","08"],"temperature":0.2}"#
+    );
+}

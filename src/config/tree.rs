@@ -49,6 +49,21 @@ impl Tree {
         }
     }
 
+    /// What it is in a body: text that Envoy has made of a number is the number again.
+    pub fn in_body(&self) -> Value {
+        match self {
+            Tree::List(items) => items.iter().map(Tree::in_body).collect(),
+            Tree::Map(entries) => entries
+                .iter()
+                .map(|(name, value)| (name.as_str(), value.in_body()))
+                .collect(),
+            one => match one.number() {
+                Some(number) => Value::from(&Tree::Number(number)),
+                None => Value::from(one),
+            },
+        }
+    }
+
     /// What kind of value it is, with an article, for error messages.
     pub fn kind(&self) -> &'static str {
         match self {

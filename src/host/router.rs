@@ -549,7 +549,7 @@ impl RouterStream {
         if document.is_some_and(|document| document.telemetry.access_log) {
             for (name, told) in FIELDS {
                 if let Some(value) = told(&outcome) {
-                    calls::set_state(&format!("llm.{name}"), value.as_bytes());
+                    calls::set_state(name, value.as_bytes());
                 }
             }
         }

@@ -7,57 +7,63 @@ use crate::schema::Api;
 /// A field: its name, and how it is told; `None`: it is not known, or does not apply.
 pub type Field = (&'static str, fn(&Outcome) -> Option<String>);
 
-/// All of them. Envoy has each as filter state `wasm.llm.<name>`. Where OpenTelemetry's conventions for generative AI know
+/// All of them. Envoy has each as filter state `wasm.<name>`. Where OpenTelemetry's conventions for generative AI know
 /// one, it has their name behind `gen_ai.`.
 pub const FIELDS: [Field; 24] = [
-    ("route", |outcome| outcome.route.clone()),
-    ("decision", |outcome| Some(outcome.decision.to_owned())),
-    ("api", |outcome| {
+    ("llm.route", |outcome| outcome.route.clone()),
+    ("llm.decision", |outcome| Some(outcome.decision.to_owned())),
+    ("llm.api", |outcome| {
         outcome.api.map(|api| api.name().to_owned())
     }),
-    ("operation.name", |outcome| {
+    ("llm.operation.name", |outcome| {
         outcome.api.map(|api| operation(api).to_owned())
     }),
-    ("stream", |outcome| {
+    ("llm.stream", |outcome| {
         outcome.api.map(|_| outcome.stream.to_string())
     }),
-    ("caller", |outcome| outcome.caller.clone()),
-    ("request.model", |outcome| outcome.model.clone()),
-    ("response.model", |outcome| outcome.answered_model.clone()),
-    ("backend", |outcome| {
+    ("llm.caller", |outcome| outcome.caller.clone()),
+    ("llm.request.model", |outcome| outcome.model.clone()),
+    ("llm.response.model", |outcome| {
+        outcome.answered_model.clone()
+    }),
+    ("llm.backend", |outcome| {
         last(outcome, |last| last.backend.clone())
     }),
-    ("target.model", |outcome| {
+    ("llm.target.model", |outcome| {
         last(outcome, |last| last.model.clone())
     }),
-    ("verdict", |outcome| {
+    ("llm.verdict", |outcome| {
         last(outcome, |last| last.verdict.to_owned())
     }),
-    ("attempts", |outcome| {
+    ("llm.attempts", |outcome| {
         Some(outcome.attempts.len().to_string())
     }),
-    ("failures", failures),
-    ("error.type", |outcome| outcome.error.map(str::to_owned)),
-    ("end", |outcome| Some(outcome.end.name().to_owned())),
-    ("usage.input_tokens", |outcome| number(outcome.usage.input)),
-    ("usage.cache_read.input_tokens", |outcome| {
+    ("llm.failures", failures),
+    ("llm.error.type", |outcome| outcome.error.map(str::to_owned)),
+    ("llm.end", |outcome| Some(outcome.end.name().to_owned())),
+    ("llm.usage.input_tokens", |outcome| {
+        number(outcome.usage.input)
+    }),
+    ("llm.usage.cache_read.input_tokens", |outcome| {
         number(outcome.usage.cached_input)
     }),
-    ("usage.cache_creation.input_tokens", |outcome| {
+    ("llm.usage.cache_creation.input_tokens", |outcome| {
         number(outcome.usage.cache_write)
     }),
-    ("usage.output_tokens", |outcome| {
+    ("llm.usage.output_tokens", |outcome| {
         number(outcome.usage.output)
     }),
-    ("usage.reasoning.output_tokens", |outcome| {
+    ("llm.usage.reasoning.output_tokens", |outcome| {
         number(outcome.usage.reasoning)
     }),
-    ("usage.estimated", |outcome| {
+    ("llm.usage.estimated", |outcome| {
         (!outcome.usage.is_unknown()).then(|| outcome.is_estimated.to_string())
     }),
-    ("cost_usd", |outcome| outcome.cost.map(dollars)),
-    ("first_token_ms", |outcome| number(outcome.first_token_ms)),
-    ("decision_us", |outcome| {
+    ("llm.cost_usd", |outcome| outcome.cost.map(dollars)),
+    ("llm.first_token_ms", |outcome| {
+        number(outcome.first_token_ms)
+    }),
+    ("llm.decision_us", |outcome| {
         number(Some(outcome.decision_us).filter(|took| *took > 0))
     }),
 ];
@@ -113,7 +119,7 @@ mod tests {
         let (_, table) = docs.split_once("<!-- table: fields -->\n").unwrap();
         let rows = table.lines().take_while(|line| line.starts_with('|'));
         let documented: Vec<&str> = rows.filter_map(|row| row.split('`').nth(1)).collect();
-        let fields = FIELDS.map(|(name, _)| format!("wasm.llm.{name}"));
+        let fields = FIELDS.map(|(name, _)| format!("wasm.{name}"));
         assert_eq!(documented, fields);
         let (_, table) = docs.split_once("<!-- table: ends -->\n").unwrap();
         let rows = table.lines().take_while(|line| line.starts_with('|'));
@@ -126,6 +132,6 @@ mod tests {
         let unknown = Outcome::default();
         let told = FIELDS.iter().filter(|(_, told)| told(&unknown).is_some());
         let told: Vec<&str> = told.map(|(name, _)| *name).collect();
-        assert_eq!(told, ["decision", "attempts", "end"]);
+        assert_eq!(told, ["llm.decision", "llm.attempts", "llm.end"]);
     }
 }

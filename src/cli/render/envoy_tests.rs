@@ -7,6 +7,7 @@ use super::*;
 use crate::cli::check::check;
 use crate::cli::load::of_text;
 use crate::cli::source::{Located, parse};
+use crate::telemetry::FIELDS;
 
 /// What is rendered of this text, with these options.
 fn rendered(text: &str, options: &[&str]) -> Result<String, String> {
@@ -338,4 +339,21 @@ fn the_page_has_the_header_of_every_key() {
     all.sort_unstable();
     schemas.sort_unstable();
     assert_eq!(schemas, all);
+}
+
+#[test]
+fn the_access_log_has_fields_of_outcomes() {
+    let template = include_str!("templates/file.yaml");
+    let fields: Vec<&str> = template
+        .split("FILTER_STATE(wasm.")
+        .skip(1)
+        .map(|rest| rest.split_once(":PLAIN)").unwrap().0)
+        .collect();
+    assert!(fields.len() > 10, "{fields:?}");
+    for field in fields {
+        assert!(
+            FIELDS.iter().any(|(known, _)| *known == field),
+            "{field} is no field of an outcome"
+        );
+    }
 }

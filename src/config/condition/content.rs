@@ -99,8 +99,11 @@ fn read_test(node: &Node<'_>) -> Option<FieldTest> {
 }
 
 fn read_scalar(node: &Node<'_>) -> Option<Scalar> {
+    // Also of text that Envoy has made of a number.
+    if let Some(number) = node.tree().number() {
+        return Some(Scalar::Number(number));
+    }
     match node.tree() {
-        Tree::Number(number) => Some(Scalar::Number(*number)),
         Tree::Bool(value) => Some(Scalar::Bool(*value)),
         Tree::Null => {
             node.error(

@@ -167,7 +167,7 @@ fn read_body(fields: &Fields<'_>, method: &str, file: ReadFile<'_>) -> Option<Ve
     let mut object = Map::new();
     if let Some(node) = body {
         let entries = node.entries().into_iter();
-        object.extend(entries.map(|(name, node)| (name.to_owned(), Value::from(node.tree()))));
+        object.extend(entries.map(|(name, node)| (name.to_owned(), node.tree().in_body())));
     }
     let mut add = |name: &str, node: &Node<'_>, value: Value| {
         if object.insert(name.to_owned(), value).is_some() {

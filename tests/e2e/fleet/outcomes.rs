@@ -39,8 +39,8 @@ pub(crate) fn config(backends: &Backends) -> Config {
 /// One line of JSON for each request.
 fn access_log() -> Value {
     let fields = FIELDS.map(|(name, _)| {
-        let value = format!("%FILTER_STATE(wasm.llm.{name}:PLAIN)%");
-        (name.to_owned(), Value::from(value))
+        let value = format!("%FILTER_STATE(wasm.{name}:PLAIN)%");
+        (name.replacen("llm.", "", 1), Value::from(value))
     });
     let mut format: Map<String, Value> = fields.into_iter().collect();
     for (name, value) in [

@@ -34,7 +34,7 @@ fn quoted(text: &str) -> Option<(String, &str)> {
     let mut chars = text.char_indices();
     loop {
         match chars.next()? {
-            (at, '"') => return Some((value, &text[at + 1..])),
+            (at, '"') => return Some((value, text.split_at(at + 1).1)),
             (_, '\\') => value.push(match chars.next()?.1 {
                 'n' => '\n',
                 other => other,
