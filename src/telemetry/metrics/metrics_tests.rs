@@ -538,3 +538,11 @@ fn names_of_closed_sets_are_found() {
     );
     assert_eq!(Label::Verdict.position("no such name"), None);
 }
+
+/// What docs/metrics.md says of an ordinary document.
+#[test]
+fn the_demo_has_few_series() {
+    let demo = document(include_str!("../../../envoy/documents/demo.yaml"));
+    let count = Definitions::of(&demo).count();
+    assert!((1_500..2_500).contains(&count), "{count}");
+}

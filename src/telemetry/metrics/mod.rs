@@ -2,7 +2,7 @@
 //!
 //! Envoy lets a module name its metrics, and gives them no labels. So the labels stand in the name, as
 //! `llm_router_requests_total[route=chat][status=2xx]`, and Envoy's `stats_tags` take them out of it again
-//! ([`Label::ALL`] has one for each). All of them are defined when a document is loaded, so that no request can make one.
+//! ([`tag_regex`]). All of them are defined when a document is loaded, so that no request can make one.
 
 mod definitions;
 mod labels;
