@@ -30,6 +30,13 @@ pub static DOCUMENT: LazyLock<Document> = LazyLock::new(|| {
     Document::load(document).unwrap_or_else(|errors| panic!("{errors:#?}"))
 });
 
+/// The same without what is asked for that the client did not ask for: bodies change by what the document says.
+static UNASKED: LazyLock<Document> = LazyLock::new(|| {
+    let mut document = DOCUMENT.clone();
+    document.telemetry.ask_for_usage = false;
+    document
+});
+
 pub fn run(input: &[u8]) {
     let (mut choices, body) = Bytes::before_line_feed(input);
     let model = *choices.pick(&MODELS);
@@ -190,7 +197,7 @@ fn route(body: &[u8], choices: Bytes<'_>) {
         body.len().to_string().into_bytes(),
     ));
     let mut world = World::new(choices, b"");
-    for sent in exchange(&DOCUMENT, headers, body, &mut world) {
+    for sent in exchange(&UNASKED, headers, body, &mut world) {
         check_tree(body, &sent.body, &sent.model);
         // To whom the document says so.
         let may_know = sent.backend == "other";

@@ -51,15 +51,13 @@ pub(crate) const COLLECTOR: &str = "echo-openai";
 /// Where.
 pub(crate) const SPANS_AT: &str = "/v1/traces";
 
-/// With the tags of docs/telemetry.md.
+/// As in docs/telemetry.md.
 fn tracing() -> Value {
     let docs = include_str!("../../../docs/telemetry.md");
-    let (_, tags) = docs
-        .split_once("```yaml\ncustom_tags:\n")
-        .expect("an example");
-    let (tags, _) = tags.split_once("```").expect("the example ends");
-    let tags = files::yaml(tags).expect("the example is YAML");
-    json!({"custom_tags": tags, "provider": {
+    let (_, example) = docs.split_once("```yaml\ntracing:\n").expect("an example");
+    let (example, _) = example.split_once("```").expect("the example ends");
+    let mut tracing = files::yaml(example).expect("the example is YAML");
+    tracing["provider"] = json!({
         "name": "envoy.tracers.opentelemetry",
         "typed_config": {
             "@type": "type.googleapis.com/envoy.config.trace.v3.OpenTelemetryConfig",
@@ -68,7 +66,8 @@ fn tracing() -> Value {
                 "uri": format!("http://collector{SPANS_AT}"), "cluster": COLLECTOR, "timeout": "5s",
             }},
         },
-    }})
+    });
+    tracing
 }
 
 /// One line of JSON for each request.

@@ -250,7 +250,7 @@ async fn spans(case: Case) {
         ] {
             assert!(has(&span, told), "{told}");
         }
-        for private in ["canary-prompt", "canary-key"] {
+        for private in ["canary-prompt", "canary-key", "canary-query"] {
             assert!(!has(&span, private), "{private}");
         }
     }
