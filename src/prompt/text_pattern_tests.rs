@@ -29,6 +29,13 @@ const WHOLE_AND_ANYWHERE: &[(&str, &str, bool, bool)] = &[
     ("refund", "re fund", false, false),
     ("refund", "refund_id", false, true),
     ("refund", "refund2", false, true),
+    ("secret", "_secret_", false, true),
+    ("secret", "1secret", false, true),
+    ("secret", "top-secret", true, true),
+    ("secret", "secret's", true, true),
+    ("secret", "s\u{2060}ec\u{200D}ret", true, true),
+    // A Cyrillic letter.
+    ("secret", "s\u{435}cret", false, false),
     ("gpt4", "GPT4.", true, true),
     ("4", "gpt4", false, true),
     ("4", "gpt-4", true, true),

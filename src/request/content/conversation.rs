@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use super::super::scan::position;
+use super::super::text;
 use super::format::{Medium, Reads};
 use super::objects::{
     Block, Call, Code, Data, Document, Message, Source, ToolResult, by_mime, medium,
@@ -70,9 +71,9 @@ pub(super) struct Reader<'a> {
     found: Conversation,
     /// Whose words are read.
     author: Author,
-    /// What the message that is read has had so far: results of tools, and anything else.
-    results: usize,
-    others: usize,
+    /// Whether the message that is read has had anything of its author's so far: text that is more than white space, or
+    /// something that is not text.
+    is_something: bool,
 }
 
 impl<'a> Reader<'a> {
@@ -82,8 +83,7 @@ impl<'a> Reader<'a> {
             has_types,
             found: Conversation::default(),
             author: Author::Other,
-            results: 0,
-            others: 0,
+            is_something: false,
         }
     }
 
@@ -120,20 +120,24 @@ impl<'a> Reader<'a> {
             _ => return,
         };
         if !text.is_empty() {
-            self.said(author, |reader| reader.text(text));
+            self.said(author, |reader| {
+                reader.is_something = !text.trim_ascii().is_empty();
+                reader.piece(text, true);
+            });
         }
     }
 
     /// Reads one message of this author.
     fn said(&mut self, author: Author, read: impl FnOnce(&mut Self)) {
         self.author = author;
-        (self.results, self.others) = (0, 0);
+        self.is_something = false;
         let start = self.found.pieces.len();
         read(self);
         let found = &mut self.found;
         found.messages = found.messages.saturating_add(1);
-        let is_only_results = self.results > 0 && self.others == 0;
-        if author == Author::User && !is_only_results {
+        // Nobody's turn begins with what a tool returned, nor with nothing: behind an empty message, the last one would be
+        // out of sight.
+        if author == Author::User && self.is_something {
             let pieces = start..found.pieces.len();
             if found.turns == 0 {
                 found.first = pieces.clone();
@@ -203,23 +207,18 @@ impl<'a> Reader<'a> {
         if depth > MAX_NESTING {
             return;
         }
-        items(value, |item| {
-            let results = self.results;
-            match item.first() {
-                Some(b'{') => self.block(item, depth),
-                Some(b'"') => self.written(item),
-                // Tokens, in a list or in a list of lists.
-                _ => items(item, |token| self.token(token)),
-            }
-            if depth == 0 && self.results == results {
-                self.others = self.others.saturating_add(1);
-            }
+        items(value, |item| match item.first() {
+            Some(b'{') => self.block(item, depth),
+            Some(b'"') => self.written(item),
+            // Tokens, in a list or in a list of lists.
+            _ => items(item, |token| self.token(token)),
         });
     }
 
     fn token(&mut self, value: &[u8]) {
         let is_token = value.first().is_some_and(u8::is_ascii_digit);
         let count = u64::from(is_token);
+        self.is_something |= is_token;
         self.found.token_ids = self.found.token_ids.saturating_add(count);
     }
 
@@ -305,13 +304,13 @@ impl<'a> Reader<'a> {
     /// What a tool returned, in blocks or as it is written. It is no word of whoever's message it stands in.
     fn result(&mut self, deeper: usize, blocks: [Option<&'a [u8]>; 2], written: Option<&'a [u8]>) {
         self.found.has_tool_results = true;
-        self.results = self.results.saturating_add(1);
-        let author = std::mem::replace(&mut self.author, Author::Other);
+        let (author, is_something) = (self.author, self.is_something);
+        self.author = Author::Other;
         self.all_written([written]);
         for value in blocks {
             self.blocks_of(value, deeper);
         }
-        self.author = author;
+        (self.author, self.is_something) = (author, is_something);
     }
 
     fn blocks_of(&mut self, value: Option<&'a [u8]>, depth: usize) {
@@ -329,18 +328,17 @@ impl<'a> Reader<'a> {
 
     fn medium(&mut self, medium: Medium, value: &'a [u8]) {
         self.found.has(medium);
+        self.is_something = true;
         self.piece(value, false);
     }
 
     /// A string, or a value as it is written.
     fn written(&mut self, value: &'a [u8]) {
         if let Some(value) = something(Some(value)) {
-            self.text(string(value).unwrap_or(value));
+            let text = string(value);
+            self.is_something = self.is_something || !text.is_some_and(is_blank);
+            self.piece(text.unwrap_or(value), true);
         }
-    }
-
-    fn text(&mut self, text: &'a [u8]) {
-        self.piece(text, true);
     }
 
     fn piece(&mut self, value: &'a [u8], is_text: bool) {
@@ -351,4 +349,18 @@ impl<'a> Reader<'a> {
             is_text,
         });
     }
+}
+
+/// Whether the inside of a string means nothing but white space, however it is written.
+fn is_blank(inside: &[u8]) -> bool {
+    // Of most, the first letter says it.
+    let begins_plain = |byte: &u8| byte.is_ascii_graphic() && *byte != b'\\';
+    if inside.first().is_some_and(begins_plain) {
+        return false;
+    }
+    let mut is_blank = true;
+    text::read(inside, &mut |text| {
+        is_blank = is_blank && text.chars().all(char::is_whitespace);
+    });
+    is_blank
 }

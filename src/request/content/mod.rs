@@ -154,7 +154,7 @@ impl<'a> Content<'a> {
         })
     }
 
-    /// How many messages of the user there are, results of tools aside.
+    /// How many messages of the user there are, but for results of tools and those without anything in them.
     pub fn turns(&self) -> u32 {
         self.conversation().turns
     }

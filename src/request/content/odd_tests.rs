@@ -235,7 +235,13 @@ fn values() -> impl Strategy<Value = Value> {
 
 /// Chat completions with what clients send, and values of wrong types.
 fn chats() -> impl Strategy<Value = Value> {
-    let text = prop::sample::select(vec!["", "a", "two words", "\"\\\u{e9}\u{1f600}\n"]);
+    let text = prop::sample::select(vec![
+        "",
+        " \n\u{a0}",
+        "a",
+        "two words",
+        "\"\\\u{e9}\u{1f600}\n",
+    ]);
     let part = prop_oneof![
         text.clone()
             .prop_map(|text| json!({"type": "text", "text": text})),
@@ -295,7 +301,16 @@ fn reference(body: &Value) -> Vec<String> {
             .any(|part| part["type"] == kind)
     };
     let users = of(&["user"]);
-    let last = users.last().map(|last| vec![*last]).unwrap_or_default();
+    let is_something = |message: &&&Value| {
+        let mut parts = parts(message).into_iter();
+        parts.any(|part| {
+            part["text"]
+                .as_str()
+                .is_none_or(|text| !text.trim().is_empty())
+        })
+    };
+    let turns: Vec<&Value> = users.iter().filter(is_something).copied().collect();
+    let last = turns.last().map(|last| vec![*last]).unwrap_or_default();
     let mut facts = Vec::new();
     for (is, name) in [
         (
@@ -313,7 +328,7 @@ fn reference(body: &Value) -> Vec<String> {
     }
     let most = body["max_tokens"].as_f64().filter(|most| *most >= 0.0);
     facts.extend(most.map(|most| format!("max {most}")));
-    facts.push(format!("turns {}", users.len()));
+    facts.push(format!("turns {}", turns.len()));
     for (name, text) in [
         ("system", texts(&of(&["system", "developer"]))),
         ("last", texts(&last)),

@@ -203,3 +203,73 @@ mod facts_table;
 mod odd;
 #[path = "schemas_tests.rs"]
 mod schemas;
+
+/// What is empty hides nothing that stands before it.
+#[test]
+fn empty_messages() {
+    let user = |content: serde_json::Value| json!({"role": "user", "content": content});
+    let image = json!([{"type": "image_url", "image_url": {"url": "data:"}}]);
+    for empty in [
+        json!(""),
+        json!(" \t\r\n"),
+        json!("\u{a0}\u{3000}\u{2028}"),
+        json!([]),
+        json!(null),
+        json!([""]),
+        json!([{"type": "text", "text": ""}, {"type": "text", "text": " "}]),
+    ] {
+        let body = json!({"messages": [user(empty.clone()), user("hi".into()), user(empty)]});
+        let bytes = body.to_string();
+        let content = content(Api::ChatCompletions, bytes.as_bytes());
+        assert_eq!(content.text(Part::LastUser), "hi", "{body}");
+        assert_eq!(content.turns(), 1, "{body}");
+    }
+    for (last, text) in [
+        (json!("."), "."),
+        (json!(" \u{e9} "), " \u{e9} "),
+        (image, ""),
+    ] {
+        let body = json!({"messages": [user("hi".into()), user(last)]});
+        let bytes = body.to_string();
+        let content = content(Api::ChatCompletions, bytes.as_bytes());
+        assert_eq!(content.text(Part::LastUser), text, "{body}");
+        assert_eq!(content.turns(), 2, "{body}");
+    }
+    // However white space is written, and beside what tools returned.
+    for (api, body, turns) in [
+        (
+            Api::ChatCompletions,
+            r#"{"messages": [{"role": "user", "content": "hi"}, {"role": "user", "content": "\u0020\u3000\n"}]}"#,
+            1,
+        ),
+        (
+            Api::Messages,
+            r#"{"messages": [{"role": "user", "content": "hi"}, {"role": "user", "content": [
+                {"type": "tool_result", "content": "found"}, {"type": "text", "text": " "}]}]}"#,
+            1,
+        ),
+        (
+            Api::Messages,
+            r#"{"messages": [{"role": "user", "content": [{"type": "text", "text": "hi"},
+                {"type": "tool_result", "content": "found"}]}, {"role": "user", "content": []}]}"#,
+            1,
+        ),
+        (
+            Api::GenerateContent,
+            r#"{"contents": [{"parts": [{"text": "hi"}]}, {"parts": [{"text": ""}]}, {"parts": []}, {}]}"#,
+            1,
+        ),
+        (
+            Api::Converse,
+            r#"{"messages": [{"role": "user", "content": [{"text": "hi"}]}, {"role": "user", "content": [{"text": "\n"}]}]}"#,
+            1,
+        ),
+        (Api::Responses, r#"{"input": "\t"}"#, 0),
+        (Api::Completions, r#"{"prompt": " "}"#, 0),
+    ] {
+        let content = content(api, body.as_bytes());
+        assert_eq!(content.turns(), turns, "{body}");
+        let last = if turns > 0 { "hi" } else { "" };
+        assert_eq!(content.text(Part::LastUser), last, "{body}");
+    }
+}
