@@ -74,8 +74,11 @@ struct Explained {
     stream: Option<bool>,
     /// In the order in which they are tried.
     routes: Vec<Tried>,
-    /// Whether the plan's order is drawn.
+    /// Whether something was drawn, so that the same request might come to another end: which route takes it, or the plan's
+    /// order.
     drawn: bool,
+    #[serde(skip)]
+    is_order_drawn: bool,
     /// Which source gave the key by which its order was chosen.
     #[serde(skip_serializing_if = "Option::is_none")]
     sticky: Option<String>,
@@ -93,7 +96,7 @@ struct Tried {
     /// `taken`, `failed`, or why it was not tried.
     result: &'static str,
     #[serde(flatten)]
-    failed: Option<trace::Failed>,
+    reason: Option<trace::Reason>,
 }
 
 /// A target of the plan.
@@ -284,6 +287,11 @@ fn explain(document: &Document, request: &GoldenRequest, random: u64) -> Explain
             explained.answer = Some(answered(answer));
         }
     }
+    let mut reasons = explained
+        .routes
+        .iter()
+        .filter_map(|route| route.reason.as_ref());
+    explained.drawn = explained.is_order_drawn || reasons.any(|reason| reason.drawn);
     explained
 }
 
@@ -312,7 +320,7 @@ fn decide(
     if is_only_first(document, &decision, &view) {
         decision.plan.truncate(1);
     }
-    explained.drawn = decision.choice == Choice::Drawn;
+    explained.is_order_drawn = decision.choice == Choice::Drawn;
     if let Choice::Sticky(source) = decision.choice {
         explained.sticky = Some(source.to_string());
     }
@@ -384,20 +392,20 @@ fn tried(document: &Document, subject: &Subject<'_>, passes: bool) -> Vec<Tried>
     let mut is_taken = false;
     let of = |route: &Route| {
         let failed = trace::first_failed(&route.condition, subject);
-        let (result, failed) = match failed {
+        let (result, reason) = match failed {
             _ if route.pass_through && !passes => ("for what is no call of a model", None),
             _ if !route.pass_through && passes => ("for calls of models", None),
             _ if is_taken => ("not tried", None),
             Some(failed) => ("failed", Some(failed)),
             None => {
                 is_taken = true;
-                ("taken", None)
+                ("taken", trace::taken_by(&route.condition, subject))
             }
         };
         Tried {
             name: route.name.clone(),
             result,
-            failed,
+            reason,
         }
     };
     document.routes.iter().map(of).collect()

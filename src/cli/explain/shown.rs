@@ -64,11 +64,15 @@ fn routes(explained: &Explained, out: &mut String) {
         };
         let name = shown(&route.name);
         let _ = write!(out, "  {name:width$}  {style}{}{style:#}", route.result);
-        if let Some(failed) = &route.failed {
-            let _ = write!(out, ": {}", shown(&failed.wanted));
-            if let Some(seen) = &failed.seen {
-                let _ = write!(out, ", but it is {}", shown(seen));
-            }
+        if let Some(reason) = &route.reason {
+            let wanted = shown(&reason.wanted);
+            let seen = reason.seen.as_deref().map(shown);
+            let _ = match (route.result, seen) {
+                ("taken", None) => write!(out, " ({wanted})"),
+                ("taken", Some(seen)) => write!(out, " ({wanted}, {seen})"),
+                (_, None) => write!(out, ": {wanted}"),
+                (_, Some(seen)) => write!(out, ": {wanted}, but it is {seen}"),
+            };
         }
         out.push('\n');
     }
@@ -78,7 +82,7 @@ fn plan(explained: &Explained, out: &mut String) {
     if !explained.plan.is_empty() {
         let choice = match &explained.sticky {
             Some(source) => format!(", by the key in {}", shown(source)),
-            None if explained.drawn => ", one of the orders that may be drawn".to_owned(),
+            None if explained.is_order_drawn => ", one of the orders that may be drawn".to_owned(),
             None => String::new(),
         };
         let _ = writeln!(out, "{BOLD}plan{BOLD:#}{choice}");

@@ -12,16 +12,22 @@ routes:
 ";
 
 fn explained(body: &str) -> Explained {
-    let tree: crate::config::Tree = serde_saphyr::from_str(DOCUMENT).unwrap();
+    explained_by(DOCUMENT, &[], body, 0)
+}
+
+fn explained_by(document: &str, headers: &[(&str, &str)], body: &str, random: u64) -> Explained {
+    let tree: crate::config::Tree = serde_saphyr::from_str(document).unwrap();
     let document = Document::compile(&tree).unwrap();
+    let headers = headers.iter();
+    let headers = headers.map(|(name, value)| ((*name).to_owned(), value.as_bytes().to_vec()));
     let request = GoldenRequest {
         path: GoldenRequest::PATH.to_owned(),
         method: "POST".to_owned(),
-        headers: Vec::new(),
+        headers: headers.collect(),
         body: body.as_bytes().to_vec(),
         caller: Caller::default(),
     };
-    explain(&document, &request, 0)
+    explain(&document, &request, random)
 }
 
 fn text(explained: &Explained) -> String {
@@ -67,5 +73,78 @@ fn what_a_name_stands_for() {
     assert_eq!(
         (&told["model"], &told["alias_of"]),
         (&"old".into(), &"smart".into())
+    );
+}
+
+/// Whether a share of the traffic takes a request is said either way, and by what.
+#[test]
+fn shares() {
+    let document = |condition: &str| {
+        format!(
+            "
+backends: [{{name: a, schema: openai, models: [{{name: m}}]}}]
+defaults: {{sticky: [{{header: x-user}}]}}
+routes:
+- {{name: some, match: {condition}, targets: [{{backend: a, model: m}}]}}
+- {{name: rest, match: {{model: '*'}}, targets: [{{backend: a, model: m}}]}}
+"
+        )
+    };
+    let body = r#"{"model": "m", "messages": []}"#;
+    let user: &[(&str, &str)] = &[("x-user", "ann")];
+    let line = |condition: &str, headers: &[(&str, &str)], random: u64| {
+        let explained = explained_by(&document(condition), headers, body, random);
+        let text = text(&explained);
+        let first = text.lines().nth(2).unwrap().trim().to_owned();
+        let told = serde_json::to_value(&explained).unwrap();
+        let of_route = told["routes"][0]["drawn"] == true;
+        assert_eq!(told["drawn"], of_route, "{told}");
+        assert!(!text.contains("orders that may be drawn"), "{text}");
+        (first, of_route, told)
+    };
+    let half = "{model: m, percent: 50}";
+    let (mut taken, mut failed) = (0, 0);
+    for random in 0..20 {
+        let (line, is_drawn, told) = line(half, &[], random);
+        assert!(is_drawn, "{told}");
+        let place = line
+            .rsplit_once("drawn at ")
+            .unwrap()
+            .1
+            .trim_end_matches(')');
+        if place.parse::<f64>().unwrap() < 50.0 {
+            assert_eq!(line, format!("some  taken (percent: 50, drawn at {place})"));
+            assert_eq!(told["routes"][0]["wanted"], "percent: 50");
+            taken += 1;
+        } else {
+            assert_eq!(
+                line,
+                format!("some  failed: percent: 50, but it is drawn at {place}")
+            );
+            failed += 1;
+        }
+    }
+    assert!(taken > 0 && failed > 0);
+    let (by_key, is_drawn, _) = line("{model: m, percent: 100}", user, 0);
+    assert!(
+        by_key.starts_with("some  taken (percent: 100, at "),
+        "{by_key}"
+    );
+    assert!(by_key.ends_with(" by header x-user)"), "{by_key}");
+    assert!(!is_drawn);
+    // What holds without a share is not taken by one.
+    let (line_of, is_drawn, told) = line("{any: [{model: m}, {percent: 100}]}", &[], 0);
+    assert_eq!((line_of.as_str(), is_drawn), ("some  taken", false));
+    assert_eq!(told["routes"][0].get("seen"), None);
+    let (line_of, is_drawn, _) = line("{any: [{model: x}, {percent: 100}]}", &[], 0);
+    assert!(
+        is_drawn && line_of.starts_with("some  taken (percent: 100, drawn at "),
+        "{line_of}"
+    );
+    let (line_of, is_drawn, _) = line("{percent: 100, not: {percent: 0}}", &[], 0);
+    assert!(is_drawn, "{line_of}");
+    assert!(
+        line_of.starts_with("some  taken (percent: 100 and not percent: 0, drawn at "),
+        "{line_of}"
     );
 }

@@ -4,27 +4,79 @@ use super::said;
 use crate::request::Mesh;
 use crate::routing::{ClaimPattern, Condition, Pattern, Subject, percent};
 
-/// The first condition of a match that did not hold.
+/// What a route was decided by: the first condition of its match that did not hold, or the shares of the traffic that took
+/// it.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
-pub(super) struct Failed {
+pub(super) struct Reason {
     /// What was asked for.
     pub(super) wanted: String,
     /// What the request has, where that is one thing.
     pub(super) seen: Option<String>,
+    /// Whether it was drawn, so that the same request might come to another end.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(super) drawn: bool,
+}
+
+impl Reason {
+    fn new(conditions: &[&Condition], subject: &Subject<'_>) -> Option<Reason> {
+        let first = conditions.first()?;
+        let written: Vec<String> = conditions.iter().map(|one| wanted(one)).collect();
+        Some(Reason {
+            wanted: written.join(" and "),
+            // All shares of a route are of the same whole.
+            seen: seen(first, subject),
+            drawn: conditions.iter().any(|one| is_drawn(one, subject)),
+        })
+    }
 }
 
 /// The first condition that does not hold; `None` if the whole does.
-pub(super) fn first_failed(condition: &Condition, subject: &Subject<'_>) -> Option<Failed> {
+pub(super) fn first_failed(condition: &Condition, subject: &Subject<'_>) -> Option<Reason> {
     if condition.evaluate(subject) == Some(true) {
         return None;
     }
     if let Condition::All(parts) = condition {
         return parts.iter().find_map(|part| first_failed(part, subject));
     }
-    Some(Failed {
-        wanted: wanted(condition),
-        seen: seen(condition, subject),
-    })
+    Reason::new(&[condition], subject)
+}
+
+/// The shares of the traffic without which a match that holds would not; `None` if there are none.
+pub(super) fn taken_by(condition: &Condition, subject: &Subject<'_>) -> Option<Reason> {
+    let mut shares = Vec::new();
+    deciding(condition, subject, &mut shares);
+    Reason::new(&shares, subject)
+}
+
+fn deciding<'c>(condition: &'c Condition, subject: &Subject<'_>, found: &mut Vec<&'c Condition>) {
+    match condition {
+        Condition::All(parts) => parts.iter().for_each(|part| deciding(part, subject, found)),
+        Condition::Any(parts) => {
+            let is_met = |part: &&Condition| part.evaluate(subject) == Some(true);
+            let mut holding = parts.iter().filter(is_met);
+            // One that holds without a share is enough.
+            if let Some(first) = holding.next()
+                && first.has_share()
+                && holding.all(Condition::has_share)
+            {
+                deciding(first, subject, found);
+            }
+        }
+        _ if condition.has_share() => found.push(condition),
+        _ => {}
+    }
+}
+
+/// Whether a share in it is one that the request was drawn for.
+fn is_drawn(condition: &Condition, subject: &Subject<'_>) -> bool {
+    match condition {
+        Condition::Percent(share) => matches!(share.place(subject), Some((_, None))),
+        Condition::Any(parts) | Condition::All(parts) => {
+            parts.iter().any(|part| is_drawn(part, subject))
+        }
+        Condition::Not(part) => is_drawn(part, subject),
+        _ => false,
+    }
 }
 
 /// Patterns in the words of the document.
