@@ -43,7 +43,7 @@ fn what_a_pass_through_route_cannot_have() {
         ),
         (
             "- {name: a, match: {all: [{path: /a}, {path: /b}]}, pass_through: true, targets: [{backend: openai}]}",
-            "routes[0]: no request can ever match this: all conditions",
+            "routes[0]: no request can ever match this: its conditions exclude each other",
         ),
         (
             "- {name: a, match: {path: /v1/chat/completions}, pass_through: true, targets: [{backend: openai}]}",

@@ -59,6 +59,14 @@ fn wrong_ones() {
             "time: needs `from`, `to` or `weekdays`",
         ),
         (
+            r#"{mesh: {trust_domain: "spiffe://cluster.local"}}"#,
+            "mesh.trust_domain: write only the domain, as \"cluster.local\": without \"spiffe://\" and without a path",
+        ),
+        (
+            "{mesh: {trust_domain: [cluster.local, 'cluster.local/ns/*']}}",
+            "mesh.trust_domain[1]: write only the domain, as \"cluster.local\": without \"spiffe://\" and without a path",
+        ),
+        (
             r#"{time: {from: "8:00"}}"#,
             "time.from: \"8:00\" is no time of day: write it as \"08:30\", up to \"24:00\"",
         ),

@@ -111,7 +111,19 @@ fn what_could_never_do_what_it_says() {
         ),
         (
             "- {name: a, match: {all: [{model: a}, {model: b}]}, targets: [{backend: openai, model: gpt-4o}]}",
-            "routes[0]: no request can ever match this",
+            "routes[0]: no request can ever match this: its conditions exclude each other",
+        ),
+        (
+            "- {name: a, match: {model: a, all: [{model: b}]}, targets: [{backend: openai, model: gpt-4o}]}",
+            "routes[0]: no request can ever match this: its conditions exclude each other",
+        ),
+        (
+            "- {name: a, match: {any: []}, targets: [{backend: openai}]}",
+            "routes[0].match.any: must not be empty",
+        ),
+        (
+            "- {name: a, match: {model: gpt-4o, all: []}, targets: [{backend: openai}]}",
+            "routes[0].match.all: must not be empty",
         ),
     ] {
         let errors = route_errors(routes);
@@ -150,10 +162,6 @@ fn other_errors_of_routes() {
         (
             "- {name: a, match: {stream: 'yes'}, targets: [{backend: openai}]}",
             "routes[0].match.stream: must be true or false, not text",
-        ),
-        (
-            "- {name: a, match: {any: []}, targets: [{backend: openai}]}",
-            "routes[0].match.any: must not be empty",
         ),
         (
             "- {name: a, match: {model: gpt-4o}, targets: [{backend: openai}]}

@@ -65,8 +65,8 @@ const REQUESTS: &[(&str, &str, &str)] = &[
     ),
     (
         "turns",
-        "{model: m, body: {messages: [{role: user}, {role: user}, {role: assistant}, {role: user}]}}",
-        "{model: m, body: {messages: [{role: user}, {role: user}, {role: assistant}, {role: tool}]}}",
+        "{model: m, body: {messages: [{role: user, content: a}, {role: user, content: b}, {role: user, content: c}]}}",
+        "{model: m, body: {messages: [{role: user, content: a}, {role: user, content: b}, {role: tool, content: c}]}}",
     ),
     (
         "system_prompt",

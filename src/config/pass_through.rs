@@ -1,6 +1,7 @@
 //! Routes for what is no call of a model, and what such a route cannot have; routes for calls that name what is stored.
 
 use super::error::suggestion;
+use super::possible::CONTRADICTORY;
 use super::reader::{Fields, Node};
 use super::route::Route;
 use super::targets::Target;
@@ -55,7 +56,7 @@ pub(super) fn check(node: &Node<'_>, fields: &Fields<'_>, route: &Route) {
              that neither `model` nor `stream` is known",
         );
     } else if route.condition.is_impossible() {
-        node.error("no request can ever match this: all conditions of a match must hold together");
+        node.error(CONTRADICTORY);
     } else if is_taken(&route.condition) {
         node.error(
             "no request can ever match this: a POST to such a path is a call of a model, which only routes without \

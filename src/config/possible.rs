@@ -8,6 +8,10 @@ use super::targets::{self, Target};
 use crate::routing::{Condition, LeftOut, Pattern, Subject, meets};
 use crate::schema::Api;
 
+/// What is said of a match that no request can satisfy, wherever it goes.
+pub(super) const CONTRADICTORY: &str = "no request can ever match this: its conditions exclude each other, \
+    and all conditions of a match must hold together";
+
 /// Refuses a match that no request can satisfy and targets that no request can reach.
 pub(super) fn check(node: &Node<'_>, fields: &Fields<'_>, route: &Route) {
     let apis: Vec<Api> = Api::ALL
@@ -19,11 +23,15 @@ pub(super) fn check(node: &Node<'_>, fields: &Fields<'_>, route: &Route) {
             !route.condition.excludes(&calls)
         })
         .collect();
-    if apis.is_empty() || route.condition.is_impossible() {
+    if route.condition.is_impossible() {
+        node.error(CONTRADICTORY);
+        return;
+    }
+    if apis.is_empty() {
         node.error(
             "no request can ever match this: a route takes POST requests to paths of models, such as \
-             /v1/chat/completions or /v1/messages (docs/apis.md has all), and all conditions of a match must hold \
-             together; for other paths and methods there is `pass_through: true`",
+             /v1/chat/completions or /v1/messages (docs/apis.md has all); for other paths and methods there is \
+             `pass_through: true`",
         );
         return;
     }

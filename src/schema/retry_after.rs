@@ -218,7 +218,6 @@ fn unix_ms(year: u64, month: u64, day: u64, time: &str, offset_minutes: i64) -> 
     let (hours, minutes) = (digits(parts.next()?)?, digits(parts.next()?)?);
     let seconds_ms = decimal(parts.next()?)?;
     let is_valid = (1..=9999).contains(&year)
-        && (1..=31).contains(&day)
         && hours < 24
         && minutes < 60
         // A leap second may be there.
@@ -227,9 +226,17 @@ fn unix_ms(year: u64, month: u64, day: u64, time: &str, offset_minutes: i64) -> 
     if !is_valid {
         return None;
     }
-    let before = *BEFORE.get(usize::try_from(month.checked_sub(1)?).ok()?)?;
+    let month = usize::try_from(month).ok()?;
+    let before = *BEFORE.get(month.checked_sub(1)?)?;
     let is_leap = year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
     let leap_day = u64::from(is_leap && month > 2);
+    let end = BEFORE.get(month).copied().unwrap_or(365);
+    let length = end
+        .saturating_sub(before)
+        .saturating_add(u64::from(is_leap && month == 2));
+    if !(1..=length).contains(&day) {
+        return None;
+    }
     // Days since the first of January of the year 1.
     let past = year.saturating_sub(1);
     let days = past

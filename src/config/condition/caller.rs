@@ -1,6 +1,6 @@
 //! Conditions on who sent a request, and when: `query`, `claims`, `mesh`, `time`.
 
-use super::{read_pattern, read_patterns};
+use super::{read_pattern, read_patterns, read_spelled_patterns};
 use crate::config::error::suggestion;
 use crate::config::fields;
 use crate::config::reader::{Fields, Node};
@@ -61,7 +61,7 @@ fn read_mesh(node: &Node<'_>) -> Option<Condition> {
         return None;
     }
     let part = |name: &str| match fields.optional(name) {
-        Some(node) => read_patterns(node).map(Some),
+        Some(node) => read_spelled_patterns(node, name).map(Some),
         None => Some(None),
     };
     let (trust_domain, namespace) = (part("trust_domain"), part("namespace"));

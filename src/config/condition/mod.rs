@@ -88,7 +88,9 @@ fn read_match(node: &Node<'_>, of: &Of<'_>, depth: usize) -> Option<Condition> {
                 .iter()
                 .map(|node| read_match(node, of, depth))
                 .collect();
-            add(parts.into_iter().collect::<Option<Vec<_>>>().map(make));
+            let parts: Option<Vec<Condition>> = parts.into_iter().collect();
+            // An empty list has had its error.
+            add(parts.filter(|parts| !parts.is_empty()).map(make));
         }
     }
     if let Some(node) = fields.optional("not") {
@@ -101,7 +103,7 @@ fn read_match(node: &Node<'_>, of: &Of<'_>, depth: usize) -> Option<Condition> {
     Some(Condition::All(conditions))
 }
 
-/// Refuses what no path or no method looks like.
+/// Refuses what no path, no method or no trust domain looks like.
 fn check_spelling(field: &str, node: &Node<'_>, written: &str) {
     match field {
         "path" if !written.starts_with(['/', '*']) => node.error("a path begins with \"/\""),
@@ -110,6 +112,9 @@ fn check_spelling(field: &str, node: &Node<'_>, written: &str) {
         }
         "method" if written.bytes().any(|byte| byte.is_ascii_lowercase()) => {
             node.error("methods are in upper case");
+        }
+        "trust_domain" if written.contains(['/', ':']) => {
+            node.error("write only the domain, as \"cluster.local\": without \"spiffe://\" and without a path");
         }
         _ => {}
     }

@@ -214,6 +214,11 @@ routes:
             Some("time: is no time: write it as \"2026-01-05T12:00:00Z\""),
         ),
         (
+            "{model: m, time: '2026-02-30T00:00:00Z'}",
+            "{route: claim}",
+            Some("time: is no time: write it as \"2026-01-05T12:00:00Z\""),
+        ),
+        (
             "{model: m, claims: sub}",
             "{route: claim}",
             Some("claims: must be a map, not text"),
