@@ -23,8 +23,8 @@
 //!   is no dependency anywhere but on wasm32.
 //! * No input panics: a panic takes down the VM with every request of its worker. The lints in Cargo.toml deny
 //!   what could.
-//! * Every byte of a body but the model's name and the parameters that the target changes (and a byte order mark, which
-//!   goes) stays as it was sent. Where the path alone names the model, the name is put into the JSON of an
+//! * Every byte of a body but the model's name and the parameters that the target changes (`stream_options` among them where a
+//!   stream is asked for its usage, and a byte order mark, which goes) stays as it was sent. Where the path alone names the model, the name is put into the JSON of an
 //!   OpenAI-compatible call.
 //! * Every attempt is adapted from the request as the client sent it, never from what an earlier attempt made of it,
 //!   and carries no credential that an earlier attempt was given.
