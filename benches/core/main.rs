@@ -31,8 +31,8 @@ fn main() {
     let mut criterion = Criterion::default()
         .output_directory(&results)
         .sample_size(20)
-        .warm_up_time(Duration::from_millis(500))
-        .measurement_time(Duration::from_secs(2))
+        .warm_up_time(Duration::from_millis(300))
+        .measurement_time(Duration::from_secs(1))
         .without_plots()
         .configure_from_args();
     native::run(&mut criterion);
