@@ -18,6 +18,7 @@ mod random;
 mod router;
 mod timers;
 mod watch;
+mod written;
 
 use proxy_wasm::traits::{Context, RootContext};
 use proxy_wasm::types::ContextType;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use hashbrown::HashMap;
 use proxy_wasm::hostcalls;
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
-use proxy_wasm::types::{Action, BufferType, ContextType, MapType};
+use proxy_wasm::types::{Action, ContextType, MapType};
 
 use super::calls::{self, Counter};
 use super::deadlines::Deadlines;
@@ -16,11 +16,12 @@ use super::ledger;
 use super::page::{LivePage, UnderWay};
 use super::random::Random;
 use super::watch::{Watch, Watched};
-use super::{NEXT, PLAN, RETRY};
+use super::written::{let_through, report, send_on_its_way, write_report};
+use super::{PLAN, RETRY};
 use crate::attempt::{Moment, Plan, Unretried};
 use crate::config::Document;
 use crate::request::Headers;
-use crate::routing::{Arrival, Passed, Pending, Routed, arrive};
+use crate::routing::{Arrival, Pending, arrive};
 use crate::schema::{Answer, ErrorCode, Schema};
 use crate::telemetry::{self, FIELDS, Noted, Outcome, Over, caller_of, decisions};
 
@@ -390,27 +391,6 @@ fn envoys_code(details: &[u8]) -> Option<ErrorCode> {
     ErrorCode::of_envoy(status, &String::from_utf8_lossy(details))
 }
 
-/// What answers tell of where they come from.
-const REPORTED: [&str; 6] = [
-    "x-llm-router-route",
-    "x-llm-router-backend",
-    "x-llm-router-model",
-    "x-llm-router-attempts",
-    "x-llm-router-failures",
-    "x-llm-router-unretried",
-];
-
-/// Puts a report into an answer of a backend's, whose own word for it, a router's of its own perhaps, does not count.
-fn write_report(report: Vec<(&'static str, String)>) {
-    let map = MapType::HttpResponseHeaders;
-    for name in REPORTED {
-        calls::remove_header(map, name);
-    }
-    for (name, value) in report {
-        calls::add_header(map, name, value.as_bytes());
-    }
-}
-
 /// Whether Envoy has not made an attempt that was to follow one without an answer.
 fn is_dropped(plan: &Plan, code: Option<ErrorCode>) -> bool {
     // Others end a request, or an attempt before it has begun.
@@ -419,23 +399,6 @@ fn is_dropped(plan: &Plan, code: Option<ErrorCode>) -> bool {
         Some(ErrorCode::UpstreamUnreachable | ErrorCode::UpstreamReset)
     );
     is_an_attempts && plan.wants_another()
-}
-
-/// Where an answer comes from, for its headers.
-fn report(
-    route: String,
-    plan: Option<&Plan>,
-    answered: bool,
-    unretried: Option<Unretried>,
-) -> Vec<(&'static str, String)> {
-    let mut report = vec![("x-llm-router-route", route)];
-    if let Some(plan) = plan {
-        report.extend(plan.report(answered));
-    }
-    if let Some(unretried) = unretried {
-        report.push(("x-llm-router-unretried", unretried.name().to_owned()));
-    }
-    report
 }
 
 /// The plan as the attempts have left it.
@@ -591,49 +554,4 @@ impl RouterStream {
             Err(answer) => self.answer(&answer),
         }
     }
-}
-
-/// Sends a request on that is no call of a model. No limit of ours is set: what passes may take as long as it will, a file
-/// or a conversation.
-fn let_through(passed: &Passed) {
-    let map = MapType::HttpRequestHeaders;
-    for name in &passed.remove_headers {
-        calls::remove_header(map, name);
-    }
-    calls::set_header(map, "x-envoy-max-retries", b"0");
-    let header = passed.cluster_header.as_deref();
-    choose(&passed.cluster, header, &passed.passage);
-}
-
-fn send_on_its_way(routed: &Routed<'_>) {
-    let map = MapType::HttpRequestHeaders;
-    for name in &routed.remove_headers {
-        calls::remove_header(map, name);
-    }
-    let max_retries = routed.max_retries.to_string();
-    calls::set_header(map, "x-envoy-max-retries", max_retries.as_bytes());
-    let timeout = routed.attempt_timeout_ms.to_string();
-    calls::set_header(
-        map,
-        "x-envoy-upstream-rq-per-try-timeout-ms",
-        timeout.as_bytes(),
-    );
-    if let Some(edit) = &routed.body {
-        calls::replace_body(BufferType::HttpRequestBody, edit.replaced, &edit.beginning);
-        if let Some(length) = edit.content_length {
-            calls::set_header(map, "content-length", length.to_string().as_bytes());
-        }
-    }
-    choose(&routed.cluster, routed.cluster_header, &routed.plan);
-}
-
-/// Leaves word of the cluster, and of what the backend role shall do there. The last of all: what Envoy selects from now
-/// on, it selects by what was just written.
-fn choose(cluster: &str, cluster_header: Option<&str>, plan: &[u8]) {
-    if let Some(name) = cluster_header {
-        calls::set_header(MapType::HttpRequestHeaders, name, cluster.as_bytes());
-    }
-    calls::set_state(PLAN, plan);
-    calls::set_state(NEXT, cluster.as_bytes());
-    calls::clear_route_cache();
 }

@@ -53,10 +53,16 @@ fn in_flight(store: &Store) -> u64 {
 }
 
 fn totals(sums: &Sums) -> Value {
+    let mut totals = measures(sums);
+    insert(&mut totals, "requests", sums.requests);
+    insert(&mut totals, "errors", sums.errors);
+    insert(&mut totals, "fallbacks", sums.fallbacks);
+    totals
+}
+
+/// What answers took, gave and cost.
+fn measures(sums: &Sums) -> Value {
     json!({
-        "requests": sums.requests,
-        "errors": sums.errors,
-        "fallbacks": sums.fallbacks,
         "answers": sums.answers,
         "input_tokens": sums.input,
         "output_tokens": sums.output,
@@ -143,7 +149,7 @@ fn targets(store: &Store, document: &Document, health: &Health, now_ms: u64) -> 
         others.add(row);
     }
     if others.total.requests > 0 {
-        let mut rest = measures(&others, now_ms);
+        let mut rest = attempted(&others, now_ms);
         insert(&mut rest, "share", share(others.total.answers, answers));
         insert(&mut rest, "in_flight", attempts(store, OTHERS));
         for absent in ["backend", "model", "schema", "state", "until_ms"] {
@@ -155,28 +161,21 @@ fn targets(store: &Store, document: &Document, health: &Health, now_ms: u64) -> 
 }
 
 fn target(backend: &Backend, model: &Model, row: &Row, now_ms: u64) -> Value {
-    let mut target = measures(row, now_ms);
+    let mut target = attempted(row, now_ms);
     insert(&mut target, "backend", backend.name.as_str());
     insert(&mut target, "schema", backend.schema.name());
     insert(&mut target, "model", model.name.to_string());
     target
 }
 
-fn measures(row: &Row, now_ms: u64) -> Value {
+fn attempted(row: &Row, now_ms: u64) -> Value {
     let sums = &row.total;
-    json!({
-        "attempts": sums.requests,
-        "failures": sums.errors,
-        "answers": sums.answers,
-        "input_tokens": sums.input,
-        "output_tokens": sums.output,
-        "estimated": sums.estimated,
-        "cost_usd": dollars(sums.cost),
-        "unpriced": sums.unpriced,
-        "first_token_ms": sums.first_ms.checked_div(sums.first_count),
-        "whole_ms": sums.whole_ms.checked_div(sums.whole_count),
-        "series": row.series(now_ms, |sums| sums.requests),
-    })
+    let mut attempted = measures(sums);
+    insert(&mut attempted, "attempts", sums.requests);
+    insert(&mut attempted, "failures", sums.errors);
+    let series = row.series(now_ms, |sums| sums.requests);
+    insert(&mut attempted, "series", series);
+    attempted
 }
 
 fn attempts(store: &Store, target: u64) -> u64 {
