@@ -1,7 +1,6 @@
 //! Conditions on who sent a request and when, in a document.
 
 use super::*;
-use crate::request::CallerAsks;
 
 /// The errors of a match, one a line.
 fn match_errors(written: &str) -> Vec<String> {
@@ -224,42 +223,25 @@ defaults: {{mesh_gateways: {list}}}"
 /// What no condition asks for costs no host call.
 #[test]
 fn what_is_asked_of_the_caller() {
-    let asks = |written: &str, pass_through: bool| {
+    let asks = |written: &str| {
         let document = format!(
             "backends: [{{name: a, schema: openai, models: [{{name: \"*\"}}]}}]
-routes: [{{name: a, match: {written}, pass_through: {pass_through}, targets: [{{backend: a}}]}}]"
+routes: [{{name: a, match: {written}, targets: [{{backend: a}}]}}]"
         );
         let tree: Tree = serde_saphyr::from_str(&document).unwrap();
         let asks = Document::compile(&tree).unwrap().caller_asks;
-        (asks.claims, asks.mesh, asks.time)
+        (asks.claims, asks.mesh)
     };
     for (written, expected) in [
-        (
-            "{model: a, query: {a: b}, headers: {x: z}}",
-            (false, false, false),
-        ),
+        ("{model: a, query: {a: b}, headers: {x: z}}", (false, false)),
         (
             "{not: {any: [{claims: {a: b}}, {model: b}]}}",
-            (true, false, false),
+            (true, false),
         ),
-        (
-            "{all: [{mesh: {namespace: b}}, {model: b}]}",
-            (false, true, false),
-        ),
-        ("{time: {weekdays: mon}}", (false, false, false)),
+        ("{all: [{mesh: {namespace: b}}, {model: b}]}", (false, true)),
     ] {
-        assert_eq!(asks(written, false), expected, "{written}");
+        assert_eq!(asks(written), expected, "{written}");
     }
-    let passing = "{path: \"/v1/files*\", not: {time: {weekdays: mon}}}";
-    assert_eq!(asks(passing, true), (false, false, true));
-    assert_eq!(
-        CallerAsks::default(),
-        CallerAsks {
-            claims: false,
-            mesh: false,
-            time: false
-        }
-    );
 }
 
 #[test]

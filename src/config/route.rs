@@ -194,7 +194,7 @@ pub(super) fn index(routes: &[Route]) -> Index {
 pub(super) fn caller_asks(routes: &[Route]) -> CallerAsks {
     let mut asks = CallerAsks::default();
     for route in routes {
-        route.condition.ask(route.pass_through, &mut asks);
+        route.condition.ask(&mut asks);
         if route.has_choice() {
             let sources = route.sticky.sources().iter();
             sources.for_each(|source| source.ask(&mut asks));
