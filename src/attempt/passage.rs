@@ -2,8 +2,7 @@
 //! one attempt, and its answer passes.
 
 use super::adaptation::{HeaderChange, HeaderWrite, Refusal};
-use super::outgoing::{private_headers, written_by_envoy};
-use super::plan::changes;
+use super::outgoing::{changes, private_headers, written_by_envoy};
 use crate::config::Backend;
 use crate::request::Headers;
 use crate::schema::{Schema, without_credentials};
