@@ -5,7 +5,7 @@ use super::dry_run;
 use super::flow::headers_to_remove;
 use super::steering::Asked;
 use crate::attempt::{Moment, Passage};
-use crate::config::Document;
+use crate::config::{Document, Route};
 use crate::request::{Caller, Headers, Query};
 use crate::schema::{Answer, ErrorCode, Schema, is_ambiguous, is_stored_state, split_query};
 
@@ -42,20 +42,7 @@ pub(super) fn pass<'m>(
     if is_odd_upgrade || asked_method == "TRACE" {
         return Err(refuse(path, headers, schema, method));
     }
-    let mut subject = subject;
-    let mut moment = Some(moment);
-    let mut routes = document.routes.iter().filter(|route| route.pass_through);
-    let route = routes.find(|route| {
-        let takes = route.condition.evaluate(&subject);
-        // What is left to know.
-        if takes.is_none()
-            && let Some(moment) = moment.take()
-        {
-            subject = at(subject, moment());
-            return route.condition.evaluate(&subject) == Some(true);
-        }
-        takes == Some(true)
-    });
+    let route = route_of(document, subject, moment);
     let target = route.and_then(|route| Some((route, route.targets.first()?)));
     let Some((route, target)) = target else {
         return Err(refuse(path, headers, schema, method));
@@ -83,6 +70,27 @@ pub(super) fn pass<'m>(
         cluster: backend.cluster.clone(),
         cluster_header: cluster_header.map(str::to_owned),
         passage: Passage::make(schema, backend, headers, (path, query), cluster_header).encode(),
+    })
+}
+
+/// The route that it takes.
+fn route_of<'d, 'm>(
+    document: &'d Document,
+    mut subject: Subject<'_>,
+    moment: impl FnOnce() -> Moment<'m>,
+) -> Option<&'d Route> {
+    let mut moment = Some(moment);
+    let mut routes = document.routes.iter().filter(|route| route.pass_through);
+    routes.find(|route| {
+        let takes = route.condition.evaluate(&subject);
+        // What is left to know.
+        if takes.is_none()
+            && let Some(moment) = moment.take()
+        {
+            subject = at(subject, moment());
+            return route.condition.evaluate(&subject) == Some(true);
+        }
+        takes == Some(true)
     })
 }
 
