@@ -1,6 +1,7 @@
 //! Conditions on who sent a request and when, in a document.
 
 use super::*;
+use crate::doc_tables::first_names;
 
 /// The errors of a match, one a line.
 fn match_errors(written: &str) -> Vec<String> {
@@ -247,13 +248,9 @@ routes: [{{name: a, match: {written}, targets: [{{backend: a}}]}}]"
 #[test]
 fn the_page_about_identities() {
     let docs = include_str!("../../docs/identity.md");
-    let conditions = first_cells(docs, "identities");
+    let conditions = first_names(docs, "identities");
     assert_eq!(conditions, ["headers", "claims", "mesh"]);
-    assert!(
-        conditions
-            .iter()
-            .all(|name| fields::MATCH.contains(&name.as_str()))
-    );
+    assert!(conditions.iter().all(|name| fields::MATCH.contains(name)));
     let (_, section) = docs.split_once("\n### Gateways\n").unwrap();
     let (_, block) = section.split_once("```yaml\n").unwrap();
     let (defaults, _) = block.split_once("```").unwrap();

@@ -2,19 +2,16 @@
 
 use super::*;
 use crate::attempt::{Action, Cooldown, Failure};
+use crate::doc_tables::{first_names, lines, quoted, rows};
 
 /// docs/fallback.md has every field, name and default.
 #[test]
 fn the_tables_of_fallback_are_the_code() {
     let docs = include_str!("../../docs/fallback.md");
     let policy = Policy::default();
-    let (_, failures) = docs.split_once("<!-- table: failures -->\n").unwrap();
-    let rows = failures
-        .lines()
-        .take_while(|line| line.starts_with('|'))
-        .skip(2);
-    let rows: Vec<Vec<&str>> = rows
-        .map(|row| row.split('`').skip(1).step_by(2).take(3).collect())
+    let failures: Vec<Vec<&str>> = lines(docs, "failures")
+        .into_iter()
+        .map(|line| quoted(line)[..3].to_vec())
         .collect();
     let known: Vec<Vec<&str>> = Failure::ALL
         .iter()
@@ -25,19 +22,19 @@ fn the_tables_of_fallback_are_the_code() {
             vec![failure.name(), action.unwrap().0, cooldown.unwrap().0]
         })
         .collect();
-    assert_eq!(rows, known);
+    assert_eq!(failures, known);
     assert_eq!(
-        first_cells(docs, "actions"),
+        first_names(docs, "actions"),
         Action::ALL.map(|(name, _)| name)
     );
     assert_eq!(
-        first_cells(docs, "cooldown-meanings"),
+        first_names(docs, "cooldown-meanings"),
         Cooldown::ALL.map(|(name, _)| name)
     );
-    assert_eq!(first_cells(docs, "limits")[..], *fields::FALLBACK);
-    assert_eq!(first_cells(docs, "cooldown")[..], *fields::COOLDOWN);
+    assert_eq!(first_names(docs, "limits")[..], *fields::FALLBACK);
+    assert_eq!(first_names(docs, "cooldown")[..], *fields::COOLDOWN);
     assert_eq!(
-        first_cells(docs, "request-headers"),
+        first_names(docs, "request-headers"),
         STEERING_HEADERS.map(|(name, _)| name)
     );
     let defaults = [
@@ -48,18 +45,13 @@ fn the_tables_of_fallback_are_the_code() {
         policy.idle_timeout_ms,
         policy.patience_ms,
     ];
-    let (_, limits) = docs.split_once("<!-- table: limits -->\n").unwrap();
-    let written = limits.lines().skip(3).filter_map(|row| {
-        let default = row.split('|').nth(2)?;
-        default.split('`').nth(1)?.parse().ok()
-    });
-    assert_eq!(written.take(6).collect::<Vec<u32>>(), defaults);
+    let numbers = |table: &str| -> Vec<u64> {
+        let rows = rows(docs, table).into_iter();
+        rows.filter_map(|row| quoted(row[1]).first()?.parse().ok())
+            .collect()
+    };
+    assert_eq!(numbers("limits"), defaults.map(u64::from));
     let cooldown = CooldownPolicy::default();
-    let (_, table) = docs.split_once("<!-- table: cooldown -->\n").unwrap();
-    let written = table.lines().skip(3).filter_map(|row| {
-        let default = row.split('|').nth(2)?;
-        default.split('`').nth(1)?.parse().ok()
-    });
     let known = [
         cooldown.failures.into(),
         cooldown.window_ms,
@@ -67,14 +59,14 @@ fn the_tables_of_fallback_are_the_code() {
         cooldown.max_ms,
         cooldown.lease_ms,
     ];
-    assert_eq!(written.take(5).collect::<Vec<u64>>(), known);
+    assert_eq!(numbers("cooldown"), known);
 }
 
 /// docs/configuration.md has a row for every known field, and for none else.
 #[test]
 fn the_tables_in_the_docs_are_the_code() {
     let docs = include_str!("../../docs/configuration.md");
-    let table = |name: &str| first_cells(docs, name);
+    let table = |name: &str| first_names(docs, name);
     let mut known = Vec::new();
     for (prefix, names) in [
         ("", fields::DOCUMENT),
@@ -110,7 +102,7 @@ fn the_tables_in_the_docs_are_the_code() {
     assert_eq!(table("backend-role"), fields::BACKEND_ROLE);
     for pattern in table("patterns") {
         assert!(
-            crate::routing::Pattern::parse(&pattern).is_some(),
+            crate::routing::Pattern::parse(pattern).is_some(),
             "{pattern}"
         );
     }
@@ -121,37 +113,26 @@ fn the_tables_in_the_docs_are_the_code() {
 fn the_tables_of_headers_in_the_docs_are_the_code() {
     let docs = include_str!("../../docs/configuration.md");
     let names = |table: &str, row: usize, cell: usize| -> Vec<&str> {
-        let (_, table) = docs
-            .split_once(&format!("<!-- table: {table} -->\n"))
-            .unwrap();
-        let row = table.lines().nth(row.saturating_add(2)).unwrap();
-        let cell = row.split('|').nth(cell).unwrap();
-        cell.split('`').skip(1).step_by(2).collect()
+        quoted(rows(docs, table)[row][cell])
     };
-    assert_eq!(names("hygiene", 0, 2), CREDENTIAL_HEADERS);
-    assert_eq!(names("hygiene", 1, 2), crate::schema::CREDENTIAL_PARAMETERS);
+    assert_eq!(names("hygiene", 0, 1), CREDENTIAL_HEADERS);
+    assert_eq!(names("hygiene", 1, 1), crate::schema::CREDENTIAL_PARAMETERS);
     let subprotocols = crate::attempt::CREDENTIAL_SUBPROTOCOLS;
     assert_eq!(
-        names("hygiene", 2, 2),
+        names("hygiene", 2, 1),
         subprotocols.map(|start| format!("{start}*"))
     );
-    assert_eq!(names("hygiene", 3, 2), PRIVATE_HEADERS);
-    assert_eq!(names("hygiene", 4, 2), INTERNAL_HEADERS);
-    assert_eq!(names("needed", 0, 1), NEEDED_HEADERS);
+    assert_eq!(names("hygiene", 3, 1), PRIVATE_HEADERS);
+    assert_eq!(names("hygiene", 4, 1), INTERNAL_HEADERS);
+    assert_eq!(names("needed", 0, 0), NEEDED_HEADERS);
 }
 
 /// The overview in README.md names every field too.
 #[test]
 fn the_overview_in_the_readme_is_the_code() {
     let readme = include_str!("../../README.md");
-    let (_, table) = readme.split_once("<!-- table: overview -->\n").unwrap();
-    let rows = table
-        .lines()
-        .take_while(|line| line.starts_with('|'))
-        .skip(2);
-    let rows: Vec<Vec<&str>> = rows
-        .map(|row| row.split('`').skip(1).step_by(2).collect())
-        .collect();
+    let lines = lines(readme, "overview").into_iter();
+    let rows: Vec<Vec<&str>> = lines.map(quoted).collect();
     for (row, (name, known)) in rows.iter().zip([
         ("backends[]", fields::BACKEND),
         ("backends[].models[]", fields::MODEL),

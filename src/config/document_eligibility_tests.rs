@@ -1,6 +1,7 @@
 //! What is known of models, what routes ask of them, and other names for them: right, wrong, and as the docs have it.
 
 use super::*;
+use crate::doc_tables::first_names;
 use crate::routing::LeftOut;
 
 const DOCS: &str = include_str!("../../docs/eligibility.md");
@@ -71,9 +72,9 @@ fn the_tables_of_reasons_and_capabilities_are_the_code() {
         LeftOut::Tied,
     ];
     let names: Vec<&str> = reasons.iter().map(LeftOut::name).collect();
-    assert_eq!(first_cells(DOCS, "reasons"), names);
+    assert_eq!(first_names(DOCS, "reasons"), names);
     let capabilities = Capability::ALL.map(|(name, _)| name);
-    assert_eq!(first_cells(DOCS, "capabilities"), capabilities);
+    assert_eq!(first_names(DOCS, "capabilities"), capabilities);
 }
 
 /// The errors of a document with these fields of its models, its routes, and anything else.

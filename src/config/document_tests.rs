@@ -35,19 +35,6 @@ routes:
     ))
 }
 
-/// What stands first in each row of a table.
-fn first_cells(docs: &str, table: &str) -> Vec<String> {
-    let (_, after) = docs
-        .split_once(&format!("<!-- table: {table} -->\n"))
-        .unwrap();
-    let rows = after
-        .lines()
-        .take_while(|line| line.starts_with('|'))
-        .skip(2);
-    rows.map(|row| row.split('`').nth(1).unwrap().to_owned())
-        .collect()
-}
-
 #[test]
 fn all_errors_at_once_with_their_paths() {
     assert_eq!(

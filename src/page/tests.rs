@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::config::{Document, PageAccess, Tree};
+use crate::doc_tables;
 use crate::health::{Blow, CooldownPolicy, Ended, Health, TargetKey};
 use crate::schema::Usage;
 use crate::telemetry::{Attempted, End, Outcome};
@@ -384,12 +385,8 @@ proptest! {
 #[test]
 fn the_page_about_it_is_the_code() {
     let docs = include_str!("../../docs/page.md");
-    let (_, table) = docs.split_once("<!-- table: page -->\n").unwrap();
-    let rows = table.lines().take_while(|line| line.starts_with('|'));
-    let rows = rows.skip(2).map(|row| row.split('|').nth(1).unwrap());
-    let mut documented: Vec<&str> = rows
-        .flat_map(|cell| cell.split('`').skip(1).step_by(2))
-        .collect();
+    let rows = doc_tables::rows(docs, "page").into_iter();
+    let mut documented: Vec<&str> = rows.flat_map(|row| doc_tables::quoted(row[0])).collect();
     let view = shown(&Store::default(), NOW);
     let mut known: Vec<&str> = view
         .as_object()
