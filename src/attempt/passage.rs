@@ -91,15 +91,14 @@ mod tests {
     use super::*;
     use crate::attempt::ChangeKind;
     use crate::attempt::outgoing::SUBPROTOCOL;
-    use crate::config::{Document, Tree};
+    use crate::config::Document;
 
     fn passage(fields: &str, protocols: &[&str], query: &str) -> Passage {
-        let tree: Tree = serde_saphyr::from_str(&format!(
+        let document = Document::of_yaml(&format!(
             "backends: [{{name: b, schema: openai, models: [{{name: m}}], {fields}}}]
 routes: [{{name: r, match: {{model: '*'}}, targets: [{{backend: b}}]}}]"
         ))
         .unwrap();
-        let document = Document::compile(&tree).unwrap();
         let headers = protocols
             .iter()
             .map(|value| (SUBPROTOCOL.to_owned(), value.as_bytes().to_vec()));

@@ -229,8 +229,7 @@ fn what_is_asked_of_the_caller() {
             "backends: [{{name: a, schema: openai, models: [{{name: \"*\"}}]}}]
 routes: [{{name: a, match: {written}, targets: [{{backend: a}}]}}]"
         );
-        let tree: Tree = serde_saphyr::from_str(&document).unwrap();
-        let asks = Document::compile(&tree).unwrap().caller_asks;
+        let asks = Document::of_yaml(&document).unwrap().caller_asks;
         (asks.claims, asks.mesh)
     };
     for (written, expected) in [
@@ -259,8 +258,7 @@ fn the_page_about_identities() {
 routes: [{{name: a, match: {{mesh: {{namespace: x}}}}, targets: [{{backend: a}}]}}]
 {defaults}"
     );
-    let tree: Tree = serde_saphyr::from_str(&document).unwrap();
-    let document = Document::compile(&tree).unwrap();
+    let document = Document::of_yaml(&document).unwrap();
     let gateway = b"spiffe://cluster.local/ns/istio-ingress/sa/gateway";
     assert!(document.mesh_gateways[0].matches(gateway));
 }

@@ -17,8 +17,7 @@ mod fallbacks;
 
 /// The errors of a document, one a line.
 fn errors(document: &str) -> Vec<String> {
-    let tree: Tree = serde_saphyr::from_str(document).unwrap();
-    match Document::compile(&tree) {
+    match Document::of_yaml(document) {
         Ok(_) => Vec::new(),
         Err(errors) => errors.iter().map(ToString::to_string).collect(),
     }
@@ -367,7 +366,7 @@ fn both_encodings_are_told_apart() {
 
 #[test]
 fn the_catalog_has_what_can_be_asked_for() {
-    let tree: Tree = serde_saphyr::from_str(
+    let document = Document::of_yaml(
         "backends:
 - {name: b, schema: openai, models: [{name: m1}, {name: m2}, {name: hidden}, {name: 'x-*'}]}
 - {name: c, schema: openai, models: [{name: m9}]}
@@ -376,7 +375,6 @@ routes:
 - {name: r2, match: {model: 'm*', headers: {x-team: a}, not: {model: mx}}, targets: [{backend: b}]}",
     )
     .unwrap();
-    let document = Document::compile(&tree).unwrap();
     let names: Vec<&str> = document.catalog.names().collect();
     assert_eq!(names, ["fast", "quick", "m2", "m1"]);
 }

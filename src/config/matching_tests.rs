@@ -173,8 +173,7 @@ fn each_example_takes_the_one_and_not_the_other() {
                 "- {{name: \"{expected}\", request: {request}, expect: {{{expected}}}}}"
             );
         }
-        let tree: Tree = serde_saphyr::from_str(&document).unwrap();
-        let compiled = Document::compile(&tree);
+        let compiled = Document::of_yaml(&document);
         assert!(compiled.is_ok(), "{name}: {:#?}", compiled.err());
     }
 }

@@ -138,6 +138,16 @@ impl Document {
     }
 }
 
+#[cfg(test)]
+impl Document {
+    /// A document as people write them.
+    #[track_caller]
+    pub(crate) fn of_yaml(written: &str) -> Result<Document, Vec<ConfigError>> {
+        let tree: Tree = serde_saphyr::from_str(written).unwrap();
+        Document::compile(&tree)
+    }
+}
+
 /// What the filter reads of a file that a test names.
 ///
 /// # Errors

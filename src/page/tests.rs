@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::config::{Document, PageAccess, Tree};
+use crate::config::{Document, PageAccess};
 use crate::doc_tables;
 use crate::health::{Blow, CooldownPolicy, Ended, Health, TargetKey};
 use crate::schema::Usage;
@@ -31,8 +31,7 @@ routes:
 ";
 
 fn document() -> Document {
-    let tree: Tree = serde_saphyr::from_str(DOCUMENT).unwrap();
-    Document::compile(&tree).unwrap()
+    Document::of_yaml(DOCUMENT).unwrap()
 }
 
 fn attempt(backend: &str, model: &str, verdict: &'static str) -> Attempted {
@@ -401,8 +400,10 @@ fn the_page_about_it_is_the_code() {
         .split_once("<!-- example: page -->\n```yaml\n")
         .unwrap();
     let (example, _) = example.split_once("```").unwrap();
-    let tree: Tree = serde_saphyr::from_str(&format!("{DOCUMENT}{example}")).unwrap();
-    let page = Document::compile(&tree).unwrap().page.unwrap();
+    let page = Document::of_yaml(&format!("{DOCUMENT}{example}"))
+        .unwrap()
+        .page
+        .unwrap();
     assert!(matches!(page.access, PageAccess::Secret { .. }));
     assert!(docs.contains(&format!("The last {DECISIONS} requests")));
 }

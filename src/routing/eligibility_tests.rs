@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::attempt::Moment;
-use crate::config::{Document, Tree};
+use crate::config::Document;
 use crate::health::NoMemory;
 use crate::request::{Caller, Headers};
 use crate::routing::{Arrival, arrive};
@@ -44,8 +44,7 @@ defaults: {allow_request_headers: [dry_run]}
 ";
 
 fn document() -> Document {
-    let tree: Tree = serde_saphyr::from_str(DOCUMENT).unwrap();
-    Document::compile(&tree).unwrap()
+    Document::of_yaml(DOCUMENT).unwrap()
 }
 
 fn ask(document: &Document, path: &str, body: &Value, is_dry: bool) -> Result<String, Answer> {
@@ -340,13 +339,12 @@ fn how_long_an_answer_its_target_is_asked_for() {
         ),
     ] {
         let schema = if path == CHAT { "openai" } else { "gemini" };
-        let tree: Tree = serde_saphyr::from_str(&format!(
+        let document = Document::of_yaml(&format!(
             "
 backends: [{{name: a, schema: {schema}, models: [{{name: m, max_output_tokens: 500}}]}}]
 routes: [{{name: r, match: {{model: m}}, targets: [{{backend: a, parameters: {{{parameters}}}}}]}}]"
         ))
-        .unwrap();
-        let document = Document::compile(&tree).unwrap_or_else(|errors| panic!("{errors:?}"));
+        .unwrap_or_else(|errors| panic!("{errors:?}"));
         let asked = ask(&document, path, &body, false);
         assert_eq!(asked.is_ok(), fits, "{parameters} {body}");
     }

@@ -88,7 +88,7 @@ fn what_a_caller_is_told() {
 /// Labels and prices are no caller's business.
 #[test]
 fn what_a_caller_is_not_told() {
-    let tree: Tree = serde_saphyr::from_str(
+    let document = Document::of_yaml(
         "
 backends:
 - name: a
@@ -101,7 +101,6 @@ routes:
 - {name: r, match: {model: '*'}, require: {tier: shown}, max_prices: {input: 77}, targets: [{backend: a}]}",
     )
     .unwrap();
-    let document = Document::compile(&tree).unwrap();
     for (model, reason) in [("here", "label_missing"), ("there", "price_too_high")] {
         let answer = ask(&document, CHAT, &json!({"model": model}), false).unwrap_err();
         let told: Value = serde_json::from_slice(&answer.body).unwrap();
@@ -169,8 +168,7 @@ routes: [{{name: only, match: {{model: 'up-*'}}, require: {{region: eu}}, target
 defaults: {{allow_request_headers: [dry_run]}}
 "
         );
-        let tree: Tree = serde_saphyr::from_str(&text).unwrap();
-        Document::compile(&tree).unwrap()
+        Document::of_yaml(&text).unwrap()
     };
     let asked = |document: &Document, model: &str| {
         let mut body = user("hello".into());
@@ -199,13 +197,12 @@ defaults: {{allow_request_headers: [dry_run]}}
     let other = &own.backends[0];
     assert!(!other.may_be_asked(&other.models[1], |name| name == "up-x"));
     // Without a pattern nobody takes it.
-    let tree: Tree = serde_saphyr::from_str(
+    let without = Document::of_yaml(
         "
 backends: [{name: a, schema: openai, models: [{name: x, upstream_name: up-x}]}]
 routes: [{name: only, match: {model: x}, targets: [{backend: a}]}]
 ",
     )
     .unwrap();
-    let without = Document::compile(&tree).unwrap();
     assert_eq!(without.backends[0].model("up-x"), None);
 }

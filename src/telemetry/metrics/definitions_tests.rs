@@ -111,8 +111,7 @@ fn the_number_of_series_is_bounded() {
         "defaults: {{telemetry: {{caller: mesh, callers: [{}]}}}}\n",
         callers.join(", ")
     ));
-    let tree: Tree = serde_saphyr::from_str(&yaml).unwrap();
-    let errors = Document::compile(&tree).unwrap_err();
+    let errors = Document::of_yaml(&yaml).unwrap_err();
     let said = errors
         .iter()
         .map(ToString::to_string)
@@ -132,8 +131,7 @@ fn callers_that_are_refused() {
         ("['ä']", "printable ASCII"),
     ] {
         let yaml = DOCUMENT.replace("[search, ads]", list);
-        let tree: Tree = serde_saphyr::from_str(&yaml).unwrap();
-        let errors = Document::compile(&tree).unwrap_err();
+        let errors = Document::of_yaml(&yaml).unwrap_err();
         assert!(errors[0].to_string().contains(expected), "{}", errors[0]);
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::config::{Document, Tree};
+use crate::config::Document;
 use crate::schema::Usage;
 use crate::telemetry::{Attempted, End, Outcome};
 
@@ -24,8 +24,7 @@ defaults: {telemetry: {caller: {header: x-team}, callers: [search, ads]}}
 ";
 
 fn document(yaml: &str) -> Document {
-    let tree: Tree = serde_saphyr::from_str(yaml).unwrap();
-    Document::compile(&tree).unwrap()
+    Document::of_yaml(yaml).unwrap()
 }
 
 /// A recorder, and the sums of what it has recorded, by the series' names.
