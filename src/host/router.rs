@@ -252,12 +252,12 @@ impl HttpContext for RouterStream {
         let headers = self.worker.page.without_secret(headers);
         let caller = super::caller::caller(document, &headers);
         let source = document.telemetry.caller.as_ref();
-        self.noted.caller = source.and_then(|source| caller_of(source, &headers, &caller));
+        self.noted.known.caller = source.and_then(|source| caller_of(source, &headers, &caller));
         match arrive(document, headers, caller, || self.worker.moment()) {
             Arrival::Answer(answer) => self.answer(&answer),
             Arrival::Pass(passed) => {
-                self.noted.decision = decisions::PASS_THROUGH;
-                self.noted.route = Some(passed.route.clone());
+                self.noted.known.decision = decisions::PASS_THROUGH;
+                self.noted.known.route = Some(passed.route.clone());
                 self.state = State::Routed(OnItsWay {
                     schema: passed.schema,
                     route: document.response_headers.then(|| passed.route.clone()),
@@ -273,7 +273,7 @@ impl HttpContext for RouterStream {
                     header_bytes: pending.header_bytes(),
                     schema: pending.schema(),
                 };
-                self.noted.api = Some(pending.api());
+                self.noted.known.api = Some(pending.api());
                 self.state = State::AwaitingBody(pending);
                 if end_of_stream {
                     return self.decide(0);
@@ -290,7 +290,7 @@ impl HttpContext for RouterStream {
                 self.worker.watch.prove();
                 let document = self.document.as_deref();
                 let came = u64::try_from(size).unwrap_or(u64::MAX);
-                self.noted.request_bytes = came;
+                self.noted.known.request_bytes = came;
                 let too_large = document.and_then(|document| pending.too_large(document, came));
                 if let Some(answer) = too_large {
                     calls::send(&answer);
@@ -307,7 +307,8 @@ impl HttpContext for RouterStream {
             State::Routed(_) => {
                 // What passes unread comes piece by piece.
                 let more = u64::try_from(size).unwrap_or(u64::MAX);
-                self.noted.request_bytes = self.noted.request_bytes.saturating_add(more);
+                self.noted.known.request_bytes =
+                    self.noted.known.request_bytes.saturating_add(more);
                 Action::Continue
             }
             State::Arriving => Action::Continue,
@@ -359,7 +360,7 @@ impl HttpContext for RouterStream {
 
     fn on_http_response_body(&mut self, size: usize, end_of_stream: bool) -> Action {
         let more = u64::try_from(size).unwrap_or(u64::MAX);
-        self.noted.response_bytes = self.noted.response_bytes.saturating_add(more);
+        self.noted.known.response_bytes = self.noted.known.response_bytes.saturating_add(more);
         if end_of_stream {
             self.noted.is_whole = true;
             self.conclude();
@@ -410,7 +411,7 @@ impl RouterStream {
     /// An answer to a request that was sent on has come to its last stop.
     fn finish(&mut self, way: &OnItsWay, end_of_stream: bool) -> Action {
         let status = calls::response_status().unwrap_or(0);
-        self.noted.status = u16::try_from(status).unwrap_or(0);
+        self.noted.known.status = u16::try_from(status).unwrap_or(0);
         // The mark is still there when the retry that it asked for was not to be had. What is neither an error nor held
         // can have it only if it is empty.
         let may_be_marked = status >= 400 || way.holds || end_of_stream;
@@ -493,10 +494,11 @@ impl RouterStream {
         let ended = self.ticket.take().map(ledger::close).unwrap_or_default();
         let answered = self.worker.take_answered(self.context_id);
         let mut noted = std::mem::take(&mut self.noted);
-        noted.error = noted.error.or(answered).or(ended.answered);
-        if noted.status == 0 {
+        let answered = answered.or(ended.answered).map(ErrorCode::name);
+        noted.known.error = noted.known.error.or(answered);
+        if noted.known.status == 0 {
             let status = calls::integer_property(&["response", "code"]);
-            noted.status = status
+            noted.known.status = status
                 .and_then(|status| status.try_into().ok())
                 .unwrap_or(0);
         }
@@ -548,7 +550,7 @@ impl RouterStream {
                 ledger::open(routed.ticket);
                 send_on_its_way(&routed);
                 let took = calls::clock().saturating_sub(began_at).as_micros();
-                self.noted.decision_us = u64::try_from(took).unwrap_or(u64::MAX);
+                self.noted.known.decision_us = u64::try_from(took).unwrap_or(u64::MAX);
                 Action::Continue
             }
             Err(answer) => self.answer(&answer),
