@@ -65,6 +65,12 @@ impl Noted {
         }
     }
 
+    /// Takes over what became of its attempts by now: all of them, in order.
+    pub fn attempts(&mut self, attempts: &[Report], now: u64) {
+        let attempts = attempts.iter().map(|one| self.attempted(one, now));
+        self.known.attempts = attempts.collect();
+    }
+
     /// What became of it. `attempts`: of the same worker, in order.
     pub fn outcome(mut self, attempts: &[Report], over: Over) -> Outcome {
         let is_answered = self.known.error.is_none();
@@ -77,8 +83,7 @@ impl Noted {
             self.known.first_token_ms = accepted.first_at.map(since_arrival);
             self.known.answered_model.clone_from(&accepted.model);
         }
-        let attempts = attempts.iter().map(|one| self.attempted(one, over));
-        self.known.attempts = attempts.collect();
+        self.attempts(attempts, over.ended_at);
         self.known.end = end;
         self.known.whole_ms = over.ended_at.saturating_sub(over.arrived_at);
         if self.known.decision.is_empty() {
@@ -101,14 +106,14 @@ impl Noted {
         }
     }
 
-    fn attempted(&self, report: &Report, over: Over) -> Attempted {
+    fn attempted(&self, report: &Report, now: u64) -> Attempted {
         let offered = self.offered.get(usize::from(report.target));
         let verdict = match report.failure {
             Some(failure) => failure.name(),
             None if report.is_accepted => Attempted::ACCEPTED,
             None => Attempted::ABANDONED,
         };
-        let ended_at = report.ended_at.unwrap_or(over.ended_at);
+        let ended_at = report.ended_at.unwrap_or(now);
         Attempted {
             backend: offered.map_or_else(String::new, |offered| offered.backend.clone()),
             model: offered.map_or_else(String::new, |offered| offered.model.clone()),
