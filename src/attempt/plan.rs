@@ -131,8 +131,7 @@ impl Plan {
         // Where the path alone counts, the body keeps the model that it names, if it does.
         let in_body = call.api.place() != Place::Path;
         let stream = call.streams(view.stream);
-        let has_usage_event = matches!(call.api, Api::ChatCompletions | Api::Completions);
-        let asks = terms.ask_for_usage && stream && has_usage_event;
+        let asks = terms.ask_for_usage && stream && tells_if_asked(call.api);
         let rewriting = Rewriting::new(view, body, candidates, asks)?;
         let policy = settle(terms, candidates.len());
         // What cannot be read can be neither judged nor counted, and clients ask for gzip without being asked.
@@ -204,6 +203,12 @@ impl Plan {
     /// The length of the body as the router role leaves it.
     pub(crate) fn body_length(&self) -> usize {
         self.body_length
+    }
+
+    /// Whether its answer would tell its usage only if it were asked, which the router does not.
+    pub(crate) fn lacks_usage(&self) -> bool {
+        let asks = self.targets.iter().any(|target| target.asks_usage);
+        self.stream && tells_if_asked(self.api) && !asks
     }
 
     /// When the first byte of an answer has to go to the client, in Unix milliseconds.
@@ -476,6 +481,11 @@ fn settle(terms: Terms<'_>, targets: usize) -> Policy {
         policy.max_attempts = targets.saturating_add(2);
     }
     policy
+}
+
+/// Whether streams of it tell their usage only to those who ask.
+fn tells_if_asked(api: Api) -> bool {
+    matches!(api, Api::ChatCompletions | Api::Completions)
 }
 
 /// What distinguishes the headers for this backend from the client's, of which the router role has removed the

@@ -356,7 +356,13 @@ impl Pending {
         )
         .map_err(|error| self.refuse(error))?;
         noted.known.decision = decision.choice.name();
-        noted.prompt_tokens = content.known_prompt_tokens();
+        // Where nobody asks for the usage, there will be an estimate, for which the body is there only now.
+        let is_estimated = plan.lacks_usage() && !view.has_stream_options;
+        noted.prompt_tokens = if is_estimated {
+            Some(content.prompt_tokens())
+        } else {
+            content.known_prompt_tokens()
+        };
         noted.offered = offered(&candidates, pool);
         Ok(Routed {
             route: decision.route,
@@ -465,3 +471,7 @@ fn by_health<'m>(
     });
     ordered
 }
+
+#[cfg(test)]
+#[path = "flow_tests.rs"]
+mod tests;

@@ -141,13 +141,13 @@ impl Noted {
 
     fn estimate(&self, report: &Report) -> Usage {
         let of_bytes = |bytes: u64| bytes.div_ceil(BYTES_PER_TOKEN);
-        let output = report.content_bytes.unwrap_or(self.known.response_bytes);
+        let of_body = of_bytes(self.known.response_bytes);
         Usage {
             input: Some(
                 self.prompt_tokens
                     .unwrap_or(of_bytes(self.known.request_bytes)),
             ),
-            output: Some(of_bytes(output)),
+            output: Some(report.content_tokens.unwrap_or(of_body)),
             ..Usage::default()
         }
     }

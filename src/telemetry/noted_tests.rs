@@ -54,7 +54,7 @@ fn accepted() -> Report {
             ..Usage::default()
         },
         model: Some("m-2".to_owned()),
-        content_bytes: Some(9),
+        content_tokens: Some(3),
     }
 }
 
@@ -134,7 +134,7 @@ fn estimates() {
     assert_eq!(outcome.cost, Some(230));
     // Of its body, where its content was not seen; of its prompt, if that is known.
     let unseen = Report {
-        content_bytes: None,
+        content_tokens: None,
         ..silent.clone()
     };
     let mut noted = routed();

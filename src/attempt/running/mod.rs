@@ -184,6 +184,7 @@ impl Running {
             api: self.plan.api,
             is_plain: plain,
             is_stream,
+            is_read: is_stream && (hold != Hold::None || self.plan.stream),
             content_type: &content_type,
         };
         self.observed.begin(&known, head);

@@ -99,7 +99,7 @@ fn the_first_token() {
         exchange.play(&[piece(TOKEN)]);
         let report = exchange.running.report();
         assert_eq!(report.first_at, Some(NOW + 70), "{hold:?}");
-        assert_eq!(report.content_bytes, Some(4));
+        assert_eq!(report.content_tokens, Some(2));
         assert_eq!(report.end, None);
     }
     // What is no stream of events has its first byte.

@@ -1,5 +1,6 @@
 //! Answers of each API, whole and streamed.
 
+use llm_router::prompt::estimate;
 use serde_json::{Value, json};
 
 use super::{logged, on_both};
@@ -209,9 +210,20 @@ async fn without_usage(case: Case) {
         assert!(line.number("usage.input_tokens") > Some(0));
         assert!(line.number("usage.output_tokens") > Some(0));
         if at == "silent" {
-            // `word17 ` and the like: seven bytes each.
-            let estimate = line.number("usage.output_tokens").unwrap_or(0);
-            assert!((50..=80).contains(&estimate), "{estimate}");
+            let words: Vec<String> = (1..=40).map(|word| format!("word{word}")).collect();
+            let whole = estimate(&words.join(" "));
+            let told = line.number("usage.output_tokens").unwrap_or(0);
+            assert!(
+                told.abs_diff(whole) * 100 <= whole * 15,
+                "{told}, not {whole}"
+            );
+            // The prompt and what a message costs, and nothing for the rest of the body.
+            let told = line.number("usage.input_tokens").unwrap_or(0);
+            let prompt = estimate("canary-prompt");
+            assert!(
+                (prompt..prompt + 10).contains(&told),
+                "{told}, not {prompt}"
+            );
             line.says(&[("end", "complete")]);
         }
     }
