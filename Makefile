@@ -56,7 +56,7 @@ help:
 	@echo 'make lint    rustfmt, clippy (native and wasm), rustdoc'
 	@echo 'make build   llm_router.wasm, checked against benches/wasm-size-budget'
 	@echo 'make tool    the program llm-router, which checks documents and renders Envoy files (docs/cli.md)'
-	@echo 'make bench   the benchmark beside bare Envoy, into benches/record; half an hour on a quiet machine'
+	@echo 'make bench   the benchmark beside bare Envoy, into benches/record; twenty minutes on a quiet machine'
 	@echo '             (QUICK=1: a smoke test of two minutes; bench-peers adds other gateways to its record)'
 	@echo 'make bench-core   measure the pure parts, natively and in Envoy; recorded in benches/record/'
 	@echo 'make tools   install what the others need (they do it themselves)'
