@@ -368,7 +368,7 @@ fn json_in_a_string() {
     );
     let found = findings(&plugin("|\n          {\"backends\": [],\n           x}"));
     assert!(
-        found[0].starts_with("f:10:12: the value is no JSON"),
+        found[0].starts_with("f:10:12: the value of a StringValue must be JSON, and here it is not: key must be a string"),
         "{found:#?}"
     );
     let found = findings(&plugin("\"{\\\"backends\\\": []}\""));
