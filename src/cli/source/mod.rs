@@ -1,5 +1,6 @@
 //! A YAML or JSON file as a tree whose every value knows where it stands.
 
+mod fault;
 mod loader;
 mod scalar;
 mod words;

@@ -156,7 +156,11 @@ fn each_in_own_words_with_its_place_and_what_to_do() {
         ),
         (
             "a: 1\nb:1\nc: 2",
-            "3:2: what stands above is one text and no field, because there is no space behind its `:`: write `b: 1`",
+            "2:1: this is one text and no field, because there is no space behind its `:`: write `b: 1`",
+        ),
+        (
+            "a:1\nb: 2",
+            "2:2: what stands above is one text and no field, because there is no space behind its `:`: write `a: 1`",
         ),
         ("a: x\n  b: 1", "2:4: a `:` cannot stand here"),
         (
