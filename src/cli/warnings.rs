@@ -85,6 +85,26 @@ fn unused(
     }
 }
 
+/// Scalars that are not, to Envoy, what they look like, in a document that may have errors.
+pub(super) fn odd(located: &Located) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    located.walk("", &mut |path, node| {
+        // Text and numbers stand here alike, and say which they are.
+        let is_of_body = path.contains(".parameters.") || path.starts_with("tests[");
+        let wide = node.wide_number().filter(|_| is_of_body);
+        let wide = wide.map(|written| {
+            format!(
+                "Envoy reads `{written}` as text, as it does all whole numbers of more than 32 bits: write {written}.0 if the \
+                 number is meant, or quote it: '{written}'"
+            )
+        });
+        if let Some(message) = node.odd().map(str::to_owned).or(wide) {
+            findings.push(Finding::warning(node.place, path, message));
+        }
+    });
+    findings
+}
+
 /// Prices that are missing where others are there, or that are probably mixed up.
 fn prices(
     document: &Document,
