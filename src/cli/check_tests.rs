@@ -91,6 +91,17 @@ fn errors_and_warnings_of_a_document() {
             "f:4:12: warning: defaults.sticky: no route has a choice",
         ),
         (
+            "routes:",
+            "defaults: {telemetry: {caller: mesh, callers: [a], metrics: false}}\nroutes:",
+            "f:4:38: warning: defaults.telemetry.callers: has no effect",
+        ),
+        (
+            "routes:",
+            "defaults: {telemetry: {caller: {header: X-Page}}, page: {secret_header: x-page, secret_sha256: \
+             ff00000000000000000000000000000000000000000000000000000000000000}}\nroutes:",
+            "f:4:24: warning: defaults.telemetry.caller: is the header with the page's secret",
+        ),
+        (
             "[{backend: openai}]",
             "[{backend: openai, model: gpt}, {strategy: weighted, targets: [{backend: claude, model: opus}]}]",
             "f:5:116: warning: routes[0].targets[1].targets[0].backend: speaks another API",

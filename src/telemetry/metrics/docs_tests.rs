@@ -109,7 +109,7 @@ const WORDS: [&str; 9] = [
     "rate",
     "increase",
     "histogram_quantile",
-    "min_over_time",
+    "avg_over_time",
     "by",
     "e3",
     "e6",
