@@ -1,6 +1,6 @@
 //! Who gets the page, as documents say it.
 
-use crate::config::{Document, Page, PageAccess, Tree};
+use crate::config::{Document, Page, PageAccess};
 use crate::page::sha256;
 
 /// What is read of `defaults.page`, or what is wrong with it.
@@ -10,9 +10,8 @@ fn read(page: &str) -> Result<Option<Page>, Vec<String>> {
          routes: [{{name: r, match: {{model: m}}, targets: [{{backend: b}}]}}]\n\
          defaults: {{page: {page}}}"
     );
-    let tree: Tree = serde_saphyr::from_str(&text).unwrap();
     let errors = |errors: Vec<_>| errors.iter().map(ToString::to_string).collect::<Vec<_>>();
-    let document = Document::compile(&tree).map_err(errors)?;
+    let document = Document::of_yaml(&text).map_err(errors)?;
     Ok(document.page)
 }
 

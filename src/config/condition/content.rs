@@ -158,10 +158,7 @@ fn read_text(node: &Node<'_>, known: &'static [&'static str]) -> Option<(Part, T
         None => Some(default),
     };
     let list = |name: &str| -> Option<(Vec<Node<'_>>, Vec<&str>)> {
-        let nodes = text
-            .optional(name)
-            .map(Node::one_or_many)
-            .unwrap_or_default();
+        let nodes = text.or_default(name, Node::one_or_many);
         let texts: Vec<Option<&str>> = nodes.iter().map(Node::name).collect();
         let texts: Vec<&str> = texts.into_iter().collect::<Option<_>>()?;
         Some((nodes, texts))
