@@ -103,7 +103,7 @@ fn trials(world: &Arc<World>) -> Vec<libtest_mimic::Trial> {
     callers::add(&mut suite);
     input::add(&mut suite);
     outcomes::add(&mut suite);
-    page::add(&mut suite);
+    page::add(&mut suite, world);
     tls::add(&mut suite);
     examples::add(&mut suite, &world.programs, &world.backends.trusted_ca);
     #[cfg(feature = "cli")]
