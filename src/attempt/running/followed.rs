@@ -42,9 +42,6 @@ impl Running {
     }
 
     fn watch(&mut self, reader: Option<StreamReader>, left: usize, filters: bool) -> Step {
-        if reader.is_some() {
-            self.observed.leave_reading();
-        }
         self.phase = Phase::Following(Followed {
             reader,
             left,
