@@ -25,12 +25,12 @@ pub(super) struct Event<'a> {
     /// The inside of the string that names the model.
     pub(super) model: Option<&'a [u8]>,
     /// What its data lack.
-    pub(super) left_out: LeftOut<'a>,
+    pub(super) left_out: Option<&'a LeftOut<'a>>,
 }
 
 impl<'a> Event<'a> {
     /// Of data that lack so much.
-    pub(super) fn new(left_out: LeftOut<'a>) -> Self {
+    pub(super) fn new(left_out: Option<&'a LeftOut<'a>>) -> Self {
         Event {
             left_out,
             ..Event::default()
@@ -223,8 +223,10 @@ impl<'a> Event<'a> {
     fn brings(&mut self, inside: &'a [u8], is_content: bool) {
         if is_content && !inside.is_empty() {
             self.has_content = true;
-            let bytes = inside.len().saturating_add(self.left_out.of(inside));
-            self.content_bytes = self.content_bytes.saturating_add(bytes);
+            self.content_bytes = self.content_bytes.saturating_add(inside.len());
+            if let Some(left_out) = self.left_out {
+                self.content_bytes = self.content_bytes.saturating_add(left_out.of(inside));
+            }
             if inside.len() > self.content.len() {
                 self.content = inside;
             }

@@ -164,19 +164,19 @@ struct State {
 
 impl Events for State {
     fn event(&mut self, name: &[u8], data: &[u8]) -> bool {
-        self.read(name, data, LeftOut::default())
+        self.read(name, data, None)
     }
 
     fn large(&mut self, large: &Large) {
         if let Some((data, left_out)) = large.data() {
-            self.read(large.name(), data, left_out);
+            self.read(large.name(), data, Some(&left_out));
         }
     }
 }
 
 impl State {
     /// Reads an event; whether it may pass. `left_out`: what its data lack.
-    fn read(&mut self, name: &[u8], data: &[u8], left_out: LeftOut<'_>) -> bool {
+    fn read(&mut self, name: &[u8], data: &[u8], left_out: Option<&LeftOut<'_>>) -> bool {
         if data.trim_ascii() == b"[DONE]" {
             // The end of nothing is no answer.
             self.is_ended |= self.seen != 0 || self.has_content;

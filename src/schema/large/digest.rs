@@ -28,7 +28,7 @@ const MAX_DIGITS: usize = 40;
 const MAX_OTHERS: usize = 16;
 
 /// What is left out of a digest: behind how many of its bytes, and how many.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Debug)]
 pub(in crate::schema) struct LeftOut<'a> {
     text: &'a [u8],
     counts: &'a [(usize, usize)],
@@ -36,10 +36,8 @@ pub(in crate::schema) struct LeftOut<'a> {
 
 impl LeftOut<'_> {
     /// How many bytes are missing in this part of the digest, the inside of a value.
-    pub(in crate::schema) fn of(self, part: &[u8]) -> usize {
-        if self.counts.is_empty() {
-            return 0;
-        }
+    #[inline(never)]
+    pub(in crate::schema) fn of(&self, part: &[u8]) -> usize {
         let start = part.as_ptr().addr();
         let start = start.saturating_sub(self.text.as_ptr().addr());
         // Of a number the last digit is no part of it.
