@@ -91,7 +91,7 @@ impl StreamReader {
     }
 
     /// Whether there was any content: text, reasoning, a tool call, a refusal or audio that is not empty, or an event
-    /// that is too large to be read.
+    /// that nests too deeply to be read.
     pub fn has_content(&self) -> bool {
         self.state.has_content
     }

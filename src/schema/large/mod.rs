@@ -6,8 +6,8 @@ use super::json::line_length;
 use digest::Digest;
 pub(super) use digest::LeftOut;
 
-/// How many bytes are kept of an event's name.
-const MAX_NAME_BYTES: usize = 256;
+/// How many bytes are kept of an event's name. No known one is as long.
+const MAX_NAME_BYTES: usize = 4 * 1024;
 
 /// The fields that mean something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
