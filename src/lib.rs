@@ -36,6 +36,8 @@ pub mod cli;
 pub mod config;
 #[cfg(all(feature = "demo", not(target_arch = "wasm32")))]
 pub mod demo;
+#[cfg(test)]
+mod doc_tables;
 mod hash;
 pub mod health;
 #[cfg(target_arch = "wasm32")]

@@ -3,6 +3,7 @@
 
 mod adaptation;
 mod failure;
+mod making;
 mod outgoing;
 mod passage;
 mod plan;
@@ -15,10 +16,10 @@ pub use adaptation::{
     Adaptation, ChangeKind, CurrentHeaders, HeaderChange, HeaderWrite, Refusal, begin,
 };
 pub use failure::Failure;
+pub(crate) use making::Terms;
 pub use outgoing::CREDENTIAL_SUBPROTOCOLS;
 pub use passage::Passage;
 pub use plan::Plan;
-pub(crate) use plan::Terms;
 pub use policy::{Action, Cooldown, Hold, Policy, Row};
 pub use running::{Body, Head, Left, Report, Running, Step};
 pub use unretried::Unretried;

@@ -1,7 +1,13 @@
-//! What does not go to a backend: headers of the client's, and what Envoy writes for itself.
+//! The headers for a backend: what of the client's and of Envoy's does not go there, and what goes in its place.
 
-use crate::config::{Allowed, is_credential_header, is_internal_header, is_private_header};
+use super::adaptation::HeaderChange;
+use crate::config::{
+    Allowed, Backend, is_credential_header, is_internal_header, is_private_header,
+};
 use crate::request::Headers;
+
+const PATH: &str = ":path";
+const AUTHORITY: &str = ":authority";
 
 /// What Envoy's router may add after the router role has seen the headers, under names that are its own.
 const WRITTEN_BY_ENVOY: [&str; 5] = [
@@ -36,7 +42,7 @@ pub const CREDENTIAL_SUBPROTOCOLS: [&str; 3] = [
 ];
 
 /// The subprotocols that a client offers, without credentials; `None` if there are none among them.
-pub(super) fn clean_subprotocols(headers: &Headers) -> Option<Vec<u8>> {
+fn clean_subprotocols(headers: &Headers) -> Option<Vec<u8>> {
     let is_credential = |offered: &&[u8]| {
         let starts = |prefix: &&str| {
             let start = offered.get(..prefix.len());
@@ -62,11 +68,7 @@ pub(super) fn private_headers(headers: &Headers) -> Vec<&str> {
 
 /// The client's headers that do not go to a backend, each once. Credentials and internal ones are not among them: the
 /// router role has removed these.
-pub(super) fn unwanted<'h>(
-    allowed: &Allowed,
-    headers: &'h Headers,
-    private: &[&'h str],
-) -> Vec<&'h str> {
+fn unwanted<'h>(allowed: &Allowed, headers: &'h Headers, private: &[&'h str]) -> Vec<&'h str> {
     if !allowed.is_list() {
         return private.to_vec();
     }
@@ -99,4 +101,54 @@ fn distinct(headers: &Headers, is_one: impl Fn(&str) -> bool) -> Vec<&str> {
         }
     }
     names
+}
+
+/// What distinguishes the headers for this backend from the client's, of which the router role has removed the
+/// credentials. What is right already is not written again, and doing it twice is as good as once.
+pub(super) fn changes(
+    backend: &Backend,
+    path: &str,
+    headers: &Headers,
+    private: &[&str],
+) -> Vec<HeaderChange> {
+    let mut changes = Vec::new();
+    if headers.text(PATH) != Some(path) {
+        changes.push(HeaderChange::set(PATH, path.as_bytes()));
+    }
+    if let Some(host) = &backend.host
+        && headers.text(AUTHORITY) != Some(host)
+    {
+        changes.push(HeaderChange::set(AUTHORITY, host.as_bytes()));
+    }
+    let unwanted = unwanted(&backend.allow_headers, headers, private);
+    let present = backend.remove_headers.iter().map(String::as_str);
+    let present = present.filter(|name| headers.contains(name) && !unwanted.contains(name));
+    let gone = unwanted.iter().copied().chain(present);
+    changes.extend(gone.map(HeaderChange::remove));
+    for (name, value) in &backend.set_headers {
+        // Envoy's setting of a header with several values replaces one of them.
+        if headers.values(name).nth(1).is_some() {
+            changes.push(HeaderChange::remove(name));
+        }
+        changes.push(HeaderChange::set(name, value.as_bytes()));
+    }
+    if backend.forward_client_credentials {
+        let mut names: Vec<&str> = Vec::new();
+        for (name, value) in headers
+            .iter()
+            .filter(|(name, _)| is_credential_header(name))
+        {
+            if !names.contains(&name) {
+                names.push(name);
+                changes.push(HeaderChange::remove(name));
+            }
+            changes.push(HeaderChange::add(name, value));
+        }
+    } else if let Some(kept) = clean_subprotocols(headers) {
+        changes.push(HeaderChange::remove(SUBPROTOCOL));
+        if !kept.is_empty() {
+            changes.push(HeaderChange::add(SUBPROTOCOL, &kept));
+        }
+    }
+    changes
 }

@@ -2,8 +2,7 @@
 //! one attempt, and its answer passes.
 
 use super::adaptation::{HeaderChange, HeaderWrite, Refusal};
-use super::outgoing::{private_headers, written_by_envoy};
-use super::plan::changes;
+use super::outgoing::{changes, private_headers, written_by_envoy};
 use crate::config::Backend;
 use crate::request::Headers;
 use crate::schema::{Schema, without_credentials};
@@ -92,15 +91,14 @@ mod tests {
     use super::*;
     use crate::attempt::ChangeKind;
     use crate::attempt::outgoing::SUBPROTOCOL;
-    use crate::config::{Document, Tree};
+    use crate::config::Document;
 
     fn passage(fields: &str, protocols: &[&str], query: &str) -> Passage {
-        let tree: Tree = serde_saphyr::from_str(&format!(
+        let document = Document::of_yaml(&format!(
             "backends: [{{name: b, schema: openai, models: [{{name: m}}], {fields}}}]
 routes: [{{name: r, match: {{model: '*'}}, targets: [{{backend: b}}]}}]"
         ))
         .unwrap();
-        let document = Document::compile(&tree).unwrap();
         let headers = protocols
             .iter()
             .map(|value| (SUBPROTOCOL.to_owned(), value.as_bytes().to_vec()));

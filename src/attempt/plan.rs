@@ -10,18 +10,12 @@
 
 use super::adaptation::HeaderChange;
 use super::failure::Failure;
-use super::outgoing::{SUBPROTOCOL, clean_subprotocols, private_headers, unwanted};
+use super::making::tells_if_asked;
 use super::policy::{Hold, Policy, read_cooldown, write_cooldown};
-use crate::config::{Backend, is_credential_header};
 use crate::health::{CooldownPolicy, TargetKey};
-use crate::request::{Edit, Edits, Headers, Rewriter, ScanError, View, relate};
-use crate::routing::Candidate;
-use crate::schema::{Api, Call, Place, Schema, without_credentials};
+use crate::request::{Edit, Edits};
+use crate::schema::{Api, Schema};
 use crate::wire::{Reader, Writer};
-
-pub(super) const PATH: &str = ":path";
-pub(super) const AUTHORITY: &str = ":authority";
-const ACCEPT_ENCODING: &str = "accept-encoding";
 
 /// How much later than the filter Envoy notices that a first token is late. The filter looks every 50 ms.
 const FIRST_TOKEN_GRACE_MS: u32 = 200;
@@ -92,103 +86,7 @@ pub(super) struct FailedAttempt {
     pub(super) told: bool,
 }
 
-/// What a plan is made of, beside the request.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Terms<'a> {
-    pub(crate) policy: &'a Policy,
-    pub(crate) cooldown: Option<&'a CooldownPolicy>,
-    /// Unix time in milliseconds.
-    pub(crate) now: u64,
-    /// By which the router role of the same worker knows the attempts.
-    pub(crate) ticket: u64,
-    /// Whether streams may be asked for their usage.
-    pub(crate) ask_for_usage: bool,
-    /// A deadline of the caller's, which can only be shorter than the route's.
-    pub(crate) deadline_ms: Option<u32>,
-    /// Whether there is one attempt and no more.
-    pub(crate) no_fallback: bool,
-    /// The cluster that has all candidates as members, if it is to choose among them.
-    pub(crate) pool: Option<&'a str>,
-    /// A header for Envoy alone, which goes to no backend.
-    pub(crate) cluster_header: Option<&'a str>,
-}
-
 impl Plan {
-    /// Makes the plan of some candidates in the order in which they are tried, and the edits that make the body what
-    /// the first of them needs. The flag of a candidate says that something is known against it.
-    ///
-    /// # Errors
-    /// If the body has a field twice that is changed for one of them.
-    pub(crate) fn make(
-        call: &Call,
-        headers: &Headers,
-        query: &str,
-        view: &View,
-        candidates: &[(Candidate<'_>, bool)],
-        body: &[u8],
-        terms: Terms<'_>,
-    ) -> Result<(Plan, Edits), ScanError> {
-        // Where the path alone counts, the body keeps the model that it names, if it does.
-        let in_body = call.api.place() != Place::Path;
-        let stream = call.streams(view.stream);
-        let asks = terms.ask_for_usage && stream && tells_if_asked(call.api);
-        let rewriting = Rewriting::new(view, body, candidates, asks)?;
-        let policy = settle(terms, candidates.len());
-        // What cannot be read can be neither judged nor counted, and clients ask for gzip without being asked.
-        let plain = headers.contains(ACCEPT_ENCODING);
-        let clean_query = without_credentials(query);
-        let private = private_headers(headers);
-        let target = |(candidate, ailing): &(Candidate<'_>, bool)| {
-            let backend = candidate.backend;
-            let query = if backend.forward_client_credentials {
-                query
-            } else {
-                &clean_query
-            };
-            let path = backend.path.fill(call, candidate.model, query);
-            let mut changes = changes(backend, &path, headers, &private);
-            changes.extend(terms.cluster_header.map(HeaderChange::remove));
-            if plain {
-                changes.push(HeaderChange::set(ACCEPT_ENCODING, b"identity"));
-            }
-            let model = in_body.then_some(candidate.model);
-            let (edits, asks_usage) = rewriting.edits(model, candidate)?;
-            Ok(PlannedTarget {
-                edits,
-                asks_usage,
-                backend: terms.pool.unwrap_or(&backend.name).to_owned(),
-                cluster: terms.pool.unwrap_or(&backend.cluster).to_owned(),
-                model: candidate.model.to_owned(),
-                key: candidate.key,
-                ailing: *ailing,
-                // Which of a pool's members an attempt comes to, and whose window it is, is not known.
-                context_window: terms.pool.map_or(candidate.context_window, |_| 0),
-                callers_key: backend.forward_client_credentials,
-                changes,
-            })
-        };
-        let targets = candidates.iter().map(target);
-        let mut targets = targets.collect::<Result<Vec<PlannedTarget>, ScanError>>()?;
-        let edits = relate(body, &mut targets, |target| &mut target.edits);
-        let plan = Plan {
-            next: 0,
-            gave_up: false,
-            api: call.api,
-            stream,
-            body_length: edits.length_after(body.len()),
-            deadline_at: terms.now.saturating_add(policy.deadline_ms.into()),
-            hurried: policy.deadline_ms < terms.policy.deadline_ms,
-            policy,
-            cooldown: terms.cooldown.cloned(),
-            is_pool: terms.pool.is_some(),
-            targets,
-            failed: Vec::new(),
-            ticket: terms.ticket,
-            headers: Vec::new(),
-        };
-        Ok((plan, edits))
-    }
-
     /// When it was made, in Unix milliseconds.
     pub(super) fn made_at(&self) -> u64 {
         let deadline_ms = u64::from(self.policy.deadline_ms);
@@ -407,133 +305,4 @@ impl Plan {
         };
         from.0.is_empty().then_some(plan)
     }
-}
-
-/// A body that is to be rewritten for each of some candidates.
-struct Rewriting<'a> {
-    rewriter: Rewriter<'a>,
-    /// Whether their streams are to be asked for their usage.
-    asks: bool,
-}
-
-impl<'a> Rewriting<'a> {
-    fn new(
-        view: &'a View,
-        body: &'a [u8],
-        candidates: &[(Candidate<'_>, bool)],
-        asks: bool,
-    ) -> Result<Self, ScanError> {
-        let rewriter = |asks: bool| {
-            let changes = candidates.iter();
-            let changes = changes.map(move |(one, _)| match one.asking {
-                Some(asking) if asks => asking,
-                _ => one.parameters,
-            });
-            Rewriter::new(view, body, changes)
-        };
-        let are_plain = candidates.iter().all(|(one, _)| one.parameters.is_empty());
-        if asks
-            && are_plain
-            && !view.has_stream_options
-            && let Some(rewriter) = Rewriter::inserting(view, body)
-        {
-            return Ok(Rewriting { rewriter, asks });
-        }
-        if asks
-            // A body that names the field twice is refused for what a document changes, not for what we want to know.
-            && let Ok(rewriter) = rewriter(true)
-            && rewriter.lacks_usage()
-        {
-            return Ok(Rewriting { rewriter, asks });
-        }
-        let asks = false;
-        rewriter(false).map(|rewriter| Rewriting { rewriter, asks })
-    }
-
-    /// The edits for a candidate, and whether its stream is asked for its usage by them.
-    fn edits(
-        &self,
-        model: Option<&str>,
-        candidate: &Candidate<'_>,
-    ) -> Result<(Edits, bool), ScanError> {
-        let asking = candidate.asking.filter(|_| self.asks);
-        let changes = asking.unwrap_or(candidate.parameters);
-        let edits = self.rewriter.edits(model, changes)?;
-        Ok((edits, asking.is_some()))
-    }
-}
-
-/// The route's policy with what it leaves to the plan.
-fn settle(terms: Terms<'_>, targets: usize) -> Policy {
-    let mut policy = terms.policy.clone();
-    let deadline_ms = terms.deadline_ms.unwrap_or(u32::MAX);
-    policy.deadline_ms = policy.deadline_ms.min(deadline_ms);
-    let several = targets > 1 && !terms.no_fallback;
-    policy.hold = policy.hold.or(Some(if several {
-        Hold::FirstToken
-    } else {
-        Hold::None
-    }));
-    if terms.no_fallback {
-        policy.max_attempts = 1;
-    } else if policy.max_attempts == 0 {
-        let targets = u32::try_from(targets).unwrap_or(u32::MAX);
-        policy.max_attempts = targets.saturating_add(2);
-    }
-    policy
-}
-
-/// Whether streams of it tell their usage only to those who ask.
-fn tells_if_asked(api: Api) -> bool {
-    matches!(api, Api::ChatCompletions | Api::Completions)
-}
-
-/// What distinguishes the headers for this backend from the client's, of which the router role has removed the
-/// credentials. What is right already is not written again, and doing it twice is as good as once.
-pub(super) fn changes(
-    backend: &Backend,
-    path: &str,
-    headers: &Headers,
-    private: &[&str],
-) -> Vec<HeaderChange> {
-    let mut changes = Vec::new();
-    if headers.text(PATH) != Some(path) {
-        changes.push(HeaderChange::set(PATH, path.as_bytes()));
-    }
-    if let Some(host) = &backend.host
-        && headers.text(AUTHORITY) != Some(host)
-    {
-        changes.push(HeaderChange::set(AUTHORITY, host.as_bytes()));
-    }
-    let unwanted = unwanted(&backend.allow_headers, headers, private);
-    let present = backend.remove_headers.iter().map(String::as_str);
-    let present = present.filter(|name| headers.contains(name) && !unwanted.contains(name));
-    let gone = unwanted.iter().copied().chain(present);
-    changes.extend(gone.map(HeaderChange::remove));
-    for (name, value) in &backend.set_headers {
-        // Envoy's setting of a header with several values replaces one of them.
-        if headers.values(name).nth(1).is_some() {
-            changes.push(HeaderChange::remove(name));
-        }
-        changes.push(HeaderChange::set(name, value.as_bytes()));
-    }
-    if backend.forward_client_credentials {
-        let mut names: Vec<&str> = Vec::new();
-        for (name, value) in headers
-            .iter()
-            .filter(|(name, _)| is_credential_header(name))
-        {
-            if !names.contains(&name) {
-                names.push(name);
-                changes.push(HeaderChange::remove(name));
-            }
-            changes.push(HeaderChange::add(name, value));
-        }
-    } else if let Some(kept) = clean_subprotocols(headers) {
-        changes.push(HeaderChange::remove(SUBPROTOCOL));
-        if !kept.is_empty() {
-            changes.push(HeaderChange::add(SUBPROTOCOL, &kept));
-        }
-    }
-    changes
 }

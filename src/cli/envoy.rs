@@ -101,29 +101,8 @@ fn check_clusters(document: &Document, around: &Surroundings<'_>, findings: &mut
             route.aggregate_cluster.is_some()
                 && targets.any(|target| target.backend.name == backend.name)
         });
-        let mut roles = around.backends.iter();
-        let role = roles.find(|(place, _)| is_below(place, path));
-        let name = cluster.get("name").map_or(cluster.place, |name| name.place);
-        match role {
-            _ if is_member => {}
-            None => findings.push(Finding::error(
-                name,
-                path,
-                format!(
-                    "there is no filter with `root_id: llm_backend` among the cluster's upstream HTTP filters: requests \
-                     would reach backend \"{}\" as the client sent them",
-                    backend.name
-                ),
-            )),
-            Some((place, role)) if *role != backend.name => findings.push(Finding::error(
-                around.file.find(&format!("{place}.configuration"), true),
-                path,
-                format!(
-                    "its llm_backend says `backend: {role}`, but this is the cluster of backend \"{}\"",
-                    backend.name
-                ),
-            )),
-            Some(_) => {}
+        if !is_member {
+            findings.extend(check_role(&backend.name, path, cluster, around));
         }
     }
     for route in &document.routes {
@@ -136,6 +115,36 @@ fn check_clusters(document: &Document, around: &Surroundings<'_>, findings: &mut
             findings.push(missing(&what, name, ": add it"));
         }
     }
+}
+
+/// Whether a backend's cluster has the role of this backend.
+fn check_role(
+    backend: &str,
+    path: &str,
+    cluster: &Located,
+    around: &Surroundings<'_>,
+) -> Option<Finding> {
+    let mut roles = around.backends.iter();
+    let Some((place, role)) = roles.find(|(place, _)| is_below(place, path)) else {
+        let name = cluster.get("name").map_or(cluster.place, |name| name.place);
+        return Some(Finding::error(
+            name,
+            path,
+            format!(
+                "there is no filter with `root_id: llm_backend` among the cluster's upstream HTTP filters: requests \
+                 would reach backend \"{backend}\" as the client sent them"
+            ),
+        ));
+    };
+    (role != backend).then(|| {
+        Finding::error(
+            around.file.find(&format!("{place}.configuration"), true),
+            path,
+            format!(
+                "its llm_backend says `backend: {role}`, but this is the cluster of backend \"{backend}\""
+            ),
+        )
+    })
 }
 
 /// Whether a path stands inside of another.

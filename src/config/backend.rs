@@ -105,10 +105,7 @@ pub(super) fn read_all(node: &Node<'_>) -> Vec<Arc<Backend>> {
 fn read(node: &Node<'_>, fields: &Fields<'_>) -> Option<Backend> {
     let name = fields.required("name").and_then(Node::name);
     let schema = fields.required("schema").and_then(read_schema);
-    let labels = fields
-        .optional("labels")
-        .map(model::read_labels)
-        .unwrap_or_default();
+    let labels = fields.or_default("labels", model::read_labels);
     let models = fields
         .required("models")
         .map(|node| model::read_all(node, name.unwrap_or_default(), &labels))
@@ -118,18 +115,12 @@ fn read(node: &Node<'_>, fields: &Fields<'_>) -> Option<Backend> {
     if let Some(node) = fields.optional("path_template") {
         check_template(node, &path, &models);
     }
-    let set_headers = fields
-        .optional("set_headers")
-        .map(read_set_headers)
-        .unwrap_or_default();
-    let remove_headers = fields
-        .optional("remove_headers")
-        .map(|node| read_remove_headers(node, &set_headers))
-        .unwrap_or_default();
-    let allow_headers = fields
-        .optional("allow_headers")
-        .map(|node| read_allowed(node, &remove_headers))
-        .unwrap_or_default();
+    let set_headers = fields.or_default("set_headers", read_set_headers);
+    let remove_headers = fields.or_default("remove_headers", |node| {
+        read_remove_headers(node, &set_headers)
+    });
+    let allow_headers =
+        fields.or_default("allow_headers", |node| read_allowed(node, &remove_headers));
     let forward_client_credentials = fields
         .optional("forward_client_credentials")
         .and_then(Node::boolean)

@@ -1,6 +1,7 @@
 //! What a document may say of how targets are chosen, and what is wrong with what it may not.
 
 use super::{Document, Strategy};
+use crate::doc_tables::first_names;
 use crate::routing::{Condition, KeySource};
 
 const BACKENDS: &str = "
@@ -270,14 +271,7 @@ fn what_passes_unread_has_no_key_in_its_body() {
 #[test]
 fn the_page_about_it_is_the_code() {
     let page = include_str!("../../docs/choosing.md");
-    let table = |name: &str| -> Vec<String> {
-        let (_, table) = page
-            .split_once(&format!("<!-- table: {name} -->\n"))
-            .unwrap();
-        let rows = table.lines().take_while(|line| line.starts_with('|'));
-        let cells = rows.skip(2).filter_map(|row| row.split('`').nth(1));
-        cells.map(str::to_owned).collect()
-    };
+    let table = |name: &str| first_names(page, name);
     assert_eq!(table("strategies"), Strategy::ALL.map(|(name, _)| name));
     let mut kinds = Vec::new();
     for written in table("sticky") {

@@ -1,7 +1,7 @@
 //! Conditions on who sent a request and when, in a document.
 
 use super::*;
-use crate::request::CallerAsks;
+use crate::doc_tables::first_names;
 
 /// The errors of a match, one a line.
 fn match_errors(written: &str) -> Vec<String> {
@@ -224,54 +224,32 @@ defaults: {{mesh_gateways: {list}}}"
 /// What no condition asks for costs no host call.
 #[test]
 fn what_is_asked_of_the_caller() {
-    let asks = |written: &str, pass_through: bool| {
+    let asks = |written: &str| {
         let document = format!(
             "backends: [{{name: a, schema: openai, models: [{{name: \"*\"}}]}}]
-routes: [{{name: a, match: {written}, pass_through: {pass_through}, targets: [{{backend: a}}]}}]"
+routes: [{{name: a, match: {written}, targets: [{{backend: a}}]}}]"
         );
-        let tree: Tree = serde_saphyr::from_str(&document).unwrap();
-        let asks = Document::compile(&tree).unwrap().caller_asks;
-        (asks.claims, asks.mesh, asks.time)
+        let asks = Document::of_yaml(&document).unwrap().caller_asks;
+        (asks.claims, asks.mesh)
     };
     for (written, expected) in [
-        (
-            "{model: a, query: {a: b}, headers: {x: z}}",
-            (false, false, false),
-        ),
+        ("{model: a, query: {a: b}, headers: {x: z}}", (false, false)),
         (
             "{not: {any: [{claims: {a: b}}, {model: b}]}}",
-            (true, false, false),
+            (true, false),
         ),
-        (
-            "{all: [{mesh: {namespace: b}}, {model: b}]}",
-            (false, true, false),
-        ),
-        ("{time: {weekdays: mon}}", (false, false, false)),
+        ("{all: [{mesh: {namespace: b}}, {model: b}]}", (false, true)),
     ] {
-        assert_eq!(asks(written, false), expected, "{written}");
+        assert_eq!(asks(written), expected, "{written}");
     }
-    let passing = "{path: \"/v1/files*\", not: {time: {weekdays: mon}}}";
-    assert_eq!(asks(passing, true), (false, false, true));
-    assert_eq!(
-        CallerAsks::default(),
-        CallerAsks {
-            claims: false,
-            mesh: false,
-            time: false
-        }
-    );
 }
 
 #[test]
 fn the_page_about_identities() {
     let docs = include_str!("../../docs/identity.md");
-    let conditions = first_cells(docs, "identities");
+    let conditions = first_names(docs, "identities");
     assert_eq!(conditions, ["headers", "claims", "mesh"]);
-    assert!(
-        conditions
-            .iter()
-            .all(|name| fields::MATCH.contains(&name.as_str()))
-    );
+    assert!(conditions.iter().all(|name| fields::MATCH.contains(name)));
     let (_, section) = docs.split_once("\n### Gateways\n").unwrap();
     let (_, block) = section.split_once("```yaml\n").unwrap();
     let (defaults, _) = block.split_once("```").unwrap();
@@ -280,8 +258,31 @@ fn the_page_about_identities() {
 routes: [{{name: a, match: {{mesh: {{namespace: x}}}}, targets: [{{backend: a}}]}}]
 {defaults}"
     );
-    let tree: Tree = serde_saphyr::from_str(&document).unwrap();
-    let document = Document::compile(&tree).unwrap();
+    let document = Document::of_yaml(&document).unwrap();
     let gateway = b"spiffe://cluster.local/ns/istio-ingress/sa/gateway";
     assert!(document.mesh_gateways[0].matches(gateway));
+}
+
+/// Where a request names its caller is said by one of three forms, and the errors show them.
+#[test]
+fn who_asked_is_told_by_a_header_a_claim_or_the_mesh() {
+    for (caller, expected) in [
+        ("x-team", "write {header: <name>}"),
+        ("user", "write {header: <name>}"),
+        ("conversation", "{claim: <name>} or `mesh`"),
+        ("header", "write {header: <name>}"),
+        ("{query: key}", "must be a header, a claim or `mesh`"),
+        ("{header: authorization}", "carries credentials"),
+    ] {
+        let errors = errors(&format!(
+            "backends: [{{name: b, schema: openai, models: [{{name: m}}]}}]
+routes: [{{name: r, match: {{model: m}}, targets: [{{backend: b}}]}}]
+defaults: {{telemetry: {{caller: {caller}}}}}"
+        ));
+        let [error] = errors.as_slice() else {
+            panic!("{caller}: {errors:?}");
+        };
+        assert!(error.contains("defaults.telemetry.caller"), "{error}");
+        assert!(error.contains(expected), "{error}");
+    }
 }

@@ -1,6 +1,7 @@
 //! What is known of models, what routes ask of them, and other names for them: right, wrong, and as the docs have it.
 
 use super::*;
+use crate::doc_tables::first_names;
 use crate::routing::LeftOut;
 
 const DOCS: &str = include_str!("../../docs/eligibility.md");
@@ -71,9 +72,9 @@ fn the_tables_of_reasons_and_capabilities_are_the_code() {
         LeftOut::Tied,
     ];
     let names: Vec<&str> = reasons.iter().map(LeftOut::name).collect();
-    assert_eq!(first_cells(DOCS, "reasons"), names);
+    assert_eq!(first_names(DOCS, "reasons"), names);
     let capabilities = Capability::ALL.map(|(name, _)| name);
-    assert_eq!(first_cells(DOCS, "capabilities"), capabilities);
+    assert_eq!(first_names(DOCS, "capabilities"), capabilities);
 }
 
 /// The errors of a document with these fields of its models, its routes, and anything else.
@@ -178,8 +179,7 @@ fn prices_are_exact() {
             "backends: [{{name: a, schema: openai, models: [{{name: m, prices: {{input: {written}}}}}]}}]
 routes: [{{name: r, match: {{model: m}}, targets: [{{backend: a}}]}}]"
         );
-        let tree: Tree = serde_saphyr::from_str(&document).unwrap();
-        let document = Document::compile(&tree).unwrap();
+        let document = Document::of_yaml(&document).unwrap();
         let prices = document.backends[0].models[0].prices;
         assert_eq!(prices.input, Some(Price(pico_dollars)));
         assert_eq!(prices.output, None);
@@ -341,7 +341,7 @@ fn aliases() {
 
 #[test]
 fn the_catalog_has_aliases_and_only_what_a_route_lets_go() {
-    let tree: Tree = serde_saphyr::from_str(
+    let document = Document::of_yaml(
         "aliases: {old: m, quick: fast}
 backends: [{name: a, schema: openai, models: [{name: m, labels: {region: eu}}, {name: other}]}]
 routes:
@@ -349,7 +349,6 @@ routes:
 - {name: s, match: {model: '*'}, require: {region: eu}, targets: [{backend: a}]}",
     )
     .unwrap();
-    let document = Document::compile(&tree).unwrap();
     let names: Vec<&str> = document.catalog.names().collect();
     assert_eq!(names, ["fast", "m", "old", "quick"]);
     let retrieve = |name: &str| {

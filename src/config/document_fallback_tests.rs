@@ -12,8 +12,7 @@ defaults: {{{defaults}}}"
 }
 
 fn document(route: &str, defaults: &str) -> Document {
-    let tree: Tree = serde_saphyr::from_str(&with(route, defaults, "")).unwrap();
-    Document::compile(&tree).unwrap()
+    Document::of_yaml(&with(route, defaults, "")).unwrap()
 }
 
 /// The policy of a route with this `fallback` over these defaults.
@@ -328,8 +327,7 @@ fn headers_that_callers_may_send() {
 #[test]
 fn context_windows() {
     let of = |window: &str| with("", "", &format!(", context_window: {window}"));
-    let tree: Tree = serde_saphyr::from_str(&of("200000")).unwrap();
-    let document = Document::compile(&tree).unwrap();
+    let document = Document::of_yaml(&of("200000")).unwrap();
     assert_eq!(document.backends[0].models[0].context_window, 200_000);
     for (window, expected) in [
         ("0", "must be a whole number from 1 to 1000000000"),

@@ -8,16 +8,16 @@ mod apis;
 mod callers;
 #[path = "document_content_tests.rs"]
 mod contents;
+#[path = "document_docs_tests.rs"]
+mod docs;
 #[path = "document_eligibility_tests.rs"]
 mod eligibility;
 #[path = "document_fallback_tests.rs"]
 mod fallbacks;
-use crate::attempt::{Action, Cooldown, Failure};
 
 /// The errors of a document, one a line.
 fn errors(document: &str) -> Vec<String> {
-    let tree: Tree = serde_saphyr::from_str(document).unwrap();
-    match Document::compile(&tree) {
+    match Document::of_yaml(document) {
         Ok(_) => Vec::new(),
         Err(errors) => errors.iter().map(ToString::to_string).collect(),
     }
@@ -366,7 +366,7 @@ fn both_encodings_are_told_apart() {
 
 #[test]
 fn the_catalog_has_what_can_be_asked_for() {
-    let tree: Tree = serde_saphyr::from_str(
+    let document = Document::of_yaml(
         "backends:
 - {name: b, schema: openai, models: [{name: m1}, {name: m2}, {name: hidden}, {name: 'x-*'}]}
 - {name: c, schema: openai, models: [{name: m9}]}
@@ -375,218 +375,6 @@ routes:
 - {name: r2, match: {model: 'm*', headers: {x-team: a}, not: {model: mx}}, targets: [{backend: b}]}",
     )
     .unwrap();
-    let document = Document::compile(&tree).unwrap();
     let names: Vec<&str> = document.catalog.names().collect();
     assert_eq!(names, ["fast", "quick", "m2", "m1"]);
-}
-
-/// docs/configuration.md has a row for every known field, and for none else.
-/// What stands first in each row of a table.
-fn first_cells(docs: &str, table: &str) -> Vec<String> {
-    let (_, after) = docs
-        .split_once(&format!("<!-- table: {table} -->\n"))
-        .unwrap();
-    let rows = after
-        .lines()
-        .take_while(|line| line.starts_with('|'))
-        .skip(2);
-    rows.map(|row| row.split('`').nth(1).unwrap().to_owned())
-        .collect()
-}
-
-/// docs/fallback.md has every field, name and default.
-#[test]
-fn the_tables_of_fallback_are_the_code() {
-    let docs = include_str!("../../docs/fallback.md");
-    let policy = Policy::default();
-    let (_, failures) = docs.split_once("<!-- table: failures -->\n").unwrap();
-    let rows = failures
-        .lines()
-        .take_while(|line| line.starts_with('|'))
-        .skip(2);
-    let rows: Vec<Vec<&str>> = rows
-        .map(|row| row.split('`').skip(1).step_by(2).take(3).collect())
-        .collect();
-    let known: Vec<Vec<&str>> = Failure::ALL
-        .iter()
-        .map(|failure| {
-            let row = policy.row(*failure);
-            let action = Action::ALL.iter().find(|(_, one)| *one == row.action);
-            let cooldown = Cooldown::ALL.iter().find(|(_, one)| *one == row.cooldown);
-            vec![failure.name(), action.unwrap().0, cooldown.unwrap().0]
-        })
-        .collect();
-    assert_eq!(rows, known);
-    assert_eq!(
-        first_cells(docs, "actions"),
-        Action::ALL.map(|(name, _)| name)
-    );
-    assert_eq!(
-        first_cells(docs, "cooldown-meanings"),
-        Cooldown::ALL.map(|(name, _)| name)
-    );
-    assert_eq!(first_cells(docs, "limits")[..], *fields::FALLBACK);
-    assert_eq!(first_cells(docs, "cooldown")[..], *fields::COOLDOWN);
-    assert_eq!(
-        first_cells(docs, "request-headers"),
-        STEERING_HEADERS.map(|(name, _)| name)
-    );
-    let defaults = [
-        policy.hold_limit_bytes,
-        policy.deadline_ms,
-        policy.attempt_timeout_ms,
-        policy.first_token_timeout_ms,
-        policy.idle_timeout_ms,
-        policy.patience_ms,
-    ];
-    let (_, limits) = docs.split_once("<!-- table: limits -->\n").unwrap();
-    let written = limits.lines().skip(3).filter_map(|row| {
-        let default = row.split('|').nth(2)?;
-        default.split('`').nth(1)?.parse().ok()
-    });
-    assert_eq!(written.take(6).collect::<Vec<u32>>(), defaults);
-    let cooldown = CooldownPolicy::default();
-    let (_, table) = docs.split_once("<!-- table: cooldown -->\n").unwrap();
-    let written = table.lines().skip(3).filter_map(|row| {
-        let default = row.split('|').nth(2)?;
-        default.split('`').nth(1)?.parse().ok()
-    });
-    let known = [
-        cooldown.failures.into(),
-        cooldown.window_ms,
-        cooldown.base_ms,
-        cooldown.max_ms,
-        cooldown.lease_ms,
-    ];
-    assert_eq!(written.take(5).collect::<Vec<u64>>(), known);
-}
-
-#[test]
-fn the_tables_in_the_docs_are_the_code() {
-    let docs = include_str!("../../docs/configuration.md");
-    let table = |name: &str| first_cells(docs, name);
-    let mut known = Vec::new();
-    for (prefix, names) in [
-        ("", fields::DOCUMENT),
-        ("backends[].", fields::BACKEND),
-        ("backends[].models[].", fields::MODEL),
-        ("backends[].models[].prices.", fields::PRICES),
-        ("routes[].max_prices.", fields::MAX_PRICES),
-        ("routes[].", fields::ROUTE),
-        ("routes[].targets[].", fields::TARGET),
-        ("routes[].targets[].parameters.", fields::PARAMETERS),
-        ("routes[].targets[].parameters.clamp.*.", fields::CLAMP),
-        ("routes[].targets[].", fields::GROUP),
-        ("defaults.", fields::DEFAULTS),
-        ("defaults.telemetry.", fields::TELEMETRY),
-        ("defaults.page.", fields::PAGE),
-        ("tests[].", fields::TEST),
-        ("tests[].request.", fields::TEST_REQUEST),
-        ("tests[].expect.", fields::EXPECT),
-    ] {
-        known.extend(names.iter().map(|name| format!("{prefix}{name}")));
-    }
-    let mut documented = table("fields");
-    known.sort();
-    documented.sort();
-    assert_eq!(documented, known);
-    assert_eq!(table("parameters"), fields::PARAMETERS);
-    assert_eq!(table("match"), fields::MATCH);
-    assert_eq!(table("field"), fields::FIELD);
-    assert_eq!(table("bounds"), fields::BOUNDS);
-    assert_eq!(table("prompt"), fields::PROMPT);
-    assert_eq!(table("mesh"), fields::MESH);
-    assert_eq!(table("time"), fields::TIME);
-    assert_eq!(table("backend-role"), fields::BACKEND_ROLE);
-    for pattern in table("patterns") {
-        assert!(
-            crate::routing::Pattern::parse(&pattern).is_some(),
-            "{pattern}"
-        );
-    }
-}
-
-/// What is stripped is in the docs as it is in the code.
-#[test]
-fn the_tables_of_headers_in_the_docs_are_the_code() {
-    let docs = include_str!("../../docs/configuration.md");
-    let names = |table: &str, row: usize, cell: usize| -> Vec<&str> {
-        let (_, table) = docs
-            .split_once(&format!("<!-- table: {table} -->\n"))
-            .unwrap();
-        let row = table.lines().nth(row.saturating_add(2)).unwrap();
-        let cell = row.split('|').nth(cell).unwrap();
-        cell.split('`').skip(1).step_by(2).collect()
-    };
-    assert_eq!(names("hygiene", 0, 2), CREDENTIAL_HEADERS);
-    assert_eq!(names("hygiene", 1, 2), crate::schema::CREDENTIAL_PARAMETERS);
-    let subprotocols = crate::attempt::CREDENTIAL_SUBPROTOCOLS;
-    assert_eq!(
-        names("hygiene", 2, 2),
-        subprotocols.map(|start| format!("{start}*"))
-    );
-    assert_eq!(names("hygiene", 3, 2), PRIVATE_HEADERS);
-    assert_eq!(names("hygiene", 4, 2), INTERNAL_HEADERS);
-    assert_eq!(names("needed", 0, 1), NEEDED_HEADERS);
-}
-
-/// The overview in README.md names every field too.
-#[test]
-fn the_overview_in_the_readme_is_the_code() {
-    let readme = include_str!("../../README.md");
-    let (_, table) = readme.split_once("<!-- table: overview -->\n").unwrap();
-    let rows = table
-        .lines()
-        .take_while(|line| line.starts_with('|'))
-        .skip(2);
-    let rows: Vec<Vec<&str>> = rows
-        .map(|row| row.split('`').skip(1).step_by(2).collect())
-        .collect();
-    for (row, (name, known)) in rows.iter().zip([
-        ("backends[]", fields::BACKEND),
-        ("backends[].models[]", fields::MODEL),
-        ("backends[].models[].prices", fields::PRICES),
-        ("routes[]", fields::ROUTE),
-        ("routes[].max_prices", fields::MAX_PRICES),
-        ("routes[].match", fields::MATCH),
-        ("routes[].targets[]", fields::TARGET),
-        ("routes[].targets[]", fields::GROUP),
-        ("routes[].fallback", fields::FALLBACK),
-        ("defaults.cooldown", fields::COOLDOWN),
-        ("defaults.telemetry", fields::TELEMETRY),
-        ("defaults", fields::DEFAULTS),
-        ("defaults.page", fields::PAGE),
-    ]) {
-        let row = match row.as_slice() {
-            // Two names for the same fields.
-            ["routes[].fallback", "defaults.fallback", rest @ ..] => {
-                [&["routes[].fallback"], rest].concat()
-            }
-            row => row.to_vec(),
-        };
-        assert_eq!(row[0], name);
-        assert_eq!(row[1..], *known, "{name}");
-    }
-    assert_eq!(rows.len(), 13);
-}
-
-#[test]
-fn every_document_in_the_docs_loads() {
-    let docs = include_str!("../../docs/configuration.md");
-    let (_, after) = docs.split_once("## A whole document\n\n```yaml\n").unwrap();
-    let (document, _) = after.split_once("```").unwrap();
-    assert_eq!(errors(document), [""; 0]);
-    let (_, after) = docs
-        .split_once("<!-- example: parameters -->\n```yaml\n")
-        .unwrap();
-    let (route, _) = after.split_once("```").unwrap();
-    let with_route = document.replace("routes:\n", &format!("routes:\n{route}"));
-    assert_eq!(errors(&with_route), [""; 0]);
-    let (_, after) = docs.split_once("## Golden tests\n").unwrap();
-    let (_, after) = after.split_once("```yaml\n").unwrap();
-    let (tests, _) = after.split_once("```").unwrap();
-    let with_tests = format!("{document}{tests}enforce_tests: true\n");
-    assert_eq!(errors(&with_tests), [""; 0]);
-    let other = with_tests.replace("{error: model_not_found}", "{route: smart}");
-    assert_ne!(errors(&other), [""; 0]);
 }

@@ -120,18 +120,23 @@ pub const NEEDED_HEADERS: [&str; 14] = [
 
 /// Whether a caller identifies itself in this header.
 pub fn is_credential_header(name: &str) -> bool {
-    is_among(&CREDENTIAL_HEADERS, name)
+    CREDENTIALS.has(name)
 }
 
 /// Whether this header goes to a backend only where it is allowed by its name.
 pub fn is_private_header(name: &str) -> bool {
-    is_among(&PRIVATE_HEADERS, name)
+    PRIVATE.has(name)
 }
 
 /// Whether Envoy or the router itself sets and reads this header.
 pub fn is_internal_header(name: &str) -> bool {
-    is_among(&INTERNAL_HEADERS, name)
+    INTERNAL.has(name)
 }
+
+static CREDENTIALS: Names = Names::of(&CREDENTIAL_HEADERS);
+static PRIVATE: Names = Names::of(&PRIVATE_HEADERS);
+static INTERNAL: Names = Names::of(&INTERNAL_HEADERS);
+static NEEDED: Names = Names::of(&NEEDED_HEADERS);
 
 /// What of a client's headers may reach a backend, beside what it never may.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -149,7 +154,7 @@ impl Allowed {
             let mut exact = patterns.iter().filter(|one| one.as_exact().is_some());
             return exact.any(fits);
         }
-        name.starts_with(':') || is_among(&NEEDED_HEADERS, name) || patterns.iter().any(fits)
+        name.starts_with(':') || NEEDED.has(name) || patterns.iter().any(fits)
     }
 
     /// Whether there is a list.
@@ -158,21 +163,65 @@ impl Allowed {
     }
 }
 
-/// Whether a name stands in such a list.
-fn is_among(list: &[&str], name: &str) -> bool {
-    // What comes last before it, or is equal, is the only one that can fit: no pattern of a list fits what another one of
-    // it begins with, which a test sees to.
-    let name = name.as_bytes();
-    let after = list.partition_point(|known| literal(known).0 <= name);
-    let last = after.checked_sub(1).and_then(|at| list.get(at));
-    last.is_some_and(|known| match literal(known) {
-        (prefix, true) => name.starts_with(prefix),
-        (all, false) => all == name,
-    })
+/// A list of names, in order. Every header of every request is looked up in three of them, and most are in none.
+struct Names {
+    list: &'static [&'static str],
+    /// One bit for each hash of how a name of the list begins.
+    beginnings: [u64; 4],
+}
+
+impl Names {
+    #[expect(clippy::indexing_slicing, reason = "it runs when it is compiled")]
+    const fn of(list: &'static [&'static str]) -> Self {
+        let mut beginnings = [0; 4];
+        let mut rest = list;
+        while let [name, others @ ..] = rest {
+            let (name, is_open) = literal(name);
+            assert!(
+                !is_open || name.len() >= 5 || (name.len() >= 3 && name[0] != b'x'),
+                "what begins so has several hashes"
+            );
+            let (word, bit) = beginning(name);
+            beginnings[word] |= bit;
+            rest = others;
+        }
+        Names { list, beginnings }
+    }
+
+    /// Whether this name is among them.
+    fn has(&self, name: &str) -> bool {
+        let name = name.as_bytes();
+        let (word, bit) = beginning(name);
+        let known = self.beginnings.get(word);
+        known.is_some_and(|known| known & bit != 0) && self.finds(name)
+    }
+
+    fn finds(&self, name: &[u8]) -> bool {
+        // What comes last before it, or is equal, is the only one that can fit: no pattern of a list fits what another one
+        // of it begins with, which a test sees to.
+        let after = self.list.partition_point(|known| literal(known).0 <= name);
+        let last = after.checked_sub(1).and_then(|at| self.list.get(at));
+        last.is_some_and(|known| match literal(known) {
+            (prefix, true) => name.starts_with(prefix),
+            (all, false) => all == name,
+        })
+    }
+}
+
+/// A hash of the first three bytes of a name, or of those behind its `x-`: a word of four, and a bit of it.
+const fn beginning(name: &[u8]) -> (usize, u64) {
+    let (a, b, c) = match name {
+        [b'x', b'-', a, b, c, ..] | [a, b, c, ..] => (*a, *b, *c),
+        [a, b] => (*a, *b, 0),
+        [a] => (*a, 0, 0),
+        [] => (0, 0, 0),
+    };
+    let hash = a ^ b.wrapping_mul(3) ^ c.wrapping_mul(7);
+    ((hash >> 6) as usize, 1 << (hash & 63))
 }
 
 /// A name of a list without its `*`, and whether it has one.
-fn literal(known: &str) -> (&[u8], bool) {
+const fn literal(known: &str) -> (&[u8], bool) {
     match known.as_bytes() {
         [prefix @ .., b'*'] => (prefix, true),
         all => (all, false),
@@ -217,22 +266,21 @@ pub(super) fn read_allowed(node: &Node<'_>, removed: &[String]) -> Allowed {
 mod tests {
     use super::*;
 
-    const LISTS: [&[&str]; 4] = [
-        &CREDENTIAL_HEADERS,
-        &PRIVATE_HEADERS,
-        &INTERNAL_HEADERS,
-        &NEEDED_HEADERS,
-    ];
+    const LISTS: [&Names; 4] = [&CREDENTIALS, &PRIVATE, &INTERNAL, &NEEDED];
 
-    /// What [`is_among`] relies on.
+    /// What [`Names::finds`] relies on.
     #[test]
     fn the_lists_are_in_order() {
         for list in LISTS {
-            let literals: Vec<&str> = list.iter().map(|name| name.trim_end_matches('*')).collect();
+            let literals: Vec<&str> = list
+                .list
+                .iter()
+                .map(|name| name.trim_end_matches('*'))
+                .collect();
             for pair in literals.windows(2) {
                 assert!(pair[0] < pair[1], "{pair:?}");
             }
-            for (at, pattern) in list.iter().enumerate() {
+            for (at, pattern) in list.list.iter().enumerate() {
                 let Some(prefix) = pattern.strip_suffix('*') else {
                     continue;
                 };
@@ -246,17 +294,17 @@ mod tests {
     #[test]
     fn each_name_is_found_and_no_neighbour() {
         for list in LISTS {
-            for known in list {
+            for known in list.list {
                 let (name, is_open) = match known.strip_suffix('*') {
                     Some(prefix) => (format!("{prefix}anything"), true),
                     None => ((*known).to_owned(), false),
                 };
-                assert!(is_among(list, &name), "{name}");
-                assert_eq!(is_among(list, &format!("{name}0")), is_open, "{name}0");
-                assert!(!is_among(list, &format!("0{name}")), "0{name}");
+                assert!(list.has(&name), "{name}");
+                assert_eq!(list.has(&format!("{name}0")), is_open, "{name}0");
+                assert!(!list.has(&format!("0{name}")), "0{name}");
             }
             for other in ["", "a", "zz", "x", "x-stainless-lang", "content"] {
-                assert!(!is_among(list, other), "{other}");
+                assert!(!list.has(other), "{other}");
             }
         }
     }

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use super::*;
+use crate::doc_tables;
 
 /// By condition, in the short form of golden tests: what its example takes, and what it does not take.
 const REQUESTS: &[(&str, &str, &str)] = &[
@@ -152,14 +153,8 @@ fn others(condition: &str) -> &'static str {
 #[test]
 fn each_example_takes_the_one_and_not_the_other() {
     let docs = include_str!("../../docs/matching.md");
-    let (_, table) = docs.split_once("<!-- table: conditions -->\n").unwrap();
-    let rows = table
-        .lines()
-        .skip(2)
-        .take_while(|line| line.starts_with('|'));
-    let rows: Vec<Vec<&str>> = rows
-        .map(|row| row.split('`').skip(1).step_by(2).collect())
-        .collect();
+    let lines = doc_tables::lines(docs, "conditions").into_iter();
+    let rows: Vec<Vec<&str>> = lines.map(doc_tables::quoted).collect();
     let documented: Vec<&str> = rows.iter().map(|row| row[0]).collect();
     assert_eq!(documented, fields::MATCH);
     let tried: Vec<&str> = REQUESTS.iter().map(|(name, ..)| *name).collect();
@@ -178,8 +173,7 @@ fn each_example_takes_the_one_and_not_the_other() {
                 "- {{name: \"{expected}\", request: {request}, expect: {{{expected}}}}}"
             );
         }
-        let tree: Tree = serde_saphyr::from_str(&document).unwrap();
-        let compiled = Document::compile(&tree);
+        let compiled = Document::of_yaml(&document);
         assert!(compiled.is_ok(), "{name}: {:#?}", compiled.err());
     }
 }

@@ -56,7 +56,7 @@ use crate::health::CooldownPolicy;
 use crate::request::CallerAsks;
 use crate::routing::{Index, Pattern};
 use crate::schema::Catalog;
-use reader::{Errors, Node};
+use reader::{Errors, Fields, Node};
 
 /// A valid document, ready to route by.
 #[derive(Clone, Debug)]
@@ -138,6 +138,16 @@ impl Document {
     }
 }
 
+#[cfg(test)]
+impl Document {
+    /// A document as people write them.
+    #[track_caller]
+    pub(crate) fn of_yaml(written: &str) -> Result<Document, Vec<ConfigError>> {
+        let tree: Tree = serde_saphyr::from_str(written).unwrap();
+        Document::compile(&tree)
+    }
+}
+
 /// What the filter reads of a file that a test names.
 ///
 /// # Errors
@@ -176,18 +186,14 @@ fn read_document(node: &Node<'_>) -> Document {
         .required("backends")
         .map(backend::read_all)
         .unwrap_or_default();
-    let defaults = document
-        .optional("defaults")
-        .map(|node| node.fields(fields::DEFAULTS));
-    let default = |name: &str| defaults.as_ref()?.optional(name);
-    let policy = default("fallback")
-        .map(|node| fallback::read_policy(node, &Policy::default()))
-        .unwrap_or_default();
+    let defaults = document.fields("defaults", fields::DEFAULTS);
+    let default = |name: &str| defaults.optional(name);
+    let policy = defaults.or_default("fallback", |node| {
+        fallback::read_policy(node, &Policy::default())
+    });
     let cluster_header =
         default("cluster_header").map(|node| older::read_cluster_header(node, &backends));
-    let sticky = default("sticky")
-        .map(|node| sticky::read(node, false))
-        .unwrap_or_default();
+    let sticky = defaults.or_default("sticky", |node| sticky::read(node, false));
     let around = route::Surroundings {
         backends: &backends,
         policy: &policy,
@@ -198,23 +204,12 @@ fn read_document(node: &Node<'_>) -> Document {
         .required("routes")
         .map(|node| route::read_all(node, &around))
         .unwrap_or_default();
-    let aliases = document
-        .optional("aliases")
-        .map(|node| aliases::read(node, &routes, &backends))
-        .unwrap_or_default();
+    let aliases = document.or_default("aliases", |node| aliases::read(node, &routes, &backends));
     let missing_flag_timeout = default("missing_flag_timeout_ms")
         .and_then(|node| node.integer(100, 60_000))
         .unwrap_or(2_000);
-    let enforce_tests = document
-        .optional("enforce_tests")
-        .and_then(Node::boolean)
-        .unwrap_or(false);
-    if enforce_tests && document.optional("tests").is_none() {
-        document.error("`enforce_tests: true` without `tests`: write some, or remove it");
-    }
-    let telemetry = default("telemetry")
-        .map(|node| telemetry::read(node, &routes))
-        .unwrap_or_default();
+    let enforce_tests = read_enforce_tests(&document);
+    let telemetry = defaults.or_default("telemetry", |node| telemetry::read(node, &routes));
     let mut caller_asks = route::caller_asks(&routes);
     telemetry.ask(&mut caller_asks);
     Document {
@@ -224,21 +219,17 @@ fn read_document(node: &Node<'_>) -> Document {
         has_sticky: !sticky.is_empty(),
         caller_asks,
         telemetry,
-        mesh_gateways: default("mesh_gateways")
-            .map(condition::read_gateways)
-            .unwrap_or_default(),
+        mesh_gateways: defaults.or_default("mesh_gateways", condition::read_gateways),
         backends,
         routes,
         cooldown: match default("cooldown") {
             Some(node) => fallback::read_cooldown(node),
             None => Some(CooldownPolicy::default()),
         },
-        response_headers: default("response_headers")
-            .and_then(Node::boolean)
+        response_headers: defaults
+            .or_default("response_headers", Node::boolean)
             .unwrap_or(false),
-        steering: default("allow_request_headers")
-            .map(steering::read)
-            .unwrap_or_default(),
+        steering: defaults.or_default("allow_request_headers", steering::read),
         max_body_bytes: default("max_body_bytes")
             .and_then(|node| node.integer(1_024, 1_073_741_824)),
         cluster_header: cluster_header.flatten(),
@@ -246,6 +237,15 @@ fn read_document(node: &Node<'_>) -> Document {
         missing_flag_timeout: Duration::from_millis(missing_flag_timeout.into()),
         enforce_tests,
     }
+}
+
+fn read_enforce_tests(document: &Fields<'_>) -> bool {
+    let enforced = document.or_default("enforce_tests", Node::boolean);
+    let enforced = enforced.unwrap_or(false);
+    if enforced && document.optional("tests").is_none() {
+        document.error("`enforce_tests: true` without `tests`: write some, or remove it");
+    }
+    enforced
 }
 
 #[cfg(test)]

@@ -102,7 +102,9 @@ impl<'a> Node<'a> {
         let mut fields = self.entries();
         fields.retain(|(name, node)| {
             let is_known = known.contains(name);
-            if !is_known {
+            if *name == "<<" {
+                node.error("`<<` merges nothing in Envoy: write the fields out, or give the whole value by an alias");
+            } else if !is_known {
                 node.error(format!(
                     "unknown field{}",
                     match suggestion(name, known.iter().copied()).as_str() {
@@ -290,6 +292,28 @@ impl<'a> Fields<'a> {
             .iter()
             .find(|(known, _)| *known == name)
             .map(|(_, node)| node)
+    }
+
+    /// What is read of a field; where it is absent, the default of what it is read as.
+    pub(crate) fn or_default<T: Default>(
+        &self,
+        name: &str,
+        read: impl FnOnce(&Node<'a>) -> T,
+    ) -> T {
+        self.optional(name).map(read).unwrap_or_default()
+    }
+
+    /// The known fields of a map that may be absent: then it has none.
+    pub(crate) fn fields(&self, name: &str, known: &'static [&'static str]) -> Fields<'a> {
+        self.optional(name).map_or_else(
+            || Fields {
+                path: format!("{}.{name}", self.path),
+                errors: self.errors,
+                is_map: false,
+                fields: Vec::new(),
+            },
+            |node| node.fields(known),
+        )
     }
 
     /// A field that must be there.

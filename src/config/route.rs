@@ -130,10 +130,9 @@ fn read(fields: &Fields<'_>, around: &Surroundings<'_>) -> Option<Route> {
     let targets = fields
         .required("targets")
         .map(|node| targets::read(node, around.backends, strategy));
-    let (targets, groups) = match targets {
-        Some(read) => (read.targets, read.groups),
-        None => Default::default(),
-    };
+    let (targets, groups) = targets
+        .map(|read| (read.targets, read.groups))
+        .unwrap_or_default();
     let demands = demands::read(fields, around.backends);
     let aggregate_cluster = fields.optional("aggregate_cluster").and_then(|node| {
         let around = older::Surroundings {
@@ -145,16 +144,10 @@ fn read(fields: &Fields<'_>, around: &Surroundings<'_>) -> Option<Route> {
         };
         older::read_aggregate(node, &around)
     });
-    let policy = match fields.optional("fallback") {
-        Some(node) => super::fallback::read_policy(node, around.policy),
-        None => around.policy.clone(),
-    };
+    let policy = read_policy(fields, around);
     let stored_at = fields
         .optional("stored_at")
         .and_then(|node| super::pass_through::read_stored_at(node, &targets));
-    if around.is_older {
-        older::check_policy(fields, &policy);
-    }
     Some(Route {
         name: name?.to_owned(),
         condition: condition?,
@@ -168,6 +161,18 @@ fn read(fields: &Fields<'_>, around: &Surroundings<'_>) -> Option<Route> {
         aggregate_cluster,
         policy,
     })
+}
+
+/// What a route does where an attempt fails.
+fn read_policy(fields: &Fields<'_>, around: &Surroundings<'_>) -> Policy {
+    let policy = match fields.optional("fallback") {
+        Some(node) => super::fallback::read_policy(node, around.policy),
+        None => around.policy.clone(),
+    };
+    if around.is_older {
+        older::check_policy(fields, &policy);
+    }
+    policy
 }
 
 /// Where a route looks for keys.
@@ -194,7 +199,7 @@ pub(super) fn index(routes: &[Route]) -> Index {
 pub(super) fn caller_asks(routes: &[Route]) -> CallerAsks {
     let mut asks = CallerAsks::default();
     for route in routes {
-        route.condition.ask(route.pass_through, &mut asks);
+        route.condition.ask(&mut asks);
         if route.has_choice() {
             let sources = route.sticky.sources().iter();
             sources.for_each(|source| source.ask(&mut asks));

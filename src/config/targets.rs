@@ -171,10 +171,7 @@ impl Targets<'_> {
             }
             node.integer(0, 1_000_000)
         });
-        let parameters = fields
-            .optional("parameters")
-            .map(super::parameters::read)
-            .unwrap_or_default();
+        let parameters = fields.or_default("parameters", super::parameters::read);
         let Some((backend, model)) = read_place(&fields, self.backends) else {
             return;
         };

@@ -58,22 +58,7 @@ impl Answer {
 
     /// What a request gets that is answered, with this fault if it is one that has an answer at all.
     pub(crate) fn to(name: &str, call: &Call, reply: Reply, fault: Option<&Fault>) -> Answer {
-        let reply = match fault {
-            Some(Fault::Words(words)) => {
-                let words: Vec<String> = (1..=*words).map(|word| format!("word{word}")).collect();
-                reply.saying(words.join(" "))
-            }
-            Some(Fault::Large(kib)) => {
-                // Each of these is one piece of a stream.
-                let piece = format!("{} ", "x".repeat(1023));
-                reply.saying(piece.repeat(*kib))
-            }
-            Some(Fault::Reasoning) => Reply {
-                reasoning: Some(THOUGHT.to_owned()),
-                ..reply
-            },
-            _ => reply,
-        };
+        let reply = said_by(reply, fault);
         match fault {
             Some(Fault::Status(status, advice)) => {
                 let mut answer = Answer::refusal(&Refusal {
@@ -239,6 +224,26 @@ impl Answer {
         self.send(encoder.finish().unwrap_or_default());
         self.insert(header::CONTENT_ENCODING, "gzip");
         self.length = self.length.map(|_| self.sent());
+    }
+}
+
+/// What a reply says with a fault that is one of what it says.
+fn said_by(reply: Reply, fault: Option<&Fault>) -> Reply {
+    match fault {
+        Some(Fault::Words(words)) => {
+            let words: Vec<String> = (1..=*words).map(|word| format!("word{word}")).collect();
+            reply.saying(words.join(" "))
+        }
+        Some(Fault::Large(kib)) => {
+            // Each of these is one piece of a stream.
+            let piece = format!("{} ", "x".repeat(1023));
+            reply.saying(piece.repeat(*kib))
+        }
+        Some(Fault::Reasoning) => Reply {
+            reasoning: Some(THOUGHT.to_owned()),
+            ..reply
+        },
+        _ => reply,
     }
 }
 

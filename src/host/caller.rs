@@ -20,8 +20,5 @@ pub(super) fn caller(document: &Document, headers: &Headers) -> Caller {
     {
         caller = caller.with_peer(&peer, headers, &document.mesh_gateways);
     }
-    if asks.time {
-        caller = caller.arriving(calls::now());
-    }
     caller
 }

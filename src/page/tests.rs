@@ -4,11 +4,14 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::config::{Document, Page, PageAccess, Tree};
+use crate::config::{Document, PageAccess};
+use crate::doc_tables;
 use crate::health::{Blow, CooldownPolicy, Ended, Health, TargetKey};
-use crate::request::Headers;
 use crate::schema::Usage;
 use crate::telemetry::{Attempted, End, Outcome};
+
+#[path = "serving_tests.rs"]
+mod serving_tests;
 
 const NOW: u64 = 1_800_000_000_000;
 
@@ -28,8 +31,7 @@ routes:
 ";
 
 fn document() -> Document {
-    let tree: Tree = serde_saphyr::from_str(DOCUMENT).unwrap();
-    Document::compile(&tree).unwrap()
+    Document::of_yaml(DOCUMENT).unwrap()
 }
 
 fn attempt(backend: &str, model: &str, verdict: &'static str) -> Attempted {
@@ -378,176 +380,12 @@ proptest! {
     }
 }
 
-fn headers(pairs: &[(&str, &str)]) -> Headers {
-    let pairs = pairs.iter();
-    Headers::new(
-        pairs
-            .map(|(name, value)| ((*name).to_owned(), value.as_bytes().to_vec()))
-            .collect(),
-    )
-}
-
-fn get(path: &str, more: &[(&str, &str)]) -> Headers {
-    headers(&[&[(":method", "GET"), (":path", path)], more].concat())
-}
-
-#[test]
-fn who_asks_for_what() {
-    let page = Page {
-        path: "/llm-router".to_owned(),
-        access: PageAccess::Public,
-    };
-    let html = Some(Asked::Html);
-    let json = Some(Asked::Json);
-    let browser = "text/html,application/xhtml+xml,*/*;q=0.8";
-    for (path, accept, expected) in [
-        ("/llm-router", browser, html),
-        ("/llm-router?", browser, html),
-        ("/llm-router?a=b", "*/*", html),
-        ("/llm-router", "application/json", json),
-        ("/llm-router", "text/html, application/json", html),
-        ("/llm-router?a=b&format=json", browser, json),
-        ("/llm-router.json", browser, json),
-        ("/llm-router.json?x", "", json),
-        ("/llm-router/", browser, None),
-        ("/llm-router.jsonx", browser, None),
-        ("/llm-routers", browser, None),
-        ("/LLM-router", browser, None),
-        ("/", browser, None),
-        ("/v1/models", browser, None),
-    ] {
-        assert_eq!(
-            asked(&page, &get(path, &[("accept", accept)])),
-            expected,
-            "{path} {accept}"
-        );
-    }
-    for (method, expected) in [
-        ("HEAD", html),
-        ("POST", None),
-        ("OPTIONS", None),
-        ("get", None),
-    ] {
-        let headers = headers(&[(":method", method), (":path", "/llm-router")]);
-        assert_eq!(asked(&page, &headers), expected, "{method}");
-    }
-    let upgrade = get("/llm-router", &[("upgrade", "websocket")]);
-    assert_eq!(asked(&page, &upgrade), None);
-}
-
-#[test]
-fn without_the_secret_there_is_no_page() {
-    let page = Page {
-        path: "/llm-router".to_owned(),
-        access: PageAccess::Secret {
-            header: "x-page".to_owned(),
-            sha256: sha256(b"right"),
-        },
-    };
-    let with = |values: &[&str]| {
-        let more: Vec<_> = values.iter().map(|value| ("x-page", *value)).collect();
-        asked(&page, &get("/llm-router", &more))
-    };
-    assert_eq!(with(&["right"]), Some(Asked::Html));
-    for wrong in [
-        &[][..],
-        &[""],
-        &["wrong"],
-        &["Right"],
-        &["right "],
-        &["right", "right"],
-        &["wrong", "right"],
-    ] {
-        assert_eq!(with(wrong), None, "{wrong:?}");
-    }
-}
-
-/// Names are data of others: whatever they are, the page stays the page.
-#[test]
-fn hostile_names_stay_data() {
-    let hostile = Outcome {
-        model: Some("</script><script>alert(1)</script><!--\u{7}".to_owned()),
-        caller: Some("{{data}}".to_owned()),
-        ..outcome()
-    };
-    let data = shown(&seen(&[hostile], 1), NOW);
-    let empty = serve(Asked::Html, &json!({}));
-    let full = serve(Asked::Html, &data);
-    let text = String::from_utf8(full.body).unwrap();
-    assert_eq!(text.matches("</script>").count(), 2);
-    assert_eq!(text.matches("<script").count(), 2);
-    assert!(!text.contains("<!--"));
-    // The same script and style, so that the same hashes hold.
-    assert_eq!(full.headers, empty.headers);
-    let (_, data_text) = text
-        .split_once("<script type=\"application/json\" id=\"data\">")
-        .unwrap();
-    let (data_text, _) = data_text.split_once("</script>").unwrap();
-    let parsed: Value = serde_json::from_str(data_text).unwrap();
-    assert_eq!(parsed, data);
-    let json = serve(Asked::Json, &data);
-    assert_eq!(serde_json::from_slice::<Value>(&json.body).unwrap(), data);
-    // No control character is left in a name.
-    assert!(!parsed.to_string().contains("\\u0007"));
-}
-
-#[test]
-fn the_page_needs_nothing_from_elsewhere() {
-    let page = include_str!("page.html");
-    for outside in [
-        "http:",
-        "https:",
-        "url(",
-        "@import",
-        "innerHTML",
-        "outerHTML",
-        "insertAdjacentHTML",
-        "document.write",
-        "eval(",
-    ] {
-        // The namespace of SVG is a name, no address that is asked.
-        let page = page.replace("http://www.w3.org/2000/svg", "");
-        assert!(!page.contains(outside), "{outside}");
-    }
-    for attribute in [" style=", " onclick=", " onload=", " src="] {
-        assert!(!page.contains(attribute), "{attribute}");
-    }
-    assert_eq!(page.matches("{{data}}").count(), 1);
-    let served = serve(Asked::Html, &json!({}));
-    let (_, policy) = served
-        .headers
-        .iter()
-        .find(|(name, _)| *name == "content-security-policy")
-        .unwrap();
-    assert!(policy.contains("default-src 'none'"), "{policy}");
-    let hash = |begin: &str, end: &str| {
-        let (_, rest) = page.split_once(begin).unwrap();
-        let (inside, _) = rest.split_once(end).unwrap();
-        assert!(inside.len() > 500);
-        super::digest::base64(&sha256(inside.as_bytes()))
-    };
-    let script = hash("<script>", "</script>");
-    let style = hash("<style>", "</style>");
-    assert!(
-        policy.contains(&format!("script-src 'sha256-{script}';")),
-        "{policy}"
-    );
-    assert!(
-        policy.contains(&format!("style-src 'sha256-{style}';")),
-        "{policy}"
-    );
-}
-
 /// docs/page.md has all that the JSON has, and its document loads.
 #[test]
 fn the_page_about_it_is_the_code() {
     let docs = include_str!("../../docs/page.md");
-    let (_, table) = docs.split_once("<!-- table: page -->\n").unwrap();
-    let rows = table.lines().take_while(|line| line.starts_with('|'));
-    let rows = rows.skip(2).map(|row| row.split('|').nth(1).unwrap());
-    let mut documented: Vec<&str> = rows
-        .flat_map(|cell| cell.split('`').skip(1).step_by(2))
-        .collect();
+    let rows = doc_tables::rows(docs, "page").into_iter();
+    let mut documented: Vec<&str> = rows.flat_map(|row| doc_tables::quoted(row[0])).collect();
     let view = shown(&Store::default(), NOW);
     let mut known: Vec<&str> = view
         .as_object()
@@ -562,8 +400,10 @@ fn the_page_about_it_is_the_code() {
         .split_once("<!-- example: page -->\n```yaml\n")
         .unwrap();
     let (example, _) = example.split_once("```").unwrap();
-    let tree: Tree = serde_saphyr::from_str(&format!("{DOCUMENT}{example}")).unwrap();
-    let page = Document::compile(&tree).unwrap().page.unwrap();
+    let page = Document::of_yaml(&format!("{DOCUMENT}{example}"))
+        .unwrap()
+        .page
+        .unwrap();
     assert!(matches!(page.access, PageAccess::Secret { .. }));
     assert!(docs.contains(&format!("The last {DECISIONS} requests")));
 }

@@ -5,7 +5,7 @@ use super::dry_run;
 use super::flow::headers_to_remove;
 use super::steering::Asked;
 use crate::attempt::{Moment, Passage};
-use crate::config::Document;
+use crate::config::{Document, Route};
 use crate::request::{Caller, Headers, Query};
 use crate::schema::{Answer, ErrorCode, Schema, is_ambiguous, is_stored_state, split_query};
 
@@ -26,8 +26,8 @@ pub struct Passed {
     pub passage: Vec<u8>,
 }
 
-/// Takes the headers of a request that is no call of a model, of which `subject` knows all but what is drawn, in the
-/// caller's dialect. `method`: the only one that its path has by itself.
+/// Takes the headers of a request that is no call of a model, of which `subject` knows all but when it is and what is
+/// drawn, in the caller's dialect. `method`: the only one that its path has by itself.
 pub(super) fn pass<'m>(
     document: &Document,
     headers: &Headers,
@@ -42,20 +42,7 @@ pub(super) fn pass<'m>(
     if is_odd_upgrade || asked_method == "TRACE" {
         return Err(refuse(path, headers, schema, method));
     }
-    let mut subject = subject;
-    let mut moment = Some(moment);
-    let mut routes = document.routes.iter().filter(|route| route.pass_through);
-    let route = routes.find(|route| {
-        let takes = route.condition.evaluate(&subject);
-        // What is left to know.
-        if takes.is_none()
-            && let Some(moment) = moment.take()
-        {
-            subject = at(subject, moment());
-            return route.condition.evaluate(&subject) == Some(true);
-        }
-        takes == Some(true)
-    });
+    let route = route_of(document, subject, moment);
     let target = route.and_then(|route| Some((route, route.targets.first()?)));
     let Some((route, target)) = target else {
         return Err(refuse(path, headers, schema, method));
@@ -86,16 +73,37 @@ pub(super) fn pass<'m>(
     })
 }
 
+/// The route that it takes.
+fn route_of<'d, 'm>(
+    document: &'d Document,
+    mut subject: Subject<'_>,
+    moment: impl FnOnce() -> Moment<'m>,
+) -> Option<&'d Route> {
+    let mut moment = Some(moment);
+    let mut routes = document.routes.iter().filter(|route| route.pass_through);
+    routes.find(|route| {
+        let takes = route.condition.evaluate(&subject);
+        // What is left to know.
+        if takes.is_none()
+            && let Some(moment) = moment.take()
+        {
+            subject = at(subject, moment());
+            return route.condition.evaluate(&subject) == Some(true);
+        }
+        takes == Some(true)
+    })
+}
+
 /// The same at this moment.
 pub(crate) fn at<'a>(subject: Subject<'a>, moment: Moment<'_>) -> Subject<'a> {
     Subject {
-        now: subject.now.or(Some(moment.now)),
+        now: Some(moment.now),
         random: Some(moment.random),
         ..subject
     }
 }
 
-/// All that conditions ask of what is no call of a model, but for what is drawn.
+/// All that conditions ask of what is no call of a model, but for when it is and what is drawn.
 pub(crate) fn passing_subject<'a>(
     headers: &'a Headers,
     query: &'a Query,
@@ -108,7 +116,6 @@ pub(crate) fn passing_subject<'a>(
         headers: Some(headers),
         query: Some(query),
         caller: Some(caller),
-        now: caller.arrived(),
         ..Subject::default()
     }
 }
@@ -156,4 +163,51 @@ fn refuse(path: &str, headers: &Headers, schema: Schema, method: Option<&'static
                    GET /v1/models/{model} and the other calls of models; for all else a route with \
                    `pass_through: true` is needed.";
     ErrorCode::PathNotFound.answer(schema, message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::health::NoMemory;
+    use crate::routing::{Arrival, arrive};
+
+    const DOCUMENT: &[u8] = br#"{
+        "backends": [{"name": "a", "schema": "openai", "models": [{"name": "m"}]}],
+        "routes": [
+            {"name": "mondays", "match": {"path": "/v1/files*", "time": {"weekdays": "mon"}}, "pass_through": true,
+             "targets": [{"backend": "a"}]},
+            {"name": "other days", "match": {"path": "/v1/*"}, "pass_through": true, "targets": [{"backend": "a"}]}
+        ]
+    }"#;
+
+    /// What time it is is a host call.
+    #[test]
+    fn the_moment_is_asked_for_where_it_decides() {
+        let document = Document::load(DOCUMENT).unwrap();
+        let monday = crate::schema::rfc_3339("2026-01-05T12:00:00Z").unwrap();
+        let tuesday = crate::schema::rfc_3339("2026-01-06T12:00:00Z").unwrap();
+        for (path, now, expected) in [
+            ("/v1/files/x", monday, ("mondays", true)),
+            ("/v1/files/x", tuesday, ("other days", true)),
+            ("/v1/batches/x", monday, ("other days", false)),
+        ] {
+            let headers = [(":path", path), (":method", "GET")];
+            let headers = headers.map(|(name, value)| (name.to_owned(), value.as_bytes().to_vec()));
+            let mut is_asked = false;
+            let moment = || {
+                is_asked = true;
+                Moment {
+                    now,
+                    random: 0,
+                    health: &NoMemory,
+                }
+            };
+            let headers = Headers::new(headers.to_vec());
+            let arrival = arrive(&document, headers, Caller::default(), moment);
+            let Arrival::Pass(passed) = arrival else {
+                panic!("it passes: {arrival:?}");
+            };
+            assert_eq!((passed.route.as_str(), is_asked), expected, "{path} {now}");
+        }
+    }
 }

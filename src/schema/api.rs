@@ -151,19 +151,7 @@ apis! {
 impl Api {
     /// Whether it is about text on both sides, which bytes are a measure of.
     pub const fn is_text(self) -> bool {
-        matches!(
-            self,
-            Api::ChatCompletions
-                | Api::Messages
-                | Api::Responses
-                | Api::Completions
-                | Api::GenerateContent
-                | Api::StreamGenerateContent
-                | Api::Converse
-                | Api::ConverseStream
-                | Api::Invoke
-                | Api::InvokeStream
-        )
+        self.is_prompted() || matches!(self, Api::Completions)
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::super::Endpoint;
 use super::*;
+use crate::doc_tables::{self, quoted};
 use crate::routing::Subject;
 
 /// The paths by which clients reach an API.
@@ -70,16 +71,7 @@ fn names_and_operations_are_unique() {
 /// The cells of each row of the table in docs/apis.md.
 fn rows() -> Vec<Vec<&'static str>> {
     let docs = include_str!("../../docs/apis.md");
-    let (_, after) = docs.split_once("<!-- table: apis -->\n").unwrap();
-    let rows = after.lines().take_while(|line| line.starts_with('|'));
-    rows.skip(2)
-        .map(|row| row.trim_matches('|').split('|').map(str::trim).collect())
-        .collect()
-}
-
-/// What stands between backquotes in a cell.
-fn quoted(cell: &str) -> Vec<&str> {
-    cell.split('`').skip(1).step_by(2).collect()
+    doc_tables::rows(docs, "apis")
 }
 
 /// docs/apis.md has a row for every API, and each says what the code does.

@@ -4,7 +4,7 @@
 use super::super::*;
 use crate::attempt::test_plans::{NOW, NoHeaders, Store, plan};
 use crate::attempt::{Policy, Refusal, begin};
-use crate::schema::{Api, error_event};
+use crate::schema::{Api, ErrorCode, error_event};
 
 pub(super) type Headers = &'static [(&'static str, &'static str)];
 

@@ -4,6 +4,7 @@ use super::held::ERROR_LIMIT;
 use super::*;
 use crate::attempt::test_plans::{NOW, plan};
 use crate::attempt::{Action, Cooldown, Refusal, Row};
+use crate::schema::ErrorCode;
 
 #[path = "bounds_tests.rs"]
 mod bounds;

@@ -197,20 +197,25 @@ fn request(args: &ExplainArgs) -> Result<GoldenRequest, Failed> {
         headers,
         body,
         caller: caller(args)?,
+        now: now(args)?,
     })
+}
+
+/// When it comes: now, if nothing else is said.
+fn now(args: &ExplainArgs) -> Result<u64, Failed> {
+    match &args.time {
+        Some(time) => rfc_3339(time)
+            .ok_or_else(|| Failed(format!("--time {time}: write it as 2026-01-05T12:00:00Z"))),
+        None => {
+            let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+            Ok(u64::try_from(since.unwrap_or_default().as_millis()).unwrap_or(u64::MAX))
+        }
+    }
 }
 
 /// What Envoy would know of the caller.
 fn caller(args: &ExplainArgs) -> Result<Caller, Failed> {
-    let now = match &args.time {
-        Some(time) => rfc_3339(time)
-            .ok_or_else(|| Failed(format!("--time {time}: write it as 2026-01-05T12:00:00Z")))?,
-        None => {
-            let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-            u64::try_from(since.unwrap_or_default().as_millis()).unwrap_or(u64::MAX)
-        }
-    };
-    let mut caller = Caller::default().arriving(now);
+    let mut caller = Caller::default();
     if let Some(uri) = &args.mesh {
         let mesh = Mesh::parse(uri).ok_or_else(|| {
             let form = "spiffe://cluster.local/ns/prod/sa/chat";
@@ -248,7 +253,7 @@ fn explain(document: &Document, request: &GoldenRequest, random: u64) -> Explain
     let headers = request.all_headers();
     let caller = &request.caller;
     let moment = Moment {
-        now: request.now(),
+        now: request.now,
         random,
         health: &NoMemory,
     };

@@ -26,6 +26,7 @@ fn explained_by(document: &str, headers: &[(&str, &str)], body: &str, random: u6
         headers: headers.collect(),
         body: body.as_bytes().to_vec(),
         caller: Caller::default(),
+        now: GoldenRequest::TIME,
     };
     explain(&document, &request, random)
 }

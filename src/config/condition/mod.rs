@@ -44,63 +44,77 @@ fn read_match(node: &Node<'_>, of: &Of<'_>, depth: usize) -> Option<Condition> {
         return None;
     }
     let mut conditions = Vec::new();
-    let mut add = |condition: Option<Condition>| conditions.push(condition);
     for (name, make) in [
         ("model", Condition::Model as fn(Vec<Pattern>) -> Condition),
         ("path", Condition::Path),
         ("method", Condition::Method),
     ] {
         if let Some(node) = fields.optional(name) {
-            add(read_spelled_patterns(node, name).map(make));
+            conditions.push(read_spelled_patterns(node, name).map(make));
         }
     }
     if let Some(node) = fields.optional("headers") {
-        for (written, node) in node.entries() {
-            let name = read_header_name(&node, written).map(|name| match name.as_str() {
-                // As Envoy has it.
-                "host" => ":authority".to_owned(),
-                _ => name,
-            });
-            let values = read_patterns(&node);
-            add(name
-                .zip(values)
-                .map(|(name, values)| Condition::Header { name, values }));
-        }
+        conditions.extend(read_headers(node));
     }
     if let Some(node) = fields.optional("stream") {
-        add(node.boolean().map(Condition::Stream));
+        conditions.push(node.boolean().map(Condition::Stream));
     }
-    caller::read(&fields).into_iter().for_each(&mut add);
-    content::read(&fields).into_iter().for_each(&mut add);
+    conditions.extend(caller::read(&fields));
+    conditions.extend(content::read(&fields));
     if let Some(node) = fields.optional("percent") {
-        let parts = node.decimal(100, 4, "percent");
-        let parts = parts.and_then(|parts| u32::try_from(parts).ok());
-        let share = |parts| Share::new(parts, of.route, Arc::clone(of.sticky));
-        add(parts.map(share).map(Condition::Percent));
+        conditions.push(read_percent(node, of));
     }
     for (name, make) in [
         ("any", Condition::Any as fn(Vec<Condition>) -> Condition),
         ("all", Condition::All),
     ] {
         if let Some(node) = fields.optional(name) {
-            let parts: Vec<_> = node
-                .non_empty_list()
-                .iter()
-                .map(|node| read_match(node, of, depth))
-                .collect();
-            let parts: Option<Vec<Condition>> = parts.into_iter().collect();
-            // An empty list has had its error.
-            add(parts.filter(|parts| !parts.is_empty()).map(make));
+            conditions.push(read_parts(node, of, depth).map(make));
         }
     }
     if let Some(node) = fields.optional("not") {
-        add(read_match(node, of, depth).map(|condition| Condition::Not(Box::new(condition))));
+        let not = |condition| Condition::Not(Box::new(condition));
+        conditions.push(read_match(node, of, depth).map(not));
     }
     let mut conditions: Vec<Condition> = conditions.into_iter().collect::<Option<_>>()?;
     if conditions.len() == 1 {
         return conditions.pop();
     }
     Some(Condition::All(conditions))
+}
+
+/// A condition for each header; `None` for one that has errors.
+fn read_headers(node: &Node<'_>) -> Vec<Option<Condition>> {
+    let read = |(written, node): (&str, Node<'_>)| {
+        let name = read_header_name(&node, written).map(|name| match name.as_str() {
+            // As Envoy has it.
+            "host" => ":authority".to_owned(),
+            _ => name,
+        });
+        let values = read_patterns(&node);
+        let (name, values) = name.zip(values)?;
+        Some(Condition::Header { name, values })
+    };
+    node.entries().into_iter().map(read).collect()
+}
+
+fn read_percent(node: &Node<'_>, of: &Of<'_>) -> Option<Condition> {
+    let parts = node.decimal(100, 4, "percent")?;
+    let share = Share::new(u32::try_from(parts).ok()?, of.route, Arc::clone(of.sticky));
+    Some(Condition::Percent(share))
+}
+
+/// Matches that stand in a list.
+fn read_parts(node: &Node<'_>, of: &Of<'_>, depth: usize) -> Option<Vec<Condition>> {
+    let parts = node.non_empty_list();
+    // All of them, so that each has its errors.
+    let parts: Vec<_> = parts
+        .iter()
+        .map(|node| read_match(node, of, depth))
+        .collect();
+    let parts: Vec<Condition> = parts.into_iter().collect::<Option<_>>()?;
+    // An empty list has had its error.
+    (!parts.is_empty()).then_some(parts)
 }
 
 /// Refuses what no path, no method or no trust domain looks like.

@@ -39,10 +39,7 @@ pub fn run_tests(tree: &Tree, document: &Document, file: ReadFile<'_>) -> Golden
 /// How many there are.
 fn run_all(root: &Node<'_>, document: &Document, file: ReadFile<'_>) -> usize {
     let root = root.fields(fields::DOCUMENT);
-    let tests = root
-        .optional("tests")
-        .map(Node::non_empty_list)
-        .unwrap_or_default();
+    let tests = root.or_default("tests", Node::non_empty_list);
     let mut names = HashSet::new();
     for node in &tests {
         let fields = node.fields(fields::TEST);

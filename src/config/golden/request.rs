@@ -20,8 +20,10 @@ pub struct GoldenRequest {
     pub headers: Vec<(String, Vec<u8>)>,
     /// Any bytes.
     pub body: Vec<u8>,
-    /// What Envoy would know of whoever sends it, and when it comes.
+    /// What Envoy would know of whoever sends it.
     pub caller: Caller,
+    /// When it comes: Unix time in milliseconds.
+    pub now: u64,
 }
 
 impl GoldenRequest {
@@ -30,11 +32,6 @@ impl GoldenRequest {
 
     /// When a golden test's request comes that does not say: 2026-01-05T12:00:00Z, a Monday. Unix time in milliseconds.
     pub const TIME: u64 = 1_767_614_400_000;
-
-    /// When it comes.
-    pub fn now(&self) -> u64 {
-        self.caller.arrived().unwrap_or(Self::TIME)
-    }
 
     /// The headers as Envoy has them.
     pub fn all_headers(&self) -> Vec<(String, Vec<u8>)> {
@@ -68,6 +65,10 @@ pub(super) fn read_request(node: &Node<'_>, file: ReadFile<'_>) -> Option<Golden
     }
     let method = text("method", "POST")?;
     let headers = fields.optional("headers").map(read_headers);
+    let now = match fields.optional("time") {
+        Some(node) => read_time(node)?,
+        None => GoldenRequest::TIME,
+    };
     let caller = read_caller(&fields)?;
     let body = read_body(&fields, &method, file)?;
     Some(GoldenRequest {
@@ -76,15 +77,12 @@ pub(super) fn read_request(node: &Node<'_>, file: ReadFile<'_>) -> Option<Golden
         headers: headers.unwrap_or_default(),
         body,
         caller,
+        now,
     })
 }
 
 fn read_caller(fields: &Fields<'_>) -> Option<Caller> {
-    let now = match fields.optional("time") {
-        Some(node) => read_time(node)?,
-        None => GoldenRequest::TIME,
-    };
-    let mut caller = Caller::default().arriving(now);
+    let mut caller = Caller::default();
     if let Some(node) = fields.optional("claims") {
         // What is no map has its error by this.
         node.entries();

@@ -79,7 +79,7 @@ pub(super) fn see(document: &Document, request: GoldenRequest) -> Seen<'_> {
     let headers = Headers::new(request.all_headers());
     // What is drawn is never relied on.
     let moment = Moment {
-        now: request.now(),
+        now: request.now,
         random: 0,
         health: &NoMemory,
     };

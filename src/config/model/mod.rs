@@ -66,14 +66,8 @@ pub(super) fn read_all(node: &Node<'_>, backend: &str, labels: &Labels) -> Vec<M
         }
         if !names.insert(written) {
             node.error(format!("there is another model \"{written}\": remove one"));
-        } else if name.as_exact().is_none()
-            && let Some(before) = models.iter().position(|model| model.name.covers(&name))
-        {
-            // What is said of it, labels for instance, would never count.
-            node.error(format!(
-                "no model is ever found by \"{written}\": models[{before}] is a pattern that takes all of them; put \
-                 this one before it"
-            ));
+        } else {
+            check_reached(&node, &name, &models);
         }
         let tokens = |name: &str| {
             let node = fields.optional(name)?;
@@ -86,13 +80,23 @@ pub(super) fn read_all(node: &Node<'_>, backend: &str, labels: &Labels) -> Vec<M
             context_window: tokens("context_window").unwrap_or(0),
             max_output_tokens: tokens("max_output_tokens").unwrap_or(0),
             capabilities: fields.optional("capabilities").map(capability::read_all),
-            prices: fields
-                .optional("prices")
-                .map(prices::read_prices)
-                .unwrap_or_default(),
+            prices: fields.or_default("prices", prices::read_prices),
             labels: own.unwrap_or_default().over(labels),
             key: TargetKey::new(backend, written),
         });
     }
     models
+}
+
+/// Refuses a pattern of which all that it takes is taken before.
+fn check_reached(node: &Node<'_>, name: &Pattern, before: &[Model]) {
+    if name.as_exact().is_none()
+        && let Some(before) = before.iter().position(|model| model.name.covers(name))
+    {
+        // What is said of it, labels for instance, would never count.
+        node.error(format!(
+            "no model is ever found by \"{name}\": models[{before}] is a pattern that takes all of them; put this \
+             one before it"
+        ));
+    }
 }

@@ -18,7 +18,6 @@ use crate::routing::Pattern;
 pub struct Caller {
     claims: Vec<Claims>,
     mesh: Option<Mesh>,
-    arrived: Option<u64>,
 }
 
 impl Caller {
@@ -60,15 +59,6 @@ impl Caller {
         self.with_mesh(mesh)
     }
 
-    /// With the time at which the request came: Unix time in milliseconds.
-    #[must_use]
-    pub fn arriving(self, now: u64) -> Self {
-        Caller {
-            arrived: Some(now),
-            ..self
-        }
-    }
-
     /// The claims of each verified token.
     pub fn tokens(&self) -> &[Claims] {
         &self.claims
@@ -84,11 +74,6 @@ impl Caller {
     pub fn mesh(&self) -> Option<&Mesh> {
         self.mesh.as_ref()
     }
-
-    /// When the request came, if that was asked for: Unix time in milliseconds.
-    pub fn arrived(&self) -> Option<u64> {
-        self.arrived
-    }
 }
 
 /// What of a [`Caller`] a document asks for. What it does not ask for need not be found out.
@@ -98,8 +83,6 @@ pub struct CallerAsks {
     pub claims: bool,
     /// The identity in the mesh.
     pub mesh: bool,
-    /// The time, before the body is there.
-    pub time: bool,
 }
 
 #[cfg(test)]

@@ -146,18 +146,17 @@ impl Condition {
         }
     }
 
-    /// Notes what has to be known of the caller. `early`: before the body is there.
-    pub fn ask(&self, early: bool, asks: &mut CallerAsks) {
+    /// Notes what has to be known of the caller.
+    pub fn ask(&self, asks: &mut CallerAsks) {
         match self {
             Condition::Claims(_) => asks.claims = true,
             Condition::Mesh(_) => asks.mesh = true,
-            Condition::Time(_) => asks.time |= early,
             Condition::Any(conditions) | Condition::All(conditions) => {
                 for condition in conditions {
-                    condition.ask(early, asks);
+                    condition.ask(asks);
                 }
             }
-            Condition::Not(condition) => condition.ask(early, asks),
+            Condition::Not(condition) => condition.ask(asks),
             _ => {}
         }
     }

@@ -9,6 +9,16 @@ use crate::harness::cluster::Cluster;
 use crate::harness::config::{Config, NO_MATCH};
 use crate::harness::files;
 
+/// The backends.
+const NAMES: [&str; 6] = [
+    "openai",
+    "azure-east",
+    "second",
+    "bare",
+    "echo-openai",
+    "echo-openai-two",
+];
+
 /// The names by which clients come by TLS: each of its filter chains. The first ones are for the values of
 /// `forward_client_cert_details`.
 pub(crate) const CHAINS: [&str; 7] = [
@@ -47,14 +57,7 @@ pub(crate) fn config(backends: &Backends) -> Config {
     let mut config = Config::new(document())
         .unmatched_cluster(to(NO_MATCH).plain())
         .in_front(jwt_authn(backends));
-    for name in [
-        "openai",
-        "azure-east",
-        "second",
-        "bare",
-        "echo-openai",
-        "echo-openai-two",
-    ] {
+    for name in NAMES {
         config = config.cluster(to(name));
     }
     let identities = &backends.identities;
@@ -209,14 +212,6 @@ fn around_now(is_other: bool) -> Value {
 
 fn document() -> Value {
     let model = |name: &str| json!({"name": name, "schema": "openai", "models": [{"name": "*"}]});
-    let names = [
-        "openai",
-        "azure-east",
-        "second",
-        "bare",
-        "echo-openai",
-        "echo-openai-two",
-    ];
     let mut routes = vec![];
     let route = |name: String, condition: Value, backend: &str| json!({"name": name, "match": condition, "targets": [{"backend": backend}]});
     for (name, condition) in conditions() {
@@ -272,7 +267,7 @@ fn document() -> Value {
         }
     }
     json!({
-        "backends": names.map(model),
+        "backends": NAMES.map(model),
         "routes": routes,
         "defaults": {"mesh_gateways": ["spiffe://cluster.local/ns/istio-ingress/sa/gateway"]},
     })

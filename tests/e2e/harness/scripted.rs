@@ -32,6 +32,18 @@ pub(crate) fn half(api: Api) -> &'static str {
     }
 }
 
+/// An event that tells the usage, which nobody gets at OpenAI who has not asked for it.
+pub(crate) fn usage(api: Api) -> &'static str {
+    match api {
+        Api::OpenAi => {
+            "data: {\"id\":\"x\",\"choices\":[],\"usage\":{\"prompt_tokens\":9,\"completion_tokens\":1}}\n\n"
+        }
+        Api::Anthropic => {
+            "event: message_delta\ndata: {\"type\":\"message_delta\",\"delta\":{},\"usage\":{\"output_tokens\":1}}\n\n"
+        }
+    }
+}
+
 /// What finishes an answer.
 pub(crate) fn finish(api: Api) -> &'static str {
     match api {
@@ -80,6 +92,11 @@ fn script(model: &str, api: Api) -> Script {
         "until-close-finished" => Script {
             framing: Framing::None,
             ..chunked(&[content, finish])
+        },
+        // With an event in its middle that tells nothing but the usage.
+        "with-length" => Script {
+            framing: Framing::Length,
+            ..chunked(&[content, usage(api), finish])
         },
         "trailers" => Script {
             trailers: "x-trailer: here\r\n",
