@@ -12,8 +12,7 @@ mod frames;
 mod scanner;
 
 use frames::Frames;
-use scanner::Found;
-pub(super) use scanner::Scanner;
+use scanner::{Found, Scanner};
 
 use crate::json::Json;
 use crate::request::{MAX_MODEL_BYTES, text};
