@@ -9,6 +9,7 @@ WASM_TARGET := wasm32-wasip1
 ENVOY_DIR := .tools/envoy
 PYTHON_DIR := .tools/python
 NODE_DIR := .tools/node
+PROMETHEUS_DIR := .tools/prometheus
 ENVOY_STAMP := $(ENVOY_DIR)/.installed-$(ENVOY_VERSION)
 PYTHON_STAMP := $(PYTHON_DIR)/.installed
 NODE_STAMP := $(NODE_DIR)/.installed
@@ -21,6 +22,10 @@ NEEDED_ENVOY := $(if $(filter command,$(origin ENVOY)),,$(ENVOY_STAMP))
 LLM_ROUTER_WASM := $(CURDIR)/llm_router.wasm
 # The end-to-end tests find both by these.
 export ENVOY LLM_ROUTER_WASM
+
+# With another Prometheus, which has promtool beside it: make test-prometheus PROMETHEUS=/path/to/prometheus
+PROMETHEUS := $(CURDIR)/$(PROMETHEUS_DIR)/usr/bin/prometheus
+NEEDED_PROMETHEUS := $(if $(filter command,$(origin PROMETHEUS)),,prometheus)
 
 # A list with colons between. With others, these are not installed: make test OLDER_ENVOYS=/path/to/envoy
 OLDER_STAMPS := $(foreach version,$(OLDER_ENVOY_VERSIONS),$(ENVOY_DIR)-$(version)/.installed-$(version))
@@ -45,18 +50,20 @@ PIP_INSTALL := PIP_REQUIRE_VIRTUALENV=0 PIP_USER=0 PIP_ROOT_USER_ACTION=ignore p
 # The stages share cargo's lock anyway, and their output is read by people.
 .NOTPARALLEL:
 .PHONY: help run tool test lint build native sdk fuzz fuzz-smoke fuzz-build fuzz-merge bench-core tools rust lint-tools clean \
-	chaos bench bench-peers bench-readme bench-tools
+	chaos bench bench-peers bench-readme bench-tools test-prometheus prometheus
 
 help:
 	@echo 'make run     start demo backends and Envoy with envoy/demo.yaml, and say what to try'
 	@echo '             (PORT_OFFSET=1000 moves all its ports, CONCURRENCY=2 are the worker threads)'
-	@echo 'make test    everything: lint, native tests, end-to-end tests on Envoy, a little fuzzing, official SDK clients'
+	@echo 'make test    everything: lint, native tests, end-to-end tests on Envoy, a little fuzzing, official SDK clients,'
+	@echo '             Prometheus'
+	@echo 'make test-prometheus   the rules and the dashboard in a real Prometheus, where one can be had (make test does it)'
 	@echo 'make chaos   failing backends under load, a minute twice (make test has a short one)'
 	@echo 'make fuzz    fuzz targets, a minute each (FUZZ_SECONDS=60, FUZZ_TARGETS=scan); fuzz/README.md'
 	@echo 'make lint    rustfmt, clippy (native and wasm), rustdoc'
 	@echo 'make build   llm_router.wasm, checked against benches/wasm-size-budget'
 	@echo 'make tool    the program llm-router, which checks documents and renders Envoy files (docs/cli.md)'
-	@echo 'make bench   the benchmark beside bare Envoy, into benches/record; half an hour on a quiet machine'
+	@echo 'make bench   the benchmark beside bare Envoy, into benches/record; twenty minutes on a quiet machine'
 	@echo '             (QUICK=1: a smoke test of two minutes; bench-peers adds other gateways to its record)'
 	@echo 'make bench-core   measure the pure parts, natively and in Envoy; recorded in benches/record/'
 	@echo 'make tools   install what the others need (they do it themselves)'
@@ -69,7 +76,7 @@ run: build $(NEEDED_ENVOY)
 	@exec cargo run $(CARGO_FLAGS) --quiet --features demo --bin llm-router-demo -- \
 		run --envoy "$(ENVOY)" --port-offset $(PORT_OFFSET) --concurrency $(CONCURRENCY)
 
-test: lint native fuzz-smoke sdk
+test: lint native fuzz-smoke sdk test-prometheus
 	@echo '==> all passed'
 
 lint: lint-tools
@@ -100,6 +107,27 @@ sdk: build $(NEEDED_ENVOY) $(PYTHON_STAMP) $(NODE_STAMP)
 	@PYTHONPATH="$(CURDIR)/$(PYTHON_DIR)" PYTHONDONTWRITEBYTECODE=1 NODE_PATH="$(CURDIR)/$(NODE_DIR)/node_modules" \
 		python3 -m pytest -q -p no:cacheprovider tests/sdk $(SDK_ARGS)
 
+# Left out where there is no Prometheus to be had; one of your own has to be right.
+test-prometheus: build $(NEEDED_ENVOY) $(NEEDED_PROMETHEUS)
+	@if [ -n "$(NEEDED_PROMETHEUS)" ] && ! test -x "$(PROMETHEUS)"; then \
+		echo '==> Prometheus: LEFT OUT, rules and dashboard are not tested with it: it can be had from Debian only' \
+			'(apt-get update may help). With one of your own: make test-prometheus PROMETHEUS=/path/to/prometheus'; \
+		exit 0; \
+	fi; \
+	echo '==> Prometheus'; \
+	cargo build $(CARGO_FLAGS) --quiet --features demo --bin llm-router-demo || exit 1; \
+	PYTHONDONTWRITEBYTECODE=1 python3 tests/prometheus/check.py --prometheus "$(PROMETHEUS)" --envoy "$(ENVOY)" $(CHECK_ARGS)
+
+# Debian's package, unpacked and not installed: that asks for no rights. Not having it is no failure.
+prometheus:
+	@test -x $(PROMETHEUS_DIR)/usr/bin/prometheus && exit 0; \
+	command -v apt-get >/dev/null && command -v dpkg >/dev/null || exit 0; \
+	echo '==> Prometheus, from Debian'; \
+	rm -rf $(PROMETHEUS_DIR).new && mkdir -p $(PROMETHEUS_DIR).new && cd $(PROMETHEUS_DIR).new || exit 0; \
+	timeout 60 apt-get download -qq -o Acquire::Retries=1 prometheus 2>/dev/null && dpkg -x prometheus_*.deb . && \
+		rm prometheus_*.deb && usr/bin/promtool --version >/dev/null 2>&1 || exit 0; \
+	cd - >/dev/null && rm -rf $(PROMETHEUS_DIR) && mv $(PROMETHEUS_DIR).new $(PROMETHEUS_DIR)
+
 build: rust
 	@echo '==> llm_router.wasm'
 	@cargo build $(CARGO_FLAGS) --release --target $(WASM_TARGET) --lib
@@ -124,7 +152,7 @@ bench-core: rust $(NEEDED_ENVOY)
 	@LLM_BENCH_WASM="$(abspath $(BENCH_CORE_DIR))/$(WASM_TARGET)/release/llm_router.wasm" \
 		cargo bench $(CARGO_FLAGS) --bench core -- $(CORE_ARGS)
 
-tools: rust lint-tools $(NEEDED_ENVOY) $(NEEDED_OLDER) $(PYTHON_STAMP) $(NODE_STAMP)
+tools: rust lint-tools $(NEEDED_ENVOY) $(NEEDED_OLDER) $(PYTHON_STAMP) $(NODE_STAMP) $(NEEDED_PROMETHEUS)
 
 # The sysroot says what is there, whoever installed it; rustup is only asked for what is missing.
 rust:

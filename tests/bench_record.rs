@@ -9,7 +9,10 @@ use std::fs;
 use std::path::Path;
 
 use record::summary::{Stat, cpu_per_request, requests_per_second};
-use record::{Answer, BARE, Cell, DIRECT, NOOP_2, ROUTER, Record, Run, page, readme, svg};
+use record::{
+    Answer, BARE, Cell, DIRECT, NOOP_2, OBSERVED, ROUTER, Record, Run, UNOBSERVED, goals,
+    observing, page, readme, svg,
+};
 
 const RECORDS: &str = "benches/record";
 
@@ -82,6 +85,62 @@ fn medians_and_ratios_go_by_rounds() {
     assert_eq!(ratio, Some(expected));
     let rate = record.stat("chat-1k-32", ROUTER, requests_per_second);
     assert_eq!(rate.map(|rate| rate.median), Some(500.0));
+}
+
+/// The sentence has the numbers of the table, and no goal is held to these cells.
+#[test]
+fn what_observing_costs_is_told_step_by_step() {
+    let mut record = example();
+    let goals_before = goals::table(&record);
+    let charted = svg::charted(&record).len();
+    let observed = [
+        (
+            observing::WHOLE,
+            Answer::Whole,
+            1,
+            [50.0, 60.0, 100.0, 112.5, 114.0],
+        ),
+        (
+            observing::MANY,
+            Answer::Many,
+            1024,
+            [512.0, 768.0, 1024.0, 1536.0, 1536.0],
+        ),
+    ];
+    for (id, answer, events, cpu) in observed {
+        let cell = Cell {
+            id: id.to_owned(),
+            answer,
+            variants: observing::VARIANTS.map(str::to_owned).into(),
+            ..record.cells[0].clone()
+        };
+        for (variant, cpu) in observing::VARIANTS.into_iter().zip(cpu) {
+            record.runs.push(Run {
+                cell: id.to_owned(),
+                variant: variant.to_owned(),
+                round: 1,
+                seconds: 2.0,
+                requests: 10,
+                served: 10,
+                events: events * 10,
+                cpu_us: Some(cpu * 10.0),
+                ..Run::default()
+            });
+        }
+        record.cells.push(cell);
+    }
+    let section = observing::section(&record);
+    let row = section
+        .lines()
+        .find(|row| row.contains(&format!("`{OBSERVED}` over `{UNOBSERVED}`")));
+    let expected = "12.5 (12.5–12.5) | 1.12× (1.12–1.12) | 500 (500–500) | 1.50× (1.50–1.50) |";
+    assert!(row.unwrap().ends_with(expected), "{section}");
+    let block = readme::block(Some((Path::new("2026-11-21"), &record)));
+    let sentence = "takes 12.5 µs of that for a request of 1 KB, the page 1.5 µs more; for each event of a stream 500 ns and 0.0 ns.";
+    assert!(block.contains(sentence), "{block}");
+    assert_eq!(goals::table(&record), goals_before);
+    assert_eq!(svg::charted(&record).len(), charted);
+    assert_eq!(observing::section(&example()), "");
 }
 
 #[test]

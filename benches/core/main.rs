@@ -18,6 +18,7 @@ mod content;
 mod envoy;
 mod mixed;
 mod native;
+mod observing;
 mod prompt;
 mod record;
 
@@ -39,6 +40,7 @@ fn main() {
     mixed::run(&mut criterion);
     content::run(&mut criterion);
     prompt::run(&mut criterion);
+    observing::run(&mut criterion);
     criterion.final_summary();
     let mut arguments: Vec<String> = std::env::args().skip(1).collect();
     // Cargo's.

@@ -7,7 +7,7 @@ use std::process::Command;
 use serde_json::Value;
 
 use crate::envoy::{self, Measured};
-use crate::{bodies, content, mixed, native, prompt};
+use crate::{bodies, content, mixed, native, observing, prompt};
 
 pub(crate) fn page(results: &Path, in_envoy: &[Measured]) -> String {
     let of = |group: &str, name: &str| median(results, group, name);
@@ -86,7 +86,28 @@ pub(crate) fn page(results: &Path, in_envoy: &[Measured]) -> String {
         let cases: Vec<String> = asked.iter().map(|case| time(of(&group, case))).collect();
         let _ = writeln!(page, "| {} | {} |", one.body, cases.join(" | "));
     }
-    page + &prompts(&of)
+    page += &prompts(&of);
+    page + &observed(&of)
+}
+
+/// Criterion's names of folders have no commas.
+fn observed(of: &impl Fn(&str, &str) -> f64) -> String {
+    let many = observing::EVENTS as f64;
+    let mut page = format!(
+        "\n## Observing\n\nNatively. Of the streams: one event, of {} that come one by one, each with a token, the last one with \
+         the usage. All of them are read, whatever of the outcome is told.\n\n| Read | |\n|---|--:|\n",
+        observing::EVENTS
+    );
+    for name in observing::streams() {
+        let _ = writeln!(page, "| {name} | {} |", time(of("observe", name) / many));
+    }
+    let whole = observing::WHOLE;
+    let _ = writeln!(page, "| {whole} | {} |", time(of("observe", whole)));
+    page += "\nOf a streamed request of the demo's document that one attempt has answered:\n\n| | |\n|---|--:|\n";
+    for (name, what) in observing::REQUESTS {
+        let _ = writeln!(page, "| {what} | {} |", time(of("observe-request", name)));
+    }
+    page
 }
 
 fn decisions(of: &impl Fn(&str, &str) -> f64) -> String {

@@ -23,8 +23,9 @@ use crate::Outcome;
 /// What the backend has counted so far, as JSON.
 pub(crate) const COUNTS: &str = "/bench/counts";
 
-/// A streamed answer has so many events.
-pub(crate) const EVENTS: usize = 64;
+/// Streamed answers have so many events, and one more with the usage where the request asks for that.
+const EVENTS: usize = 64;
+const MANY_EVENTS: usize = 1024;
 
 const PACE: Duration = Duration::from_millis(20);
 const FIRST_PAUSE: Duration = Duration::from_millis(2);
@@ -35,8 +36,15 @@ static EVENTS_SENT: AtomicU64 = AtomicU64::new(0);
 /// All that is ever sent.
 struct Answers {
     whole: Bytes,
-    events: Vec<Bytes>,
-    first: Vec<Bytes>,
+    events: Stream,
+    many: Stream,
+    first: Rc<[Bytes]>,
+}
+
+/// A stream without and with its usage.
+struct Stream {
+    plain: Rc<[Bytes]>,
+    with_usage: Rc<[Bytes]>,
 }
 
 /// Serves until it is killed. Its first line of output is its port.
@@ -78,8 +86,12 @@ async fn answer(
     answers: Rc<Answers>,
 ) -> Result<Response<Reply>, hyper::Error> {
     let (head, mut body) = request.into_parts();
+    let mut asks_for_usage = false;
     while let Some(frame) = body.frame().await {
-        frame?;
+        let frame = frame?;
+        // Small bodies come in one piece, and large ones do not ask for streams here.
+        let part = frame.data_ref().filter(|part| part.len() <= PART);
+        asks_for_usage |= part.is_some_and(|part| contains(part, USAGE_WANTED));
     }
     if head.uri.path() == COUNTS {
         return Ok(whole(counts()));
@@ -87,11 +99,19 @@ async fn answer(
     REQUESTS.fetch_add(1, Ordering::Relaxed);
     let kind = head.headers.get("x-bench-answer");
     Ok(match kind.map_or(&b"whole"[..], |kind| kind.as_bytes()) {
-        b"fast" => streamed(&answers, None, false),
-        b"paced" => streamed(&answers, Some(PACE), false),
-        b"first" => streamed(&answers, Some(FIRST_PAUSE), true),
+        b"fast" => streamed(answers.events.of(asks_for_usage), None),
+        b"many" => streamed(answers.many.of(asks_for_usage), None),
+        b"paced" => streamed(answers.events.of(asks_for_usage), Some(PACE)),
+        b"first" => streamed(&answers.first, Some(FIRST_PAUSE)),
         _ => whole(answers.whole.clone()),
     })
+}
+
+const USAGE_WANTED: &[u8] = br#""include_usage":true"#;
+const PART: usize = 4096;
+
+fn contains(text: &[u8], what: &[u8]) -> bool {
+    text.windows(what.len()).any(|window| window == what)
 }
 
 fn counts() -> Bytes {
@@ -104,10 +124,9 @@ fn whole(text: Bytes) -> Response<Reply> {
     with_headers("application/json", Reply::Whole(Some(text)))
 }
 
-fn streamed(answers: &Rc<Answers>, pace: Option<Duration>, first_only: bool) -> Response<Reply> {
+fn streamed(events: &Rc<[Bytes]>, pace: Option<Duration>) -> Response<Reply> {
     let reply = Reply::Streamed(Events {
-        answers: Rc::clone(answers),
-        first_only,
+        events: Rc::clone(events),
         pace,
         begun: Instant::now(),
         sent: 0,
@@ -149,21 +168,43 @@ impl Answers {
             ))
         };
         let done = Bytes::from_static(b"data: [DONE]\n\n");
-        let begin = event(r#"{"role":"assistant","content":""}"#, "null");
-        let mut events = vec![begin];
-        for index in 0..EVENTS - 3 {
-            events.push(event(&format!(r#"{{"content":" token {index}"}}"#), "null"));
-        }
-        events.push(event("{}", r#""stop""#));
-        events.push(done.clone());
+        let usage = Bytes::from_static(
+            b"data: {\"id\":\"chatcmpl-bench\",\"object\":\"chat.completion.chunk\",\"created\":1790000000,\
+              \"model\":\"gpt-5.5-2026-04-23\",\"choices\":[],\"usage\":{\"prompt_tokens\":212,\"completion_tokens\":61,\
+              \"total_tokens\":273}}\n\n",
+        );
+        let stream = |many: usize| {
+            let begin = event(r#"{"role":"assistant","content":""}"#, "null");
+            let mut events = vec![begin];
+            for index in 0..many - 3 {
+                events.push(event(&format!(r#"{{"content":" token {index}"}}"#), "null"));
+            }
+            events.push(event("{}", r#""stop""#));
+            Stream {
+                plain: [&*events, &[done.clone()]].concat().into(),
+                with_usage: [&*events, &[usage.clone(), done.clone()]].concat().into(),
+            }
+        };
         Answers {
             whole: Bytes::from(whole),
-            events,
+            events: stream(EVENTS),
+            many: stream(MANY_EVENTS),
             // A token that says something, so that it ends a hold.
-            first: vec![
+            first: [
                 event(r#"{"role":"assistant","content":"The"}"#, "null"),
                 done,
-            ],
+            ]
+            .into(),
+        }
+    }
+}
+
+impl Stream {
+    fn of(&self, asks_for_usage: bool) -> &Rc<[Bytes]> {
+        if asks_for_usage {
+            &self.with_usage
+        } else {
+            &self.plain
         }
     }
 }
@@ -174,8 +215,7 @@ enum Reply {
 }
 
 struct Events {
-    answers: Rc<Answers>,
-    first_only: bool,
+    events: Rc<[Bytes]>,
     /// Nothing: as fast as they go.
     pace: Option<Duration>,
     begun: Instant,
@@ -218,14 +258,9 @@ impl Events {
         if self.sent > 0 && self.wait(cx).is_pending() {
             return Poll::Pending;
         }
-        let events = if self.first_only {
-            &self.answers.first
-        } else {
-            &self.answers.events
-        };
         let next = usize::try_from(self.sent)
             .ok()
-            .and_then(|index| events.get(index));
+            .and_then(|index| self.events.get(index));
         if next.is_some() {
             self.sent += 1;
             EVENTS_SENT.fetch_add(1, Ordering::Relaxed);

@@ -107,7 +107,7 @@ impl RunArgs {
     }
 
     pub(crate) fn rounds(&self) -> u32 {
-        let usual = if self.quick { 1 } else { 5 };
+        let usual = if self.quick { 1 } else { 4 };
         self.rounds.unwrap_or(usual).max(1)
     }
 

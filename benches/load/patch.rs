@@ -4,7 +4,9 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::record::{BARE, BUFFER, NO_WASM, NOOP_1, NOOP_2, ROUTER, ROUTER_100};
+use crate::record::{
+    BARE, BUFFER, NO_WASM, NOOP_1, NOOP_2, OBSERVED, ROUTER, ROUTER_100, UNOBSERVED,
+};
 use crate::{Outcome, requests};
 
 /// How many routes there are in all where there are many.
@@ -56,6 +58,10 @@ pub(crate) fn variant(demo: &Value, name: &str, place: &Place<'_>) -> Outcome<Va
 
     match name {
         ROUTER => held_and_unheld(&mut config)?,
+        OBSERVED | UNOBSERVED => {
+            held_and_unheld(&mut config)?;
+            observing(&mut config, name == OBSERVED)?;
+        }
         ROUTER_100 => many_routes(&mut config)?,
         NO_WASM => without_wasm(&mut config)?,
         BARE => bare(&mut config)?,
@@ -145,11 +151,31 @@ fn held_and_unheld(config: &mut Value) -> Outcome<()> {
     Ok(())
 }
 
-fn routes(config: &mut Value) -> Outcome<&mut Vec<Value>> {
+/// Without the page, and without all else that a document can leave out of what is observed.
+fn observing(config: &mut Value, is_observed: bool) -> Outcome<()> {
+    let defaults = at(document(config)?, "/defaults")?;
+    let fields = defaults.as_object_mut();
+    let fields = fields.ok_or("defaults in envoy/demo.yaml is no object")?;
+    fields
+        .remove("page")
+        .ok_or("envoy/demo.yaml has no page any more: look at benches/load/patch.rs")?;
+    if !is_observed {
+        let off = json!({"metrics": false, "access_log": false, "ask_for_usage": false});
+        fields.insert("telemetry".to_owned(), off);
+    }
+    Ok(())
+}
+
+/// The router's own document.
+fn document(config: &mut Value) -> Outcome<&mut Value> {
     let filters = list(config, FILTERS)?;
     let filter = filters.iter_mut().find(|filter| is_wasm(filter));
     let filter = filter.ok_or("envoy/demo.yaml has no wasm filter")?;
-    list(filter, "/typed_config/config/configuration/value/routes")
+    at(filter, "/typed_config/config/configuration/value")
+}
+
+fn routes(config: &mut Value) -> Outcome<&mut Vec<Value>> {
+    list(document(config)?, "/routes")
 }
 
 fn many_routes(config: &mut Value) -> Outcome<()> {

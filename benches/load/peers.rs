@@ -13,7 +13,7 @@ use serde::Deserialize;
 
 use crate::envoy::{Envoys, free_port};
 use crate::process::{Pinning, Process, family, memory_kib};
-use crate::record::{BARE, Cell, Peer, ROUTER, Record, all};
+use crate::record::{BARE, Cell, Peer, Purpose, ROUTER, Record, all, purpose};
 use crate::rounds::{Backend, Gateway, Rounds};
 use crate::{Outcome, RunArgs, client, plan, requests, run};
 
@@ -117,7 +117,7 @@ pub(crate) fn run(args: &RunArgs, files: &Path) -> Outcome<()> {
 }
 
 fn is_peers(cell: &str) -> bool {
-    cell.starts_with("peers-")
+    purpose(cell) == Purpose::Peers
 }
 
 fn folders() -> Outcome<Vec<PathBuf>> {

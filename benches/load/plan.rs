@@ -1,7 +1,7 @@
 //! Which cells there are.
 
 use crate::record::{
-    Answer, BARE, Cell, DIRECT, NO_WASM, NOOP_1, NOOP_2, ROUTER, ROUTER_100, tables,
+    Answer, BARE, Cell, DIRECT, NO_WASM, NOOP_1, NOOP_2, ROUTER, ROUTER_100, observing, tables,
 };
 use crate::{Outcome, requests};
 
@@ -11,6 +11,8 @@ const STREAMS: u32 = 128;
 const ALL: [&str; 6] = [DIRECT, BARE, NO_WASM, NOOP_1, NOOP_2, ROUTER];
 const SOME: [&str; 4] = [BARE, NOOP_1, NOOP_2, ROUTER];
 const TWO: [&str; 2] = [BARE, ROUTER];
+/// For what differs from others in the number of connections only.
+const FEW: [&str; 3] = [DIRECT, BARE, ROUTER];
 
 /// The bodies that are sent to all variants, and whether to the one with many routes too: what routes cost does not
 /// depend on the body.
@@ -36,6 +38,9 @@ pub(crate) fn cells(quick: bool) -> Outcome<Vec<Cell>> {
                 continue;
             }
             let mut variants = ALL.to_vec();
+            if connections == 1 && !many_routes {
+                variants = FEW.to_vec();
+            }
             if many_routes {
                 variants.push(ROUTER_100);
             }
@@ -53,7 +58,22 @@ pub(crate) fn cells(quick: bool) -> Outcome<Vec<Cell>> {
     ] {
         cells.push(cell(body, title, Answer::Whole, 32, &TWO)?);
     }
+    for (id, answer) in [
+        (observing::WHOLE, Answer::Whole),
+        (observing::MANY, Answer::Many),
+    ] {
+        let cell = cell("chat-1k", "1 KB chat", answer, 32, &observing::VARIANTS)?;
+        cells.push(named(cell, id));
+    }
     Ok(cells)
+}
+
+/// What is measured apart has a name of its own.
+fn named(cell: Cell, id: &str) -> Cell {
+    Cell {
+        id: id.to_owned(),
+        ..cell
+    }
 }
 
 /// The cells in which other gateways stand beside ours.
@@ -69,10 +89,7 @@ pub(crate) fn peer_cells(peers: &[String]) -> Outcome<Vec<Cell>> {
             connections,
             &variants,
         )?;
-        cells.push(Cell {
-            id: id.to_owned(),
-            ..cell
-        });
+        cells.push(named(cell, id));
     }
     Ok(cells)
 }
@@ -104,6 +121,8 @@ pub(crate) fn seconds(cell: &Cell, seconds: u64) -> u64 {
     match cell.answer {
         // One such answer takes 1.3 s.
         Answer::Paced => seconds.saturating_mul(2).max(3),
+        // What is cut off at the end is less of it.
+        Answer::Many => seconds.saturating_mul(2),
         _ => seconds,
     }
 }

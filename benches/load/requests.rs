@@ -94,6 +94,7 @@ pub(crate) fn name(answer: Answer) -> &'static str {
     match answer {
         Answer::Whole => "whole",
         Answer::Fast => "fast",
+        Answer::Many => "many",
         Answer::Paced => "paced",
         Answer::First => "first",
     }

@@ -144,8 +144,10 @@ impl Rounds<'_> {
             return Ok(());
         };
         let largest = cells.iter().max_by_key(|cell| cell.bytes).unwrap_or(cell);
+        let streamed = cells.iter().find(|cell| cell.answer == Answer::Many);
         for (name, gateway) in &self.gateways {
-            for cell in [cell, largest] {
+            let streamed = streamed.filter(|cell| cell.variants.contains(name));
+            for cell in [cell, largest].into_iter().chain(streamed) {
                 let script = self.script(cell, name, gateway)?;
                 load::run(&script, gateway.port, &gateway.path, 32, 1)?;
             }
@@ -247,7 +249,7 @@ impl Rounds<'_> {
             .filter_map(|variant| runs.iter().find(|run| run.variant == *variant))
             .map(|run| {
                 let cpu = match cell.answer {
-                    Answer::Fast | Answer::Paced => cpu_per_event(run),
+                    Answer::Fast | Answer::Many | Answer::Paced => cpu_per_event(run),
                     _ => cpu_per_request(run),
                 };
                 match (&run.failure, cpu, requests_per_second(run)) {

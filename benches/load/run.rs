@@ -8,12 +8,15 @@ use std::time::{Duration, Instant};
 use crate::envoy::Envoys;
 use crate::process::Pinning;
 use crate::record::{
-    BARE, BUFFER, DIRECT, Memory, NO_WASM, NOOP_1, NOOP_2, ROUTER, ROUTER_100, Record,
+    BARE, BUFFER, DIRECT, Memory, NO_WASM, NOOP_1, NOOP_2, OBSERVED, ROUTER, ROUTER_100, Record,
+    UNOBSERVED,
 };
 use crate::rounds::{Backend, Gateway, Rounds, clock};
 use crate::{Outcome, RunArgs, first_event, machine, memory, plan};
 
-pub(crate) const ENVOYS: [&str; 6] = [BARE, NO_WASM, NOOP_1, NOOP_2, ROUTER, ROUTER_100];
+pub(crate) const ENVOYS: [&str; 8] = [
+    BARE, NO_WASM, NOOP_1, NOOP_2, UNOBSERVED, OBSERVED, ROUTER, ROUTER_100,
+];
 
 /// Those whose memory tells something.
 const MEMORY: [&str; 4] = [BARE, BUFFER, NOOP_2, ROUTER];

@@ -48,8 +48,7 @@ impl Plan {
         terms: Terms<'_>,
     ) -> Result<(Plan, Edits), ScanError> {
         let stream = call.streams(view.stream);
-        let has_usage_event = matches!(call.api, Api::ChatCompletions | Api::Completions);
-        let asks = terms.ask_for_usage && stream && has_usage_event;
+        let asks = terms.ask_for_usage && stream && tells_if_asked(call.api);
         let making = Making {
             call,
             headers,
@@ -211,4 +210,9 @@ fn settle(terms: Terms<'_>, targets: usize) -> Policy {
         policy.max_attempts = targets.saturating_add(2);
     }
     policy
+}
+
+/// Whether streams of it tell their usage only to those who ask.
+pub(super) fn tells_if_asked(api: Api) -> bool {
+    matches!(api, Api::ChatCompletions | Api::Completions)
 }

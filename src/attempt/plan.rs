@@ -10,6 +10,7 @@
 
 use super::adaptation::HeaderChange;
 use super::failure::Failure;
+use super::making::tells_if_asked;
 use super::policy::{Hold, Policy, read_cooldown, write_cooldown};
 use crate::health::{CooldownPolicy, TargetKey};
 use crate::request::{Edit, Edits};
@@ -100,6 +101,12 @@ impl Plan {
     /// The length of the body as the router role leaves it.
     pub(crate) fn body_length(&self) -> usize {
         self.body_length
+    }
+
+    /// Whether its answer would tell its usage only if it were asked, which the router does not.
+    pub(crate) fn lacks_usage(&self) -> bool {
+        let asks = self.targets.iter().any(|target| target.asks_usage);
+        self.stream && tells_if_asked(self.api) && !asks
     }
 
     /// When the first byte of an answer has to go to the client, in Unix milliseconds.

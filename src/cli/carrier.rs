@@ -1,6 +1,7 @@
 //! The filter's configurations in a file: the document itself, or what an Envoy or Istio file carries.
 
-use super::source::{Kind, Located, Place, parse};
+use super::report::Finding;
+use super::source::{Located, Place, parse};
 use crate::config::Tree;
 
 /// Which of the module's two roles a configuration is for.
@@ -38,10 +39,20 @@ pub(super) struct Value {
 }
 
 impl Value {
-    fn of(located: &Located) -> Value {
-        Value {
-            tree: located.tree(),
-            located: located.clone(),
+    /// As Envoy reads it, if the filter reads that.
+    fn of(located: &Located) -> Result<Value, (Place, String)> {
+        match located.deeper_than(Tree::MAX_DEPTH) {
+            Some(place) => {
+                let most = Tree::MAX_DEPTH;
+                let message = format!(
+                    "lists and maps stand inside of each other more than {most} deep: make it flatter"
+                );
+                Err((place, message))
+            }
+            None => Ok(Value {
+                tree: located.tree(),
+                located: located.clone(),
+            }),
         }
     }
 }
@@ -73,11 +84,26 @@ pub(super) fn find<'a>(documents: &'a [Located], text: &str) -> Vec<Carried<'a>>
     {
         found.push(Carried {
             role: Role::Router,
-            value: Ok(Value::of(document)),
+            // `render` writes out what is merged.
+            value: Value::of(&document.clone().merged()),
             plugin: None,
         });
     }
     found
+}
+
+/// What is wrong with a file that has no configuration only because it has several documents.
+pub(super) fn second(documents: &[Located]) -> Option<Finding> {
+    let has_one = |document: &Located| {
+        let names = ["backends", "routes"];
+        names.iter().any(|name| document.get(name).is_some())
+    };
+    let second = documents.get(1)?;
+    documents.iter().any(has_one).then(|| {
+        let message = "a second document begins here, behind a line with `---` or `...`, and a file has one: remove that line, \
+                       or put this into a file of its own";
+        Finding::error(second.place, "", message)
+    })
 }
 
 /// Envoy's `PluginConfig`, which an EnvoyFilter of Istio has too.
@@ -111,9 +137,13 @@ fn of_wasm_plugin(node: &Located) -> Option<Carried<'static>> {
         None if config.get("backends").is_some() || config.get("routes").is_some() => Role::Router,
         None => return None,
     };
+    let config = config.clone().merged();
     Some(Carried {
         role,
-        value: Ok(Value::of(config)),
+        value: Ok(Value {
+            tree: config.tree_in_json(),
+            located: config,
+        }),
         plugin: None,
     })
 }
@@ -128,7 +158,7 @@ fn unwrap(any: &Located, text: &str) -> Result<Value, (Place, String)> {
     let kind = any.get("@type").and_then(Located::text).unwrap_or_default();
     let value = any.get("value");
     match (kind.rsplit('.').next(), value) {
-        (Some("Struct"), Some(value)) => Ok(Value::of(value)),
+        (Some("Struct"), Some(value)) => Value::of(value),
         (Some("StringValue"), Some(value)) => match value.text() {
             Some(json) => of_json(json, value, text),
             None => Err((value.place, "the value of a StringValue must be text".to_owned())),
@@ -153,17 +183,31 @@ fn of_json(json: &str, at: &Located, text: &str) -> Result<Value, (Place, String
             line: error.line().max(1),
             column: error.column().max(1),
         };
-        (inner.place(place), format!("the value is no JSON: {error}"))
+        let why = error.to_string();
+        // Its place in the text is not its place in the file.
+        let why = why.split(" at line ").next().unwrap_or_default();
+        let message = format!(
+            "the value of a StringValue must be JSON, and here it is not: {why}. There names and texts stand in double \
+             quotes, and no comment and no comma before a closing bracket; or write YAML, as the value of a \
+             google.protobuf.Struct"
+        );
+        (inner.place(place), message)
     })?;
-    let located = match parse(json).map(|documents| documents.into_iter().next()) {
-        Ok(Some(located)) => located.map_places(&|place| inner.place(place)),
-        // What stands there twice is no YAML.
-        _ => Located {
-            place: at.place,
-            kind: Kind::Scalar(Tree::Null),
-        },
-    };
-    Ok(Value { tree, located })
+    match parse(json) {
+        Ok(documents) => {
+            let located = documents.into_iter().next();
+            let located = located.unwrap_or(Located::null(at.place));
+            Ok(Value {
+                tree,
+                located: located.map_places(&|place| inner.place(place)),
+            })
+        }
+        Err(errors) => {
+            let first = errors.into_iter().next();
+            let first = first.map(|error| (inner.place(error.place), error.message));
+            Err(first.unwrap_or((at.place, "must be JSON".to_owned())))
+        }
+    }
 }
 
 /// Where a text stands in a file.

@@ -8,7 +8,7 @@ use serde_json::json;
 use super::carrier::{self, Carried, Role, Value};
 use super::envoy::{self, Surroundings};
 use super::report::{Finding, Severity};
-use super::source::{Located, parse};
+use super::source::{Located, Place, parse};
 use super::{Failed, vouching, warnings};
 use crate::config::{ConfigError, Document, no_file, run_tests};
 
@@ -126,16 +126,18 @@ pub(super) fn check(path: &Path, text: &str) -> Result<Checked, Failed> {
     let mut checked = Checked::default();
     let documents = match parse(text) {
         Ok(documents) => documents,
-        Err(error) => {
-            checked
-                .findings
-                .push(Finding::error(error.place, "", error.message));
+        Err(errors) => {
+            let errors = errors.into_iter();
+            let findings = errors.map(|error| Finding::error(error.place, "", error.message));
+            checked.findings.extend(findings);
             return Ok(checked);
         }
     };
     let carried = carrier::find(&documents, text);
     if !carried.iter().any(|one| one.role == Role::Router) {
-        return Err(Failed::none_in(path));
+        let second = carrier::second(&documents).ok_or_else(|| Failed::none_in(path))?;
+        checked.findings.push(second);
+        return Ok(checked);
     }
     for one in &carried {
         checked.findings.extend(envoy::check_plugin(one));
@@ -213,6 +215,11 @@ fn check_document(
     checked
         .findings
         .extend(warnings::find(&document, &value.located));
+    let told: Vec<Place> = checked.findings.iter().map(|one| one.place).collect();
+    let odd = warnings::odd(&value.located);
+    checked
+        .findings
+        .extend(odd.into_iter().filter(|one| !told.contains(&one.place)));
     if let Some((plugin, file)) = envoy {
         let around = Surroundings {
             file,
@@ -229,12 +236,17 @@ fn check_document(
 
 /// Errors of a document where they stand in the file.
 pub(super) fn located(errors: &[ConfigError], located: &Located) -> Vec<Finding> {
+    let odd = warnings::odd(located);
     let places = errors.iter().map(|error| {
         // What is wrong with a name stands at the name.
         let message = error.message();
         let is_of_name = ["unknown field", "unknown failure", "stands there twice"];
         let is_of_name = is_of_name.iter().any(|what| message.starts_with(what));
         let place = located.find(error.path(), is_of_name);
+        // It may be wrong only because it is not what it looks like.
+        let why = odd.iter().find(|one| one.place == place);
+        let why = why.map(|one| format!(". {}", one.message));
+        let message = format!("{message}{}", why.unwrap_or_default());
         Finding::error(place, error.path(), message)
     });
     places.collect()

@@ -91,6 +91,17 @@ fn errors_and_warnings_of_a_document() {
             "f:4:12: warning: defaults.sticky: no route has a choice",
         ),
         (
+            "routes:",
+            "defaults: {telemetry: {caller: mesh, callers: [a], metrics: false}}\nroutes:",
+            "f:4:38: warning: defaults.telemetry.callers: has no effect",
+        ),
+        (
+            "routes:",
+            "defaults: {telemetry: {caller: {header: X-Page}}, page: {secret_header: x-page, secret_sha256: \
+             ff00000000000000000000000000000000000000000000000000000000000000}}\nroutes:",
+            "f:4:24: warning: defaults.telemetry.caller: is the header with the page's secret",
+        ),
+        (
             "[{backend: openai}]",
             "[{backend: openai, model: gpt}, {strategy: weighted, targets: [{backend: claude, model: opus}]}]",
             "f:5:116: warning: routes[0].targets[1].targets[0].backend: speaks another API",
@@ -335,6 +346,119 @@ fn who_vouches_for_callers() {
     );
 }
 
+/// What is not, to Envoy, what it looks like.
+#[test]
+fn scalars_that_envoy_reads_otherwise() {
+    for (from, to, expected) in [
+        (
+            "schema: openai,",
+            "schema: openai, labels: {zone: 010},",
+            &[
+                "f:2:49: warning: backends[0].labels.zone: Envoy reads `010` as 8: write 8 if that is meant, or quote it: '010'",
+            ][..],
+        ),
+        (
+            "schema: openai,",
+            "schema: openai, labels: {zone: !!str 010},",
+            &[
+                "f:2:55: warning: backends[0].labels.zone: Envoy does not look at the tag `!!str` and reads this as 8",
+            ],
+        ),
+        (
+            "name: gpt}",
+            "name: no}",
+            &[
+                "f:2:50: backends[0].models[0].name: must be text (put it in quotes), not a boolean. Envoy reads `no` as false",
+            ],
+        ),
+        (
+            "models: [{name: gpt}]",
+            "models: [{name: gpt, context_window: 128_000}]",
+            &[
+                "f:2:71: backends[0].models[0].context_window: must be a whole number, not text. Envoy reads `128_000` as the text \
+               '128_000': write 128000",
+            ],
+        ),
+        (
+            "match: {model: gpt}",
+            "match: {any: [{model: gpt}, {body: {seed: {min: 3000000000}}}]}",
+            &[],
+        ),
+        (
+            "targets: [{backend: openai}]",
+            "targets: [{backend: openai, parameters: {set: {seed: 3000000000}}}]",
+            &[
+                "f:5:87: warning: routes[0].targets[0].parameters.set.seed: Envoy reads `3000000000` as text",
+            ],
+        ),
+        (
+            "targets: [{backend: openai}]",
+            "targets: [{backend: openai, parameters: {set: {seed: 3000000000.0, id: '3000000000'}}}]",
+            &[],
+        ),
+    ] {
+        let found = findings(&changed(DOCUMENT, from, to));
+        // A model without a name is missed elsewhere, too.
+        assert_eq!(found.is_empty(), expected.is_empty(), "{to} {found:#?}");
+        for (found, expected) in found.iter().zip(expected) {
+            assert!(found.starts_with(expected), "{found}");
+        }
+    }
+}
+
+/// It is not known whether it was in quotes.
+#[test]
+fn a_wide_number_is_found_as_a_number_and_as_text() {
+    let document = changed(
+        DOCUMENT,
+        "match: {model: gpt}",
+        "match: {model: gpt, body: {seed: 3000000000}}",
+    );
+    for (seed, is_taken) in [
+        ("3000000000", true),
+        ("3e9", true),
+        ("\"3000000000\"", true),
+        ("3000000001", false),
+        ("\"3e9\"", false),
+    ] {
+        let request = format!("{{body: '{{\"model\": \"gpt\", \"seed\": {seed}}}'}}");
+        let found = findings(&changed(
+            &document,
+            "{model: gpt}, expect",
+            &format!("{request}, expect"),
+        ));
+        assert_eq!(found.is_empty(), is_taken, "{seed} {found:#?}");
+    }
+}
+
+/// Documents of which the whole is wrong.
+#[test]
+fn files_with_too_much_in_them() {
+    let two = format!("{DOCUMENT}---\n{DOCUMENT}");
+    let found = findings(&two);
+    assert_eq!(found.len(), 1, "{found:#?}");
+    assert!(
+        found[0].starts_with("f:10:1: a second document begins here"),
+        "{found:#?}"
+    );
+    let deep = |levels: usize| {
+        let value = format!("{}{}", "[".repeat(levels), "]".repeat(levels));
+        changed(
+            DOCUMENT,
+            "{backend: openai}",
+            &format!("{{backend: openai, parameters: {{set: {{x: {value}}}}}}}"),
+        )
+    };
+    assert_eq!(findings(&deep(57)), [""; 0]);
+    let found = findings(&deep(58));
+    assert_eq!(found.len(), 1, "{found:#?}");
+    assert!(
+        found[0]
+            .starts_with("f:5:141: lists and maps stand inside of each other more than 64 deep"),
+        "{found:#?}"
+    );
+}
+
 /// The places of an error in a document that stands as JSON in a string.
 #[test]
 fn json_in_a_string() {
@@ -368,7 +492,7 @@ fn json_in_a_string() {
     );
     let found = findings(&plugin("|\n          {\"backends\": [],\n           x}"));
     assert!(
-        found[0].starts_with("f:10:12: the value is no JSON"),
+        found[0].starts_with("f:10:12: the value of a StringValue must be JSON, and here it is not: key must be a string"),
         "{found:#?}"
     );
     let found = findings(&plugin("\"{\\\"backends\\\": []}\""));

@@ -39,7 +39,7 @@ pub(super) fn of_text(file: &Path, text: String) -> Result<Result<Loaded, Vec<Fi
     };
     let mut carried = carrier::find(&documents, &text).into_iter();
     let Some(one) = carried.find(|one| one.role == Role::Router) else {
-        return Err(Failed::none_in(file));
+        return check::check(file, &text).map(|checked| Err(checked.findings));
     };
     let Ok(value) = one.value else {
         return Ok(Err(check::check(file, &text)?.findings));

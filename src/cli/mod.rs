@@ -111,7 +111,25 @@ fn say(text: &str) {
 fn read(file: &Path) -> Result<String, Failed> {
     let name = file.display();
     let bytes = std::fs::read(file).map_err(|error| Failed(format!("{name}: {error}")))?;
-    String::from_utf8(bytes).map_err(|_| Failed(format!("{name}: not UTF-8")))
+    if bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff") {
+        return Err(Failed(format!(
+            "{name}:1:1: this is UTF-16: save it as UTF-8"
+        )));
+    }
+    String::from_utf8(bytes).map_err(|error| {
+        let valid = error.utf8_error().valid_up_to();
+        let before = error.as_bytes().get(..valid).unwrap_or_default();
+        let before = String::from_utf8_lossy(before);
+        let line = before.split('\n').count();
+        let column = before
+            .rsplit('\n')
+            .next()
+            .map_or(0, |line| line.chars().count());
+        let column = column.saturating_add(1);
+        Failed(format!(
+            "{name}:{line}:{column}: this is not UTF-8: save the file as UTF-8"
+        ))
+    })
 }
 
 /// A file that another one names, from that one's folder.

@@ -3,8 +3,8 @@
 use super::report::Finding;
 use super::source::Located;
 use crate::attempt::{Action, Failure};
-use crate::config::{Backend, Document, Prices, Route, Target};
-use crate::routing::{LeftOut, Subject, meets};
+use crate::config::{Backend, Document, PageAccess, Prices, Route, Target};
+use crate::routing::{KeySource, LeftOut, Subject, meets};
 use crate::schema::Api;
 
 /// All of them, of a document that has no errors.
@@ -30,6 +30,7 @@ pub(super) fn find(document: &Document, located: &Located) -> Vec<Finding> {
                        `strategy: weighted` or `percent`";
         add("defaults.sticky".to_owned(), message.to_owned());
     }
+    callers(document, &mut add);
     if !document.mesh_gateways.is_empty() && !document.caller_asks.mesh {
         add(
             "defaults.mesh_gateways".to_owned(),
@@ -83,6 +84,26 @@ fn unused(
             add(format!("{path}.models[{index}].name"), message.to_owned());
         }
     }
+}
+
+/// Scalars that are not, to Envoy, what they look like, in a document that may have errors.
+pub(super) fn odd(located: &Located) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    located.walk("", &mut |path, node| {
+        // Text and numbers stand here alike, and say which they are.
+        let is_of_body = path.contains(".parameters.") || path.starts_with("tests[");
+        let wide = node.wide_number().filter(|_| is_of_body);
+        let wide = wide.map(|written| {
+            format!(
+                "Envoy reads `{written}` as text, as it does all whole numbers of more than 32 bits: write {written}.0 if the \
+                 number is meant, or quote it: '{written}'"
+            )
+        });
+        if let Some(message) = node.odd().map(str::to_owned).or(wide) {
+            findings.push(Finding::warning(node.place, path, message));
+        }
+    });
+    findings
 }
 
 /// Prices that are missing where others are there, or that are probably mixed up.
@@ -146,6 +167,23 @@ fn mixed_apis(route: &Route, path: &str, add: &mut impl FnMut(String, String)) {
             first.backend.schema.name()
         );
         add(format!("{path}.{}.backend", other.place), message);
+    }
+}
+
+/// Callers that are named for metrics that there are not, or in a header that no request is known to have.
+fn callers(document: &Document, add: &mut impl FnMut(String, String)) {
+    let telemetry = &document.telemetry;
+    if !telemetry.metrics && !telemetry.callers.is_empty() {
+        let message =
+            "has no effect: it is for metrics of their own, and `metrics: false` has none";
+        add("defaults.telemetry.callers".to_owned(), message.to_owned());
+    }
+    let page = document.page.as_ref();
+    if let Some(PageAccess::Secret { header, .. }) = page.map(|page| &page.access)
+        && telemetry.caller == Some(KeySource::Header(header.clone()))
+    {
+        let message = "is the header with the page's secret, which is taken out of every request: nobody has a name by it";
+        add("defaults.telemetry.caller".to_owned(), message.to_owned());
     }
 }
 

@@ -262,3 +262,27 @@ routes: [{{name: a, match: {{mesh: {{namespace: x}}}}, targets: [{{backend: a}}]
     let gateway = b"spiffe://cluster.local/ns/istio-ingress/sa/gateway";
     assert!(document.mesh_gateways[0].matches(gateway));
 }
+
+/// Where a request names its caller is said by one of three forms, and the errors show them.
+#[test]
+fn who_asked_is_told_by_a_header_a_claim_or_the_mesh() {
+    for (caller, expected) in [
+        ("x-team", "write {header: <name>}"),
+        ("user", "write {header: <name>}"),
+        ("conversation", "{claim: <name>} or `mesh`"),
+        ("header", "write {header: <name>}"),
+        ("{query: key}", "must be a header, a claim or `mesh`"),
+        ("{header: authorization}", "carries credentials"),
+    ] {
+        let errors = errors(&format!(
+            "backends: [{{name: b, schema: openai, models: [{{name: m}}]}}]
+routes: [{{name: r, match: {{model: m}}, targets: [{{backend: b}}]}}]
+defaults: {{telemetry: {{caller: {caller}}}}}"
+        ));
+        let [error] = errors.as_slice() else {
+            panic!("{caller}: {errors:?}");
+        };
+        assert!(error.contains("defaults.telemetry.caller"), "{error}");
+        assert!(error.contains(expected), "{error}");
+    }
+}

@@ -155,9 +155,56 @@ fn routes_that_another_one_covers() {
         ("{body: {a: {min: 0}}}", "{body: {a: [0, 2]}}"),
         ("{prompt: {words: a}}", "{prompt: {words: a}, tools: true}"),
         ("{script: [han, kana]}", "{script: kana}"),
+        (
+            "{prompt: {words: [a, b, c]}}",
+            "{prompt: {words: [C, A, c]}}",
+        ),
+        ("{prompt: {words: [a, b]}}", "{prompt: {phrases: b}}"),
+        (
+            "{prompt: {words: [a, b], regex: x}}",
+            "{prompt: {words: a, regex: x}}",
+        ),
+        (
+            "{prompt: {words: [a, b], regex: x}}",
+            "{prompt: {words: b}}",
+        ),
+        (
+            "{prompt: {words: [a, b], in: user}}",
+            "{prompt: {words: [b]}}",
+        ),
+        (
+            "{prompt: {words: [a, b], in: all}}",
+            "{system_prompt: {words: b}}",
+        ),
+        (
+            "{system_prompt: {words: [a, b]}}",
+            "{system_prompt: {words: b}}",
+        ),
         ("{turns: {min: 0}}", "{images: true}"),
     ] {
         assert!(two(first, second), "{first} covers {second}");
         assert!(!two(second, first), "{second} does not cover {first}");
+    }
+    for (first, second) in [
+        ("{prompt: {words: [a, b]}}", "{prompt: {words: [a, c]}}"),
+        (
+            "{prompt: {words: [a, b], case_sensitive: true}}",
+            "{prompt: {words: a}}",
+        ),
+        (
+            "{prompt: {words: [a, b]}}",
+            "{prompt: {words: a, whole_words: false}}",
+        ),
+        (
+            "{prompt: {words: [a, b]}}",
+            "{prompt: {words: a, regex: x}}",
+        ),
+        (
+            "{prompt: {words: [a, b], regex: ^x, in: all}}",
+            "{prompt: {words: a, regex: ^x}}",
+        ),
+        ("{prompt: {words: [a, b]}}", "{system_prompt: {words: a}}"),
+    ] {
+        assert!(!two(first, second), "{first} does not cover {second}");
     }
 }

@@ -3,7 +3,7 @@
 use super::backend::read_changed_header;
 use super::fields;
 use super::reader::{Fields, Node};
-use crate::page::{Digest, from_hex};
+use crate::page::{Digest, from_hex, sha256};
 use crate::schema::{Endpoint, is_stored_state};
 
 /// Where the page is, and who gets it.
@@ -61,6 +61,14 @@ fn read_path(node: &Node<'_>) -> Option<String> {
         );
         return None;
     }
+    let mut parts = path.split('/').skip(1);
+    if parts.any(|part| matches!(part, "" | "." | "..")) {
+        node.error(
+            "has an empty part, \".\" or \"..\", and no request comes with these where Envoy has `merge_slashes` and \
+             `normalize_path`: write the path without them",
+        );
+        return None;
+    }
     if Endpoint::at(path).is_some() || is_stored_state(path) {
         node.error("is a path of an API: give the page one of its own");
         return None;
@@ -90,19 +98,28 @@ fn read_access(node: &Node<'_>, fields: &Fields<'_>) -> Option<PageAccess> {
     let name = header
         .name()
         .and_then(|written| read_changed_header(header, written));
-    let digest = sha256.name().and_then(|written| {
-        let digest = from_hex(written);
-        if digest.is_none() {
-            sha256.error(
-                "must be 64 hexadecimal digits, which `printf %s \"$secret\" | sha256sum` prints",
-            );
-        }
-        digest
-    });
+    let digest = read_digest(sha256);
     Some(PageAccess::Secret {
         header: name?,
         sha256: digest?,
     })
+}
+
+fn read_digest(node: &Node<'_>) -> Option<Digest> {
+    let Some(digest) = from_hex(node.name()?) else {
+        node.error(
+            "must be 64 hexadecimal digits, which `tr -d '\\n' < page-secret | sha256sum` prints for a secret in a file",
+        );
+        return None;
+    };
+    if digest == sha256(b"") {
+        node.error(
+            "is the SHA-256 of nothing, so that everybody would have the secret: the file or the variable that it was made \
+             from was empty",
+        );
+        return None;
+    }
+    Some(digest)
 }
 
 #[cfg(test)]

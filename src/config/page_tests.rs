@@ -22,10 +22,10 @@ fn who_gets_it() {
     assert_eq!(public.access, PageAccess::Public);
     let digest = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
     let secret = read(&format!(
-        "{{path: /ops/llm, secret_header: X-Page-Secret, secret_sha256: {digest}}}"
+        "{{path: /ops/.llm, secret_header: X-Page-Secret, secret_sha256: {digest}}}"
     ));
     let secret = secret.unwrap().unwrap();
-    assert_eq!(secret.path, "/ops/llm");
+    assert_eq!(secret.path, "/ops/.llm");
     let expected = PageAccess::Secret {
         header: "x-page-secret".to_owned(),
         sha256: sha256(b"abc"),
@@ -55,6 +55,24 @@ fn it_is_never_open_by_mistake() {
         (
             format!("{{secret_header: authorization, secret_sha256: '{digest}'}}"),
             "cannot be changed here",
+        ),
+        (
+            "{secret_header: x-page, secret_sha256: e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855}"
+                .to_owned(),
+            "is the SHA-256 of nothing",
+        ),
+        (
+            "{path: /a//b, public: true}".to_owned(),
+            "has an empty part",
+        ),
+        ("{path: //a, public: true}".to_owned(), "has an empty part"),
+        (
+            "{path: /a/../b, public: true}".to_owned(),
+            "has an empty part",
+        ),
+        (
+            "{path: /a/., public: true}".to_owned(),
+            "has an empty part",
         ),
         ("{public: true, secret: open}".to_owned(), "unknown field"),
         ("{path: llm, public: true}".to_owned(), "must begin with"),

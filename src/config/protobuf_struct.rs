@@ -7,7 +7,7 @@
 use super::tree::Tree;
 
 /// How deeply a Struct may nest. A document needs about ten levels.
-const MAX_DEPTH: usize = 64;
+pub(super) const MAX_DEPTH: usize = 64;
 
 const VARINT: u64 = 0;
 const FIXED64: u64 = 1;

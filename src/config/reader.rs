@@ -102,7 +102,9 @@ impl<'a> Node<'a> {
         let mut fields = self.entries();
         fields.retain(|(name, node)| {
             let is_known = known.contains(name);
-            if !is_known {
+            if *name == "<<" {
+                node.error("`<<` merges nothing in Envoy: write the fields out, or give the whole value by an alias");
+            } else if !is_known {
                 node.error(format!(
                     "unknown field{}",
                     match suggestion(name, known.iter().copied()).as_str() {

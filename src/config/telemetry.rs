@@ -6,6 +6,7 @@ use super::hygiene::is_credential_header;
 use super::reader::Node;
 use super::route::Route;
 use super::sticky;
+use super::tree::Tree;
 use crate::request::CallerAsks;
 use crate::routing::KeySource;
 use crate::telemetry::metrics::{MAX_SHARES, OTHER, shares};
@@ -72,6 +73,16 @@ pub(super) fn read(node: &Node<'_>, routes: &[Route]) -> Telemetry {
 }
 
 fn read_caller(node: &Node<'_>) -> Option<KeySource> {
+    const MESH: &str = KeySource::Mesh.name();
+    // Of the sources that need no name of their own, this is the only one that can be told.
+    if let Tree::Text(written) = node.tree()
+        && written != MESH
+    {
+        node.error(format!(
+            "\"{written}\" does not say where: write {{header: <name>}}, {{claim: <name>}} or `{MESH}`"
+        ));
+        return None;
+    }
     let source = sticky::read_source(node)?;
     match &source {
         KeySource::Header(name) => {

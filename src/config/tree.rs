@@ -29,6 +29,9 @@ pub enum Tree {
 }
 
 impl Tree {
+    /// How many lists and maps may stand inside of each other in a `google.protobuf.Struct`.
+    pub const MAX_DEPTH: usize = protobuf_struct::MAX_DEPTH;
+
     /// From the bytes of a `google.protobuf.Struct`; `None` if they are anything else.
     pub fn from_protobuf(bytes: &[u8]) -> Option<Tree> {
         protobuf_struct::decode(bytes)
@@ -39,12 +42,26 @@ impl Tree {
         protobuf_struct::in_metadata(bytes, name)
     }
 
-    /// The number that stands there. Of numbers in its YAML Envoy leaves only whole ones numbers in a Struct: what has a
-    /// point or an exponent arrives as text, and counts as what was written.
+    /// The number that stands where one has to. Of numbers in its YAML Envoy leaves only whole ones of 32 bits numbers in a
+    /// Struct: all others arrive as text, and count as what was written.
     pub fn number(&self) -> Option<f64> {
+        self.number_in_body().or_else(|| self.wide_number())
+    }
+
+    /// The number that stands where there may be text too. A whole number in quotes is text, and one of more than 32 bits
+    /// cannot be told from it.
+    fn number_in_body(&self) -> Option<f64> {
         match self {
             Tree::Number(value) => Some(*value),
             Tree::Text(text) => written_fraction(text),
+            _ => None,
+        }
+    }
+
+    /// The whole number of more than 32 bits that this text may have been.
+    pub fn wide_number(&self) -> Option<f64> {
+        match self {
+            Tree::Text(text) => wide_whole(text),
             _ => None,
         }
     }
@@ -57,7 +74,7 @@ impl Tree {
                 .iter()
                 .map(|(name, value)| (name.as_str(), value.in_body()))
                 .collect(),
-            one => match one.number() {
+            one => match one.number_in_body() {
                 Some(number) => Value::from(&Tree::Number(number)),
                 None => Value::from(one),
             },
@@ -85,6 +102,18 @@ fn written_fraction(text: &str) -> Option<f64> {
         return None;
     }
     text.parse().ok()
+}
+
+/// The number of a text that Envoy has made of a whole number.
+#[expect(
+    clippy::cast_precision_loss,
+    clippy::as_conversions,
+    reason = "more than 2^53 is no number of JSON's that all would read alike"
+)]
+fn wide_whole(text: &str) -> Option<f64> {
+    let number: i64 = text.parse().ok()?;
+    let is_wide = i32::try_from(number).is_err() && number.to_string() == text;
+    is_wide.then_some(number as f64)
 }
 
 impl From<&Tree> for Value {
@@ -197,9 +226,34 @@ mod tests {
         ] {
             assert_eq!(Tree::Text(text.into()).number(), Some(number), "{text}");
         }
-        // Whole numbers arrive as numbers: as text they were in quotes.
+        for (text, number) in [
+            ("2147483648", 2_147_483_648.0),
+            ("-2147483649", -2_147_483_649.0),
+            ("9007199254740993", 9_007_199_254_740_992.0),
+        ] {
+            let tree = Tree::Text(text.into());
+            assert_eq!(tree.number(), Some(number), "{text}");
+            // It may have been in quotes.
+            assert_eq!(tree.in_body(), Value::from(text));
+        }
+        // Other whole numbers arrive as numbers: as text they were in quotes.
         for text in [
-            "10", "", ".", "e", "1.5%", "0x1.8", "1.5.1", "nan", "inf", " 0.5",
+            "10",
+            "2147483647",
+            "-2147483648",
+            "02147483648",
+            "+2147483648",
+            "2147483648 ",
+            "9223372036854775808",
+            "",
+            ".",
+            "e",
+            "1.5%",
+            "0x1.8",
+            "1.5.1",
+            "nan",
+            "inf",
+            " 0.5",
         ] {
             assert_eq!(Tree::Text(text.into()).number(), None, "{text}");
         }

@@ -299,6 +299,9 @@ impl HttpContext for Attempt {
         let step = running
             .borrow_mut()
             .on_headers(&head, || self.cluster.moment());
+        if running.borrow().drops_length() {
+            calls::remove_header(MapType::HttpResponseHeaders, "content-length");
+        }
         self.take(step, 0)
     }
 

@@ -16,6 +16,15 @@ struct Entry {
     answered: Option<ErrorCode>,
 }
 
+impl Entry {
+    fn reports(&self) -> Vec<Report> {
+        let attempts = self.attempts.iter();
+        attempts
+            .filter_map(|running| Some(running.try_borrow().ok()?.report()))
+            .collect()
+    }
+}
+
 /// What became of a request's attempts.
 #[derive(Default)]
 pub(super) struct Ended {
@@ -56,14 +65,16 @@ pub(super) fn answer(ticket: u64, answer: &Answer) {
     });
 }
 
+/// What has become of its attempts so far.
+pub(super) fn attempts(ticket: u64) -> Vec<Report> {
+    with(|ledger| Some(ledger.get(&ticket)?.reports())).unwrap_or_default()
+}
+
 /// The request is over.
 pub(super) fn close(ticket: u64) -> Ended {
     let entry = with(|ledger| ledger.remove(&ticket)).unwrap_or_default();
-    let attempts = entry.attempts.iter();
     Ended {
-        attempts: attempts
-            .filter_map(|running| Some(running.try_borrow().ok()?.report()))
-            .collect(),
+        attempts: entry.reports(),
         answered: entry.answered,
     }
 }

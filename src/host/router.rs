@@ -1,5 +1,6 @@
 //! The router role: a downstream HTTP filter, one context per request.
 
+use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::Duration;
@@ -23,7 +24,7 @@ use crate::config::Document;
 use crate::request::Headers;
 use crate::routing::{Arrival, Pending, arrive};
 use crate::schema::{Answer, ErrorCode, Schema};
-use crate::telemetry::{self, FIELDS, Noted, Outcome, Over, caller_of, decisions};
+use crate::telemetry::{self, Noted, Outcome, Over, Stage, Telling, caller_of, decisions};
 
 /// How late a deadline, or a setting that is missing, can be noticed.
 const TICK: Duration = Duration::from_millis(100);
@@ -136,6 +137,7 @@ impl RootContext for RouterRoot {
             state: State::Arriving,
             under_way: None,
             noted: Noted::default(),
+            telling: Telling::default(),
             outcome: None,
             ticket: None,
         }))
@@ -219,6 +221,8 @@ struct RouterStream {
     state: State,
     under_way: Option<UnderWay>,
     noted: Noted,
+    /// What of its outcome Envoy has as filter state.
+    telling: Telling,
     outcome: Option<Outcome>,
     /// By which its attempts are known, if any can be made.
     ticket: Option<u64>,
@@ -252,12 +256,12 @@ impl HttpContext for RouterStream {
         let headers = self.worker.page.without_secret(headers);
         let caller = super::caller::caller(document, &headers);
         let source = document.telemetry.caller.as_ref();
-        self.noted.caller = source.and_then(|source| caller_of(source, &headers, &caller));
+        self.noted.known.caller = source.and_then(|source| caller_of(source, &headers, &caller));
         match arrive(document, headers, caller, || self.worker.moment()) {
             Arrival::Answer(answer) => self.answer(&answer),
             Arrival::Pass(passed) => {
-                self.noted.decision = decisions::PASS_THROUGH;
-                self.noted.route = Some(passed.route.clone());
+                self.noted.known.decision = decisions::PASS_THROUGH;
+                self.noted.known.route = Some(passed.route.clone());
                 self.state = State::Routed(OnItsWay {
                     schema: passed.schema,
                     route: document.response_headers.then(|| passed.route.clone()),
@@ -265,6 +269,7 @@ impl HttpContext for RouterStream {
                 });
                 self.under_way = self.worker.page.begin();
                 let_through(&passed);
+                self.tell(Stage::Decided);
                 Action::Continue
             }
             Arrival::AwaitBody(pending) => {
@@ -273,7 +278,7 @@ impl HttpContext for RouterStream {
                     header_bytes: pending.header_bytes(),
                     schema: pending.schema(),
                 };
-                self.noted.api = Some(pending.api());
+                self.noted.known.api = Some(pending.api());
                 self.state = State::AwaitingBody(pending);
                 if end_of_stream {
                     return self.decide(0);
@@ -290,7 +295,7 @@ impl HttpContext for RouterStream {
                 self.worker.watch.prove();
                 let document = self.document.as_deref();
                 let came = u64::try_from(size).unwrap_or(u64::MAX);
-                self.noted.request_bytes = came;
+                self.noted.known.request_bytes = came;
                 let too_large = document.and_then(|document| pending.too_large(document, came));
                 if let Some(answer) = too_large {
                     calls::send(&answer);
@@ -307,7 +312,8 @@ impl HttpContext for RouterStream {
             State::Routed(_) => {
                 // What passes unread comes piece by piece.
                 let more = u64::try_from(size).unwrap_or(u64::MAX);
-                self.noted.request_bytes = self.noted.request_bytes.saturating_add(more);
+                self.noted.known.request_bytes =
+                    self.noted.known.request_bytes.saturating_add(more);
                 Action::Continue
             }
             State::Arriving => Action::Continue,
@@ -331,35 +337,20 @@ impl HttpContext for RouterStream {
     fn on_http_response_headers(&mut self, _count: usize, end_of_stream: bool) -> Action {
         self.worker.deadlines.end(self.context_id);
         self.noted.is_whole = end_of_stream;
-        match &self.state {
-            State::AwaitingBody(pending) => {
-                let schema = pending.schema();
-                let code = envoys_code(&code_details());
-                code.map_or(Action::Continue, |code| {
-                    self.answer(&code.answer(schema, code.own_message()))
-                })
+        let action = self.take_answer(end_of_stream);
+        if action == Action::Continue {
+            if end_of_stream {
+                self.conclude();
+            } else {
+                self.tell_attempts();
             }
-            State::Routed(way) => {
-                let way = way.clone();
-                self.finish(&way, end_of_stream)
-            }
-            State::TooLarge(answer) => {
-                let answer = answer.clone();
-                // Its details do not tell which of the two it is.
-                let kind = calls::response_header("content-type");
-                if kind.as_deref() == Some(Answer::CONTENT_TYPE.as_bytes()) {
-                    Action::Continue
-                } else {
-                    self.answer(&answer)
-                }
-            }
-            _ => Action::Continue,
         }
+        action
     }
 
     fn on_http_response_body(&mut self, size: usize, end_of_stream: bool) -> Action {
         let more = u64::try_from(size).unwrap_or(u64::MAX);
-        self.noted.response_bytes = self.noted.response_bytes.saturating_add(more);
+        self.noted.known.response_bytes = self.noted.known.response_bytes.saturating_add(more);
         if end_of_stream {
             self.noted.is_whole = true;
             self.conclude();
@@ -379,6 +370,11 @@ impl HttpContext for RouterStream {
             self.worker.record(&outcome);
         }
     }
+}
+
+/// Leaves a field of an outcome where access logs and traces find it.
+fn leave((name, value): (&str, Cow<'_, str>)) {
+    calls::set_state(name, value.as_bytes());
 }
 
 fn code_details() -> Vec<u8> {
@@ -407,10 +403,38 @@ fn plan() -> Option<Plan> {
 }
 
 impl RouterStream {
+    /// The headers of an answer have come to their last stop.
+    fn take_answer(&mut self, end_of_stream: bool) -> Action {
+        match &self.state {
+            State::AwaitingBody(pending) => {
+                let schema = pending.schema();
+                let code = envoys_code(&code_details());
+                code.map_or(Action::Continue, |code| {
+                    self.answer(&code.answer(schema, code.own_message()))
+                })
+            }
+            State::Routed(way) => {
+                let way = way.clone();
+                self.finish(&way, end_of_stream)
+            }
+            State::TooLarge(answer) => {
+                let answer = answer.clone();
+                // Its details do not tell which of the two it is.
+                let kind = calls::response_header("content-type");
+                if kind.as_deref() == Some(Answer::CONTENT_TYPE.as_bytes()) {
+                    Action::Continue
+                } else {
+                    self.answer(&answer)
+                }
+            }
+            _ => Action::Continue,
+        }
+    }
+
     /// An answer to a request that was sent on has come to its last stop.
     fn finish(&mut self, way: &OnItsWay, end_of_stream: bool) -> Action {
         let status = calls::response_status().unwrap_or(0);
-        self.noted.status = u16::try_from(status).unwrap_or(0);
+        self.noted.known.status = u16::try_from(status).unwrap_or(0);
         // The mark is still there when the retry that it asked for was not to be had. What is neither an error nor held
         // can have it only if it is empty.
         let may_be_marked = status >= 400 || way.holds || end_of_stream;
@@ -484,6 +508,27 @@ impl RouterStream {
         Action::Pause
     }
 
+    /// Whether its outcome goes into filter state.
+    fn tells(&self) -> bool {
+        let document = self.document.as_ref();
+        document.is_some_and(|document| document.telemetry.access_log)
+    }
+
+    /// Leaves what is known at this stage as filter state: whatever comes, Envoy's span has it.
+    fn tell(&mut self, stage: Stage) {
+        if self.tells() {
+            self.telling.up_to(stage, &self.noted.known).for_each(leave);
+        }
+    }
+
+    /// The answer that is passing is that of the last attempt, whatever comes of it.
+    fn tell_attempts(&mut self) {
+        if let Some(ticket) = self.ticket.filter(|_| self.tells()) {
+            self.noted.attempts(&ledger::attempts(ticket), 0);
+            self.tell(Stage::Answering);
+        }
+    }
+
     /// The request is over: everything of it is known that ever will be. Where its answer passes to its end, that is before
     /// Envoy finishes the span; otherwise, Envoy says so when it logs.
     fn conclude(&mut self) {
@@ -493,10 +538,11 @@ impl RouterStream {
         let ended = self.ticket.take().map(ledger::close).unwrap_or_default();
         let answered = self.worker.take_answered(self.context_id);
         let mut noted = std::mem::take(&mut self.noted);
-        noted.error = noted.error.or(answered).or(ended.answered);
-        if noted.status == 0 {
+        let answered = answered.or(ended.answered).map(ErrorCode::name);
+        noted.known.error = noted.known.error.or(answered);
+        if noted.known.status == 0 {
             let status = calls::integer_property(&["response", "code"]);
-            noted.status = status
+            noted.known.status = status
                 .and_then(|status| status.try_into().ok())
                 .unwrap_or(0);
         }
@@ -508,13 +554,8 @@ impl RouterStream {
             ended_at,
         };
         let outcome = noted.outcome(&ended.attempts, over);
-        let document = self.document.as_ref();
-        if document.is_some_and(|document| document.telemetry.access_log) {
-            for (name, told) in FIELDS {
-                if let Some(value) = told(&outcome) {
-                    calls::set_state(name, value.as_bytes());
-                }
-            }
+        if self.tells() {
+            self.telling.up_to(Stage::Over, &outcome).for_each(leave);
         }
         self.outcome = Some(outcome);
     }
@@ -548,7 +589,8 @@ impl RouterStream {
                 ledger::open(routed.ticket);
                 send_on_its_way(&routed);
                 let took = calls::clock().saturating_sub(began_at).as_micros();
-                self.noted.decision_us = u64::try_from(took).unwrap_or(u64::MAX);
+                self.noted.known.decision_us = u64::try_from(took).unwrap_or(u64::MAX);
+                self.tell(Stage::Decided);
                 Action::Continue
             }
             Err(answer) => self.answer(&answer),

@@ -298,33 +298,40 @@ impl<'a> Json<'a> {
 
 /// How many bytes there are before the quote that ends a string, or before the byte that may not be in one.
 fn string_length(bytes: &[u8]) -> Result<usize, usize> {
-    let mut at = 0_usize;
+    let mut rest = bytes;
     loop {
-        let rest = bytes.get(at..).unwrap_or_default();
-        at = at.saturating_add(plain_prefix(rest));
-        match bytes.get(at) {
-            Some(b'"') => return Ok(at),
-            Some(b'\\') => {}
-            // A control character, or the end.
-            _ => return Err(at),
-        }
-        at = at.saturating_add(1);
-        match bytes.get(at) {
-            Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => {
-                at = at.saturating_add(1);
-            }
-            Some(b'u') => {
-                at = at.saturating_add(1);
-                let digits = bytes.get(at..).unwrap_or_default().iter().take(4);
-                let valid = digits.take_while(|byte| byte.is_ascii_hexdigit()).count();
-                at = at.saturating_add(valid);
-                if valid != 4 {
-                    return Err(at);
+        rest = rest.get(plain_prefix(rest)..).unwrap_or_default();
+        // Escapes often follow each other: JSON in a string has them in rows.
+        loop {
+            match rest {
+                [b'"', ..] => return Ok(bytes.len().saturating_sub(rest.len())),
+                [
+                    b'\\',
+                    b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't',
+                    after @ ..,
+                ] => {
+                    rest = after;
                 }
+                [b'\\', b'u', after @ ..] => {
+                    let valid = hex_digits(after);
+                    rest = after.get(valid..).unwrap_or_default();
+                    if valid != 4 {
+                        return Err(bytes.len().saturating_sub(rest.len()));
+                    }
+                }
+                [b'\\', after @ ..] => return Err(bytes.len().saturating_sub(after.len())),
+                // A control character, or the end.
+                [..0x20, ..] | [] => return Err(bytes.len().saturating_sub(rest.len())),
+                _ => break,
             }
-            _ => return Err(at),
         }
     }
+}
+
+/// How many of the first four bytes, from the first one on, are hexadecimal digits.
+fn hex_digits(bytes: &[u8]) -> usize {
+    let digits = bytes.iter().take(4);
+    digits.take_while(|byte| byte.is_ascii_hexdigit()).count()
 }
 
 fn closing(is_object: bool) -> u8 {

@@ -42,6 +42,8 @@ pub fn asked(page: &Page, headers: &Headers) -> Option<Asked> {
             let mut values = headers.values(header);
             // A second one may be added by who has not seen the first.
             let only = values.next().filter(|_| values.next().is_none());
+            // Nothing is no secret, whatever the document says.
+            let only = only.filter(|value| !value.is_empty());
             only.is_some_and(|value| same(&self::sha256(value), sha256))
         }
     };

@@ -222,6 +222,7 @@ pub(super) fn decision(outcome: &Outcome, at_ms: u64) -> Value {
         "stream": outcome.stream,
         "caller": outcome.caller.as_deref().map(shown),
         "attempts": attempts,
+        "fallbacks": outcome.fallbacks().count(),
         "status": outcome.status,
         "error": outcome.error,
         "end": end.map(|(name, _)| name),

@@ -73,6 +73,8 @@ pub struct TextPattern {
     regex: Option<Regex>,
     options: Options,
     needles: Option<Needles>,
+    /// The words and phrases in order, as they are looked for.
+    sought: Arc<[Vec<u32>]>,
 }
 
 /// The words and phrases of a pattern, as they are looked for.
@@ -130,6 +132,8 @@ impl TextPattern {
         if !errors.is_empty() {
             return Err(errors);
         }
+        let mut sought: Vec<Vec<u32>> = needles.iter().map(|(needle, _)| needle.clone()).collect();
+        sought.sort_unstable();
         let owned = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
         Ok(TextPattern {
             words: owned(written.words),
@@ -140,7 +144,20 @@ impl TextPattern {
                 lexicon: Arc::new(Lexicon::new(options, needles, 1)),
                 number: 0,
             }),
+            sought: sought.into(),
         })
+    }
+
+    /// Whether every text that contains the other one contains this. `false` where that is not seen.
+    pub fn covers(&self, other: &TextPattern) -> bool {
+        let has_regex = other.regex.is_none() || self.regex == other.regex;
+        let has = |wanted| self.sought.binary_search(wanted).is_ok();
+        has_regex && self.options == other.options && other.sought.iter().all(has)
+    }
+
+    /// Whether a regular expression is a part of it, which may ask where a text begins and ends.
+    pub fn has_regex(&self) -> bool {
+        self.regex.is_some()
     }
 
     /// Whether a text contains it.

@@ -302,17 +302,17 @@ impl Pending {
         moment: Moment<'_>,
         noted: &mut Noted,
     ) -> Result<Routed<'d>, Answer> {
-        noted.request_bytes = u64::try_from(body.len()).unwrap_or(u64::MAX);
+        noted.known.request_bytes = u64::try_from(body.len()).unwrap_or(u64::MAX);
         let asked = Asked::read(document.steering, &self.headers)
             .map_err(|message| ErrorCode::InvalidRouterHeader.answer(self.schema(), &message))?;
         let view = self.read(body)?;
-        noted.stream = self.call.streams(view.stream);
+        noted.known.stream = self.call.streams(view.stream);
         let content = self.content(body);
         let subject = self.subject(document, &view, &content, moment.now, moment.random)?;
         let asked_model = self.asked_model(&view);
-        noted.model = asked_model.map(str::to_owned);
+        noted.known.model = asked_model.map(str::to_owned);
         let decision = self.decide(document, &view, &subject).map_err(|refused| {
-            noted.route = refused.route.map(|route| route.name.clone());
+            noted.known.route = refused.route.map(|route| route.name.clone());
             if asked.dry_run {
                 dry_run::refused(refused, asked_model, &subject)
             } else {
@@ -320,7 +320,7 @@ impl Pending {
             }
         })?;
         log::debug!("{decision}");
-        noted.route = Some(decision.route.name.clone());
+        noted.known.route = Some(decision.route.name.clone());
         let cluster_header = document.cluster_header.as_deref();
         let pool = pool(&decision, &view);
         // Its members' health is Envoy's business.
@@ -355,8 +355,14 @@ impl Pending {
             terms,
         )
         .map_err(|error| self.refuse(error))?;
-        noted.decision = decision.choice.name();
-        noted.prompt_tokens = content.known_prompt_tokens();
+        noted.known.decision = decision.choice.name();
+        // Where nobody asks for the usage, there will be an estimate, for which the body is there only now.
+        let is_estimated = plan.lacks_usage() && !view.has_stream_options;
+        noted.prompt_tokens = if is_estimated {
+            Some(content.prompt_tokens())
+        } else {
+            content.known_prompt_tokens()
+        };
         noted.offered = offered(&candidates, pool);
         Ok(Routed {
             route: decision.route,
@@ -465,3 +471,7 @@ fn by_health<'m>(
     });
     ordered
 }
+
+#[cfg(test)]
+#[path = "flow_tests.rs"]
+mod tests;

@@ -5,7 +5,7 @@
 //! of responses, images, speech and transcriptions, Anthropic's reference of streamed messages, Gemini's
 //! `GenerateContentResponse`.
 
-use super::json::{Fault, Json, Step};
+use super::json::{Json, Step};
 
 /// What one event says.
 #[derive(Debug, Default)]
@@ -17,6 +17,8 @@ pub(super) struct Event<'a> {
     pub(super) finished: u128,
     /// About how many bytes of content it brings, as they are written.
     pub(super) content_bytes: usize,
+    /// The longest piece of it, without its quotes.
+    pub(super) content: &'a [u8],
     /// The object with the counts of tokens, as it is written.
     pub(super) usage: Option<&'a [u8]>,
     /// The inside of the string that names the model.
@@ -66,13 +68,13 @@ impl<'a> Event<'a> {
             match key {
                 b"index" => bit = bit_of(json.skip()?),
                 b"delta" | b"message" => json.fields(|json, key| {
-                    let length = something(json)?;
-                    self.brings(length, is_content(key));
+                    let inside = something(json)?;
+                    self.brings(inside, is_content(key));
                     Ok(())
                 })?,
                 b"text" => {
-                    let length = something(json)?;
-                    self.brings(length, true);
+                    let inside = something(json)?;
+                    self.brings(inside, true);
                 }
                 // Some send `""` for `null`.
                 b"finish_reason" => is_finished = json.is_something()?,
@@ -89,7 +91,7 @@ impl<'a> Event<'a> {
     /// Of Anthropic.
     pub(super) fn messages(&mut self, name: &'a [u8], data: &'a [u8]) -> Step {
         let mut kind = name;
-        let mut delta_bytes = 0_usize;
+        let mut delta = Event::default();
         let mut has_stop_reason = false;
         let mut is_block_something = false;
         Json::whole(data, |json| {
@@ -98,11 +100,9 @@ impl<'a> Event<'a> {
                     b"type" => kind = json.text()?.unwrap_or_default(),
                     b"error" => self.is_error |= json.is_something()?,
                     b"delta" => json.fields(|json, key| {
-                        let length = something(json)?;
-                        if key != b"type" {
-                            delta_bytes = delta_bytes.saturating_add(length);
-                        }
-                        has_stop_reason |= length > 0 && key == b"stop_reason";
+                        let inside = something(json)?;
+                        delta.brings(inside, key != b"type");
+                        has_stop_reason |= !inside.is_empty() && key == b"stop_reason";
                         Ok(())
                     })?,
                     b"content_block" => json.fields(|json, key| {
@@ -124,7 +124,7 @@ impl<'a> Event<'a> {
             })
         })?;
         match kind {
-            b"content_block_delta" => self.brings(delta_bytes, true),
+            b"content_block_delta" => self.bring(&delta),
             b"content_block_start" => self.has_content = is_block_something,
             b"message_delta" => self.is_ended = has_stop_reason,
             b"message_stop" => self.is_ended = true,
@@ -137,14 +137,14 @@ impl<'a> Event<'a> {
     /// Of OpenAI's events with a type: of responses, images, speech and transcripts.
     pub(super) fn typed(&mut self, name: &'a [u8], data: &'a [u8]) -> Step {
         let mut kind = name;
-        let mut bytes = 0_usize;
+        let mut delta = Event::default();
         Json::whole(data, |json| {
             json.fields(|json, key| {
                 match key {
                     b"type" => kind = json.text()?.unwrap_or_default(),
                     b"error" => self.is_error |= json.is_something()?,
                     b"delta" | b"b64_json" | b"partial_image_b64" | b"audio" | b"text" => {
-                        bytes = bytes.saturating_add(something(json)?);
+                        delta.brings(something(json)?, true);
                     }
                     b"response" => json.fields(|json, key| self.about(json, key))?,
                     _ => self.about(json, key)?,
@@ -153,7 +153,9 @@ impl<'a> Event<'a> {
             })
         })?;
         let is_content = CONTENT.iter().any(|suffix| kind.ends_with(suffix));
-        self.brings(bytes, is_content);
+        if is_content {
+            self.bring(&delta);
+        }
         self.is_ended = FINAL.contains(&kind);
         self.is_error |= matches!(kind, b"error" | b"response.failed");
         Ok(())
@@ -188,8 +190,8 @@ impl<'a> Event<'a> {
                     b"parts" => json.items(|json| {
                         json.fields(|json, key| {
                             // Beside a thought stands that it is one.
-                            let length = something(json)?;
-                            self.brings(length, key != b"thought");
+                            let inside = something(json)?;
+                            self.brings(inside, key != b"thought");
                             Ok(())
                         })
                     }),
@@ -206,12 +208,22 @@ impl<'a> Event<'a> {
         Ok(())
     }
 
-    /// So many bytes were there of what may be content.
-    fn brings(&mut self, length: usize, is_content: bool) {
-        if is_content && length > 0 {
+    /// This was there of what may be content.
+    fn brings(&mut self, inside: &'a [u8], is_content: bool) {
+        if is_content && !inside.is_empty() {
             self.has_content = true;
-            self.content_bytes = self.content_bytes.saturating_add(length);
+            self.content_bytes = self.content_bytes.saturating_add(inside.len());
+            if inside.len() > self.content.len() {
+                self.content = inside;
+            }
         }
+    }
+
+    /// The content of a part was content indeed.
+    fn bring(&mut self, part: &Event<'a>) {
+        self.has_content |= part.has_content;
+        self.content_bytes = self.content_bytes.saturating_add(part.content_bytes);
+        self.content = part.content;
     }
 
     /// A choice was there, and whether it is finished.
@@ -223,16 +235,17 @@ impl<'a> Event<'a> {
     }
 }
 
-/// How long a value is that is something; 0: it is nothing.
-fn something(json: &mut Json<'_>) -> Result<usize, Fault> {
-    let before = json.rest().len();
+/// A value that is something, without the quotes that all content has that comes in pieces; empty: it is nothing.
+fn something<'a>(json: &mut Json<'a>) -> Step<&'a [u8]> {
+    let before = json.rest();
     let is_something = json.is_something()?;
-    let length = before.saturating_sub(json.rest().len());
-    // Without the quotes, which all content that comes in pieces has.
-    Ok(if is_something {
-        length.saturating_sub(2).max(1)
-    } else {
-        0
+    let length = before.len().saturating_sub(json.rest().len());
+    let inside = before.get(1..length.saturating_sub(1));
+    Ok(match inside {
+        _ if !is_something => b"",
+        Some(inside) if !inside.is_empty() => inside,
+        // A digit.
+        _ => before.get(..length).unwrap_or_default(),
     })
 }
 

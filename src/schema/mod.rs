@@ -9,6 +9,7 @@ mod event;
 mod path;
 mod provider_error;
 mod retry_after;
+mod sample;
 mod sse;
 mod stream;
 mod usage;

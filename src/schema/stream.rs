@@ -7,6 +7,7 @@ use super::api::Events as Kind;
 use super::event::Event;
 use super::json::Fault;
 use super::provider_error::failure_of_error_object;
+use super::sample::Sample;
 use super::sse::{Events, Pieces};
 use super::usage::{Reported, Scanner, Usage};
 use super::{Api, ErrorCode, Schema};
@@ -48,7 +49,7 @@ impl StreamReader {
                 finished: 0,
                 error: None,
                 malformed: 0,
-                content_bytes: 0,
+                content: Sample::default(),
                 drops: Drops {
                     malformed: true,
                     usage: false,
@@ -121,9 +122,9 @@ impl StreamReader {
         self.state.reported.model()
     }
 
-    /// About how many bytes of content there were.
-    pub fn content_bytes(&self) -> u64 {
-        self.state.content_bytes
+    /// About how many tokens of content there were.
+    pub fn content_tokens(&self) -> u64 {
+        self.state.content.tokens()
     }
 
     /// How many events had data that are neither JSON nor `[DONE]`.
@@ -155,7 +156,7 @@ struct State {
     finished: u128,
     error: Option<Failure>,
     malformed: u32,
-    content_bytes: u64,
+    content: Sample,
     drops: Drops,
     /// Apart, because it is large.
     reported: Box<Reported>,
@@ -194,8 +195,7 @@ impl Events for State {
         self.is_ended |= event.is_ended;
         self.seen |= event.seen;
         self.finished |= event.finished;
-        let bytes = u64::try_from(event.content_bytes).unwrap_or(u64::MAX);
-        self.content_bytes = self.content_bytes.saturating_add(bytes);
+        self.content.add(event.content, event.content_bytes);
         let is_usage_alone = self.kind == Kind::Choices
             && event.usage.is_some()
             && event.seen == 0

@@ -1,88 +1,157 @@
 //! What access logs and traces can say of a request: an outcome, as texts by name.
 
+use std::borrow::Cow;
+
 use super::cost::dollars;
-use super::outcome::{End, Outcome};
+use super::outcome::{Attempted, End, Outcome};
 use crate::schema::Api;
 
-/// A field: its name, and how it is told; `None`: it is not known, or does not apply.
-pub type Field = (&'static str, fn(&Outcome) -> Option<String>);
+/// From when on something of an outcome is known, and stays as it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Stage {
+    /// It has been decided where the request goes.
+    Decided,
+    /// The headers of its answer have come to their last stop.
+    Answering,
+    /// It is over.
+    Over,
+}
 
-/// All of them. Envoy has each as filter state `wasm.<name>`. Where OpenTelemetry's conventions for generative AI know
-/// one, it has their name behind `gen_ai.`.
+/// What can be said.
+#[derive(Clone, Copy, Debug)]
+pub struct Field {
+    /// Envoy has it as filter state `wasm.<name>`.
+    pub name: &'static str,
+    /// Since when it is known.
+    pub stage: Stage,
+    /// How it is told; `None`: it is not known, or does not apply.
+    pub told: fn(&Outcome) -> Option<Cow<'_, str>>,
+}
+
+const fn field(
+    name: &'static str,
+    stage: Stage,
+    told: fn(&Outcome) -> Option<Cow<'_, str>>,
+) -> Field {
+    Field { name, stage, told }
+}
+
+const fn decided(name: &'static str, told: fn(&Outcome) -> Option<Cow<'_, str>>) -> Field {
+    field(name, Stage::Decided, told)
+}
+
+const fn answering(name: &'static str, told: fn(&Outcome) -> Option<Cow<'_, str>>) -> Field {
+    field(name, Stage::Answering, told)
+}
+
+const fn over(name: &'static str, told: fn(&Outcome) -> Option<Cow<'_, str>>) -> Field {
+    field(name, Stage::Over, told)
+}
+
+/// All of them, those first that are known first. Where OpenTelemetry's conventions for generative AI know one, it has their
+/// name behind `gen_ai.`.
 pub const FIELDS: [Field; 24] = [
-    ("llm.route", |outcome| outcome.route.clone()),
-    ("llm.decision", |outcome| Some(outcome.decision.to_owned())),
-    ("llm.api", |outcome| {
-        outcome.api.map(|api| api.name().to_owned())
+    decided("llm.route", |outcome| text(outcome.route.as_ref())),
+    decided("llm.decision", |outcome| Some(outcome.decision.into())),
+    decided("llm.api", |outcome| {
+        outcome.api.map(|api| api.name().into())
     }),
-    ("llm.operation.name", |outcome| {
-        outcome.api.map(|api| operation(api).to_owned())
+    decided("llm.operation.name", |outcome| {
+        outcome.api.map(|api| operation(api).into())
     }),
-    ("llm.stream", |outcome| {
-        outcome.api.map(|_| outcome.stream.to_string())
+    decided("llm.stream", |outcome| {
+        outcome.api.map(|_| truth(outcome.stream))
     }),
-    ("llm.caller", |outcome| outcome.caller.clone()),
-    ("llm.request.model", |outcome| outcome.model.clone()),
-    ("llm.response.model", |outcome| {
-        outcome.answered_model.clone()
+    decided("llm.caller", |outcome| text(outcome.caller.as_ref())),
+    decided("llm.request.model", |outcome| text(outcome.model.as_ref())),
+    decided("llm.decision_us", |outcome| {
+        number(Some(outcome.decision_us).filter(|took| *took > 0))
     }),
-    ("llm.backend", |outcome| {
-        last(outcome, |last| last.backend.clone())
+    answering("llm.backend", |outcome| {
+        last(outcome, |last| last.backend.as_str())
     }),
-    ("llm.target.model", |outcome| {
-        last(outcome, |last| last.model.clone())
+    answering("llm.target.model", |outcome| {
+        last(outcome, |last| last.model.as_str())
     }),
-    ("llm.verdict", |outcome| {
-        last(outcome, |last| last.verdict.to_owned())
+    answering("llm.verdict", |outcome| last(outcome, |last| last.verdict)),
+    answering("llm.attempts", |outcome| {
+        number(u64::try_from(outcome.attempts.len()).ok())
     }),
-    ("llm.attempts", |outcome| {
-        Some(outcome.attempts.len().to_string())
+    answering("llm.failures", failures),
+    over("llm.error.type", |outcome| outcome.error.map(Cow::from)),
+    over("llm.end", |outcome| Some(outcome.end.name().into())),
+    over("llm.response.model", |outcome| {
+        text(outcome.answered_model.as_ref())
     }),
-    ("llm.failures", failures),
-    ("llm.error.type", |outcome| outcome.error.map(str::to_owned)),
-    ("llm.end", |outcome| Some(outcome.end.name().to_owned())),
-    ("llm.usage.input_tokens", |outcome| {
+    over("llm.usage.input_tokens", |outcome| {
         number(outcome.usage.input)
     }),
-    ("llm.usage.cache_read.input_tokens", |outcome| {
+    over("llm.usage.cache_read.input_tokens", |outcome| {
         number(outcome.usage.cached_input)
     }),
-    ("llm.usage.cache_creation.input_tokens", |outcome| {
+    over("llm.usage.cache_creation.input_tokens", |outcome| {
         number(outcome.usage.cache_write)
     }),
-    ("llm.usage.output_tokens", |outcome| {
+    over("llm.usage.output_tokens", |outcome| {
         number(outcome.usage.output)
     }),
-    ("llm.usage.reasoning.output_tokens", |outcome| {
+    over("llm.usage.reasoning.output_tokens", |outcome| {
         number(outcome.usage.reasoning)
     }),
-    ("llm.usage.estimated", |outcome| {
-        (!outcome.usage.is_unknown()).then(|| outcome.is_estimated.to_string())
+    over("llm.usage.estimated", |outcome| {
+        (!outcome.usage.is_unknown()).then(|| truth(outcome.is_estimated))
     }),
-    ("llm.cost_usd", |outcome| outcome.cost.map(dollars)),
-    ("llm.first_token_ms", |outcome| {
+    over("llm.cost_usd", |outcome| {
+        outcome.cost.map(|cost| dollars(cost).into())
+    }),
+    over("llm.first_token_ms", |outcome| {
         number(outcome.first_token_ms)
-    }),
-    ("llm.decision_us", |outcome| {
-        number(Some(outcome.decision_us).filter(|took| *took > 0))
     }),
 ];
 
-fn number(number: Option<u64>) -> Option<String> {
-    number.map(|number| number.to_string())
+/// How many of a request's fields have been told.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Telling(usize);
+
+impl Telling {
+    /// What is known at this stage and has not been told: names and values.
+    pub fn up_to<'o>(
+        &mut self,
+        stage: Stage,
+        outcome: &'o Outcome,
+    ) -> impl Iterator<Item = (&'static str, Cow<'o, str>)> + use<'o> {
+        let from = self.0;
+        self.0 = FIELDS
+            .partition_point(|field| field.stage <= stage)
+            .max(from);
+        let now = FIELDS.get(from..self.0).unwrap_or_default().iter();
+        now.filter_map(move |field| Some((field.name, (field.told)(outcome)?)))
+    }
 }
 
-fn last(outcome: &Outcome, told: impl Fn(&super::Attempted) -> String) -> Option<String> {
-    outcome.attempts.last().map(told)
+fn text(text: Option<&String>) -> Option<Cow<'_, str>> {
+    text.map(Cow::from)
+}
+
+fn truth(truth: bool) -> Cow<'static, str> {
+    Cow::from(if truth { "true" } else { "false" })
+}
+
+fn number(number: Option<u64>) -> Option<Cow<'static, str>> {
+    number.map(|number| number.to_string().into())
+}
+
+fn last<'o>(outcome: &'o Outcome, told: fn(&'o Attempted) -> &'o str) -> Option<Cow<'o, str>> {
+    outcome.attempts.last().map(told).map(Cow::from)
 }
 
 /// The attempts that failed, in order, as `backend=failure`.
-fn failures(outcome: &Outcome) -> Option<String> {
+fn failures(outcome: &Outcome) -> Option<Cow<'_, str>> {
     let failed = outcome.attempts.iter().filter(|one| one.is_failure());
     let failed: Vec<String> = failed
         .map(|one| format!("{}={}", one.backend, one.verdict))
         .collect();
-    (!failed.is_empty()).then(|| failed.join(","))
+    (!failed.is_empty()).then(|| failed.join(",").into())
 }
 
 /// What OpenTelemetry calls a call of this API; its own name where it has none for it.
@@ -117,21 +186,69 @@ mod tests {
     fn the_table_in_the_docs_is_the_code() {
         let docs = include_str!("../../docs/telemetry.md");
         let (_, table) = docs.split_once("<!-- table: fields -->\n").unwrap();
-        let rows = table.lines().take_while(|line| line.starts_with('|'));
-        let documented: Vec<&str> = rows.filter_map(|row| row.split('`').nth(1)).collect();
-        let fields = FIELDS.map(|(name, _)| format!("wasm.{name}"));
-        assert_eq!(documented, fields);
+        let rows = table
+            .lines()
+            .take_while(|line| line.starts_with('|'))
+            .skip(2);
+        let documented = rows.map(|row| {
+            let cells: Vec<&str> = row.split('|').map(str::trim).collect();
+            (cells[1].trim_matches('`').to_owned(), cells[2].to_owned())
+        });
+        let fields = FIELDS.map(|field| {
+            let since = match field.stage {
+                Stage::Decided => "decision",
+                Stage::Answering => "headers",
+                Stage::Over => "end",
+            };
+            (format!("wasm.{}", field.name), since.to_owned())
+        });
+        assert_eq!(documented.collect::<Vec<_>>(), fields);
         let (_, table) = docs.split_once("<!-- table: ends -->\n").unwrap();
         let rows = table.lines().take_while(|line| line.starts_with('|'));
         let documented: Vec<&str> = rows.filter_map(|row| row.split('`').nth(1)).collect();
         assert_eq!(documented, End::ALL.map(|(name, _)| name));
     }
 
+    fn told(telling: &mut Telling, stage: Stage, outcome: &Outcome) -> Vec<&'static str> {
+        let told = telling.up_to(stage, outcome);
+        told.map(|(name, _)| name).collect()
+    }
+
     #[test]
     fn what_is_not_known_is_not_there() {
         let unknown = Outcome::default();
-        let told = FIELDS.iter().filter(|(_, told)| told(&unknown).is_some());
-        let told: Vec<&str> = told.map(|(name, _)| *name).collect();
+        let told = told(&mut Telling::default(), Stage::Over, &unknown);
         assert_eq!(told, ["llm.decision", "llm.attempts", "llm.end"]);
+    }
+
+    #[test]
+    fn each_is_told_once() {
+        assert!(FIELDS.is_sorted_by_key(|field| field.stage));
+        let outcome = Outcome {
+            route: Some("r".to_owned()),
+            attempts: vec![Attempted::default()],
+            error: Some("internal"),
+            ..Outcome::default()
+        };
+        let mut telling = Telling::default();
+        for (stage, expected) in [
+            (Stage::Decided, &["llm.route", "llm.decision"][..]),
+            (Stage::Decided, &[]),
+            (
+                Stage::Answering,
+                &[
+                    "llm.backend",
+                    "llm.target.model",
+                    "llm.verdict",
+                    "llm.attempts",
+                    "llm.failures",
+                ],
+            ),
+            (Stage::Decided, &[]),
+            (Stage::Over, &["llm.error.type", "llm.end"]),
+            (Stage::Over, &[]),
+        ] {
+            assert_eq!(told(&mut telling, stage, &outcome), expected, "{stage:?}");
+        }
     }
 }

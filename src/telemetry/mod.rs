@@ -8,7 +8,7 @@ mod outcome;
 
 use crate::attempt::Unretried;
 pub use cost::{cost, dollars};
-pub use fields::{FIELDS, Field, operation};
+pub use fields::{FIELDS, Field, Stage, Telling, operation};
 pub use noted::{Noted, Offered, Over, caller_name, caller_of, decisions};
 pub use outcome::{Attempted, End, MAX_CALLER_BYTES, Outcome};
 

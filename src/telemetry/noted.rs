@@ -22,32 +22,13 @@ pub struct Offered {
 /// What has been seen of a request so far.
 #[derive(Clone, Debug, Default)]
 pub struct Noted {
-    /// The route that took it.
-    pub route: Option<String>,
-    /// By what its targets were chosen; empty as long as that has not been decided.
-    pub decision: &'static str,
-    /// The call.
-    pub api: Option<Api>,
-    /// Whether a streamed answer was asked for.
-    pub stream: bool,
-    /// Who sent it.
-    pub caller: Option<String>,
-    /// The model that was asked for.
-    pub model: Option<String>,
+    /// What is known of its outcome. Its decision is empty as long as that has not been made; its attempts, and what they
+    /// gave, come at the end.
+    pub known: Outcome,
     /// The targets of its plan, in order.
     pub offered: Vec<Offered>,
-    /// What was answered, if that was an error of the router's own.
-    pub error: Option<ErrorCode>,
-    /// The status that the caller got; 0: none.
-    pub status: u16,
     /// About how many tokens its prompt has, if somebody has asked for that.
     pub prompt_tokens: Option<u64>,
-    /// What the decision took, in microseconds.
-    pub decision_us: u64,
-    /// The bytes of its body.
-    pub request_bytes: u64,
-    /// The bytes of the answer's body that have passed.
-    pub response_bytes: u64,
     /// Whether the last of the answer has passed.
     pub is_whole: bool,
 }
@@ -77,75 +58,62 @@ const BYTES_PER_TOKEN: u64 = 4;
 impl Noted {
     /// It is answered here.
     pub fn answered(&mut self, answer: &Answer) {
-        self.error = answer.code;
-        self.status = u16::try_from(answer.status).unwrap_or(0);
-        if self.decision.is_empty() {
-            self.decision = answer.code.map_or(decisions::ANSWERED, ErrorCode::name);
+        self.known.error = answer.code.map(ErrorCode::name);
+        self.known.status = u16::try_from(answer.status).unwrap_or(0);
+        if self.known.decision.is_empty() {
+            self.known.decision = self.known.error.unwrap_or(decisions::ANSWERED);
         }
     }
 
+    /// Takes over what became of its attempts by now: all of them, in order.
+    pub fn attempts(&mut self, attempts: &[Report], now: u64) {
+        let attempts = attempts.iter().map(|one| self.attempted(one, now));
+        self.known.attempts = attempts.collect();
+    }
+
     /// What became of it. `attempts`: of the same worker, in order.
-    pub fn outcome(self, attempts: &[Report], over: Over) -> Outcome {
-        let is_answered = self.error.is_none();
+    pub fn outcome(mut self, attempts: &[Report], over: Over) -> Outcome {
+        let is_answered = self.known.error.is_none();
         let last = attempts.last();
         let accepted = last.filter(|last| is_answered && last.is_accepted);
-        let billed = accepted.map(|accepted| self.billed(accepted));
-        let (usage, is_estimated, cost) = billed.unwrap_or_default();
         let end = self.end(last);
-        Outcome {
-            decision: if self.decision.is_empty() {
-                decisions::NONE
-            } else {
-                self.decision
-            },
-            attempts: attempts
-                .iter()
-                .map(|one| self.attempted(one, over))
-                .collect(),
-            answered_model: accepted.and_then(|accepted| accepted.model.clone()),
-            error: self.error.map(ErrorCode::name),
-            end,
-            usage,
-            is_estimated,
-            cost,
-            first_token_ms: accepted
-                .and_then(|accepted| accepted.first_at)
-                .map(|at| at.saturating_sub(over.arrived_at)),
-            whole_ms: over.ended_at.saturating_sub(over.arrived_at),
-            route: self.route,
-            api: self.api,
-            stream: self.stream,
-            caller: self.caller,
-            model: self.model,
-            status: self.status,
-            decision_us: self.decision_us,
-            request_bytes: self.request_bytes,
-            response_bytes: self.response_bytes,
+        if let Some(accepted) = accepted {
+            self.bill(accepted);
+            let since_arrival = |at: u64| at.saturating_sub(over.arrived_at);
+            self.known.first_token_ms = accepted.first_at.map(since_arrival);
+            self.known.answered_model.clone_from(&accepted.model);
         }
+        self.attempts(attempts, over.ended_at);
+        self.known.end = end;
+        self.known.whole_ms = over.ended_at.saturating_sub(over.arrived_at);
+        if self.known.decision.is_empty() {
+            self.known.decision = decisions::NONE;
+        }
+        self.known
     }
 
     /// How its answer ended.
     fn end(&self, last: Option<&Report>) -> End {
         // The attempt that is not over was ended by the caller: its context ends before the request's in any other case.
         let is_open = last.is_none_or(|last| last.end.is_none() && last.failure.is_none());
-        match (self.error, last.and_then(|last| last.end)) {
+        match (self.known.error, last.and_then(|last| last.end)) {
             (Some(_), _) => End::None,
             (None, Some(end)) => end,
             (None, None) if self.is_whole => End::Complete,
             (None, None) if is_open => End::ClientGone,
-            (None, None) if self.status == 0 => End::None,
+            (None, None) if self.known.status == 0 => End::None,
             (None, None) => End::Cut,
         }
     }
 
-    fn attempted(&self, report: &Report, over: Over) -> Attempted {
+    fn attempted(&self, report: &Report, now: u64) -> Attempted {
         let offered = self.offered.get(usize::from(report.target));
         let verdict = match report.failure {
             Some(failure) => failure.name(),
             None if report.is_accepted => Attempted::ACCEPTED,
             None => Attempted::ABANDONED,
         };
-        let ended_at = report.ended_at.unwrap_or(over.ended_at);
+        let ended_at = report.ended_at.unwrap_or(now);
         Attempted {
             backend: offered.map_or_else(String::new, |offered| offered.backend.clone()),
             model: offered.map_or_else(String::new, |offered| offered.model.clone()),
@@ -154,30 +122,32 @@ impl Noted {
         }
     }
 
-    /// What the answer took and gave, whether that is an estimate, and what it costs.
-    fn billed(&self, report: &Report) -> (Usage, bool, Option<u64>) {
-        let is_estimated = report.usage.is_unknown() && self.has_tokens();
-        let usage = if is_estimated {
+    /// Takes over what the answer took and gave, whether that is an estimate, and what it costs.
+    fn bill(&mut self, report: &Report) {
+        self.known.is_estimated = report.usage.is_unknown() && self.has_tokens();
+        self.known.usage = if self.known.is_estimated {
             self.estimate(report)
         } else {
             report.usage
         };
         let offered = self.offered.get(usize::from(report.target));
-        let cost = offered.and_then(|offered| cost(&usage, &offered.prices));
-        (usage, is_estimated, cost)
+        self.known.cost = offered.and_then(|offered| cost(&self.known.usage, &offered.prices));
     }
 
     /// Whether what is asked and answered is counted in tokens that bytes are a measure of.
     fn has_tokens(&self) -> bool {
-        self.api.is_some_and(Api::is_text) && self.status < 400
+        self.known.api.is_some_and(Api::is_text) && self.known.status < 400
     }
 
     fn estimate(&self, report: &Report) -> Usage {
         let of_bytes = |bytes: u64| bytes.div_ceil(BYTES_PER_TOKEN);
-        let output = report.content_bytes.unwrap_or(self.response_bytes);
+        let of_body = of_bytes(self.known.response_bytes);
         Usage {
-            input: Some(self.prompt_tokens.unwrap_or(of_bytes(self.request_bytes))),
-            output: Some(of_bytes(output)),
+            input: Some(
+                self.prompt_tokens
+                    .unwrap_or(of_bytes(self.known.request_bytes)),
+            ),
+            output: Some(report.content_tokens.unwrap_or(of_body)),
             ..Usage::default()
         }
     }

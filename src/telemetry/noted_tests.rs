@@ -23,13 +23,16 @@ fn routed() -> Noted {
         },
     };
     Noted {
-        route: Some("r".to_owned()),
-        decision: "ordered",
-        api: Some(Api::ChatCompletions),
+        known: Outcome {
+            route: Some("r".to_owned()),
+            decision: "ordered",
+            api: Some(Api::ChatCompletions),
+            status: 200,
+            request_bytes: 400,
+            response_bytes: 202,
+            ..Outcome::default()
+        },
         offered: vec![offered("a"), offered("b")],
-        status: 200,
-        request_bytes: 400,
-        response_bytes: 202,
         is_whole: true,
         ..Noted::default()
     }
@@ -51,7 +54,7 @@ fn accepted() -> Report {
             ..Usage::default()
         },
         model: Some("m-2".to_owned()),
-        content_bytes: Some(9),
+        content_tokens: Some(3),
     }
 }
 
@@ -102,7 +105,7 @@ fn a_failed_attempt_is_not() {
     assert_eq!(outcome.cost, Some(250));
     // Whatever it says that it took.
     let mut noted = routed();
-    noted.status = 429;
+    noted.known.status = 429;
     let outcome = noted.outcome(&[failed(Failure::RateLimited)], OVER);
     assert_eq!((outcome.cost, outcome.usage), (None, Usage::default()));
     assert_eq!((outcome.end, outcome.first_token_ms), (End::Complete, None));
@@ -131,7 +134,7 @@ fn estimates() {
     assert_eq!(outcome.cost, Some(230));
     // Of its body, where its content was not seen; of its prompt, if that is known.
     let unseen = Report {
-        content_bytes: None,
+        content_tokens: None,
         ..silent.clone()
     };
     let mut noted = routed();
@@ -143,7 +146,7 @@ fn estimates() {
     );
     // Bytes of pictures say nothing of tokens.
     let mut noted = routed();
-    noted.api = Some(Api::ImageGenerations);
+    noted.known.api = Some(Api::ImageGenerations);
     let outcome = noted.outcome(&[silent], OVER);
     assert_eq!(
         (outcome.is_estimated, outcome.usage),
@@ -172,11 +175,8 @@ fn ends() {
         (failed(Failure::Rejected), false, 400, End::Cut),
         (failed(Failure::Reset), false, 0, End::None),
     ] {
-        let noted = Noted {
-            is_whole,
-            status,
-            ..routed()
-        };
+        let mut noted = routed();
+        (noted.is_whole, noted.known.status) = (is_whole, status);
         let outcome = noted.outcome(std::slice::from_ref(&attempt), OVER);
         assert_eq!(outcome.end, end, "{attempt:?} {is_whole} {status}");
     }

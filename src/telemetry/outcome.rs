@@ -46,6 +46,19 @@ pub struct Outcome {
     pub response_bytes: u64,
 }
 
+impl Outcome {
+    /// The failed attempts that another one followed at another target, in order.
+    pub fn fallbacks(&self) -> impl Iterator<Item = &Attempted> {
+        let pairs = self.attempts.iter().zip(self.attempts.iter().skip(1));
+        let is_elsewhere = |one: &Attempted, next: &Attempted| {
+            (&one.backend, &one.model) != (&next.backend, &next.model)
+        };
+        pairs
+            .filter(move |(one, next)| one.is_failure() && is_elsewhere(one, next))
+            .map(|(one, _)| one)
+    }
+}
+
 /// How long the name of a caller may be.
 pub const MAX_CALLER_BYTES: usize = 128;
 

@@ -26,7 +26,7 @@ pub(crate) fn allocations_with(
     scenario: &Scenario,
     more_headers: usize,
 ) -> (AllocationInfo, AllocationInfo) {
-    let document = Document::load(document(scenario.routes).as_bytes()).unwrap();
+    let document = Document::load(document(scenario).as_bytes()).unwrap();
     let body = body(scenario.body, scenario.model);
     let mut headers = request_headers(body.len());
     for number in 0..more_headers {

@@ -19,12 +19,20 @@ pub(crate) struct Scenario {
     pub(crate) model: &'static str,
     /// The attempts: backend, the model that it must be asked for, its answer.
     pub(crate) attempts: &'static [(&'static str, &'static str, u16)],
+    /// The route `smart`: its targets, and how one of them is chosen.
+    pub(crate) smart: &'static str,
+    /// The document's `defaults`.
+    pub(crate) defaults: &'static str,
 }
 
 impl Scenario {
     /// Whether the route has several targets.
     pub(crate) fn has_fallback(&self) -> bool {
         self.model == "smart"
+    }
+
+    fn asks_for_usage(&self) -> bool {
+        !self.defaults.contains(r#""ask_for_usage": false"#)
     }
 }
 
@@ -37,7 +45,7 @@ const CHUNKS: [&[u8]; 3] = [CHUNK, CHUNK, b"data: [DONE]\n\n"];
 /// Plays it; what it cost.
 pub(crate) fn play(scenario: &Scenario) -> (Vec<Callback>, String) {
     let mut module = Module::new();
-    let router = module.configure("llm_router", &document(scenario.routes));
+    let router = module.configure("llm_router", &document(scenario));
     let roots: Vec<(&str, u32)> = ["openai", "local"]
         .into_iter()
         .map(|name| {
@@ -95,7 +103,7 @@ fn exchange(module: &mut Module, scenario: &Scenario, router: u32, roots: &[(&st
         module.host().request_body.clone_from(&left_by_router);
         let size = length(left_by_router.len());
         module.call(role, "proxy_on_request_body", &[context, size, 1]);
-        check_sent(module, backend, model, &body);
+        check_sent(module, scenario, backend, model, &body);
         // What the cluster's own filter adds, and Envoy keeps.
         let key = ("x-api-key".to_owned(), b"secret".to_vec());
         module.host().request.push(key);
@@ -169,11 +177,17 @@ fn headers(module: &mut Module, role: &'static str, callback: &'static str, cont
 }
 
 /// What the backend gets: its own name, path and model, the client's bytes, no client's or other backend's key.
-fn check_sent(module: &mut Module, backend: &str, model: &str, original: &[u8]) {
+fn check_sent(
+    module: &mut Module,
+    scenario: &Scenario,
+    backend: &str,
+    model: &str,
+    original: &[u8],
+) {
     let sent = module.host().request_body.clone();
     let mut expected: serde_json::Value = serde_json::from_slice(original).unwrap();
     expected["model"] = model.into();
-    if expected["stream"] == true {
+    if expected["stream"] == true && scenario.asks_for_usage() {
         // What the answer took is asked for.
         expected["stream_options"]["include_usage"] = true.into();
     }
@@ -202,7 +216,13 @@ fn check_sent(module: &mut Module, backend: &str, model: &str, original: &[u8]) 
 }
 
 /// The last three routes are those that are used, so that the others are all looked at before.
-pub(crate) fn document(routes: usize) -> String {
+pub(crate) fn document(scenario: &Scenario) -> String {
+    let Scenario {
+        routes,
+        smart,
+        defaults,
+        ..
+    } = scenario;
     let mut others = String::new();
     for number in 0..routes.saturating_sub(3) {
         let _ = write!(
@@ -219,11 +239,11 @@ pub(crate) fn document(routes: usize) -> String {
               "models": [{{"name": "llama", "upstream_name": "meta-llama/Llama-3.1-8B-Instruct"}}]}}
         ],
         "routes": [{others}
-            {{"name": "smart", "match": {{"model": "smart"}}, "targets": [
-                {{"backend": "openai", "model": "gpt-5.5"}}, {{"backend": "local", "model": "llama"}}]}},
+            {{"name": "smart", "match": {{"model": "smart"}}, {smart}}},
             {{"name": "llama", "match": {{"model": "llama*"}}, "targets": [{{"backend": "local"}}]}},
             {{"name": "gpt", "match": {{"model": "gpt-*"}}, "targets": [{{"backend": "openai"}}]}}
-        ]}}"#
+        ],
+        "defaults": {defaults}}}"#
     )
 }
 

@@ -32,6 +32,22 @@ const PLAIN: Scenario = Scenario {
     body: "chat-1k",
     model: "gpt-5.5",
     attempts: &[("openai", "gpt-5.5", 200)],
+    smart: r#""targets": [{"backend": "openai", "model": "gpt-5.5"}, {"backend": "local", "model": "llama"}]"#,
+    defaults: "{}",
+};
+
+/// The same, but nothing is told of it that need not be.
+const UNOBSERVED: Scenario = Scenario {
+    name: "unobserved",
+    defaults: r#"{"telemetry": {"metrics": false, "access_log": false, "ask_for_usage": false}}"#,
+    ..PLAIN
+};
+
+/// The same with the page.
+const PAGE: Scenario = Scenario {
+    name: "page",
+    defaults: r#"{"page": {"path": "/llm-router", "public": true}}"#,
+    ..PLAIN
 };
 
 /// Two targets and a name of the gateway's own; the first target answers.
@@ -51,7 +67,16 @@ const FALLBACK: Scenario = Scenario {
     ..RENAMED
 };
 
-const SCENARIOS: [Scenario; 3] = [PLAIN, RENAMED, FALLBACK];
+/// Two targets, of which the conversation's own beginning chooses one.
+const STICKY: Scenario = Scenario {
+    name: "sticky",
+    // So unequal that every body's conversation has the same first one.
+    smart: r#""strategy": "weighted", "sticky": ["conversation"], "targets": [
+        {"backend": "openai", "model": "gpt-5.5", "weight": 1000}, {"backend": "local", "model": "llama"}]"#,
+    ..RENAMED
+};
+
+const SCENARIOS: [Scenario; 6] = [PLAIN, RENAMED, FALLBACK, STICKY, UNOBSERVED, PAGE];
 
 #[test]
 fn host_calls() {

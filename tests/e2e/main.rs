@@ -90,7 +90,7 @@ fn main() -> ExitCode {
 fn trials(world: &Arc<World>) -> Vec<libtest_mimic::Trial> {
     let mut suite = Suite::new(Arc::clone(world));
     routing::add(&mut suite);
-    configuration::add(&mut suite, &world.programs);
+    configuration::add(&mut suite, world);
     rewriting::add(&mut suite);
     hygiene::add(&mut suite);
     fallback::add(&mut suite);

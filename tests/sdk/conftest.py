@@ -5,12 +5,6 @@ their answers right. What is the router's doing is left out then.
 """
 
 import os
-import pathlib
-import socket
-import subprocess
-import time
-import urllib.error
-import urllib.request
 
 import anthropic
 import boto3
@@ -19,49 +13,10 @@ import google.genai
 import openai
 import pytest
 
+import demo
 import reached
+from demo import ADMIN, BACKENDS, LISTENER, free_offset, is_listening, is_ready
 from reached import CLIENT_KEY
-
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-
-# What envoy/demo.yaml and the demo backends listen on before they are moved.
-LISTENER = 10000
-ADMIN = 9901
-BACKENDS = {"openai": 9101, "anthropic": 9102, "local": 9103, "gemini": 9104, "bedrock": 9105, "azure": 9106}
-NO_BACKEND = 9109
-PORTS = [ADMIN, LISTENER, *BACKENDS.values(), NO_BACKEND]
-
-START_SECONDS = 120
-
-
-def is_free(port):
-    with socket.socket() as probe:
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-    return True
-
-
-def free_offset():
-    """How far to move all ports so that each is free: another `make run` may be up meanwhile."""
-    for offset in range(1000, 20000, 117):
-        if all(is_free(port + offset) for port in PORTS):
-            return offset
-    raise RuntimeError("no free ports")
-
-
-def is_listening(port):
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
-
-
-def is_ready(admin):
-    try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{admin}/ready", timeout=1) as answer:
-            return answer.status == 200
-    except (urllib.error.URLError, OSError):
-        return False
 
 
 def pytest_addoption(parser):
@@ -103,24 +58,14 @@ def addresses(request, tmp_path_factory):
     addresses = Addresses(free_offset(), request.config.getoption("direct"))
     command = ["backends"] if addresses.direct else ["run", "--envoy", os.environ["ENVOY"]]
     output = tmp_path_factory.mktemp("demo") / "output"
-    target = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
-    with output.open("wb") as written:
-        demo = subprocess.Popen(
-            [target / "debug" / "llm-router-demo", *command, "--port-offset", str(addresses.offset)],
-            cwd=ROOT,
-            stdout=written,
-            stderr=subprocess.STDOUT,
-        )
     try:
-        deadline = time.monotonic() + START_SECONDS
-        while not addresses.are_ready():
-            if demo.poll() is not None or time.monotonic() > deadline:
-                pytest.exit(f"the demo did not start:\n{output.read_text()}", returncode=1)
-            time.sleep(0.05)
+        running = demo.start([*command, "--port-offset", str(addresses.offset)], output, addresses.are_ready)
+    except demo.NotStarted as printed:
+        pytest.exit(f"the demo did not start:\n{printed}", returncode=1)
+    try:
         yield addresses
     finally:
-        demo.terminate()
-        status = demo.wait(timeout=20)
+        status = demo.stop(running)
     assert status == 0, output.read_text()
 
 

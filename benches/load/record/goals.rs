@@ -2,7 +2,7 @@
 
 use super::summary::{cpu_per_request, p50};
 use super::tables::PEERS_32;
-use super::{ROUTER, ROUTER_100, Record};
+use super::{Purpose, ROUTER, ROUTER_100, Record};
 
 /// One goal, and how far from it we are.
 pub(crate) struct Goal {
@@ -62,7 +62,9 @@ pub(crate) fn all(record: &Record) -> Vec<Goal> {
 
 fn cpu_ratios(record: &Record, bodies: &[&str]) -> Vec<(String, f64)> {
     let cells = record.cells.iter().filter(|cell| {
-        bodies.contains(&cell.body.as_str()) && !cell.answer.is_streamed() && is_ours(&cell.id)
+        bodies.contains(&cell.body.as_str())
+            && !cell.answer.is_streamed()
+            && cell.purpose() == Purpose::Main
     });
     cells
         .filter_map(|cell| {
@@ -82,10 +84,6 @@ fn many_routes(record: &Record) -> Vec<(String, f64)> {
             Some((where_from(&cell.title, cell.connections), ratio.median))
         })
         .collect()
-}
-
-fn is_ours(cell: &str) -> bool {
-    !cell.starts_with("peers-")
 }
 
 fn where_from(title: &str, connections: u32) -> String {

@@ -4,6 +4,7 @@
 //! README.md is what its numbers render to.
 
 pub(crate) mod goals;
+pub(crate) mod observing;
 pub(crate) mod page;
 pub(crate) mod readme;
 pub(crate) mod summary;
@@ -23,11 +24,13 @@ pub(crate) const NO_WASM: &str = "no-wasm";
 pub(crate) const BUFFER: &str = "buffer";
 pub(crate) const NOOP_1: &str = "noop-1";
 pub(crate) const NOOP_2: &str = "noop-2";
+pub(crate) const UNOBSERVED: &str = "unobserved";
+pub(crate) const OBSERVED: &str = "observed";
 pub(crate) const ROUTER: &str = "llm-router";
 pub(crate) const ROUTER_100: &str = "llm-router-100";
 
 /// What is compared, in the order of the tables, and what each is.
-pub(crate) const VARIANTS: [(&str, &str); 8] = [
+pub(crate) const VARIANTS: [(&str, &str); 10] = [
     (DIRECT, "no Envoy: the load generator on the mock backend"),
     (
         BARE,
@@ -52,6 +55,11 @@ pub(crate) const VARIANTS: [(&str, &str); 8] = [
     (
         ROUTER,
         "envoy/demo.yaml with its backends at the mock, and no access log",
+    ),
+    (OBSERVED, "the same without the page"),
+    (
+        UNOBSERVED,
+        "the same without page, metrics and fields for access logs, and streams are not asked for their usage",
     ),
     (
         ROUTER_100,
@@ -106,10 +114,40 @@ pub(crate) enum Answer {
     Whole,
     /// 64 events, each written by itself, without a wait.
     Fast,
+    /// 1,024 of them, so that what is once for each request hardly counts.
+    Many,
     /// 64 events, one each 20 ms.
     Paced,
     /// One event, and the end 2 ms later.
     First,
+}
+
+/// Whose cells these are.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Purpose {
+    /// llm-router beside the same Envoy without it.
+    Main,
+    /// llm-router with more and with less of what it observes.
+    Observing,
+    /// Other gateways.
+    Peers,
+}
+
+/// That of the cell with this id.
+pub(crate) fn purpose(cell: &str) -> Purpose {
+    if cell.starts_with("peers-") {
+        Purpose::Peers
+    } else if cell.starts_with("observing-") {
+        Purpose::Observing
+    } else {
+        Purpose::Main
+    }
+}
+
+impl Cell {
+    pub(crate) fn purpose(&self) -> Purpose {
+        purpose(&self.id)
+    }
 }
 
 impl Answer {
@@ -201,6 +239,11 @@ impl Record {
     pub(crate) fn read(folder: &Path) -> io::Result<Record> {
         let text = fs::read_to_string(folder.join("results.json"))?;
         Ok(serde_json::from_str(&text)?)
+    }
+
+    pub(crate) fn cells_for(&self, purpose: Purpose) -> impl Iterator<Item = &Cell> {
+        let cells = self.cells.iter();
+        cells.filter(move |cell| cell.purpose() == purpose)
     }
 
     /// Writes the raw results and all that is rendered from them.

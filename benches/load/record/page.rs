@@ -1,7 +1,7 @@
 //! A record's own page.
 
 use super::tables::{self, backend_alone, number};
-use super::{Cell, Record, VARIANTS, goals};
+use super::{Purpose, Record, VARIANTS, goals, observing};
 
 pub(crate) fn render(record: &Record) -> String {
     let mut page = format!("# Benchmark of {}\n\n", record.date);
@@ -19,6 +19,7 @@ pub(crate) fn render(record: &Record) -> String {
     problems(record, &mut page);
     conditions(record, &mut page);
     ours(record, &mut page);
+    page.push_str(&observing::section(record));
     first_event_and_memory(record, &mut page);
     peers(record, &mut page);
     page
@@ -66,8 +67,7 @@ fn conditions(record: &Record, page: &mut String) {
         "\n## How it was measured\n\n\
          {}\n\n\
          All variants run at the same time, each in an Envoy of its own with one worker thread, and are asked in turn: \
-         in every round, of which there are {}, every variant for {} s in every cell (longer where events are 20 ms \
-         apart). Numbers are medians over the rounds, in brackets the least and the most; ratios are medians of the \
+         in every round, of which there are {}, every variant for {} s in every cell (longer where answers are long). Numbers are medians over the rounds, in brackets the least and the most; ratios are medians of the \
          ratios within each round. A run with any error, or any answer other than 2xx, counts as failed and for \
          nothing else.\n\n\
          CPU is that of the whole gateway process, of all its threads, from Linux's schedstat, divided by what the \
@@ -79,14 +79,19 @@ fn conditions(record: &Record, page: &mut String) {
         record.commands.join("\n")
     ));
     page.push_str("| variant | what it is |\n|---|---|\n");
-    for (name, what) in VARIANTS {
+    let measured = |name: &str| {
+        let mut variants = record.cells.iter().flat_map(|cell| &cell.variants);
+        variants.any(|variant| variant == name)
+            || record.memory.iter().any(|memory| memory.variant == name)
+    };
+    for (name, what) in VARIANTS.into_iter().filter(|(name, _)| measured(name)) {
         page.push_str(&format!("| `{name}` | {what} |\n"));
     }
 }
 
 fn ours(record: &Record, page: &mut String) {
     page.push_str("\n## Cells\n");
-    for cell in record.cells.iter().filter(|cell| is_ours(cell)) {
+    for cell in record.cells_for(Purpose::Main) {
         page.push_str(&format!(
             "\n### {}, {}, {}\n\nThe body has {} bytes.",
             cell.title,
@@ -112,15 +117,11 @@ fn kilo(bytes: usize) -> f64 {
     bytes as f64
 }
 
-fn connections(many: u32) -> String {
+pub(crate) fn connections(many: u32) -> String {
     match many {
         1 => "1 connection".to_owned(),
         many => format!("{many} connections"),
     }
-}
-
-fn is_ours(cell: &Cell) -> bool {
-    !cell.id.starts_with("peers-")
 }
 
 fn first_event_and_memory(record: &Record, page: &mut String) {
@@ -168,7 +169,7 @@ fn peers(record: &Record, page: &mut String) {
          processes. How each is set up: benches/peers.\n\n",
     );
     page.push_str(&tables::peers(record));
-    for cell in record.cells.iter().filter(|cell| !is_ours(cell)) {
+    for cell in record.cells_for(Purpose::Peers) {
         page.push_str(&format!(
             "\n### {}, {}, {}\n\n",
             cell.title,

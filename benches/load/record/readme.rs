@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::summary::{self, Stat, cpu_per_request, requests_per_second};
 use super::tables::{median, times};
-use super::{BARE, NOOP_1, NOOP_2, ROUTER, Record, goals, svg, tables};
+use super::{BARE, NOOP_1, NOOP_2, ROUTER, Record, goals, observing, svg, tables};
 
 pub(crate) const BEGIN: &str = "<!-- bench -->";
 pub(crate) const END: &str = "<!-- /bench -->";
@@ -59,6 +59,9 @@ pub(crate) fn block(newest: Option<(&Path, &Record)>) -> String {
     }
     if !record.peers.is_empty() {
         text.push('\n');
+    }
+    if let Some(sentence) = observing::sentence(record) {
+        text.push_str(&format!("\n{sentence}\n"));
     }
     let goals = goals::all(record);
     let count = |verdict: Option<bool>| goals.iter().filter(|goal| goal.is_met == verdict).count();

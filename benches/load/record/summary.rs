@@ -21,6 +21,11 @@ pub(crate) fn cpu_per_event(run: &Run) -> Option<f64> {
     per(run.cpu_us?, run.events)
 }
 
+/// In nanoseconds.
+pub(crate) fn cpu_ns_per_event(run: &Run) -> Option<f64> {
+    Some(cpu_per_event(run)? * 1000.0)
+}
+
 pub(crate) fn backend_cpu_per_request(run: &Run) -> Option<f64> {
     per(run.backend_cpu_us?, run.served)
 }
@@ -122,6 +127,17 @@ impl Record {
 
     /// What this variant has over bare Envoy.
     pub(crate) fn added(&self, cell: &str, variant: &str, metric: Metric) -> Option<Stat> {
-        self.paired(cell, variant, BARE, metric, |mine, theirs| mine - theirs)
+        self.added_to(cell, variant, BARE, metric)
+    }
+
+    /// What this variant has over the other one.
+    pub(crate) fn added_to(
+        &self,
+        cell: &str,
+        variant: &str,
+        base: &str,
+        metric: Metric,
+    ) -> Option<Stat> {
+        self.paired(cell, variant, base, metric, |mine, theirs| mine - theirs)
     }
 }

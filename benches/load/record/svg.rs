@@ -2,7 +2,7 @@
 
 use super::summary::{Stat, cpu_per_request};
 use super::tables::number;
-use super::{Answer, BARE, Cell, NO_WASM, NOOP_1, NOOP_2, ROUTER, ROUTER_100, Record};
+use super::{Answer, BARE, Cell, NO_WASM, NOOP_1, NOOP_2, Purpose, ROUTER, ROUTER_100, Record};
 
 /// The bars of a panel, from the top.
 const BARS: [&str; 6] = [BARE, NO_WASM, NOOP_1, NOOP_2, ROUTER, ROUTER_100];
@@ -22,7 +22,7 @@ const VALUE: f64 = 118.0;
 
 /// The cells that stand for a body each: answered whole, with 32 connections, in all variants.
 pub(crate) fn charted(record: &Record) -> Vec<&Cell> {
-    let cells = record.cells.iter();
+    let cells = record.cells_for(Purpose::Main);
     cells
         .filter(|cell| {
             cell.answer == Answer::Whole

@@ -41,7 +41,7 @@ pub(crate) fn times(stat: Option<Stat>) -> String {
 }
 
 /// The median, and from where to where the rounds went.
-fn spread(stat: Option<Stat>) -> String {
+pub(crate) fn spread(stat: Option<Stat>) -> String {
     stat.map_or_else(
         || NOTHING.to_owned(),
         |stat| {
@@ -55,7 +55,7 @@ fn spread(stat: Option<Stat>) -> String {
     )
 }
 
-fn times_spread(stat: Option<Stat>) -> String {
+pub(crate) fn times_spread(stat: Option<Stat>) -> String {
     stat.map_or_else(
         || NOTHING.to_owned(),
         |stat| format!("{:.2}× ({:.2}–{:.2})", stat.median, stat.min, stat.max),
@@ -131,6 +131,7 @@ pub(crate) fn answer(answer: Answer) -> &'static str {
     match answer {
         Answer::Whole => "answered whole",
         Answer::Fast => "answered by 64 events as fast as they go",
+        Answer::Many => "answered by 1,024 events as fast as they go",
         Answer::Paced => "answered by 64 events 20 ms apart",
         Answer::First => "answered by one event",
     }

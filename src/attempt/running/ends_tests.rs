@@ -133,14 +133,15 @@ fn malformed_events_are_dropped_where_that_is_wanted() {
             "hold; hold; replace",
             [TOKEN, STOP].concat(),
         ),
-        // Nothing can be left out of these.
+        // Its length does not keep anything in.
         (
             FirstToken,
             LENGTH,
             vec![piece(ODD), last(&[TOKEN, STOP].concat())],
-            "hold; pass",
-            [ODD, TOKEN, STOP].concat(),
+            "hold; replace",
+            [TOKEN, STOP].concat(),
         ),
+        // Nothing can be left out of this one.
         (
             Complete,
             SSE,

@@ -72,6 +72,8 @@ pub struct Running {
     phase: Phase,
     /// Whether nothing can be added to the answer: its length has been told, or its body has passed.
     is_fixed: bool,
+    /// Whether its length has been told, and is not that of what the client gets.
+    drops_length: bool,
     /// How long the answer's body is; where that has not been told, more than there can be.
     length: usize,
     last_failure: Option<Failure>,
@@ -98,10 +100,16 @@ impl Running {
             began_at: now,
             phase: Phase::Sent,
             is_fixed: false,
+            drops_length: false,
             length: usize::MAX,
             last_failure: None,
             observed: Observed::default(),
         }
+    }
+
+    /// Whether the client must not be told the length of an answer whose headers have come, because some of it may be left out.
+    pub fn drops_length(&self) -> bool {
+        self.drops_length
     }
 
     /// The failure that was found by the last event, once.
@@ -179,10 +187,14 @@ impl Running {
         if head.end_of_stream && !may_be_empty {
             return self.fail(Failure::Incomplete, None, moment());
         }
+        let is_read = is_stream && (hold != Hold::None || self.plan.stream);
+        self.drops_length = self.is_fixed && is_read && self.drops().any();
+        self.is_fixed &= !self.drops_length;
         let known = Known {
             api: self.plan.api,
             is_plain: plain,
             is_stream,
+            is_read,
             content_type: &content_type,
         };
         self.observed.begin(&known, head);

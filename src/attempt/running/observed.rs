@@ -26,8 +26,8 @@ pub struct Report {
     pub usage: Usage,
     /// Which model it says that it is from.
     pub model: Option<String>,
-    /// About how many bytes of content were seen; `None`: it was not read so closely.
-    pub content_bytes: Option<u64>,
+    /// About how many tokens of content were seen, where the answer has not told; `None`: it was not read so closely.
+    pub content_tokens: Option<u64>,
 }
 
 /// What has been seen so far.
@@ -42,7 +42,7 @@ pub(super) struct Observed {
     end: Option<End>,
     usage: Usage,
     model: Option<String>,
-    content_bytes: Option<u64>,
+    content_tokens: Option<u64>,
 }
 
 enum Reader {
@@ -57,7 +57,7 @@ impl Observed {
         if head.end_of_stream {
             self.end(End::Complete);
         }
-        if !running.is_plain || head.end_of_stream {
+        if !running.is_plain || running.is_read || head.end_of_stream {
             return;
         }
         if running.is_stream {
@@ -71,11 +71,6 @@ impl Observed {
             reader.read_headers(head.header);
         }
         self.reader = reader.map(|reader| Reader::Whole(Box::new(reader)));
-    }
-
-    /// A reader of the attempt's own reads it.
-    pub(super) fn leave_reading(&mut self) {
-        self.reader = None;
     }
 
     pub(super) fn is_reading(&self) -> bool {
@@ -132,8 +127,14 @@ impl Observed {
     pub(super) fn keep(&mut self, reader: &StreamReader) {
         self.usage = reader.usage();
         self.model = reader.model().map(str::to_owned);
-        self.content_bytes = Some(reader.content_bytes());
+        self.content_tokens = estimate(reader);
     }
+}
+
+/// How many tokens a stream has brought that has not told.
+fn estimate(reader: &StreamReader) -> Option<u64> {
+    let is_needed = reader.usage().is_unknown();
+    is_needed.then(|| reader.content_tokens())
 }
 
 /// What is known of an answer by its headers.
@@ -141,6 +142,8 @@ pub(super) struct Known<'a> {
     pub(super) api: Api,
     pub(super) is_plain: bool,
     pub(super) is_stream: bool,
+    /// Whether a reader of the attempt's own reads it.
+    pub(super) is_read: bool,
     pub(super) content_type: &'a [u8],
 }
 
@@ -151,6 +154,7 @@ impl Known<'_> {
             api,
             is_plain: false,
             is_stream: false,
+            is_read: false,
             content_type: b"",
         }
     }
@@ -207,12 +211,12 @@ impl Running {
             end: seen.end,
             usage: seen.usage,
             model: seen.model.clone(),
-            content_bytes: seen.content_bytes,
+            content_tokens: seen.content_tokens,
         };
         if let Some(reader) = stream {
             report.usage = reader.usage();
             report.model = reader.model().map(str::to_owned);
-            report.content_bytes = Some(reader.content_bytes());
+            report.content_tokens = estimate(reader);
         } else if let Some(Reader::Whole(reader)) = &seen.reader {
             report.usage = reader.usage();
             report.model = reader.model().map(str::to_owned);

@@ -7,6 +7,7 @@ use crate::schema::{Api, Usage};
 const USAGE: &str = "data: {\"model\":\"m-2\",\"choices\":[],\"usage\":{\"prompt_tokens\":9,\"completion_tokens\":4}}\n\n";
 const WHOLE: &str = r#"{"model":"m-2","choices":[{"message":{"content":"hi"}}],"usage":{"prompt_tokens":9,"completion_tokens":4}}"#;
 const AWS: Headers = &[("content-type", "application/vnd.amazon.eventstream")];
+const SIZED: Headers = &[JSON[0], ("content-length", "9")];
 const GZIP: Headers = &[JSON[0], ("content-encoding", "gzip")];
 const COUNTED: Headers = &[
     JSON[0],
@@ -99,7 +100,7 @@ fn the_first_token() {
         exchange.play(&[piece(TOKEN)]);
         let report = exchange.running.report();
         assert_eq!(report.first_at, Some(NOW + 70), "{hold:?}");
-        assert_eq!(report.content_bytes, Some(4));
+        assert_eq!(report.content_tokens, Some(2));
         assert_eq!(report.end, None);
     }
     // What is no stream of events has its first byte.
@@ -225,11 +226,32 @@ fn our_usage_event_is_taken_out() {
     let mut exchange = Exchange::with("a b", held(Hold::None));
     exchange.play(&[Head(200, SSE), last(&all())]);
     assert_eq!(exchange.client, all());
-    // Nor where the length has been told.
-    let mut exchange = asking(Hold::None);
-    let events = [Head(200, LENGTH), piece(&all())];
-    exchange.play(&events);
-    assert_eq!(exchange.client, all());
+}
+
+/// Where some is left out, the length that the backend has told is not that of what comes.
+#[test]
+fn a_length_that_may_not_be_right_is_not_told() {
+    for hold in [Hold::None, Hold::FirstToken, Hold::Complete] {
+        let mut exchange = asking(hold);
+        exchange.play(&[Head(200, LENGTH)]);
+        assert!(exchange.running.drops_length());
+        exchange.play(&[piece(&all()[..9]), piece(&all()[9..]), last("")]);
+        assert_eq!(exchange.client, [ROLE, TOKEN, STOP, DONE].concat());
+        assert_eq!(exchange.running.report().end, Some(End::Complete));
+        // What is not whole can be ended as it is without a length.
+        let mut exchange = asking(hold);
+        exchange.play(&[Head(200, LENGTH), piece(TOKEN), piece(ROLE), last("")]);
+        if hold != Hold::Complete {
+            assert_eq!(exchange.client, [TOKEN, ROLE, &incomplete()].concat());
+        }
+        // As long as nothing is left out, it stays.
+        let mut exchange = Exchange::with("a b", held(hold));
+        exchange.play(&[Head(200, LENGTH)]);
+        assert!(!exchange.running.drops_length());
+        let mut exchange = asking(hold);
+        exchange.play(&[Head(200, SIZED)]);
+        assert!(!exchange.running.drops_length());
+    }
 }
 
 /// What does not say what it is is known by its first bytes, and nothing of it is held for that.

@@ -93,6 +93,10 @@ fn flat(tree: &Tree) -> String {
         Tree::Text(text) => scalar(text),
         Tree::List(_) => "[]".to_owned(),
         Tree::Map(_) => "{}".to_owned(),
+        // Envoy makes text of whole numbers of more than 32 bits, which it then stays.
+        Tree::Number(number) if number.fract() == 0.0 && number.abs() >= 2_147_483_648.0 => {
+            format!("{number:.1}")
+        }
         other => serde_json::Value::from(other).to_string(),
     }
 }

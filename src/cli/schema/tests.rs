@@ -28,12 +28,13 @@ fn documents() -> Vec<(String, Tree)> {
             let parsed = parse(&text).unwrap();
             let name = path.display().to_string();
             if let Some(document) = parsed[0].get("document") {
-                documents.push((name, document.tree()));
+                documents.push((name, document.tree_in_json()));
                 continue;
             }
             for carried in find(&parsed, &text) {
                 if carried.role == Role::Router {
-                    documents.push((name.clone(), carried.value.unwrap().tree));
+                    let value = carried.value.unwrap();
+                    documents.push((name.clone(), value.located.tree_in_json()));
                 }
             }
         }

@@ -72,8 +72,9 @@ fn read_body(node: &Node<'_>) -> Vec<Option<ContentCondition>> {
 /// What a field must be.
 fn read_test(node: &Node<'_>) -> Option<FieldTest> {
     if !matches!(node.tree(), Tree::Map(_)) {
-        let values: Vec<Option<Scalar>> = node.one_or_many().iter().map(read_scalar).collect();
-        let values: Vec<Scalar> = values.into_iter().collect::<Option<_>>()?;
+        let nodes = node.one_or_many();
+        let values = nodes.iter().map(read_scalar).collect::<Option<Vec<_>>>()?;
+        let values: Vec<Scalar> = values.into_iter().flatten().collect();
         return (!values.is_empty()).then_some(FieldTest::OneOf(values));
     }
     let test = node.fields(fields::FIELD);
@@ -98,13 +99,17 @@ fn read_test(node: &Node<'_>) -> Option<FieldTest> {
     read_bounds(&test, |node| node.number()).map(FieldTest::Within)
 }
 
-fn read_scalar(node: &Node<'_>) -> Option<Scalar> {
+/// A value that a field may have; two where it is not known which of them was written.
+fn read_scalar(node: &Node<'_>) -> Option<Vec<Scalar>> {
     // Also of text that Envoy has made of a number.
     if let Some(number) = node.tree().number() {
-        return Some(Scalar::Number(number));
+        let text = node.tree().wide_number().and_then(|_| node.text());
+        let text = text.and_then(|text| read_pattern(node, text));
+        let number = std::iter::once(Scalar::Number(number));
+        return Some(number.chain(text.map(Scalar::Text)).collect());
     }
     match node.tree() {
-        Tree::Bool(value) => Some(Scalar::Bool(*value)),
+        Tree::Bool(value) => Some(vec![Scalar::Bool(*value)]),
         Tree::Null => {
             node.error(
                 "must not be null: write {exists: false} for a field that is null or not there",
@@ -112,7 +117,7 @@ fn read_scalar(node: &Node<'_>) -> Option<Scalar> {
             None
         }
         // Its error, if it is anything but text, is that of text.
-        _ => read_pattern(node, node.text()?).map(Scalar::Text),
+        _ => read_pattern(node, node.text()?).map(|text| vec![Scalar::Text(text)]),
     }
 }
 

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use super::super::scan::position;
 use super::super::text;
-use super::format::{Medium, Reads};
+use super::format::{Medium, Reads, Told};
 use super::objects::{
     Block, Call, Code, Data, Document, Message, Source, ToolResult, by_mime, medium,
 };
@@ -66,8 +66,8 @@ impl Conversation {
 /// Reads the fields of a body.
 pub(super) struct Reader<'a> {
     body: &'a [u8],
-    /// Whether a `type` says what something is.
-    has_types: bool,
+    /// What says what something is.
+    told: Told,
     found: Conversation,
     /// Whose words are read.
     author: Author,
@@ -77,10 +77,10 @@ pub(super) struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    pub(super) fn new(body: &'a [u8], has_types: bool) -> Self {
+    pub(super) fn new(body: &'a [u8], told: Told) -> Self {
         Reader {
             body,
-            has_types,
+            told,
             found: Conversation::default(),
             author: Author::Other,
             is_something: false,
@@ -108,8 +108,22 @@ impl<'a> Reader<'a> {
                 }
             }
             Reads::Other => self.said(Author::Other, |reader| reader.blocks(value, 0)),
+            Reads::Data => self.data(value),
+            Reads::Results => {
+                if something(Some(value)).is_some() {
+                    self.found.has_tool_results = true;
+                    self.data(value);
+                }
+            }
             Reads::Images => self.found.has_images |= something(Some(value)).is_some(),
         }
+    }
+
+    /// Values that nobody says, each as it is written.
+    fn data(&mut self, value: &'a [u8]) {
+        self.said(Author::Other, |reader| {
+            items(value, |item| reader.written(item))
+        });
     }
 
     /// The text of a field of a form.
@@ -226,14 +240,19 @@ impl<'a> Reader<'a> {
         let block = Block::read(value);
         let deeper = depth.saturating_add(1);
         match self.kind(block.kind) {
-            Some(kind) => self.typed(&kind, &block, value, deeper),
+            Some(kind) => {
+                self.typed(&kind, &block, value, deeper);
+                if self.told == Told::ByBoth {
+                    self.keyed(&block.beside_type(&kind), deeper);
+                }
+            }
             None => self.keyed(&block, deeper),
         }
     }
 
     /// What something says that it is.
     fn kind(&self, kind: Option<&'a [u8]>) -> Option<Cow<'a, [u8]>> {
-        name(kind).filter(|_| self.has_types)
+        name(kind).filter(|_| self.told != Told::ByKeys)
     }
 
     /// A block that says what it is: one of OpenAI's or of Anthropic's.

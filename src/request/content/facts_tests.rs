@@ -95,6 +95,7 @@ fn results(api: Api, name: &str) -> Vec<Value> {
             [json!([{"role": name}]), json!([{"type": by_type}])].map(|value| at(path, value))
         })
         .collect();
+    bodies.push(at(name, json!([{"name": "f"}])));
     for block in [json!({"type": name}), at(name, json!({"name": "f"}))] {
         bodies.extend(said(api, &block));
     }

@@ -14,11 +14,21 @@ pub(super) struct Format {
     pub(super) max_tokens: &'static [&'static str],
     /// Whether a request is a part of a conversation.
     pub(super) converses: bool,
-    /// Whether its messages and blocks may say by a `type` what they are. Where they may not, their keys alone say it: a `type`
-    /// beside them means nothing.
-    pub(super) has_types: bool,
+    /// What says what its messages and blocks are.
+    pub(super) told: Told,
     /// What files in a form are.
     pub(super) files: Medium,
+}
+
+/// What says what a message or a block is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Told {
+    /// Its `type`; its keys only where it has none.
+    ByType,
+    /// Its keys alone: a `type` beside them means nothing.
+    ByKeys,
+    /// Its `type` and its keys: some models of the API go by this, some by that.
+    ByBoth,
 }
 
 /// What stands in a field.
@@ -36,6 +46,10 @@ pub(super) enum Reads {
     Prompt,
     /// Text or blocks that nobody says.
     Other,
+    /// Values that nobody says, as they are written.
+    Data,
+    /// What tools returned, as it is written.
+    Results,
     /// Images, nothing else.
     Images,
 }
@@ -58,7 +72,7 @@ pub(super) enum Medium {
     File,
 }
 
-use Reads::{Contents, Images, Items, Messages, Other, Prompt, System};
+use Reads::{Contents, Data, Images, Items, Messages, Other, Prompt, Results, System};
 
 const JSON_SCHEMA: Says = Says::Word("json_schema");
 
@@ -68,7 +82,7 @@ const NOTHING: Format = Format {
     schemas: &[],
     max_tokens: &[],
     converses: false,
-    has_types: true,
+    told: Told::ByType,
     files: Medium::File,
 };
 
@@ -157,7 +171,7 @@ const GEMINI: Format = Format {
     ],
     max_tokens: &["generationConfig.maxOutputTokens"],
     converses: true,
-    has_types: false,
+    told: Told::ByKeys,
     ..NOTHING
 };
 
@@ -181,7 +195,7 @@ const CONVERSE: Format = Format {
     schemas: &[("outputConfig.textFormat.type", JSON_SCHEMA)],
     max_tokens: &["inferenceConfig.maxTokens"],
     converses: true,
-    has_types: false,
+    told: Told::ByKeys,
     ..NOTHING
 };
 
@@ -192,10 +206,14 @@ const INVOKE: Format = Format {
         ("preamble", System),
         ("chat_history", Messages),
         ("messages", Messages),
+        ("documents", Data),
         ("message", Prompt),
+        ("tool_results", Results),
         ("prompt", Prompt),
+        ("query", Prompt),
         ("inputText", Prompt),
         ("texts", Prompt),
+        ("inputs", Prompt),
         ("images", Images),
         ("inputImage", Images),
     ],
@@ -216,6 +234,7 @@ const INVOKE: Format = Format {
         "textGenerationConfig.maxTokenCount",
     ],
     converses: true,
+    told: Told::ByBoth,
     ..NOTHING
 };
 

@@ -308,7 +308,7 @@ impl<'a> Content<'a> {
 
     fn conversation(&self) -> &Conversation {
         self.conversation.get_or_init(|| {
-            let mut reader = Reader::new(self.body, self.format().has_types);
+            let mut reader = Reader::new(self.body, self.format().told);
             for (path, reads) in self.format().read {
                 match (self.field(path), self.boundary) {
                     (Some(value), None) => reader.read(value, *reads),

@@ -55,6 +55,23 @@ object! {
     }
 }
 
+impl<'a> Block<'a> {
+    /// What is left of a block whose `type` has been read: what only its keys say.
+    pub(super) fn beside_type(self, kind: &[u8]) -> Block<'a> {
+        let medium = medium(kind);
+        let is_result = kind.ends_with(b"tool_result");
+        let besides = |of: Medium| medium != Some(of);
+        Block {
+            text: self.text.filter(|_| medium.is_some() || is_result),
+            content: self.content.filter(|_| medium.is_some()),
+            image: self.image.filter(|_| besides(Medium::Image)),
+            audio: self.audio.filter(|_| besides(Medium::Audio)),
+            file: self.file.filter(|_| besides(Medium::File)),
+            ..self
+        }
+    }
+}
+
 object! {
     /// Where a document is.
     Source {

@@ -180,6 +180,49 @@ fn bedrock() {
                     "all be brief|hi",
                 ],
             ),
+            // A model that goes by keys does not see the types, and one that goes by types does not see the keys.
+            (
+                json!({"messages": [{"role": "user", "content": [{"type": "text", "text": "hi", "image": {"format": "png"}}]}]}),
+                &["images", "turns 1", "last hi", "user hi", "all hi"],
+            ),
+            (
+                json!({"messages": [{"role": "user", "content": [
+                    {"type": "image", "source": {"type": "base64"}, "text": "hi", "video": {"format": "mp4"}}]}]}),
+                &["images", "files", "turns 1", "last hi", "user hi", "all hi"],
+            ),
+            (
+                json!({"messages": [
+                    {"role": "user", "content": [{"type": "text", "text": "hi"}]},
+                    {"role": "user", "content": [{"type": "x", "toolResult": {"content": [{"text": "ok"}]}}]},
+                    {"role": "user", "content": [{"type": "tool_result", "content": "done"}]}]}),
+                &[
+                    "tool_results",
+                    "turns 1",
+                    "last hi",
+                    "user hi",
+                    "all hi|ok|done",
+                ],
+            ),
+            (
+                json!({"message": "hi", "preamble": "be brief", "chat_history": [{"role": "USER", "message": "so"}, {"role": "CHATBOT", "message": "yes"}],
+                    "documents": [{"title": "a", "snippet": "b"}], "tool_results": [{"call": {"name": "f"}, "outputs": [{"text": "ok"}]}]}),
+                &[
+                    "tool_results",
+                    "turns 2",
+                    "system be brief",
+                    "last hi",
+                    "user so|hi",
+                    "all be brief|so|yes|{\"snippet\":\"b\",\"title\":\"a\"}|hi|{\"call\":{\"name\":\"f\"},\"outputs\":[{\"text\":\"ok\"}]}",
+                ],
+            ),
+            (
+                json!({"query": "hi", "documents": ["a", "b"]}),
+                &["turns 1", "last hi", "user hi", "all a|b|hi"],
+            ),
+            (
+                json!({"inputs": [{"content": [{"type": "text", "text": "hi"}, {"type": "image_url", "image_url": "data:"}]}]}),
+                &["images", "turns 1", "last hi", "user hi", "all hi"],
+            ),
             (
                 json!({"inputText": "hi", "textGenerationConfig": {"maxTokenCount": 4}}),
                 &["max 4", "turns 1", "last hi", "user hi", "all hi"],

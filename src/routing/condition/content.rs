@@ -216,6 +216,11 @@ impl ContentCondition {
                 },
             ) => path == other_path && test.covers(other),
             (Script(these), Script(others)) => others.iter().all(|other| these.contains(other)),
+            (Text(part, this), Text(of, other)) => {
+                // A regular expression may ask where the text begins and ends.
+                let is_in = part == of || is_part(*of, *part) && !other.has_regex();
+                is_in && this.covers(other)
+            }
             _ => self == other,
         }
     }
@@ -249,6 +254,15 @@ impl ContentCondition {
             ContentCondition::Counts(_, bounds) => bounds.excludes(&COUNTS),
             _ => false,
         }
+    }
+}
+
+/// Whether all text of a part is in another one, with its beginnings and ends of words.
+fn is_part(part: Part, of: Part) -> bool {
+    match (part, of) {
+        (Part::LastUser, Part::User) => true,
+        (_, Part::All) => true,
+        _ => part == of,
     }
 }
 
@@ -290,6 +304,7 @@ impl FieldTest {
             (FieldTest::Within(bounds), FieldTest::OneOf(values)) => values
                 .iter()
                 .all(|value| matches!(value, Scalar::Number(number) if bounds.contain(*number))),
+            (FieldTest::Matches(this), FieldTest::Matches(other)) => this.covers(other),
             _ => self == other,
         }
     }

@@ -220,7 +220,6 @@ fn a_request_that_went_nowhere() {
             "llm_router_caller_requests_total[caller=other][status=4xx]",
             1,
         ),
-        ("llm_router_decision_microseconds", 0),
         (
             "llm_router_decisions_total[route=none][decision=refused]",
             1,

@@ -37,7 +37,7 @@ impl Recorder {
         self.definitions.all()
     }
 
-    /// Records an outcome: from 9 values, where nothing was answered, to 18 for a stream that one attempt answered, and 3
+    /// Records an outcome: from 8 values, where nothing was answered, to 18 for a stream that one attempt answered, and 3
     /// more for each further attempt.
     pub fn record(&mut self, outcome: &Outcome, sink: Sink<'_>) {
         let mut line = Line {
@@ -136,13 +136,13 @@ impl Line<'_> {
         }
         self.add(Metric::RequestBytes, &[route], outcome.request_bytes);
         self.add(Metric::ResponseBytes, &[route], outcome.response_bytes);
-        self.put(Metric::DecisionTime, &[], outcome.decision_us);
+        // What was refused, passed through or answered here has none.
+        self.add(Metric::DecisionTime, &[], outcome.decision_us);
     }
 
     fn attempts(&mut self, outcome: &Outcome) {
         let names = &self.definitions.names;
         let route = names.route(outcome.route.as_deref());
-        let mut before: Option<&Attempted> = None;
         for attempt in &outcome.attempts {
             let place = names.place(&attempt.backend, &attempt.model);
             if let Some(verdict) = Label::Verdict.position(attempt.verdict) {
@@ -151,14 +151,11 @@ impl Line<'_> {
             if let Some(ms) = attempt.ms {
                 self.put(Metric::AttemptTime, &[place], ms);
             }
-            let is_elsewhere = |before: &&Attempted| {
-                (&before.backend, &before.model) != (&attempt.backend, &attempt.model)
-            };
-            let before_it = before.filter(is_elsewhere);
-            if let Some(reason) = before_it.and_then(|one| Label::Reason.position(one.verdict)) {
+        }
+        for failed in outcome.fallbacks() {
+            if let Some(reason) = Label::Reason.position(failed.verdict) {
                 self.put(Metric::Fallbacks, &[route, reason], 1);
             }
-            before = Some(attempt);
         }
     }
 

@@ -1,5 +1,9 @@
 //! Documents as Envoy's `--mode validate` takes or refuses them, in both wrappings.
 
+mod scalars;
+
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 
 use crate::fleet::{around, document};
@@ -7,8 +11,17 @@ use crate::harness::Suite;
 use crate::harness::cluster::Cluster;
 use crate::harness::config::{Config, NO_MATCH, Wrapping};
 use crate::harness::envoy::Programs;
+use crate::harness::world::World;
 
-pub(crate) fn add(suite: &mut Suite, programs: &Programs) {
+pub(crate) fn add(suite: &mut Suite, world: &Arc<World>) {
+    let programs = &world.programs;
+    let whole = Arc::clone(world);
+    suite.plain(
+        "configuration::scalars_are_what_the_table_says",
+        move || {
+            scalars::are_what_the_table_says(&whole, &whole.programs);
+        },
+    );
     let mut plain = |name: &str, trial: fn(&Programs)| {
         let programs = programs.clone();
         suite.plain(&format!("configuration::{name}"), move || trial(&programs));

@@ -51,12 +51,17 @@ pub(crate) const COLLECTOR: &str = "echo-openai";
 /// Where.
 pub(crate) const SPANS_AT: &str = "/v1/traces";
 
+/// The tag by which a trial knows the span of its request.
+pub(crate) const SPAN_ID: &str = "test.id";
+
 /// As in docs/telemetry.md.
 fn tracing() -> Value {
     let docs = include_str!("../../../docs/telemetry.md");
     let (_, example) = docs.split_once("```yaml\ntracing:\n").expect("an example");
     let (example, _) = example.split_once("```").expect("the example ends");
     let mut tracing = files::yaml(example).expect("the example is YAML");
+    let tags = tracing["custom_tags"].as_array_mut().expect("a list");
+    tags.push(json!({"tag": SPAN_ID, "request_header": {"name": "x-test-id"}}));
     tracing["provider"] = json!({
         "name": "envoy.tracers.opentelemetry",
         "typed_config": {
@@ -72,9 +77,9 @@ fn tracing() -> Value {
 
 /// One line of JSON for each request.
 fn access_log() -> Value {
-    let fields = FIELDS.map(|(name, _)| {
-        let value = format!("%FILTER_STATE(wasm.{name}:PLAIN)%");
-        (name.replacen("llm.", "", 1), Value::from(value))
+    let fields = FIELDS.map(|field| {
+        let value = format!("%FILTER_STATE(wasm.{}:PLAIN)%", field.name);
+        (field.name.replacen("llm.", "", 1), Value::from(value))
     });
     let mut format: Map<String, Value> = fields.into_iter().collect();
     for (name, value) in [

@@ -31,6 +31,18 @@ pub(crate) fn half(api: Api) -> &'static str {
     }
 }
 
+/// An event that tells the usage, which nobody gets at OpenAI who has not asked for it.
+pub(crate) fn usage(api: Api) -> &'static str {
+    match api {
+        Api::OpenAi => {
+            "data: {\"id\":\"x\",\"choices\":[],\"usage\":{\"prompt_tokens\":9,\"completion_tokens\":1}}\n\n"
+        }
+        Api::Anthropic => {
+            "event: message_delta\ndata: {\"type\":\"message_delta\",\"delta\":{},\"usage\":{\"output_tokens\":1}}\n\n"
+        }
+    }
+}
+
 /// What finishes an answer.
 pub(crate) fn finish(api: Api) -> &'static str {
     match api {
@@ -46,8 +58,10 @@ pub(crate) fn finish(api: Api) -> &'static str {
 /// A script: the pieces of a stream, its framing and its end.
 struct Script {
     pieces: Vec<String>,
-    /// Chunked, or ended by the connection's end.
+    /// Chunked, or ended by the connection's end or by its length.
     chunked: bool,
+    /// Whether its length is told.
+    length: bool,
     trailers: &'static str,
 }
 
@@ -55,6 +69,7 @@ fn script(model: &str, api: Api) -> Script {
     let chunked = |pieces: &[&str]| Script {
         pieces: pieces.iter().map(|piece| (*piece).to_owned()).collect(),
         chunked: true,
+        length: false,
         trailers: "",
     };
     let (content, half, finish) = (content(api), half(api), finish(api));
@@ -69,6 +84,12 @@ fn script(model: &str, api: Api) -> Script {
         "until-close-finished" => Script {
             chunked: false,
             ..chunked(&[content, finish])
+        },
+        // With an event in its middle that tells nothing but the usage.
+        "with-length" => Script {
+            chunked: false,
+            length: true,
+            ..chunked(&[content, usage(api), finish])
         },
         "trailers" => Script {
             trailers: "x-trailer: here\r\n",
@@ -113,10 +134,11 @@ async fn answer(mut stream: TcpStream) -> io::Result<()> {
         .and_then(|(_, rest)| rest.split('"').next())
         .unwrap_or_default();
     let script = script(model, api);
-    let framing = if script.chunked {
-        "transfer-encoding: chunked\r\n"
-    } else {
-        ""
+    let length: usize = script.pieces.iter().map(String::len).sum();
+    let framing = match (script.chunked, script.length) {
+        (true, _) => "transfer-encoding: chunked\r\n".to_owned(),
+        (false, true) => format!("content-length: {length}\r\n"),
+        (false, false) => String::new(),
     };
     let head = format!(
         "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n{FORGED}{framing}\r\n"

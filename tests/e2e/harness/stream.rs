@@ -28,10 +28,15 @@ pub(crate) struct Heard {
 impl Case {
     /// A small request for a stream.
     pub(crate) fn ask_streamed(&self, api: Api, model: &str) -> Call {
+        self.ask_streamed_for(api, model, true)
+    }
+
+    /// The same, with or without asking for the usage.
+    pub(crate) fn ask_streamed_for(&self, api: Api, model: &str, asks: bool) -> Call {
         let messages = json!([{"role": "user", "content": "What is the capital of Iceland?"}]);
         let mut body =
             json!({"model": model, "max_tokens": 16, "stream": true, "messages": messages});
-        if api == Api::OpenAi {
+        if asks && api == Api::OpenAi {
             body["stream_options"] = json!({"include_usage": true});
         }
         self.post(api.path(), body.to_string())

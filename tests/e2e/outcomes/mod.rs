@@ -2,6 +2,7 @@
 
 mod answers;
 mod ends;
+mod spans;
 mod sums;
 
 use std::time::Duration;
@@ -16,6 +17,7 @@ const ENVOY: Which = Which::Outcomes { workers: 2 };
 pub(crate) fn add(suite: &mut Suite) {
     answers::add(suite);
     ends::add(suite);
+    spans::add(suite);
     sums::add(suite);
 }
 

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::{alone, falling_back, first, hear, only_the_first, scripted};
 use crate::fleet::Which;
 use crate::fleet::policy::{Virtual, at, fine, model};
-use crate::harness::scripted::{content, finish, half};
+use crate::harness::scripted::{content, finish, half, usage};
 use crate::harness::stream::{Heard, events};
 use crate::harness::{Api, Case, Protocol, Suite};
 
@@ -28,7 +28,7 @@ const PASSING: [&str; 10] = [
 ];
 
 /// What ends too early, and looks whole to HTTP.
-const SCRIPTED: [&str; 7] = [
+const SCRIPTED: [&str; 8] = [
     "half-an-event",
     "no-blank-line",
     "until-close",
@@ -36,6 +36,7 @@ const SCRIPTED: [&str; 7] = [
     "trailers",
     "trailers-first",
     "trailers-finished",
+    "with-length",
 ];
 
 /// What an HTTP/2 backend does; `second` is one.
@@ -54,6 +55,11 @@ pub(super) fn add(suite: &mut Suite) {
         let name = format!("streams::released::{}_passes", fault.replace('-', "_"));
         super::add_both(suite, &name, move |case, api| passes(case, api, fault));
     }
+    super::add_both(
+        suite,
+        "streams::released::a_length_is_told_where_nothing_is_left_out",
+        with_length,
+    );
     for fault in ["cut-3", "cut-length-3", "reset-3", "end-length-3"] {
         let name = format!("streams::released::{}_is_broken", fault.replace('-', "_"));
         super::add_both(suite, &name, move |case, api| breaks(case, api, fault));
@@ -236,6 +242,30 @@ async fn unfinished(case: Case, api: Api) {
     let heard = hear(&case, api, "passing-end-3").await;
     let expected = only_the_first(&heard, api).await;
     is_ended_by_our_error(&heard, api, &expected);
+}
+
+/// The event that the router has asked for is left out, which makes the stream shorter than its backend has told, and one that
+/// is not whole can be given its end.
+async fn with_length(case: Case, api: Api) {
+    let leaves_out = api == Api::OpenAi;
+    for asks in [false, true] {
+        let ask = |name: &str| {
+            let model = model(&case, &api.model(name));
+            case.ask_streamed_for(api, &model, asks).listen()
+        };
+        let heard = ask("scripted-with-length").await;
+        let is_left_out = leaves_out && !asks;
+        let usage = if is_left_out { "" } else { usage(api) };
+        let said = [content(api), usage, finish(api)].concat();
+        assert_eq!(heard.is_whole().text(), said);
+        let is_told = heard.answer.header("content-length").is_some();
+        assert_eq!(is_told, !is_left_out);
+        if is_left_out {
+            let heard = ask("passing-end-length-3").await;
+            let expected = only_the_first(&heard, api).await;
+            is_ended_by_our_error(&heard, api, &expected);
+        }
+    }
 }
 
 async fn half_an_event(case: Case, api: Api) {

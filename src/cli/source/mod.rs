@@ -1,10 +1,14 @@
 //! A YAML or JSON file as a tree whose every value knows where it stands.
 
-use std::fmt;
+mod fault;
+mod loader;
+mod scalar;
+mod words;
 
-use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
-use serde_saphyr::{Location, Spanned};
+use granit_parser::Marker;
 
+pub(super) use self::loader::load as parse;
+use self::scalar::Scalar;
 use crate::config::Tree;
 
 /// A line and a column, from 1 on; columns are characters.
@@ -15,14 +19,10 @@ pub(super) struct Place {
 }
 
 impl Place {
-    /// The beginning of a file.
-    pub(super) const START: Place = Place { line: 1, column: 1 };
-
-    fn of(location: Location) -> Place {
-        let count = |number: u64| usize::try_from(number).unwrap_or(usize::MAX).max(1);
+    fn of(marker: &Marker) -> Place {
         Place {
-            line: count(location.line()),
-            column: count(location.column()),
+            line: marker.line().max(1),
+            column: marker.col().saturating_add(1),
         }
     }
 }
@@ -37,56 +37,68 @@ pub(super) struct Located {
 #[derive(Clone, Debug)]
 pub(super) enum Kind {
     /// Neither a list nor a map.
-    Scalar(Tree),
+    Scalar(Scalar),
     List(Vec<Located>),
-    /// With the place of each name.
-    Map(Vec<(String, Place, Located)>),
+    Map(Vec<Entry>),
 }
 
-/// A file that is neither YAML nor JSON.
-#[derive(Debug)]
+/// A name, where it stands, and its value.
+type Entry = (String, Place, Located);
+
+/// Why a file is neither YAML nor JSON, or is not taken for it.
+#[derive(Debug, PartialEq, Eq)]
 pub(super) struct Unparsed {
     pub(super) place: Place,
     pub(super) message: String,
 }
 
-/// The documents of a YAML file, which are several where `---` stands between them.
-pub(super) fn parse(text: &str) -> Result<Vec<Located>, Unparsed> {
-    let parsed: Result<Vec<Spanned<Raw>>, _> = serde_saphyr::from_multiple(text);
-    match parsed {
-        Ok(documents) => Ok(documents.into_iter().map(located).collect()),
-        Err(error) => Err(Unparsed {
-            place: error.location().map_or(Place::START, Place::of),
-            message: one_line(&error),
-        }),
-    }
-}
-
-/// The message alone: without the excerpt, which the report has of its own.
-fn one_line(error: &serde_saphyr::Error) -> String {
-    let text = error.without_snippet().to_string();
-    let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
-    let line = lines.next().unwrap_or_default();
-    // Its place is said before.
-    let message = line.split(" at line ").next().unwrap_or_default();
-    format!("no YAML: {message}")
-}
-
 impl Located {
-    /// The plain value.
+    /// Nothing.
+    pub(super) const fn null(place: Place) -> Located {
+        let kind = Kind::Scalar(Scalar::NULL);
+        Located { place, kind }
+    }
+
+    /// The plain value, as Envoy reads it.
     pub(super) fn tree(&self) -> Tree {
+        self.tree_of(&|scalar| scalar.tree.clone())
+    }
+
+    /// The same as it is in JSON that was made of the YAML.
+    pub(super) fn tree_in_json(&self) -> Tree {
+        self.tree_of(&Scalar::in_json)
+    }
+
+    fn tree_of(&self, scalar: &impl Fn(&Scalar) -> Tree) -> Tree {
         match &self.kind {
-            Kind::Scalar(tree) => tree.clone(),
-            Kind::List(items) => Tree::List(items.iter().map(Located::tree).collect()),
+            Kind::Scalar(one) => scalar(one),
+            Kind::List(items) => {
+                Tree::List(items.iter().map(|item| item.tree_of(scalar)).collect())
+            }
             Kind::Map(entries) => {
                 let entries = entries.iter();
-                Tree::Map(
-                    entries
-                        .map(|(name, _, value)| (name.clone(), value.tree()))
-                        .collect(),
-                )
+                let entries = entries.map(|(name, _, value)| (name.clone(), value.tree_of(scalar)));
+                Tree::Map(entries.collect())
             }
         }
+    }
+
+    /// What is to be said of a scalar that is not, to Envoy, what it looks like.
+    pub(super) fn odd(&self) -> Option<&str> {
+        match &self.kind {
+            Kind::Scalar(scalar) => scalar.odd.as_deref(),
+            _ => None,
+        }
+    }
+
+    /// Where something stands inside of more lists and maps than so many.
+    pub(super) fn deeper_than(&self, levels: usize) -> Option<Place> {
+        let Some(levels) = levels.checked_sub(1) else {
+            return (!matches!(self.kind, Kind::Scalar(_))).then_some(self.place);
+        };
+        let values = self.entries().iter().map(|(_, _, value)| value);
+        let mut values = values.chain(self.items());
+        values.find_map(|value| value.deeper_than(levels))
     }
 
     /// The value of a field.
@@ -102,7 +114,7 @@ impl Located {
         names.iter().try_fold(self, |node, name| node.get(name))
     }
 
-    pub(super) fn entries(&self) -> &[(String, Place, Located)] {
+    pub(super) fn entries(&self) -> &[Entry] {
         match &self.kind {
             Kind::Map(entries) => entries,
             _ => &[],
@@ -123,20 +135,31 @@ impl Located {
 
     pub(super) fn text(&self) -> Option<&str> {
         match &self.kind {
-            Kind::Scalar(Tree::Text(text)) => Some(text),
+            Kind::Scalar(Scalar {
+                tree: Tree::Text(text),
+                ..
+            }) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// A whole number that is text to Envoy because of its size, as it is there.
+    pub(super) fn wide_number(&self) -> Option<&str> {
+        match &self.kind {
+            Kind::Scalar(scalar) => scalar.wide_number(),
             _ => None,
         }
     }
 
     pub(super) fn number(&self) -> Option<f64> {
         match &self.kind {
-            Kind::Scalar(Tree::Number(number)) => Some(*number),
+            Kind::Scalar(scalar) => scalar.tree.number(),
             _ => None,
         }
     }
 
     pub(super) fn is_true(&self) -> bool {
-        matches!(self.kind, Kind::Scalar(Tree::Bool(true)))
+        matches!(&self.kind, Kind::Scalar(scalar) if scalar.tree == Tree::Bool(true))
     }
 
     /// All values in it with their paths, itself first.
@@ -186,11 +209,21 @@ impl Located {
         }
     }
 
+    /// The same with what `<<` merges into maps, which it does for all readers but Envoy.
+    pub(super) fn merged(self) -> Located {
+        let kind = match self.kind {
+            Kind::Map(entries) => Kind::Map(merged(entries)),
+            Kind::List(items) => Kind::List(items.into_iter().map(Located::merged).collect()),
+            scalar => scalar,
+        };
+        Located { kind, ..self }
+    }
+
     /// The same with every place changed.
     pub(super) fn map_places(mut self, change: &impl Fn(Place) -> Place) -> Located {
         self.place = change(self.place);
         self.kind = match self.kind {
-            Kind::Scalar(tree) => Kind::Scalar(tree),
+            Kind::Scalar(scalar) => Kind::Scalar(scalar),
             Kind::List(items) => Kind::List(
                 items
                     .into_iter()
@@ -208,88 +241,39 @@ impl Located {
     }
 }
 
+/// The entries of a map with those of the maps that are merged into it; its own count more than theirs.
+fn merged(entries: Vec<Entry>) -> Vec<Entry> {
+    let (merging, own): (Vec<_>, Vec<_>) = entries
+        .into_iter()
+        .map(|(name, place, value)| (name, place, value.merged()))
+        .partition(|(name, _, value)| {
+            let mut items = value.items().iter();
+            let is_list = matches!(value.kind, Kind::List(_)) && items.all(Located::is_map);
+            name == "<<" && (value.is_map() || is_list)
+        });
+    let mut all = own;
+    for (_, _, value) in merging {
+        let maps = match value.kind {
+            Kind::List(maps) => maps,
+            _ => vec![value],
+        };
+        for entry in maps.iter().flat_map(Located::entries) {
+            if !all.iter().any(|(name, ..)| *name == entry.0) {
+                all.push(entry.clone());
+            }
+        }
+    }
+    all
+}
+
 /// The number at the beginning of `[3].rest`, and the rest.
 fn index(path: &str) -> Option<(usize, &str)> {
     let (number, rest) = path.strip_prefix('[')?.split_once(']')?;
     Some((number.parse().ok()?, rest))
 }
 
-/// A value as the parser gives it.
-enum Raw {
-    Scalar(Tree),
-    List(Vec<Spanned<Raw>>),
-    Map(Vec<(Spanned<String>, Spanned<Raw>)>),
-}
-
-fn located(spanned: Spanned<Raw>) -> Located {
-    let place = Place::of(spanned.referenced);
-    let kind = match spanned.value {
-        Raw::Scalar(tree) => Kind::Scalar(tree),
-        Raw::List(items) => Kind::List(items.into_iter().map(located).collect()),
-        Raw::Map(entries) => Kind::Map(
-            entries
-                .into_iter()
-                .map(|(name, value)| (name.value, Place::of(name.referenced), located(value)))
-                .collect(),
-        ),
-    };
-    Located { place, kind }
-}
-
-impl<'de> Deserialize<'de> for Raw {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(RawVisitor)
-    }
-}
-
-struct RawVisitor;
-
-/// Scalars as [`Tree`] takes them.
-macro_rules! scalars {
-    ($($visit:ident $type:ty,)+) => {
-        $(fn $visit<E: serde::de::Error>(self, value: $type) -> Result<Raw, E> {
-            let deserializer = serde::de::IntoDeserializer::<E>::into_deserializer(value);
-            Tree::deserialize(deserializer).map(Raw::Scalar)
-        })+
-    };
-}
-
-impl<'de> Visitor<'de> for RawVisitor {
-    type Value = Raw;
-
-    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str("a value")
-    }
-
-    fn visit_unit<E>(self) -> Result<Raw, E> {
-        Ok(Raw::Scalar(Tree::Null))
-    }
-
-    scalars! {
-        visit_bool bool,
-        visit_i64 i64,
-        visit_u64 u64,
-        visit_f64 f64,
-        visit_str &str,
-        visit_string String,
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Raw, A::Error> {
-        let mut list = Vec::new();
-        while let Some(item) = items.next_element()? {
-            list.push(item);
-        }
-        Ok(Raw::List(list))
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Raw, A::Error> {
-        let mut map = Vec::new();
-        while let Some(entry) = entries.next_entry()? {
-            map.push(entry);
-        }
-        Ok(Raw::Map(map))
-    }
-}
+#[cfg(test)]
+mod words_tests;
 
 #[cfg(test)]
 mod tests {
@@ -338,14 +322,5 @@ e: 5
             first.get("b").unwrap().tree(),
             first.get("a").unwrap().tree()
         );
-    }
-
-    #[test]
-    fn what_is_no_yaml() {
-        let error = parse("a: 1\nb: [1, 2\nc: 3\n").unwrap_err();
-        assert!(error.place.line >= 2, "{error:?}");
-        let error = parse("a: 1\na: 2\n").unwrap_err();
-        assert_eq!(error.place.line, 2, "{error:?}");
-        assert!(error.message.contains("duplicate"), "{error:?}");
     }
 }

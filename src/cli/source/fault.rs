@@ -1,0 +1,168 @@
+//! A place in a file where something is wrong, and what can be seen from there.
+
+use super::scalar::quoted;
+use super::{Place, Unparsed};
+
+/// With what no plain text begins in YAML, and what it begins instead.
+const BEGINNINGS: [(char, &str); 10] = [
+    ('*', "an alias"),
+    ('&', "the name of an anchor"),
+    ('!', "a tag"),
+    ('|', "a block of text in the lines below"),
+    ('>', "a block of text in the lines below"),
+    ('{', "a map"),
+    ('[', "a list"),
+    ('%', "a directive"),
+    ('-', "an item of a list"),
+    ('?', "the name of a field"),
+];
+
+/// Something wrong at a place of a text.
+#[derive(Clone, Copy)]
+pub(super) struct Fault<'a> {
+    pub(super) text: &'a str,
+    pub(super) place: Place,
+}
+
+impl<'a> Fault<'a> {
+    pub(super) fn says(self, message: impl Into<String>) -> Unparsed {
+        Unparsed {
+            place: self.place,
+            message: message.into(),
+        }
+    }
+
+    pub(super) fn at(self, column: usize) -> Self {
+        let line = self.place.line;
+        let place = Place { line, column };
+        Fault { place, ..self }
+    }
+
+    pub(super) fn line_at(self, line: usize) -> &'a str {
+        let line = line
+            .checked_sub(1)
+            .and_then(|above| self.text.lines().nth(above));
+        line.unwrap_or_default()
+    }
+
+    pub(super) fn line(self) -> &'a str {
+        self.line_at(self.place.line)
+    }
+
+    /// The line from the place on.
+    pub(super) fn rest(self) -> &'a str {
+        let before = self.place.column.saturating_sub(1);
+        let at = self.line().char_indices().nth(before).map(|(at, _)| at);
+        at.and_then(|at| self.line().get(at..)).unwrap_or_default()
+    }
+
+    /// What begins here and somebody may have meant as one text.
+    pub(super) fn value(self) -> String {
+        let rest = self.rest();
+        let before = self.line().len().saturating_sub(rest.len());
+        let before = self.line().get(..before).unwrap_or_default();
+        let count = |char: char| before.matches(char).count();
+        let is_inside = count('[') > count(']') || count('{') > count('}');
+        let mut depth = 0_usize;
+        let mut end = rest.len();
+        let mut last = ' ';
+        for (at, char) in rest.char_indices() {
+            let is_comment = char == '#' && last == ' ' && at > 0;
+            let is_end = match char {
+                '[' | '{' => {
+                    depth = depth.saturating_add(1);
+                    false
+                }
+                ']' | '}' if depth > 0 => {
+                    depth = depth.saturating_sub(1);
+                    false
+                }
+                ']' | '}' | ',' => is_inside && depth == 0,
+                _ => false,
+            };
+            if is_comment || is_end {
+                end = at;
+                break;
+            }
+            last = char;
+        }
+        rest.get(..end).unwrap_or_default().trim().to_owned()
+    }
+
+    /// Text that was to be in quotes because of its beginning.
+    pub(super) fn unquoted(self, first: char, why: &str) -> Unparsed {
+        let begins = match BEGINNINGS.iter().find(|(known, _)| *known == first) {
+            Some((_, what)) => format!("in YAML `{first}` begins {what}"),
+            None => format!("in YAML nothing begins with {}", quoted(&first.to_string())),
+        };
+        let value = self.value();
+        // The name of a field ends before its `:`.
+        let text = value.split(": ").next().unwrap_or_default();
+        self.says(format!(
+            "{begins}{why}. If it is text, quote it: {}",
+            quoted(text)
+        ))
+    }
+
+    /// The place of the first escape of which this holds, from here to a line.
+    pub(super) fn escape(self, last: usize, is_it: impl Fn(&str) -> bool) -> Option<Self> {
+        let mut start = self.place.column.saturating_sub(1);
+        for line in self.place.line..=last.max(self.place.line) {
+            let chars: Vec<char> = self.line_at(line).chars().collect();
+            let mut at = start;
+            while let Some(char) = chars.get(at) {
+                let rest: String = chars.iter().skip(at).take(12).collect();
+                if *char == '\\' {
+                    if is_it(&rest) {
+                        let place = Place {
+                            line,
+                            column: at.saturating_add(1),
+                        };
+                        return Some(Fault { place, ..self });
+                    }
+                    at = at.saturating_add(1);
+                }
+                at = at.saturating_add(1);
+            }
+            start = 0;
+        }
+        None
+    }
+
+    /// The first value in this line that begins with what no text begins with.
+    pub(super) fn bad_beginning(self) -> Option<(Self, char)> {
+        let line: Vec<char> = self.line().chars().collect();
+        let mut is_value = true;
+        for (at, char) in line.iter().enumerate() {
+            let next = line.get(at.saturating_add(1)).copied().unwrap_or(' ');
+            match char {
+                ' ' => continue,
+                ':' | '-' if next == ' ' => is_value = true,
+                ',' | '[' | '{' => is_value = true,
+                '#' if at == 0 => return None,
+                '*' | '&' | '!' | '|' | '>' | '%' | '@' | '`' if is_value => {
+                    return Some((self.at(at.saturating_add(1)), *char));
+                }
+                '"' | '\'' => return None,
+                _ => is_value = false,
+            }
+        }
+        None
+    }
+
+    /// The first line from here on that is indented with a tab.
+    pub(super) fn tab(self) -> Self {
+        let lines = self.text.lines().enumerate();
+        let lines = lines.skip(self.place.line.saturating_sub(1));
+        let mut found = lines.filter_map(|(above, line)| {
+            let before = line.chars().take_while(|char| *char == ' ').count();
+            let is_tab = line.chars().nth(before) == Some('\t');
+            is_tab.then(|| Place {
+                line: above.saturating_add(1),
+                column: before.saturating_add(1),
+            })
+        });
+        let place = found.next().unwrap_or(self.place);
+        Fault { place, ..self }
+    }
+}

@@ -1,0 +1,266 @@
+//! Builds the tree of a file from what the parser sees in it.
+
+use std::collections::HashMap;
+
+use granit_parser::{Event, Parser, ScalarStyle, Span, Tag};
+
+use super::scalar::{Scalar, Written, quoted};
+use super::{Kind, Located, Place, Unparsed, words};
+
+/// How many values a file may have, counted as often as aliases repeat them.
+const MAX_VALUES: usize = 1_000_000;
+
+/// The documents of a file, or everything that is wrong with it up to where nothing is understood any more.
+pub(in crate::cli) fn load(text: &str) -> Result<Vec<Located>, Vec<Unparsed>> {
+    let options = granit_parser::options! { emit_unresolved_aliases: true };
+    let mut loader = Loader {
+        text,
+        documents: Vec::new(),
+        open: Vec::new(),
+        anchors: HashMap::new(),
+        values: 0,
+        wrong: words::lone_return(text).into_iter().collect(),
+    };
+    for event in Parser::new_from_str_with_options(text, options) {
+        match event {
+            Ok((event, span)) => loader.event(event, span),
+            Err(error) => {
+                let error = words::of(&error, text);
+                // What is wrong with a line in one way often is in another one too.
+                let mut known = loader.wrong.iter();
+                if !known.any(|known| known.place.line == error.place.line) {
+                    loader.wrong.push(error);
+                }
+                break;
+            }
+        }
+        if loader.values > MAX_VALUES {
+            break;
+        }
+    }
+    if loader.wrong.is_empty() {
+        Ok(loader.documents)
+    } else {
+        Err(loader.wrong)
+    }
+}
+
+struct Loader<'a> {
+    text: &'a str,
+    documents: Vec<Located>,
+    /// The lists and maps that are not closed yet, the inmost last.
+    open: Vec<Open>,
+    /// What anchors stand for, with how many values are in it. `None`: it is not closed yet.
+    anchors: HashMap<usize, Option<(Located, usize)>>,
+    values: usize,
+    wrong: Vec<Unparsed>,
+}
+
+/// A list or a map that is not closed yet.
+struct Open {
+    place: Place,
+    anchor: usize,
+    /// How many values there were before it.
+    before: usize,
+    of: Of,
+}
+
+enum Of {
+    List(Vec<Located>),
+    Map {
+        entries: Vec<(String, Place, Located)>,
+        /// A name that has no value yet.
+        name: Option<Name>,
+    },
+}
+
+struct Name {
+    text: String,
+    place: Place,
+    /// Envoy leaves the entry out.
+    is_ignored: bool,
+}
+
+impl Loader<'_> {
+    fn event(&mut self, event: Event<'_>, span: Span) {
+        let place = Place::of(&span.start);
+        match event {
+            Event::Scalar(text, style, anchor, tag) => {
+                self.scalar(&text, style, anchor, tag.as_deref(), span);
+            }
+            Event::SequenceStart(_, anchor, _) => self.open(place, anchor, Of::List(Vec::new())),
+            Event::MappingStart(_, anchor, _) => {
+                let of = Of::Map {
+                    entries: Vec::new(),
+                    name: None,
+                };
+                self.open(place, anchor, of);
+            }
+            Event::SequenceEnd | Event::MappingEnd => self.close(),
+            Event::Alias(anchor) => self.alias(anchor, place),
+            Event::UnresolvedAlias(_) => {
+                self.wrong.push(words::unknown_alias(self.text, place));
+                self.add(Located::null(place), None);
+            }
+            _ => {}
+        }
+    }
+
+    fn scalar(
+        &mut self,
+        text: &str,
+        style: ScalarStyle,
+        anchor: usize,
+        tag: Option<&Tag>,
+        span: Span,
+    ) {
+        let is_nothing = style == ScalarStyle::Plain && span.is_empty();
+        let tag = tag.map(shown);
+        let written = Written {
+            text: if is_nothing { "" } else { text },
+            is_plain: style == ScalarStyle::Plain,
+            tag: tag.clone(),
+        };
+        let mut place = Place::of(&span.start);
+        if is_nothing && (anchor > 0 || tag.is_some()) {
+            // Its mark stands before it.
+            let error = words::empty_property(self.text, place);
+            place = error.place;
+            self.wrong.push(error);
+        }
+        if style == ScalarStyle::DoubleQuoted {
+            self.wrong.extend(words::surrogates(self.text, &span));
+        }
+        self.values = self.values.saturating_add(1);
+        let located = Located {
+            place,
+            kind: Kind::Scalar(Scalar::read(&written)),
+        };
+        if anchor > 0 {
+            self.anchors.insert(anchor, Some((located.clone(), 1)));
+        }
+        let name = Name {
+            text: if written.text.is_empty() && is_nothing || written.is_plain && text == "~" {
+                "null".to_owned()
+            } else {
+                text.to_owned()
+            },
+            place,
+            is_ignored: tag.as_deref() == Some("!ignore"),
+        };
+        self.add(located, Some(name));
+    }
+
+    fn open(&mut self, place: Place, anchor: usize, of: Of) {
+        let before = self.values;
+        self.values = self.values.saturating_add(1);
+        if anchor > 0 {
+            self.anchors.insert(anchor, None);
+        }
+        self.open.push(Open {
+            place,
+            anchor,
+            before,
+            of,
+        });
+    }
+
+    fn close(&mut self) {
+        let Some(open) = self.open.pop() else { return };
+        let kind = match open.of {
+            Of::List(items) => Kind::List(items),
+            Of::Map { entries, .. } => Kind::Map(entries),
+        };
+        let located = Located {
+            place: open.place,
+            kind,
+        };
+        if open.anchor > 0 {
+            let size = self.values.saturating_sub(open.before);
+            self.anchors
+                .insert(open.anchor, Some((located.clone(), size)));
+        }
+        self.add(located, None);
+    }
+
+    fn alias(&mut self, anchor: usize, place: Place) {
+        match self.anchors.get(&anchor) {
+            Some(Some((located, size))) => {
+                self.values = self.values.saturating_add(*size);
+                if self.values > MAX_VALUES {
+                    let message = format!(
+                        "the aliases make more than {MAX_VALUES} values of this file: write out what is meant"
+                    );
+                    return self.wrong.push(Unparsed { place, message });
+                }
+                let located = Located {
+                    place,
+                    kind: located.kind.clone(),
+                };
+                let name = match &located.kind {
+                    Kind::Scalar(scalar) => scalar.name().map(|text| Name {
+                        text,
+                        place,
+                        is_ignored: false,
+                    }),
+                    _ => None,
+                };
+                self.add(located, name);
+            }
+            _ => {
+                let message = "this alias stands inside of what it is an alias of, which would have no end: write out \
+                               what is meant"
+                    .to_owned();
+                self.wrong.push(Unparsed { place, message });
+                self.add(Located::null(place), None);
+            }
+        }
+    }
+
+    /// Puts a value where it stands. `as_name`: what it is as a name, if it can be one.
+    fn add(&mut self, located: Located, as_name: Option<Name>) {
+        let Some(open) = self.open.last_mut() else {
+            return self.documents.push(located);
+        };
+        match &mut open.of {
+            Of::List(items) => items.push(located),
+            Of::Map { entries, name } => match name.take() {
+                Some(name) if name.is_ignored => {}
+                Some(name) => {
+                    let mut known = entries.iter();
+                    if let Some((_, first, _)) = known.find(|(known, ..)| *known == name.text) {
+                        self.wrong.push(twice(&name, *first));
+                    }
+                    entries.push((name.text, name.place, located));
+                }
+                None => {
+                    let is_name = as_name.is_some();
+                    *name = Some(as_name.unwrap_or(Name {
+                        text: String::new(),
+                        place: located.place,
+                        is_ignored: true,
+                    }));
+                    if !is_name {
+                        self.wrong.push(words::no_name(self.text, located.place));
+                    }
+                }
+            },
+        }
+    }
+}
+
+fn shown(tag: &Tag) -> String {
+    format!("{}{}", tag.original_handle(), tag.suffix())
+}
+
+fn twice(name: &Name, first: Place) -> Unparsed {
+    Unparsed {
+        place: name.place,
+        message: format!(
+            "{} stands there twice, first in line {}: remove one of them, of which Envoy would take the last without a \
+             word",
+            quoted(&name.text),
+            first.line
+        ),
+    }
+}

@@ -1,0 +1,324 @@
+//! What is said of a file that is no YAML: what stands there, and what to do about it.
+
+use granit_parser::{ErrorKind, ScanError, Span};
+
+use super::fault::Fault;
+use super::scalar::quoted;
+use super::{Place, Unparsed};
+
+/// What stopped the parser.
+pub(super) fn of(error: &ScanError, text: &str) -> Unparsed {
+    let place = Place::of(error.marker());
+    Fault { text, place }.said(error.kind())
+}
+
+/// An alias of what there is not.
+pub(super) fn unknown_alias(text: &str, place: Place) -> Unparsed {
+    let fault = Fault { text, place };
+    let name = fault.value();
+    let name = name.strip_prefix('*').unwrap_or(&name);
+    let name = name.split([' ', ':']).next().unwrap_or_default();
+    fault.unquoted(
+        '*',
+        &format!(", and nothing above has the anchor `&{name}`"),
+    )
+}
+
+/// An anchor or a tag with nothing behind it, which ends at this place or before it.
+pub(super) fn empty_property(text: &str, place: Place) -> Unparsed {
+    let here = Fault { text, place };
+    let before: String = here
+        .line()
+        .chars()
+        .take(place.column.saturating_sub(1))
+        .collect();
+    let at = before.rfind(['&', '!']).unwrap_or_default();
+    let column = before.get(..at).unwrap_or_default().chars().count();
+    let fault = here.at(column.saturating_add(1));
+    let first = fault.rest().chars().next().unwrap_or('!');
+    fault.unquoted(first, ", and no value stands behind it")
+}
+
+/// What stands where a field's name should, and is a list or a map.
+pub(super) fn no_name(text: &str, place: Place) -> Unparsed {
+    let fault = Fault { text, place };
+    let before = fault.at(place.column.saturating_sub(1).max(1));
+    // `{{` is of somebody's template.
+    let fault = if before.rest().starts_with("{{") {
+        before
+    } else {
+        fault
+    };
+    let first = fault.rest().chars().next().unwrap_or('{');
+    match first {
+        '{' | '[' => fault.unquoted(first, ", which cannot be the name of a field"),
+        _ => {
+            fault.says("a name of a field must be text: write it in one line, and a `:` behind it")
+        }
+    }
+}
+
+/// Halves of characters in a text in double quotes: JSON has them, and Envoy's YAML has not.
+pub(super) fn surrogates(text: &str, span: &Span) -> Option<Unparsed> {
+    let place = Place::of(&span.start);
+    let is_half = |escape: &str| {
+        let second = escape.get(3..4).unwrap_or_default();
+        escape.starts_with("\\u")
+            && escape
+                .get(2..3)
+                .is_some_and(|first| first.eq_ignore_ascii_case("d"))
+            && "89abcdefABCDEF".contains(second)
+            && !second.is_empty()
+    };
+    let last = span.end.line();
+    let fault = Fault { text, place }.escape(last, is_half)?;
+    // A file that is JSON is read as JSON.
+    let is_json = serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok();
+    (!is_json).then(|| fault.says("Envoy's YAML knows no halves of characters: write the character itself, or `\\U` and eight digits"))
+}
+
+/// A line end that only some readers take for one.
+pub(super) fn lone_return(text: &str) -> Option<Unparsed> {
+    let mut lines = text.lines().enumerate();
+    lines.find_map(|(above, line)| {
+        let at = line.find('\r')?;
+        let place = Place {
+            line: above.saturating_add(1),
+            column: line.get(..at)?.chars().count().saturating_add(1),
+        };
+        let message = "a carriage return (U+000D) stands here without a line feed behind it, and ends the line for some \
+                       readers only: end lines with a line feed";
+        Some(Fault { text, place }.says(message))
+    })
+}
+
+impl Fault<'_> {
+    fn tabbed(self) -> Unparsed {
+        self.says("a tab stands here, and YAML is indented with spaces: write spaces instead")
+    }
+
+    fn said(self, kind: &ErrorKind) -> Unparsed {
+        use ErrorKind as Is;
+        let first = self.rest().chars().next().unwrap_or(' ');
+        match kind {
+            Is::UnknownAnchor => unknown_alias(self.text, self.place),
+            Is::MissingAnchorOrAliasName => self.unquoted(first, ", and no name stands behind it"),
+            Is::InvalidBlockScalarHeader | Is::ZeroBlockScalarIndent => self.unquoted(first, ""),
+            Is::UnexpectedCharacter { character } => self.character(*character),
+            Is::UnclosedFlowCollection { open } => self.unquoted(*open, &format!(", and no `{0}` ends it: add the `{0}`", closing(*open))),
+            Is::MismatchedFlowCollectionEnd { open, close } => self.says(format!(
+                "`{open}` begins here, and `{close}` is to end it: write `{}` there",
+                closing(*open)
+            )),
+            Is::MisplacedFlowCollectionEnd => self.says(format!(
+                "`{first}` ends nothing that was begun: remove it; if it is text, write all of it in quotes"
+            )),
+            Is::UnclosedQuotedScalar => self.says(format!(
+                "text in quotes begins here and does not end: add {first} behind it"
+            )),
+            Is::InvalidQuotedScalarIndent | Is::DocumentIndicatorInQuotedScalar => self.says(
+                "text in quotes that began above goes on here: add the closing quote above, or indent this line",
+            ),
+            Is::InvalidTrailingSingleQuotedScalar => self.says(
+                "the text in quotes ends before this: put all of it in quotes; a ' in the midst of it is written twice, as ''",
+            ),
+            Is::InvalidTrailingDoubleQuotedScalar => self.says(
+                "the text in quotes ends before this: put all of it in quotes; a \" in the midst of it is written \\\"",
+            ),
+            Is::UnknownQuotedScalarEscape
+            | Is::InvalidQuotedScalarHexEscape
+            | Is::InvalidLowSurrogateHexEscape
+            | Is::InvalidLowSurrogate
+            | Is::MissingLowSurrogate
+            | Is::UnpairedLowSurrogate
+            | Is::InvalidUnicodeEscape => self.bad_escape(kind),
+            Is::MappingValueNotAllowed | Is::InvalidColonPlacement | Is::InvalidMappingValueWhitespace => self.colon(),
+            Is::BlockSequenceEntryNotAllowed
+            | Is::BlockEntryInFlowCollection
+            | Is::InvalidBlockEntryWhitespace
+            | Is::PlainScalarStartsWithDashFlowIndicator => self.unquoted('-', ", which stands in a line of its own"),
+            Is::MappingKeyNotAllowed => self.unquoted('?', ""),
+            Is::TabNotAllowed
+            | Is::TabInBlockIndentation
+            | Is::TabAtBlockScalarStart
+            | Is::TabInIndentation
+            | Is::TabInPlainScalar => self.tab().tabbed(),
+            Is::RecursionLimitExceeded => self.says("lists and maps stand in each other too deeply here: at most 64 levels make sense"),
+            Is::BomInsideDocument => self.says("a byte order mark (U+FEFF) stands here, which is not seen: remove it"),
+            Is::UndeclaredTagHandle
+            | Is::MissingTagUri
+            | Is::UnclosedVerbatimTag
+            | Is::InvalidTagTerminator
+            | Is::InvalidGlobalTagCharacter
+            | Is::ExpectedTagBang
+            | Is::InvalidTagEscape
+            | Is::InvalidTagUtf8LeadingByte
+            | Is::InvalidTagUtf8TrailingByte
+            | Is::InvalidTagUtf8 => self.unquoted('!', ""),
+            Is::ExpectedFlowMappingSeparator | Is::UnexpectedEofFlowMapping => {
+                self.says("a `,` is missing before this, or the `}` that ends the map")
+            }
+            Is::ExpectedFlowSequenceSeparator | Is::UnexpectedEofFlowSequence => {
+                self.says("a `,` is missing before this, or the `]` that ends the list")
+            }
+            Is::UnexpectedEofImplicitFlowMapping => self.says("a value is missing before this: remove a `,`"),
+            Is::ExpectedDocumentStart
+            | Is::InvalidDocumentEnd
+            | Is::MissingDocumentEndBeforeDirective
+            | Is::UnsupportedYamlMajorVersion
+            | Is::DuplicateVersionDirective
+            | Is::InvalidDirectiveTerminator => self.document(),
+            Is::CommentNotSeparated => self.says("a comment begins with a space before its `#`: add one; if it is text, write all of it in quotes"),
+            Is::CommentInterceptedScalar => self.says("a comment stands in the midst of a text of several lines: put it above, or the text in quotes"),
+            _ => self.indentation(),
+        }
+    }
+
+    fn character(self, character: char) -> Unparsed {
+        if character.is_control() {
+            // The parser says where its text begins.
+            let before = self
+                .rest()
+                .chars()
+                .take_while(|char| *char != character)
+                .count();
+            let place = self.at(self.place.column.saturating_add(before));
+            return place.says(format!(
+                "a control character (U+{:04X}) stands here, which is not seen: remove it",
+                u32::from(character)
+            ));
+        }
+        self.unquoted(character, "")
+    }
+
+    fn bad_escape(self, kind: &ErrorKind) -> Unparsed {
+        let known = "0abtnvfre \"/\\N_LPxuU\t";
+        let digits = |escape: &str| {
+            let length = match escape.chars().nth(1) {
+                Some('x') => 2,
+                Some('u') => 4,
+                _ => 8,
+            };
+            let digits = escape.chars().skip(2).take(length);
+            digits.filter(char::is_ascii_hexdigit).count() == length
+        };
+        let is_it = |escape: &str| match kind {
+            ErrorKind::UnknownQuotedScalarEscape => escape
+                .chars()
+                .nth(1)
+                .is_some_and(|char| !known.contains(char)),
+            ErrorKind::InvalidQuotedScalarHexEscape => {
+                escape
+                    .chars()
+                    .nth(1)
+                    .is_some_and(|char| "xuU".contains(char))
+                    && !digits(escape)
+            }
+            _ => escape.starts_with("\\u") || escape.starts_with("\\U"),
+        };
+        let lines = self.text.lines().count();
+        let fault = self.escape(lines, is_it).unwrap_or(self);
+        let escape: String = fault.rest().chars().take(2).collect();
+        fault.says(match kind {
+            ErrorKind::UnknownQuotedScalarEscape => format!(
+                "`{escape}` means nothing in double quotes: write `\\{escape}` for a backslash, or put the text in single \
+                 quotes, where it stands for itself"
+            ),
+            ErrorKind::InvalidQuotedScalarHexEscape => {
+                format!("`{escape}` needs its digits behind it: `\\x` two, `\\u` four, `\\U` eight; a backslash is written `\\\\`")
+            }
+            _ => "this is no whole character: write the character itself, or `\\U` and eight digits".to_owned(),
+        })
+    }
+
+    /// A `:` where none can be.
+    fn colon(self) -> Unparsed {
+        let before: String = self
+            .line()
+            .chars()
+            .take(self.place.column.saturating_sub(1))
+            .collect();
+        // The value behind the first of two.
+        let first = before.find(": ").map(|at| at.saturating_add(2));
+        if let Some(value) = first.and_then(|at| before.get(at..)) {
+            let before_value = before.chars().count().saturating_sub(value.chars().count());
+            let spaces = value.chars().take_while(|char| *char == ' ').count();
+            let at = self.at(before_value.saturating_add(spaces).saturating_add(1));
+            let value = at.value();
+            if !value.starts_with(['[', '{', '"', '\'']) && !value.is_empty() {
+                return self.says(format!(
+                    "a second `:` in one line: if it is text, quote it: {}",
+                    quoted(&value)
+                ));
+            }
+        }
+        let lines = self.text.lines().take(self.place.line.saturating_sub(1));
+        let above = lines
+            .filter(|line| !line.trim().is_empty())
+            .last()
+            .unwrap_or_default();
+        if let Some((name, value)) = joined(above) {
+            return self.says(format!(
+                "what stands above is one text and no field, because there is no space behind its `:`: write `{name}: {value}`"
+            ));
+        }
+        if above.matches(['[', '{']).count() > above.matches([']', '}']).count() {
+            return self.says("a list or a map that was begun above goes on here: add the `]` or `}` that ends it");
+        }
+        self.says(
+            "a `:` cannot stand here: what is above has a value already. Indent this line like the fields beside it, or quote it \
+             if it is text",
+        )
+    }
+
+    fn document(self) -> Unparsed {
+        // What begins with `%` is seen at its end.
+        let at = self.at(1);
+        if self.line().starts_with('%') {
+            return at.unquoted('%', " at the beginning of a line");
+        }
+        if self
+            .line_at(self.place.line.saturating_sub(1))
+            .starts_with('%')
+        {
+            return self.says("after a line that begins with `%` the document has to begin with `---`: remove the line above");
+        }
+        self.says(
+            "the document has ended before this: remove it, or indent it like what it belongs to",
+        )
+    }
+
+    /// A line that stands below nothing.
+    fn indentation(self) -> Unparsed {
+        if self.line().trim_start_matches(' ').starts_with('\t') {
+            return self.tab().tabbed();
+        }
+        if let Some((name, value)) = joined(self.line()) {
+            return self.says(format!(
+                "this is one text and no field, because there is no space behind its `:`: write `{name}: {value}`"
+            ));
+        }
+        if let Some((fault, first)) = self.bad_beginning() {
+            return fault.unquoted(first, "");
+        }
+        self.says(
+            "this belongs to nothing above it: indent it exactly as much as the fields or items that it stands among; if it is \
+             a part of a text, write all of that in quotes",
+        )
+    }
+}
+
+/// A name and a value in a line that is one text, because no space is between them.
+fn joined(line: &str) -> Option<(&str, &str)> {
+    let line = line.trim().trim_start_matches("- ");
+    let (name, value) = line.split_once(':')?;
+    let is_field = !value.is_empty() && !value.starts_with([' ', '/']) && !name.contains(' ');
+    is_field.then_some((name, value))
+}
+
+fn closing(open: char) -> char {
+    match open {
+        '[' => ']',
+        _ => '}',
+    }
+}

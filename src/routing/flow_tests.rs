@@ -1,0 +1,49 @@
+//! What is noted of a request on its way.
+
+use super::*;
+use crate::health::NoMemory;
+use crate::prompt::estimate;
+
+const TEXT: &str = "What is the capital of Iceland, and since when?";
+
+/// How many tokens are noted for the prompt of a request to a backend that is asked for usage, or is not.
+fn prompt_tokens(asks: bool, fields: &str) -> Option<u64> {
+    let json = format!(
+        r#"{{
+        "backends": [{{"name": "a", "schema": "openai", "ask_for_usage": {asks}, "models": [{{"name": "*"}}]}}],
+        "routes": [{{"name": "all", "match": {{"model": "*"}}, "targets": [{{"backend": "a"}}]}}]
+    }}"#
+    );
+    let document = Document::load(json.as_bytes()).unwrap();
+    let moment = Moment {
+        now: 0,
+        random: 0,
+        health: &NoMemory,
+    };
+    let headers = [(":path", "/v1/chat/completions"), (":method", "POST")];
+    let headers = headers.map(|(name, value)| (name.to_owned(), value.as_bytes().to_vec()));
+    let headers = Headers::new(headers.to_vec());
+    let arrival = arrive(&document, headers, Caller::default(), || moment);
+    let Arrival::AwaitBody(pending) = arrival else {
+        panic!("the request is a chat completion");
+    };
+    let body = format!(
+        r#"{{"model": "m", "messages": [{{"role": "user", "content": "{TEXT}"}}]{fields}}}"#
+    );
+    let mut noted = Noted::default();
+    let routed = pending.route_noting(&document, body.as_bytes(), moment, &mut noted);
+    assert!(routed.is_ok());
+    noted.prompt_tokens
+}
+
+/// Only where there will be nothing else is the prompt read for it, while it is there.
+#[test]
+fn prompts_are_read_where_nothing_will_tell() {
+    let stream = r#", "stream": true"#;
+    let asked = r#", "stream": true, "stream_options": {"include_usage": true}"#;
+    for (asks, fields) in [(true, stream), (true, ""), (false, ""), (false, asked)] {
+        assert_eq!(prompt_tokens(asks, fields), None, "{asks} {fields}");
+    }
+    let tokens = prompt_tokens(false, stream).unwrap();
+    assert!((estimate(TEXT)..estimate(TEXT) + 8).contains(&tokens));
+}

@@ -1,0 +1,136 @@
+//! About how many tokens the text is that an answer brings piece by piece, for the few of which somebody asks.
+//!
+//! Reading all of it for that would be for nothing nearly every time: answers tell what they took. So some of it is kept, and
+//! read only then.
+
+use crate::prompt::Estimate;
+use crate::request::text;
+
+/// How much is kept.
+const KEPT: usize = 2048;
+
+/// How much of that stands together. After it, as much again is left out as there has been so far.
+const WINDOW: usize = 512;
+
+/// The text of an answer: how long it is, and some of it.
+#[derive(Clone, Debug)]
+pub(super) struct Sample {
+    /// As JSON writes it.
+    kept: Vec<u8>,
+    bytes: u64,
+    /// Where what is kept begins again.
+    from: u64,
+}
+
+impl Default for Sample {
+    fn default() -> Self {
+        Sample {
+            // Most answers are short, and the first event should not have to wait for room.
+            kept: Vec::with_capacity(WINDOW),
+            bytes: 0,
+            from: 0,
+        }
+    }
+}
+
+impl Sample {
+    /// The next piece, of which the inside of a JSON string is the most; `bytes`: how long it is as a whole.
+    pub(super) fn add(&mut self, inside: &[u8], bytes: usize) {
+        if self.bytes >= self.from && self.kept.len() < KEPT {
+            let before = self.kept.len() % WINDOW;
+            let room = WINDOW.saturating_sub(before);
+            let kept = inside.get(..room).unwrap_or(inside);
+            self.kept.extend_from_slice(kept);
+            if kept.len() == room {
+                self.from = self.bytes.saturating_add(bytes_of(bytes)).saturating_mul(2);
+            }
+        }
+        self.bytes = self.bytes.saturating_add(bytes_of(bytes));
+    }
+
+    /// About how many tokens it is.
+    pub(super) fn tokens(&self) -> u64 {
+        if self.kept.is_empty() {
+            return 0;
+        }
+        let mut estimate = Estimate::default();
+        // A window may end inside of a character.
+        let kept = String::from_utf8_lossy(&self.kept);
+        text::read(kept.as_bytes(), &mut |piece| estimate.add(piece));
+        let of_kept = u128::from(estimate.tokens()).saturating_mul(self.bytes.into());
+        let kept = u128::from(bytes_of(self.kept.len()));
+        u64::try_from(of_kept.div_ceil(kept)).unwrap_or(u64::MAX)
+    }
+}
+
+fn bytes_of(length: usize) -> u64 {
+    u64::try_from(length).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::prompt::estimate;
+
+    /// A text that comes in pieces of so many characters, as JSON writes it.
+    fn sample(text: &str, size: usize, is_ascii: bool) -> Sample {
+        let mut sample = Sample::default();
+        let characters: Vec<char> = text.chars().collect();
+        for piece in characters.chunks(size) {
+            let piece: String = piece.iter().collect();
+            let mut inside = text::encode(&piece);
+            if is_ascii {
+                let units = String::from_utf8(inside).unwrap();
+                let written = units.encode_utf16().map(|unit| match u8::try_from(unit) {
+                    Ok(byte) if byte.is_ascii() => char::from(byte).to_string(),
+                    _ => format!("\\u{unit:04x}"),
+                });
+                inside = written.collect::<String>().into_bytes();
+            }
+            sample.add(&inside, inside.len());
+        }
+        sample
+    }
+
+    #[test]
+    fn is_close_to_reading_all() {
+        for text in [
+            include_str!("../../tests/data/tokens/english-essay.txt"),
+            include_str!("../../tests/data/tokens/chinese-prose.txt"),
+            include_str!("../../tests/data/tokens/russian.txt"),
+            include_str!("../../tests/data/tokens/inventory.py"),
+            include_str!("../../tests/data/tokens/order.json"),
+        ] {
+            for (times, is_ascii) in [(1, false), (1, true), (20, false)] {
+                let text = text.repeat(times);
+                let all = estimate(&text);
+                for size in [1, 4, 50, 5000] {
+                    let tokens = sample(&text, size, is_ascii).tokens();
+                    let off = tokens.abs_diff(all) * 100 / all;
+                    assert!(
+                        off <= 15,
+                        "{tokens}, not {all}: {size} {is_ascii} {text:.20}"
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_kept_is_bounded() {
+        let mut sample = Sample::default();
+        assert_eq!(sample.tokens(), 0);
+        for size in [1, 7, 10_000, 100_000] {
+            for _ in 0..1000 {
+                sample.add(&vec![b'x'; size], size + 1);
+                assert!(sample.kept.len() <= KEPT);
+            }
+        }
+        assert_eq!(sample.bytes, 1000 * (2 + 8 + 10_001 + 100_001));
+        assert!(sample.tokens() > 0);
+        // What was not read at all is none.
+        let mut unread = Sample::default();
+        unread.add(b"", 100);
+        assert_eq!(unread.tokens(), 0);
+    }
+}
