@@ -4,6 +4,7 @@ mod answers;
 mod ends;
 mod spans;
 mod sums;
+mod written;
 
 use std::time::Duration;
 
@@ -19,6 +20,7 @@ pub(crate) fn add(suite: &mut Suite) {
     ends::add(suite);
     spans::add(suite);
     sums::add(suite);
+    written::add(suite);
 }
 
 fn on_both<Run>(suite: &mut Suite, name: &str, scenario: fn(Case) -> Run)
