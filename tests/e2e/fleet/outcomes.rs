@@ -10,7 +10,7 @@ use crate::harness::config::{Config, NO_MATCH};
 use crate::harness::files;
 
 /// The backends: name, schema, the backend behind it, and whether it is asked for usage.
-const BACKENDS: [(&str, &str, &str, bool); 9] = [
+const BACKENDS: [(&str, &str, &str, bool); 10] = [
     ("one", "openai", "openai", true),
     ("two", "openai", "second", true),
     ("azure", "azure-openai", "azure-east", true),
@@ -20,6 +20,7 @@ const BACKENDS: [(&str, &str, &str, bool); 9] = [
     ("bedrock", "bedrock", "byok", true),
     ("scripted", "openai", "scripted", true),
     ("scripted-gemini", "gemini", "scripted", true),
+    ("written", "openai", "echo-openai-two", true),
 ];
 
 /// What a million tokens cost everywhere, in dollars: input and output.
@@ -142,6 +143,7 @@ fn document() -> Value {
             ], "fallback": {"hold": "none"}},
             oversized("first_token"),
             oversized("complete"),
+            {"name": "written", "match": {"headers": {"x-at": "written"}}, "targets": [{"backend": "written"}]},
             {"name": "gone", "match": {"model": "nobody"}, "targets": [{"backend": "claude"}]},
             {"name": "all", "match": {"model": "*"}, "targets": [
                 {"backend": "one"}, {"backend": "claude"}, {"backend": "gemini"}, {"backend": "bedrock"},
