@@ -80,10 +80,10 @@ fn adds_the_secret_of_the_page(programs: &Programs, trusted_ca: &Path) {
         )
     };
     for (name, block, is_right) in [
-        ("early", block.to_owned(), true),
+        ("early.yaml", block.to_owned(), true),
         // It is the example that is looked at.
         (
-            "early-wrong",
+            "early-wrong.yaml",
             block.replace("%ENVIRONMENT(", "%NOTHING("),
             false,
         ),
@@ -92,6 +92,7 @@ fn adds_the_secret_of_the_page(programs: &Programs, trusted_ca: &Path) {
         assert_ne!(text, example);
         let (accepted, printed) = programs.validate_example(name, &text, trusted_ca, files::root());
         assert_eq!(accepted, is_right, "{name}\n{printed}");
+        assert_eq!(printed.contains("NOTHING"), !is_right, "{name}\n{printed}");
     }
 }
 
