@@ -206,10 +206,7 @@ impl LivePage {
 /// that this overwrites nothing.
 fn prepare(key: &str) {
     if let Ok((_, None)) = hostcalls::get_shared_data(key) {
-        let begun = Store {
-            since_ms: calls::now(),
-            ..Store::default()
-        };
+        let begun = Store::since(calls::now());
         if let Err(status) = hostcalls::set_shared_data(key, Some(&begun.encode()), None) {
             log::warn!("host call failed: set_shared_data: {status:?}");
         }

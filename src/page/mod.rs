@@ -20,6 +20,9 @@ mod view;
 #[expect(clippy::arithmetic_side_effects, reason = "a test fails by panicking")]
 mod tests;
 
+#[cfg(test)]
+mod twins_tests;
+
 pub use digest::{Digest, from_hex, same, sha256};
 pub use serving::{Asked, Served, asked, serve, wants};
 pub use store::{BELIEVED_MS, DECISIONS, Decision, Gathered, Store, UnderWay, route_key};

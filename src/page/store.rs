@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::sums::{OTHERS, Rows, Sums};
+use super::sums::{OTHERS, Rows, Slots, Sums};
 use crate::config::Document;
 use crate::hash;
 use crate::telemetry::{Attempted, End, Outcome};
@@ -18,7 +18,7 @@ pub const BELIEVED_MS: u64 = 5_000;
 const SKEW_MS: u64 = 1_000;
 
 /// A module that was loaded later may read what another wrote.
-const FORMAT: u8 = 1;
+const FORMAT: u8 = 2;
 
 /// One decision, as it is shown.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -50,6 +50,8 @@ pub struct UnderWay {
 pub struct Store {
     /// Since when, in Unix milliseconds; 0: nothing has been added yet.
     pub since_ms: u64,
+    /// All requests together.
+    pub(super) lately: Slots<Sums>,
     /// By [`route_key`]. Every request is in one of them.
     pub routes: Rows,
     /// By the bits of their [`TargetKey`](crate::health::TargetKey).
@@ -66,12 +68,21 @@ pub fn route_key(name: &str) -> u64 {
 }
 
 impl Store {
+    /// Nothing yet, as of this time (in Unix milliseconds).
+    pub fn since(now_ms: u64) -> Store {
+        Store {
+            since_ms: now_ms,
+            ..Store::default()
+        }
+    }
+
     /// Adds another one. In whatever order stores are added to each other, the whole is the same.
     pub fn add(&mut self, other: Store) {
         self.since_ms = match (self.since_ms, other.since_ms) {
             (0, since) | (since, 0) => since,
             (one, other) => one.min(other),
         };
+        self.lately.add(&other.lately);
         self.routes.add(other.routes);
         self.targets.add(other.targets);
         for decision in other.decisions {
@@ -101,6 +112,7 @@ impl Store {
 
     /// Forgets what is too old, and what a clock that was set back has not come to.
     pub fn prune(&mut self, now_ms: u64) {
+        self.lately.prune(now_ms);
         self.routes.prune(now_ms);
         self.targets.prune(now_ms);
         let newest = now_ms.saturating_add(SKEW_MS);
@@ -116,6 +128,7 @@ impl Store {
         let mut out = Writer::default();
         out.byte(FORMAT);
         out.long(self.since_ms);
+        self.lately.write(&mut out);
         self.routes.write(&mut out);
         self.targets.write(&mut out);
         out.list(&self.decisions, |out, decision| {
@@ -148,6 +161,7 @@ impl Store {
     fn read(from: &mut Reader<'_>) -> Option<Store> {
         Some(Store {
             since_ms: from.long()?,
+            lately: Slots::read(from)?,
             routes: Rows::read(from)?,
             targets: Rows::read(from)?,
             decisions: from.list(|from| {
@@ -181,7 +195,9 @@ impl Gathered {
     /// Counts what became of a request that has ended now.
     pub fn record(&mut self, document: &Document, outcome: &Outcome, now_ms: u64) {
         let route = outcome.route.as_deref().map_or(OTHERS, route_key);
-        self.store.routes.count(route, whole(outcome), now_ms);
+        let whole = whole(outcome);
+        self.store.lately.count(whole, now_ms);
+        self.store.routes.count(route, whole, now_ms);
         let last = outcome.attempts.len().saturating_sub(1);
         for (index, attempt) in outcome.attempts.iter().enumerate() {
             let failed = attempt.is_failure();
@@ -231,16 +247,17 @@ impl Gathered {
     }
 }
 
-/// The row of the target that calls the model so.
-fn target(document: &Document, backend: &str, upstream_name: &str) -> u64 {
+/// The row of the target that calls the model so. Several models of a document may be called the same there: to the backend they are
+/// one, and here as well, with the first one's row.
+fn target(document: &Document, backend: &str, called: &str) -> u64 {
     let mut backends = document.backends.iter();
     let Some(backend) = backends.find(|known| known.name == backend) else {
         return OTHERS;
     };
     let mut models = backend.models.iter();
-    let named = models.find(|model| model.upstream_name.as_deref() == Some(upstream_name));
+    let named = models.find(|model| model.called() == Some(called));
     named
-        .or_else(|| backend.model(upstream_name))
+        .or_else(|| backend.model(called))
         .map_or(OTHERS, |model| model.key.bits())
 }
 
@@ -285,7 +302,7 @@ fn whole(outcome: &Outcome) -> Sums {
     Sums {
         requests: 1,
         errors: u64::from(failed(outcome)),
-        fallbacks: u64::from(outcome.attempts.len() > 1),
+        fallbacks: u64::try_from(outcome.fallbacks().count()).unwrap_or(0),
         whole_ms: outcome.whole_ms,
         whole_count: 1,
         ..sums

@@ -1,6 +1,7 @@
 //! What is counted of a route or a target: since the beginning, and for a while in short slots of time.
 
 use hashbrown::HashMap;
+use hashbrown::hash_map::Entry;
 
 use crate::wire::{Reader, Writer};
 
@@ -28,7 +29,7 @@ pub struct Sums {
     pub requests: u64,
     /// Those of them that failed.
     pub errors: u64,
-    /// Requests with more than one attempt.
+    /// Attempts that followed a failed one at another target.
     pub fallbacks: u64,
     /// Those that a backend answered.
     pub answers: u64,
@@ -77,6 +78,24 @@ impl Sums {
         }
         self.cost = self.cost.saturating_add(other.cost);
     }
+}
+
+/// What is counted in a slot of time.
+pub(super) trait Counted: Copy + Default {
+    /// Adds some more.
+    fn add(&mut self, more: Self);
+
+    /// As bytes.
+    fn write(self, out: &mut Writer);
+
+    /// From bytes.
+    fn read(from: &mut Reader<'_>) -> Option<Self>;
+}
+
+impl Counted for Sums {
+    fn add(&mut self, more: Sums) {
+        Sums::add(self, more);
+    }
 
     fn write(mut self, out: &mut Writer) {
         for sum in self.each() {
@@ -104,68 +123,121 @@ pub(super) fn halves(number: u128) -> [u64; 2] {
     [low, number >> 64].map(|half| u64::try_from(half).unwrap_or(u64::MAX))
 }
 
+/// Requests, or attempts.
+impl Counted for u64 {
+    fn add(&mut self, more: u64) {
+        *self = self.saturating_add(more);
+    }
+
+    fn write(self, out: &mut Writer) {
+        out.count(self);
+    }
+
+    fn read(from: &mut Reader<'_>) -> Option<Self> {
+        from.count()
+    }
+}
+
+/// What was counted in the last slots that had any, the oldest first.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Slots<T>(Vec<(u64, T)>);
+
+impl<T: Counted> Slots<T> {
+    /// Counts for now.
+    pub(super) fn count(&mut self, more: T, now_ms: u64) {
+        self.add_to(slot_of(now_ms), more);
+    }
+
+    pub(super) fn add(&mut self, other: &Slots<T>) {
+        for (slot, more) in &other.0 {
+            self.add_to(*slot, *more);
+        }
+    }
+
+    fn add_to(&mut self, slot: u64, more: T) {
+        match self.0.binary_search_by_key(&slot, |(known, _)| *known) {
+            Ok(at) => {
+                if let Some((_, known)) = self.0.get_mut(at) {
+                    known.add(more);
+                }
+            }
+            Err(at) => self.0.insert(at, (slot, more)),
+        }
+    }
+
+    /// Forgets the slots that are too old, and those that a clock that was set back has not come to.
+    pub(super) fn prune(&mut self, now_ms: u64) {
+        let now = slot_of(now_ms);
+        let oldest = now.saturating_sub(SLOTS.saturating_sub(1));
+        let newest = now.saturating_add(1);
+        self.0.retain(|(slot, _)| (oldest..=newest).contains(slot));
+    }
+
+    /// A measure in each of the last slots, the oldest first.
+    pub(super) fn series<M: Default>(&self, now_ms: u64, measure: impl Fn(&T) -> M) -> Vec<M> {
+        let now = slot_of(now_ms);
+        let slots = (0..SLOTS).rev().map(|ago| now.saturating_sub(ago));
+        let counted = |slot: u64| self.0.iter().find(|(known, _)| *known == slot);
+        slots
+            .map(|slot| counted(slot).map_or_else(M::default, |(_, counted)| measure(counted)))
+            .collect()
+    }
+
+    /// That of the last minute.
+    pub(super) fn last_minute(&self, now_ms: u64) -> T {
+        let oldest = slot_of(now_ms).saturating_sub(SLOTS_OF_A_MINUTE);
+        let mut minute = T::default();
+        for (_, counted) in self.0.iter().filter(|(slot, _)| *slot > oldest) {
+            minute.add(*counted);
+        }
+        minute
+    }
+
+    /// Each slot by how far it is from the one before, which is a byte mostly.
+    pub(super) fn write(&self, out: &mut Writer) {
+        out.count(u64::try_from(self.0.len()).unwrap_or(0));
+        let mut before = 0;
+        for (slot, counted) in &self.0 {
+            out.count(slot.saturating_sub(before));
+            counted.write(out);
+            before = *slot;
+        }
+    }
+
+    pub(super) fn read(from: &mut Reader<'_>) -> Option<Self> {
+        let count = usize::try_from(from.count()?).ok()?;
+        // Each has two bytes at least, so that no count makes room for what is not there.
+        let mut slots = Vec::with_capacity(count.min(from.0.len()));
+        let mut before = 0_u64;
+        for _ in 0..count {
+            before = before.checked_add(from.count()?)?;
+            slots.push((before, T::read(from)?));
+        }
+        Some(Slots(slots))
+    }
+}
+
 /// The sums of one route or one target.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Row {
     /// Since the beginning.
     pub total: Sums,
-    /// Those of the last slots that had any, the oldest first.
-    pub(super) slots: Vec<(u64, Sums)>,
+    /// Requests, or attempts, in the last slots. Not all of the sums: there may be thousands of rows, all of which every worker
+    /// reads and writes each time.
+    pub(super) lately: Slots<u64>,
 }
 
 impl Row {
     /// Adds sums that were made now.
     pub(super) fn count(&mut self, sums: Sums, now_ms: u64) {
         self.total.add(sums);
-        self.add_slot(slot_of(now_ms), sums);
+        self.lately.count(sums.requests, now_ms);
     }
 
     /// Adds another row to this one.
     pub fn add(&mut self, other: &Row) {
         self.total.add(other.total);
-        for (slot, sums) in &other.slots {
-            self.add_slot(*slot, *sums);
-        }
-    }
-
-    fn add_slot(&mut self, slot: u64, sums: Sums) {
-        match self.slots.binary_search_by_key(&slot, |(known, _)| *known) {
-            Ok(at) => {
-                if let Some((_, known)) = self.slots.get_mut(at) {
-                    known.add(sums);
-                }
-            }
-            Err(at) => self.slots.insert(at, (slot, sums)),
-        }
-    }
-
-    /// Forgets the slots that are too old, and those that a clock that was set back has not come to.
-    fn prune(&mut self, now_ms: u64) {
-        let now = slot_of(now_ms);
-        let oldest = now.saturating_sub(SLOTS.saturating_sub(1));
-        let newest = now.saturating_add(1);
-        self.slots
-            .retain(|(slot, _)| (oldest..=newest).contains(slot));
-    }
-
-    /// A measure in each of the last slots, the oldest first.
-    pub(super) fn series<T: Default>(&self, now_ms: u64, measure: impl Fn(&Sums) -> T) -> Vec<T> {
-        let now = slot_of(now_ms);
-        let slots = (0..SLOTS).rev().map(|ago| now.saturating_sub(ago));
-        let sums = |slot: u64| self.slots.iter().find(|(known, _)| *known == slot);
-        slots
-            .map(|slot| sums(slot).map_or_else(T::default, |(_, sums)| measure(sums)))
-            .collect()
-    }
-
-    /// The sums of the last minute.
-    pub(super) fn last_minute(&self, now_ms: u64) -> Sums {
-        let oldest = slot_of(now_ms).saturating_sub(SLOTS_OF_A_MINUTE);
-        let mut minute = Sums::default();
-        for (_, sums) in self.slots.iter().filter(|(slot, _)| *slot > oldest) {
-            minute.add(*sums);
-        }
-        minute
+        self.lately.add(&other.lately);
     }
 }
 
@@ -188,7 +260,12 @@ impl Rows {
     /// Adds others to these.
     pub(super) fn add(&mut self, other: Rows) {
         for (key, row) in other.0 {
-            self.0.entry(key).or_default().add(&row);
+            match self.0.entry(key) {
+                Entry::Occupied(mut known) => known.get_mut().add(&row),
+                Entry::Vacant(place) => {
+                    place.insert(row);
+                }
+            }
         }
     }
 
@@ -203,10 +280,10 @@ impl Rows {
 
     pub(super) fn prune(&mut self, now_ms: u64) {
         for row in self.0.values_mut() {
-            row.prune(now_ms);
+            row.lately.prune(now_ms);
         }
         // Those that nothing came to lately first: they are of documents that were there before.
-        for is_kept in [|row: &Row| !row.slots.is_empty(), |_: &Row| false] {
+        for is_kept in [|row: &Row| !row.lately.0.is_empty(), |_: &Row| false] {
             let surplus = self.0.len().saturating_sub(MOST_ROWS);
             if surplus > 0 {
                 self.fold(surplus, is_kept);
@@ -234,10 +311,7 @@ impl Rows {
         for (key, row) in &self.0 {
             out.long(*key);
             row.total.write(out);
-            out.list(&row.slots, |out, (slot, sums)| {
-                out.count(*slot);
-                sums.write(out);
-            });
+            row.lately.write(out);
         }
     }
 
@@ -245,8 +319,8 @@ impl Rows {
         let rows = from.list(|from| {
             let key = from.long()?;
             let total = Sums::read(from)?;
-            let slots = from.list(|from| Some((from.count()?, Sums::read(from)?)))?;
-            Some((key, Row { total, slots }))
+            let lately = Slots::read(from)?;
+            Some((key, Row { total, lately }))
         })?;
         Some(Rows(rows.into_iter().collect()))
     }

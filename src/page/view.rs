@@ -1,9 +1,10 @@
 //! What is known, as JSON.
 
+use hashbrown::{HashMap, HashSet};
 use serde_json::{Value, json};
 
 use super::store::{Store, failed, route_key};
-use super::sums::{OTHERS, Row, SLOT_MS, SLOTS, Sums, halves, slot_of};
+use super::sums::{OTHERS, Row, SLOT_MS, SLOTS, Slots, Sums, halves, slot_of};
 use crate::config::{Backend, Document, Model};
 use crate::health::{Health, State};
 use crate::telemetry::{End, Outcome};
@@ -24,7 +25,7 @@ pub fn view(store: &Store, document: &Document, health: &Health, now_ms: u64) ->
     insert(
         &mut totals,
         "last_minute",
-        self::totals(&whole.last_minute(now_ms)),
+        self::totals(&store.lately.last_minute(now_ms)),
     );
     json!({
         "now_ms": now_ms,
@@ -34,7 +35,7 @@ pub fn view(store: &Store, document: &Document, health: &Health, now_ms: u64) ->
         // The slot that is not over yet.
         "slot_begun_ms": slot_of(now_ms).saturating_mul(SLOT_MS),
         "totals": totals,
-        "series": series(&whole, now_ms),
+        "series": series(&store.lately, now_ms),
         "routes": routes(store, document, requests, now_ms),
         "targets": targets(store, document, health, now_ms),
         "decisions": decisions,
@@ -74,14 +75,14 @@ fn measures(sums: &Sums) -> Value {
     })
 }
 
-fn series(row: &Row, now_ms: u64) -> Value {
-    let of = |measure: fn(&Sums) -> u64| row.series(now_ms, measure);
+fn series(lately: &Slots<Sums>, now_ms: u64) -> Value {
+    let of = |measure: fn(&Sums) -> u64| lately.series(now_ms, measure);
     json!({
         "requests": of(|sums| sums.requests),
         "errors": of(|sums| sums.errors),
         "fallbacks": of(|sums| sums.fallbacks),
         "tokens": of(|sums| sums.input.saturating_add(sums.output)),
-        "cost_usd": row.series(now_ms, |sums| dollars(sums.cost)),
+        "cost_usd": lately.series(now_ms, |sums| dollars(sums.cost)),
         "first_token_ms": of(|sums| sums.first_ms.checked_div(sums.first_count).unwrap_or(0)),
     })
 }
@@ -90,18 +91,14 @@ fn series(row: &Row, now_ms: u64) -> Value {
 fn routes(store: &Store, document: &Document, requests: u64, now_ms: u64) -> Vec<Value> {
     let rows = &store.routes.0;
     let mut others = Row::default();
-    let keys: Vec<u64> = document
-        .routes
-        .iter()
-        .map(|route| route_key(&route.name))
-        .collect();
-    for (_, row) in rows.iter().filter(|(key, _)| !keys.contains(key)) {
+    let routes = document.routes.iter();
+    let keys: Vec<u64> = routes.clone().map(|route| route_key(&route.name)).collect();
+    let known: HashSet<u64> = keys.iter().copied().collect();
+    for (_, row) in rows.iter().filter(|(key, _)| !known.contains(*key)) {
         others.add(row);
     }
     let none = Row::default();
-    let mut all: Vec<(Option<&str>, &Row)> = document
-        .routes
-        .iter()
+    let mut all: Vec<(Option<&str>, &Row)> = routes
         .zip(keys)
         .map(|(route, key)| (Some(route.name.as_str()), rows.get(&key).unwrap_or(&none)))
         .collect();
@@ -116,7 +113,7 @@ fn routes(store: &Store, document: &Document, requests: u64, now_ms: u64) -> Vec
             insert(
                 &mut route,
                 "series",
-                row.series(now_ms, |sums| sums.requests),
+                row.lately.series(now_ms, |requests| *requests),
             );
             route
         })
@@ -128,24 +125,29 @@ fn targets(store: &Store, document: &Document, health: &Health, now_ms: u64) -> 
     let rows = &store.targets.0;
     let answers = store.targets.whole().total.answers;
     let none = Row::default();
-    let mut seen = Vec::new();
+    let mut seen = HashSet::new();
     let mut all = Vec::new();
     for backend in &document.backends {
-        for model in &backend.models {
-            let key = model.key.bits();
-            seen.push(key);
+        for models in models(backend) {
+            let [first, ..] = models.as_slice() else {
+                continue;
+            };
+            let key = first.key.bits();
+            seen.insert(key);
             let row = rows.get(&key).unwrap_or(&none);
-            let mut target = target(backend, model, row, now_ms);
+            let mut target = target(backend, &models, row, now_ms);
             insert(&mut target, "share", share(row.total.answers, answers));
-            insert(&mut target, "in_flight", attempts(store, key));
-            let (state, until_ms) = state(document, health, model, now_ms);
+            let under_way = models.iter().map(|model| attempts(store, model.key.bits()));
+            let under_way = under_way.fold(0, u64::saturating_add);
+            insert(&mut target, "in_flight", under_way);
+            let (state, until_ms) = worst(document, health, &models, now_ms);
             insert(&mut target, "state", state);
             insert(&mut target, "until_ms", until_ms);
             all.push(target);
         }
     }
     let mut others = Row::default();
-    for (_, row) in rows.iter().filter(|(key, _)| !seen.contains(key)) {
+    for (_, row) in rows.iter().filter(|(key, _)| !seen.contains(*key)) {
         others.add(row);
     }
     if others.total.requests > 0 {
@@ -160,11 +162,29 @@ fn targets(store: &Store, document: &Document, health: &Health, now_ms: u64) -> 
     all
 }
 
-fn target(backend: &Backend, model: &Model, row: &Row, now_ms: u64) -> Value {
+/// A backend's models, those together that it calls the same: what was asked of them is told by that name.
+fn models(backend: &Backend) -> Vec<Vec<&Model>> {
+    let mut places: HashMap<&str, usize> = HashMap::new();
+    let mut all: Vec<Vec<&Model>> = Vec::new();
+    for model in &backend.models {
+        let place = match model.called() {
+            Some(called) => *places.entry(called).or_insert(all.len()),
+            None => all.len(),
+        };
+        match all.get_mut(place) {
+            Some(together) => together.push(model),
+            None => all.push(vec![model]),
+        }
+    }
+    all
+}
+
+fn target(backend: &Backend, models: &[&Model], row: &Row, now_ms: u64) -> Value {
+    let names: Vec<String> = models.iter().map(|model| model.name.to_string()).collect();
     let mut target = attempted(row, now_ms);
     insert(&mut target, "backend", backend.name.as_str());
     insert(&mut target, "schema", backend.schema.name());
-    insert(&mut target, "model", model.name.to_string());
+    insert(&mut target, "model", names.join(", "));
     target
 }
 
@@ -173,7 +193,7 @@ fn attempted(row: &Row, now_ms: u64) -> Value {
     let mut attempted = measures(sums);
     insert(&mut attempted, "attempts", sums.requests);
     insert(&mut attempted, "failures", sums.errors);
-    let series = row.series(now_ms, |sums| sums.requests);
+    let series = row.lately.series(now_ms, |attempts| *attempts);
     insert(&mut attempted, "series", series);
     attempted
 }
@@ -184,14 +204,25 @@ fn attempts(store: &Store, target: u64) -> u64 {
     its.fold(0, |sum, (_, count)| sum.saturating_add(*count))
 }
 
-fn state(
+/// How models fare, by the one that fares worst.
+fn worst(
     document: &Document,
     health: &Health,
-    model: &Model,
+    models: &[&Model],
     now_ms: u64,
 ) -> (&'static str, Option<u64>) {
-    let state = document.cooldown.as_ref();
-    match state.map(|policy| health.state(model.key, now_ms, policy)) {
+    let rank = |state: &State| match state {
+        State::Healthy => 0,
+        State::Due => 1,
+        State::Probing { .. } => 2,
+        State::Cooling { .. } => 3,
+    };
+    let policy = document.cooldown.as_ref();
+    let states = models.iter().filter_map(|model| {
+        let policy = policy?;
+        Some(health.state(model.key, now_ms, policy))
+    });
+    match states.max_by_key(rank) {
         None | Some(State::Healthy) => ("healthy", None),
         Some(State::Cooling { until_ms }) => ("cooling", Some(until_ms)),
         Some(State::Due) => ("due", None),

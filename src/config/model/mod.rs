@@ -39,6 +39,13 @@ pub struct Model {
     pub key: TargetKey,
 }
 
+impl Model {
+    /// What the backend calls it; `None`: a pattern stands for many.
+    pub fn called(&self) -> Option<&str> {
+        self.upstream_name.as_deref().or(self.name.as_exact())
+    }
+}
+
 pub(super) fn read_all(node: &Node<'_>, backend: &str, labels: &Labels) -> Vec<Model> {
     let mut names = HashSet::new();
     let mut models: Vec<Model> = Vec::new();

@@ -217,9 +217,8 @@ fn models<'d>(route: &Route, target: &'d Target) -> Vec<(&'d str, &'d str)> {
 
 /// A backend's models, by what it calls them. Those that a pattern stands for are not told apart.
 fn entries(backend: &Backend) -> Vec<(TargetKey, &str)> {
-    let entries = backend.models.iter().map(|entry| {
-        let exact = entry.upstream_name.as_deref().or(entry.name.as_exact());
-        (entry.key, exact.unwrap_or(OTHER))
-    });
-    entries.collect()
+    let entries = backend.models.iter();
+    entries
+        .map(|entry| (entry.key, entry.called().unwrap_or(OTHER)))
+        .collect()
 }

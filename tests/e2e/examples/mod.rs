@@ -44,6 +44,10 @@ pub(crate) fn add(suite: &mut Suite, programs: &Programs, trusted_ca: &Path) {
             },
         );
     }
+    let (of, ca) = (programs.clone(), trusted_ca.to_owned());
+    suite.plain("examples::adds_the_secret_of_the_page", move || {
+        adds_the_secret_of_the_page(&of, &ca);
+    });
     let of = programs.clone();
     suite.plain("examples::the_whole_document_is_accepted", move || {
         the_whole_document_is_accepted(&of);
@@ -56,6 +60,40 @@ fn loads(programs: &Programs, trusted_ca: &Path, file: &Path) {
     let name = files::name(file).replace('/', "-");
     let (accepted, printed) = programs.validate_example(&name, &text, trusted_ca, files::root());
     assert!(accepted, "{} is refused\n{printed}", files::name(file));
+}
+
+/// What docs/page.md says of a listener for operators loads.
+fn adds_the_secret_of_the_page(programs: &Programs, trusted_ca: &Path) {
+    let docs = files::read(&files::root().join("docs/page.md"));
+    let (_, block) = docs
+        .split_once("<!-- example: early -->\n```yaml\n")
+        .expect("the example is there");
+    let (block, _) = block.split_once("```").expect("it ends");
+    let example = files::read(&files::root().join("envoy/minimal.yaml"));
+    let filters = "          http_filters:\n";
+    let added = |block: &str| {
+        let lines = block.lines().map(|line| format!("          {line}\n"));
+        example.replacen(
+            filters,
+            &format!("{}{filters}", lines.collect::<String>()),
+            1,
+        )
+    };
+    for (name, block, is_right) in [
+        ("early.yaml", block.to_owned(), true),
+        // It is the example that is looked at.
+        (
+            "early-wrong.yaml",
+            block.replace("%ENVIRONMENT(", "%NOTHING("),
+            false,
+        ),
+    ] {
+        let text = added(&block);
+        assert_ne!(text, example);
+        let (accepted, printed) = programs.validate_example(name, &text, trusted_ca, files::root());
+        assert_eq!(accepted, is_right, "{name}\n{printed}");
+        assert_eq!(printed.contains("NOTHING"), !is_right, "{name}\n{printed}");
+    }
 }
 
 /// Every cluster ejects hosts that fail, and what is not on this machine has to prove its name: Envoy asks for

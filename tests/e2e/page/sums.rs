@@ -77,8 +77,8 @@ pub(super) async fn sums(case: Case) {
     for (name, expected) in [
         ("requests", 52),
         ("errors", 12),
-        // Those at the target that is dead, and second attempts at one that fails.
-        ("fallbacks", FAILURES + 10),
+        // After those at the target that is dead. Second attempts at the same one are none.
+        ("fallbacks", FAILURES),
         ("answers", 40),
         ("input_tokens", counted.0),
         ("output_tokens", counted.1),
@@ -100,6 +100,7 @@ fn says_where(page: &Value) {
     assert_eq!(row(page, "routes", "name", "plain")["requests"], 30);
     assert_eq!(row(page, "routes", "name", "again")["fallbacks"], FAILURES);
     assert_eq!(row(page, "routes", "name", "failing")["errors"], 10);
+    assert_eq!(row(page, "routes", "name", "failing")["fallbacks"], 0);
     assert_eq!(row(page, "routes", "name", "unused")["requests"], 0);
     let dead = row(page, "targets", "backend", "dead");
     assert_eq!(dead["attempts"], FAILURES);

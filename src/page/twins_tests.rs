@@ -1,0 +1,163 @@
+//! Models that a backend calls the same, attempts at the same target, and what a row of thousands takes.
+
+use super::*;
+use crate::config::{Document, Tree};
+use crate::health::{Blow, CooldownPolicy, Ended, Health, TargetKey};
+use crate::schema::Usage;
+use crate::telemetry::{Attempted, End, Outcome};
+
+const NOW: u64 = 1_800_000_000_000;
+
+const DOCUMENT: &str = "
+backends:
+- name: one
+  schema: openai
+  models:
+  - {name: twin-a, upstream_name: twin}
+  - {name: alone}
+  - {name: twin-b, upstream_name: twin}
+  - {name: twin}
+  - {name: '*'}
+routes:
+- {name: all, match: {model: '*'}, targets: [{backend: one}]}
+";
+
+fn document() -> Document {
+    let tree: Tree = serde_saphyr::from_str(DOCUMENT).unwrap();
+    Document::compile(&tree).unwrap()
+}
+
+fn outcome(attempts: &[(&str, &'static str)]) -> Outcome {
+    let attempts = attempts.iter().map(|(model, verdict)| Attempted {
+        backend: "one".to_owned(),
+        model: (*model).to_owned(),
+        verdict,
+        ms: Some(10),
+    });
+    Outcome {
+        route: Some("all".to_owned()),
+        decision: "ordered",
+        attempts: attempts.collect(),
+        status: 200,
+        end: End::Complete,
+        usage: Usage {
+            output: Some(5),
+            ..Usage::default()
+        },
+        ..Outcome::default()
+    }
+}
+
+fn seen(outcomes: &[Outcome]) -> Store {
+    let document = document();
+    let mut gathered = Gathered::default();
+    for outcome in outcomes {
+        gathered.record(&document, outcome, NOW);
+    }
+    gathered.take(|| 1)
+}
+
+/// What was asked of either is in one row, which fares as the worse of them does.
+#[test]
+fn models_with_one_name_at_their_backend_are_one_target() {
+    let mut store = seen(&[
+        outcome(&[("twin", "accepted")]),
+        outcome(&[("alone", "accepted")]),
+        outcome(&[("else", "accepted")]),
+    ]);
+    let (second, third) = (
+        TargetKey::new("one", "twin-b"),
+        TargetKey::new("one", "twin"),
+    );
+    store.under_way = vec![UnderWay {
+        worker: 1,
+        said_ms: NOW,
+        requests: 3,
+        attempts: vec![(second.bits(), 2), (third.bits(), 1)],
+    }];
+    let mut health = Health::default();
+    let ended = Ended {
+        target: second,
+        sent_ms: NOW,
+        now_ms: NOW,
+    };
+    assert!(health.fail(ended, Blow::AtOnce, &CooldownPolicy::default(), 0));
+    let view = view(&store, &document(), &health, NOW + 1);
+    let told: Vec<_> = view["targets"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|row| {
+            let name = row["model"].as_str().unwrap();
+            let state = row["state"].as_str().unwrap();
+            (
+                name,
+                state,
+                row["attempts"].as_u64(),
+                row["in_flight"].as_u64(),
+            )
+        })
+        .collect();
+    assert_eq!(
+        told,
+        [
+            ("twin-a, twin-b, twin", "cooling", Some(1), Some(3)),
+            ("alone", "healthy", Some(1), Some(0)),
+            ("*", "healthy", Some(1), Some(0)),
+        ]
+    );
+}
+
+/// As the metrics count them: not a second attempt at the same target, nor one after an attempt that did not fail.
+#[test]
+fn fallbacks_are_attempts_elsewhere() {
+    for (attempts, expected) in [
+        (&[("alone", "accepted")][..], 0),
+        (&[("alone", "server_error"), ("alone", "accepted")], 0),
+        (&[("alone", "server_error"), ("twin", "accepted")], 1),
+        (&[("alone", "abandoned"), ("twin", "abandoned")], 0),
+        (
+            &[
+                ("alone", "timeout"),
+                ("alone", "timeout"),
+                ("twin", "reset"),
+                ("else", "accepted"),
+            ],
+            2,
+        ),
+    ] {
+        let view = view(
+            &seen(&[outcome(attempts)]),
+            &document(),
+            &Health::default(),
+            NOW,
+        );
+        assert_eq!(view["totals"]["fallbacks"], expected, "{attempts:?}");
+        assert_eq!(view["decisions"][0]["fallbacks"], expected, "{attempts:?}");
+        assert_eq!(view["routes"][0]["fallbacks"], expected, "{attempts:?}");
+    }
+}
+
+/// Every worker reads and writes all rows twice a second: what the last minutes take of each is small.
+#[test]
+fn thousands_of_rows_are_small() {
+    let mut store = Store::default();
+    let many: u64 = 2_000;
+    let document = document();
+    for slot in 0..SLOTS {
+        let mut gathered = Gathered::default();
+        for number in 0..many {
+            let outcome = Outcome {
+                route: Some(format!("route {number}")),
+                ..outcome(&[("alone", "accepted")])
+            };
+            gathered.record(&document, &outcome, NOW + slot * SLOT_MS);
+        }
+        store.add(gathered.take(|| slot));
+    }
+    store.decisions.clear();
+    let bytes = store.encode();
+    assert_eq!(Store::decode(&bytes), store);
+    let of_each = u64::try_from(bytes.len()).unwrap() / many;
+    assert!(of_each < 8 + 40 + 2 * SLOTS, "{of_each}");
+}
