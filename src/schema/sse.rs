@@ -295,6 +295,5 @@ fn field<'a>(line: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
 }
 
 #[cfg(test)]
-#[expect(clippy::arithmetic_side_effects, reason = "a test fails by panicking")]
 #[path = "sse_tests.rs"]
 mod tests;

@@ -186,12 +186,9 @@ impl Running {
             self.observed.end(End::Complete);
             return Step::Pass;
         };
-        let is_whole = reader.is_finished() || reader.error().is_some();
-        self.observed.end(match (reader.error(), is_whole) {
-            (Some(_), _) => End::InBandError,
-            (None, true) => End::Complete,
-            (None, false) => End::NoTerminator,
-        });
+        let told = end_told_by(reader);
+        let is_whole = told.is_some();
+        self.observed.end(told.unwrap_or(End::NoTerminator));
         if self.is_fixed {
             // Nothing can be added, so that what is not whole must not look so.
             return if is_whole { Step::Pass } else { Step::Reset };
@@ -209,6 +206,14 @@ impl Running {
         let code = ErrorCode::UpstreamIncomplete;
         last.extend(error_event(code, self.plan.api, code.own_message()));
         Step::Replace(last)
+    }
+}
+
+/// How a stream has ended, if its events have told that.
+pub(super) fn end_told_by(reader: &StreamReader) -> Option<End> {
+    match reader.error() {
+        Some(_) => Some(End::InBandError),
+        None => reader.is_finished().then_some(End::Complete),
     }
 }
 

@@ -1,5 +1,6 @@
 //! What is seen of an answer on its way, for the outcome of its request. Nothing of it is changed or held for that.
 
+use super::followed::end_told_by;
 use super::{Body, Head, Moment, Phase, Running};
 use crate::attempt::failure::Failure;
 use crate::schema::{Api, Schema, StreamReader, Usage, UsageReader};
@@ -217,6 +218,9 @@ impl Running {
             report.usage = reader.usage();
             report.model = reader.model().map(str::to_owned);
             report.content_tokens = estimate(reader);
+            // Whoever goes away now has all of it.
+            let told = end_told_by(reader).filter(|_| report.is_accepted);
+            report.end = report.end.or(told);
         } else if let Some(Reader::Whole(reader)) = &seen.reader {
             report.usage = reader.usage();
             report.model = reader.model().map(str::to_owned);

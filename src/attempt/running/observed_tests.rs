@@ -163,6 +163,30 @@ fn ends() {
     assert_eq!(exchange.running.report().end, Some(End::Complete));
 }
 
+/// A client that goes away when the answer has said its last has all of it.
+#[test]
+fn finished_before_its_end() {
+    let error = "data: {\"error\":{\"code\":503}}\n\n";
+    for (hold, text, end) in [
+        (Hold::None, TOKEN.to_owned(), None),
+        (Hold::None, [TOKEN, STOP].concat(), Some(End::Complete)),
+        (Hold::None, all(), Some(End::Complete)),
+        (Hold::None, [TOKEN, error].concat(), Some(End::InBandError)),
+        (Hold::FirstToken, all(), Some(End::Complete)),
+        // Nobody has it yet.
+        (Hold::Complete, all(), None),
+    ] {
+        let mut exchange = Exchange::with("a b", held(hold));
+        exchange.play(&[Head(200, SSE), piece(&text)]);
+        assert_eq!(exchange.running.report().end, end, "{hold:?} {text}");
+        // But the backend can still break it off.
+        exchange.running.on_over();
+        let is_passing = hold != Hold::Complete;
+        let end = exchange.running.report().end;
+        assert_eq!(end, is_passing.then_some(End::Cut), "{hold:?} {text}");
+    }
+}
+
 #[test]
 fn failures() {
     let mut exchange = Exchange::with("a b", held(Hold::FirstToken));
