@@ -37,7 +37,7 @@ struct Cluster {
     holds: Cell<bool>,
     reported_flag: Cell<bool>,
     random: Random,
-    timers: Timers<Rc<RefCell<Running>>>,
+    timers: Timers<Waiting>,
 }
 
 /// How long a held answer's body may take, where none has ever come.
@@ -46,12 +46,23 @@ const NO_BODY_MS: u64 = 10_000;
 /// How often a refused key is logged, at most.
 const COMPLAINT_PERIOD_MS: u64 = 60_000;
 
+/// An attempt that is looked at when time has passed.
+#[derive(Clone)]
+struct Waiting {
+    running: Rc<RefCell<Running>>,
+    health: SharedHealth,
+}
+
 impl Cluster {
-    fn moment(&self) -> Moment<'_> {
+    fn moment<'m>(&self, health: &'m SharedHealth) -> Moment<'m> {
+        self.moment_at(calls::now(), health)
+    }
+
+    fn moment_at<'m>(&self, now: u64, health: &'m SharedHealth) -> Moment<'m> {
         Moment {
-            now: calls::now(),
+            now,
             random: self.random.next(),
-            health: &SharedHealth,
+            health,
         }
     }
 
@@ -130,6 +141,7 @@ impl RootContext for BackendRoot {
             state: State::Beginning,
             is_timed: Cell::new(false),
             under_way: None,
+            health: SharedHealth::default(),
         }))
     }
 
@@ -138,8 +150,9 @@ impl RootContext for BackendRoot {
         if waiting.is_empty() {
             return;
         }
-        let moment = self.cluster.moment();
-        for (context_id, running) in waiting {
+        let now = calls::now();
+        for (context_id, Waiting { running, health }) in waiting {
+            let moment = self.cluster.moment_at(now, &health);
             let step = running.borrow_mut().on_time(moment);
             let step = self.cluster.give_up_holding(&running, step, moment.now);
             if matches!(step, Step::Hold) {
@@ -194,6 +207,7 @@ struct Attempt {
     /// Whether it is looked at when time has passed.
     is_timed: Cell<bool>,
     under_way: Option<page::Attempt>,
+    health: SharedHealth,
 }
 
 impl Drop for Attempt {
@@ -213,7 +227,7 @@ impl Context for Attempt {
                 || calls::property(TRANSPORT_FAILURE).is_some_and(|it| !it.is_empty());
             let left = running
                 .borrow_mut()
-                .on_done(no_connection(), self.cluster.moment());
+                .on_done(no_connection(), self.cluster.moment(&self.health));
             if let Some(left) = left {
                 leave(&left);
             }
@@ -242,14 +256,18 @@ impl HttpContext for Attempt {
         let target = plan.target_key();
         let ticket = plan.ticket();
         let cluster = &self.cluster;
-        let adaptation = match begin(plan, &cluster.backend, &EnvoyHeaders, || cluster.moment()) {
+        let tally = ledger::tally(ticket);
+        self.health = SharedHealth::counted_by(tally.clone());
+        let moment = || cluster.moment(&self.health);
+        let adaptation = match begin(plan, &cluster.backend, &EnvoyHeaders, moment) {
             Ok(adaptation) => adaptation,
             Err(refusal) => return self.refuse(schema, &refusal, Some(ticket)),
         };
         write_headers(&adaptation.headers);
-        self.under_way = target.and_then(page::Attempt::begin);
         let running = Rc::new(RefCell::new(adaptation.running));
         ledger::add(ticket, &running);
+        let target = tally.as_ref().zip(target);
+        self.under_way = target.and_then(|(tally, target)| page::Attempt::begin(tally, target));
         self.state = State::Sent {
             edit: adaptation.body,
             running,
@@ -298,7 +316,7 @@ impl HttpContext for Attempt {
         };
         let step = running
             .borrow_mut()
-            .on_headers(&head, || self.cluster.moment());
+            .on_headers(&head, || self.cluster.moment(&self.health));
         if running.borrow().drops_length() {
             calls::remove_header(MapType::HttpResponseHeaders, "content-length");
         }
@@ -322,7 +340,7 @@ impl HttpContext for Attempt {
         };
         let step = running
             .borrow_mut()
-            .on_body(&body, || self.cluster.moment());
+            .on_body(&body, || self.cluster.moment(&self.health));
         self.take(step, size)
     }
 
@@ -332,7 +350,7 @@ impl HttpContext for Attempt {
         };
         let step = running
             .borrow_mut()
-            .on_trailers(&calls::response_body, || self.cluster.moment());
+            .on_trailers(&calls::response_body, || self.cluster.moment(&self.health));
         self.take(step, 0)
     }
 }
@@ -404,7 +422,11 @@ impl Attempt {
         if self.is_timed.replace(is_timed) != is_timed {
             let timers = &self.cluster.timers;
             if is_timed {
-                timers.add(self.context_id, running);
+                let waiting = Waiting {
+                    running: Rc::clone(running),
+                    health: self.health.clone(),
+                };
+                timers.add(self.context_id, waiting);
             } else {
                 timers.remove(self.context_id);
             }

@@ -1,8 +1,11 @@
 //! What all workers know of targets: one value of shared data, changed by compare-and-swap.
 
+use std::rc::Rc;
+
 use proxy_wasm::hostcalls;
 use proxy_wasm::types::Status;
 
+use super::ledger::Tally;
 use crate::health::{Health, HealthStore};
 
 /// The key of the value. All VMs of one `vm_id` share it.
@@ -11,9 +14,16 @@ const HEALTH: &str = "llm.health";
 /// How often a change is tried while other workers are faster. What is lost after that is one failure among many.
 const TRIES: usize = 16;
 
-pub(super) struct SharedHealth;
+/// What is known, and who counts the cooldowns that begin.
+#[derive(Clone, Default)]
+pub(super) struct SharedHealth(Option<Rc<Tally>>);
 
 impl SharedHealth {
+    /// `None`: nobody counts them.
+    pub(super) fn counted_by(tally: Option<Rc<Tally>>) -> Self {
+        SharedHealth(tally)
+    }
+
     /// Makes the value, so that there is something to compare with.
     pub(super) fn prepare() {
         if let Ok((_, None)) = hostcalls::get_shared_data(HEALTH)
@@ -22,6 +32,16 @@ impl SharedHealth {
             log::warn!("host call failed: set_shared_data: {status:?}");
         }
     }
+}
+
+/// What is known now.
+pub(super) fn read_health() -> Health {
+    let mut health = Health::default();
+    SharedHealth::default().change(&mut |known| {
+        health = std::mem::take(known);
+        false
+    });
+    health
 }
 
 impl HealthStore for SharedHealth {
@@ -44,7 +64,9 @@ impl HealthStore for SharedHealth {
                 Ok(()) => {
                     let before = Health::decode(&before);
                     let begun = health.cooldowns_since(&before);
-                    begun.for_each(super::metrics::record_cooldown);
+                    if let Some(tally) = &self.0 {
+                        begun.for_each(|target| tally.metrics.record_cooldown(target));
+                    }
                     return;
                 }
                 Err(status) => {

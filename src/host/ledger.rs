@@ -6,12 +6,22 @@ use std::rc::Rc;
 
 use hashbrown::HashMap;
 
+use super::metrics::Metrics;
+use super::page::Attempts;
 use crate::attempt::{Report, Running};
 use crate::schema::{Answer, ErrorCode};
 
-/// Of one request.
+/// What a router's root counts of the attempts at its requests. Several of them may be in one VM, each with a document of
+/// its own: what an attempt does counts for the one that has sent it.
 #[derive(Default)]
+pub(super) struct Tally {
+    pub(super) metrics: Metrics,
+    pub(super) attempts: Attempts,
+}
+
+/// Of one request.
 struct Entry {
+    tally: Rc<Tally>,
     attempts: Vec<Rc<RefCell<Running>>>,
     answered: Option<ErrorCode>,
 }
@@ -44,14 +54,23 @@ fn with<T>(change: impl FnOnce(&mut HashMap<u64, Entry>) -> Option<T>) -> Option
 }
 
 /// A request is on its way whose attempts have this ticket.
-pub(super) fn open(ticket: u64) {
-    with(|ledger| ledger.insert(ticket, Entry::default()));
+pub(super) fn open(ticket: u64, tally: &Rc<Tally>) {
+    let entry = Entry {
+        tally: Rc::clone(tally),
+        attempts: Vec::new(),
+        answered: None,
+    };
+    with(|ledger| ledger.insert(ticket, entry));
+}
+
+/// For whom the attempts at a request count. Whose request is not known here belongs to another VM.
+pub(super) fn tally(ticket: u64) -> Option<Rc<Tally>> {
+    with(|ledger| Some(Rc::clone(&ledger.get(&ticket)?.tally)))
 }
 
 /// An attempt is made.
 pub(super) fn add(ticket: u64, running: &Rc<RefCell<Running>>) {
     with(|ledger| {
-        // Whose request is not known here belongs to another VM.
         ledger.get_mut(&ticket)?.attempts.push(Rc::clone(running));
         Some(())
     });
@@ -65,6 +84,11 @@ pub(super) fn answer(ticket: u64, answer: &Answer) {
     });
 }
 
+/// Whether any have been made here.
+pub(super) fn has_attempts(ticket: u64) -> bool {
+    with(|ledger| Some(!ledger.get(&ticket)?.attempts.is_empty())).unwrap_or(false)
+}
+
 /// What has become of its attempts so far.
 pub(super) fn attempts(ticket: u64) -> Vec<Report> {
     with(|ledger| Some(ledger.get(&ticket)?.reports())).unwrap_or_default()
@@ -72,7 +96,9 @@ pub(super) fn attempts(ticket: u64) -> Vec<Report> {
 
 /// The request is over.
 pub(super) fn close(ticket: u64) -> Ended {
-    let entry = with(|ledger| ledger.remove(&ticket)).unwrap_or_default();
+    let Some(entry) = with(|ledger| ledger.remove(&ticket)) else {
+        return Ended::default();
+    };
     Ended {
         attempts: entry.reports(),
         answered: entry.answered,

@@ -8,10 +8,11 @@ use proxy_wasm::hostcalls;
 use proxy_wasm::types::{MapType, Status};
 
 use super::calls;
-use super::health::SharedHealth;
+use super::health::read_health;
+use super::ledger::Tally;
 use crate::config::{Document, PageAccess};
 use crate::hash;
-use crate::health::{Health, HealthStore, TargetKey};
+use crate::health::TargetKey;
 use crate::page::{self, Gathered, Store};
 use crate::request::Headers;
 use crate::telemetry::Outcome;
@@ -26,37 +27,52 @@ const PERIOD_MS: u64 = 500;
 /// How often that is tried while other workers are faster. What could not be shared is kept for the next time.
 const TRIES: usize = 16;
 
-thread_local! {
-    /// The attempts that are under way in this VM, by target; `None`: nobody wants to know. Both roles are in one VM, but in
-    /// different roots.
-    static ATTEMPTS: RefCell<Option<HashMap<u64, u64>>> = const { RefCell::new(None) };
+/// The attempts of a root's requests that are under way, by target; `None`: nobody wants to know.
+#[derive(Default)]
+pub(super) struct Attempts(RefCell<Option<HashMap<u64, u64>>>);
+
+impl Attempts {
+    fn count(&self) {
+        self.0.borrow_mut().get_or_insert_default();
+    }
+
+    fn all(&self) -> Vec<(u64, u64)> {
+        let attempts = self.0.borrow();
+        let attempts = attempts.iter().flatten();
+        attempts.map(|(target, count)| (*target, *count)).collect()
+    }
 }
 
 /// An attempt that is under way.
-pub(super) struct Attempt(u64);
+pub(super) struct Attempt {
+    tally: Rc<Tally>,
+    target: u64,
+}
 
 impl Attempt {
     /// `None` where nobody wants to know.
-    pub(super) fn begin(target: TargetKey) -> Option<Self> {
-        ATTEMPTS.with_borrow_mut(|attempts| {
-            let count = attempts.as_mut()?.entry(target.bits()).or_default();
-            *count = count.saturating_add(1);
-            Some(Attempt(target.bits()))
-        })
+    pub(super) fn begin(tally: &Rc<Tally>, target: TargetKey) -> Option<Self> {
+        let mut attempts = tally.attempts.0.borrow_mut();
+        let target = target.bits();
+        let count = attempts.as_mut()?.entry(target).or_default();
+        *count = count.saturating_add(1);
+        let tally = Rc::clone(tally);
+        Some(Attempt { tally, target })
     }
 }
 
 impl Drop for Attempt {
     fn drop(&mut self) {
-        ATTEMPTS.with_borrow_mut(|attempts| {
-            let Some(attempts) = attempts else { return };
-            if let Some(count) = attempts.get_mut(&self.0) {
-                *count = count.saturating_sub(1);
-                if *count == 0 {
-                    attempts.remove(&self.0);
-                }
+        let mut attempts = self.tally.attempts.0.borrow_mut();
+        let Some(attempts) = &mut *attempts else {
+            return;
+        };
+        if let Some(count) = attempts.get_mut(&self.target) {
+            *count = count.saturating_sub(1);
+            if *count == 0 {
+                attempts.remove(&self.target);
             }
-        });
+        }
     }
 }
 
@@ -75,6 +91,7 @@ pub(super) struct LivePage(RefCell<Option<Counting>>);
 
 struct Counting {
     document: Rc<Document>,
+    tally: Rc<Tally>,
     key: String,
     /// The worker's name, which is also where the random bits of its decisions begin.
     worker: u64,
@@ -87,18 +104,17 @@ struct Counting {
 
 impl LivePage {
     /// Begins to count for a document that has a page. `random`: 64 random bits.
-    pub(super) fn configure(&self, document: &Rc<Document>, random: u64) {
+    pub(super) fn configure(&self, document: &Rc<Document>, tally: &Rc<Tally>, random: u64) {
         self.hand_over();
         let mut counting = None;
         if document.page.is_some() {
-            ATTEMPTS.with_borrow_mut(|attempts| {
-                attempts.get_or_insert_default();
-            });
+            tally.attempts.count();
             let name = calls::property(&["plugin_name"]).unwrap_or_default();
             let key = format!("{PAGE}{}", String::from_utf8_lossy(&name));
             prepare(&key);
             counting = Some(Counting {
                 document: Rc::clone(document),
+                tally: Rc::clone(tally),
                 key,
                 worker: hash::mix(random),
                 gathered: Gathered::default(),
@@ -162,12 +178,7 @@ impl LivePage {
         };
         let now = calls::now();
         let store = counting.share(now);
-        let mut health = Health::default();
-        SharedHealth.change(&mut |known| {
-            health = known.clone();
-            false
-        });
-        let data = page::view(&store, &counting.document, &health, now);
+        let data = page::view(&store, &counting.document, &read_health(), now);
         let served = page::serve(asked, &data);
         calls::send_text(200, served.content_type, &served.headers, &served.body);
         true
@@ -211,15 +222,11 @@ impl Counting {
     }
 
     fn under_way(&self, now: u64) -> page::UnderWay {
-        let attempts = ATTEMPTS.with_borrow(|attempts| {
-            let attempts = attempts.iter().flatten();
-            attempts.map(|(target, count)| (*target, *count)).collect()
-        });
         page::UnderWay {
             worker: self.worker,
             said_ms: now,
             requests: self.requests.get(),
-            attempts,
+            attempts: self.tally.attempts.all(),
         }
     }
 

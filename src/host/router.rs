@@ -13,7 +13,7 @@ use proxy_wasm::types::{Action, ContextType, MapType};
 use super::calls::{self, Counter};
 use super::deadlines::Deadlines;
 use super::health::SharedHealth;
-use super::ledger;
+use super::ledger::{self, Tally};
 use super::page::{LivePage, UnderWay};
 use super::random::Random;
 use super::watch::{Watch, Watched};
@@ -30,7 +30,6 @@ use crate::telemetry::{self, Noted, Outcome, Over, Stage, Telling, caller_of, de
 const TICK: Duration = Duration::from_millis(100);
 
 /// What all requests of a worker share.
-#[derive(Default)]
 struct Worker {
     watch: Watch,
     random: Random,
@@ -40,9 +39,33 @@ struct Worker {
     deadline_exceeded: Cell<Counter>,
     unretried: Cell<[Counter; Unretried::ALL.len()]>,
     reported: Cell<bool>,
+    /// Whether attempts have been made that are not seen here.
+    is_apart: Cell<bool>,
     page: LivePage,
+    tally: Rc<Tally>,
+    health: SharedHealth,
     /// What was answered beside a request's own callbacks.
     answered: RefCell<HashMap<u32, ErrorCode>>,
+}
+
+impl Default for Worker {
+    fn default() -> Self {
+        let tally = Rc::<Tally>::default();
+        Worker {
+            health: SharedHealth::counted_by(Some(Rc::clone(&tally))),
+            tally,
+            watch: Watch::default(),
+            random: Random::default(),
+            deadlines: Deadlines::default(),
+            missing_setting: Cell::default(),
+            deadline_exceeded: Cell::default(),
+            unretried: Cell::default(),
+            reported: Cell::default(),
+            is_apart: Cell::default(),
+            page: LivePage::default(),
+            answered: RefCell::default(),
+        }
+    }
 }
 
 impl Worker {
@@ -54,13 +77,13 @@ impl Worker {
         Moment {
             now,
             random: self.random.next(),
-            health: &SharedHealth,
+            health: &self.health,
         }
     }
 
     /// A request is over, and this is what became of it: called once for each, in its own context.
     fn record(&self, outcome: &Outcome) {
-        super::metrics::record(outcome);
+        self.tally.metrics.record(outcome);
         log::debug!("llm-router: {} {}", outcome.decision, outcome.end.name());
         self.page.record(outcome);
     }
@@ -117,14 +140,16 @@ impl RootContext for RouterRoot {
         worker.deadline_exceeded.set(counter);
         let counters = Unretried::ALL.map(|reason| Counter::define(telemetry::unretried(reason)));
         worker.unretried.set(counters);
-        super::metrics::define(&document);
+        worker.tally.metrics.define(&document);
         log::info!(
             "llm-router: {} backends, {} routes",
             document.backends.len(),
             document.routes.len()
         );
         let document = Rc::new(document);
-        worker.page.configure(&document, worker.random.next());
+        worker
+            .page
+            .configure(&document, &worker.tally, worker.random.next());
         self.document = Some(document);
         true
     }
@@ -145,7 +170,8 @@ impl RootContext for RouterRoot {
 
     fn on_tick(&mut self) {
         if let Some(document) = &self.document {
-            super::metrics::record_health(document, calls::now());
+            let metrics = &self.worker.tally.metrics;
+            metrics.record_health(document, calls::now());
         }
         self.worker.page.tick();
         for watched in self.worker.watch.tick() {
@@ -339,6 +365,7 @@ impl HttpContext for RouterStream {
         self.noted.is_whole = end_of_stream;
         let action = self.take_answer(end_of_stream);
         if action == Action::Continue {
+            self.look_for_attempts();
             if end_of_stream {
                 self.conclude();
             } else {
@@ -529,15 +556,36 @@ impl RouterStream {
         }
     }
 
+    /// Notices that there were attempts of which nothing is known here.
+    fn look_for_attempts(&mut self) {
+        if self.ticket.is_none_or(ledger::has_attempts) {
+            return;
+        }
+        let worker = &self.worker;
+        if !worker.is_apart.get() && code_details() == b"via_upstream" {
+            worker.is_apart.set(true);
+            log::error!(
+                "llm-router: nothing is known of the attempts at requests, and outcomes have no usage and no cost: give \
+                 the llm_router filter and the llm_backend filters the same `vm_id`"
+            );
+        }
+        self.noted.known.is_unseen = worker.is_apart.get();
+    }
+
     /// The request is over: everything of it is known that ever will be. Where its answer passes to its end, that is before
     /// Envoy finishes the span; otherwise, Envoy says so when it logs.
     fn conclude(&mut self) {
         if self.outcome.is_some() || matches!(self.state, State::Served) {
             return;
         }
+        let is_sent = self.ticket.is_some();
         let ended = self.ticket.take().map(ledger::close).unwrap_or_default();
         let answered = self.worker.take_answered(self.context_id);
         let mut noted = std::mem::take(&mut self.noted);
+        if is_sent && ended.attempts.is_empty() && self.worker.is_apart.get() {
+            noted.known.is_unseen = true;
+            noted.is_cut = code_details().starts_with(b"upstream_reset");
+        }
         let answered = answered.or(ended.answered).map(ErrorCode::name);
         noted.known.error = noted.known.error.or(answered);
         if noted.known.status == 0 {
@@ -586,7 +634,7 @@ impl RouterStream {
                 let deadlines = &self.worker.deadlines;
                 deadlines.begin(self.context_id, routed.deadline_at, schema);
                 self.ticket = Some(routed.ticket);
-                ledger::open(routed.ticket);
+                ledger::open(routed.ticket, &self.worker.tally);
                 send_on_its_way(&routed);
                 let took = calls::clock().saturating_sub(began_at).as_micros();
                 self.noted.known.decision_us = u64::try_from(took).unwrap_or(u64::MAX);

@@ -32,9 +32,9 @@ impl<T> Default for Timers<T> {
 
 impl<T: Clone> Timers<T> {
     /// This context is to be looked at.
-    pub(super) fn add(&self, context_id: u32, what: &T) {
+    pub(super) fn add(&self, context_id: u32, what: T) {
         let mut waiting = self.waiting.borrow_mut();
-        waiting.entry(context_id).or_insert_with(|| what.clone());
+        waiting.entry(context_id).or_insert(what);
         if !self.is_ticking.replace(true) {
             set_period(PERIOD);
         }

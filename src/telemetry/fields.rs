@@ -75,7 +75,8 @@ pub const FIELDS: [Field; 24] = [
     }),
     answering("llm.verdict", |outcome| last(outcome, |last| last.verdict)),
     answering("llm.attempts", |outcome| {
-        number(u64::try_from(outcome.attempts.len()).ok())
+        let count = u64::try_from(outcome.attempts.len()).ok();
+        number(count.filter(|_| !outcome.is_unseen))
     }),
     answering("llm.failures", failures),
     over("llm.error.type", |outcome| outcome.error.map(Cow::from)),

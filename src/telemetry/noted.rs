@@ -31,6 +31,8 @@ pub struct Noted {
     pub prompt_tokens: Option<u64>,
     /// Whether the last of the answer has passed.
     pub is_whole: bool,
+    /// Whether Envoy says that the backend broke it off; only of a request whose attempts are not seen.
+    pub is_cut: bool,
 }
 
 /// Names of decisions beside those of a route's choice and of errors.
@@ -100,7 +102,7 @@ impl Noted {
             (Some(_), _) => End::None,
             (None, Some(end)) => end,
             (None, None) if self.is_whole => End::Complete,
-            (None, None) if is_open => End::ClientGone,
+            (None, None) if is_open && !self.is_cut => End::ClientGone,
             (None, None) if self.known.status == 0 => End::None,
             (None, None) => End::Cut,
         }

@@ -5,6 +5,7 @@ use crate::attempt::Failure;
 use crate::config::Price;
 use crate::request::{Claims, Mesh};
 use crate::schema::Schema;
+use crate::telemetry::{Stage, Telling};
 
 const OVER: Over = Over {
     arrived_at: 1_000,
@@ -187,6 +188,26 @@ fn ends() {
         };
         let outcome = passed.outcome(&[], OVER);
         assert_eq!((outcome.end, outcome.decision), (end, decisions::NONE));
+    }
+}
+
+/// Where both roles have VMs of their own, there is only what Envoy says.
+#[test]
+fn what_is_not_seen_is_not_told() {
+    for (is_whole, is_cut, end) in [
+        (true, false, End::Complete),
+        (false, false, End::ClientGone),
+        (false, true, End::Cut),
+    ] {
+        let mut noted = routed();
+        (noted.is_whole, noted.is_cut) = (is_whole, is_cut);
+        noted.known.is_unseen = true;
+        let outcome = noted.outcome(&[], OVER);
+        assert_eq!(outcome.end, end);
+        assert_eq!((outcome.usage, outcome.cost), (Usage::default(), None));
+        let mut told = Telling::default();
+        let mut told = told.up_to(Stage::Over, &outcome);
+        assert!(told.all(|(name, _)| name != "llm.attempts"));
     }
 }
 

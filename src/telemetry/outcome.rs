@@ -19,6 +19,8 @@ pub struct Outcome {
     pub model: Option<String>,
     /// The attempts, in order; the last one is the one that was answered, if any was.
     pub attempts: Vec<Attempted>,
+    /// Whether there were attempts of which nothing is known here.
+    pub is_unseen: bool,
     /// The model that the answer says it is from.
     pub answered_model: Option<String>,
     /// The status that the caller got; 0: none.

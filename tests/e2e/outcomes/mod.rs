@@ -4,21 +4,25 @@ mod answers;
 mod ends;
 mod spans;
 mod sums;
+mod vms;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
 
 use crate::fleet::Which;
+use crate::harness::world::World;
 use crate::harness::{Case, Protocol, Suite};
 
 const ENVOY: Which = Which::Outcomes { workers: 2 };
 
-pub(crate) fn add(suite: &mut Suite) {
+pub(crate) fn add(suite: &mut Suite, world: &Arc<World>) {
     answers::add(suite);
     ends::add(suite);
     spans::add(suite);
     sums::add(suite);
+    vms::add(suite, world);
 }
 
 fn on_both<Run>(suite: &mut Suite, name: &str, scenario: fn(Case) -> Run)
@@ -31,6 +35,7 @@ where
 }
 
 /// What the access log says of a request.
+#[derive(Debug)]
 pub(crate) struct Logged(Value);
 
 impl Logged {
