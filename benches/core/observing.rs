@@ -163,12 +163,19 @@ fn document() -> Document {
 
 fn noted() -> Noted {
     Noted {
-        route: Some("gpt".to_owned()),
-        decision: "ordered",
-        api: Some(Api::ChatCompletions),
-        stream: true,
-        caller: Some("search".to_owned()),
-        model: Some("gpt-5.5".to_owned()),
+        known: Outcome {
+            route: Some("gpt".to_owned()),
+            decision: "ordered",
+            api: Some(Api::ChatCompletions),
+            stream: true,
+            caller: Some("search".to_owned()),
+            model: Some("gpt-5.5".to_owned()),
+            status: 200,
+            decision_us: 40,
+            request_bytes: 1024,
+            response_bytes: 48_000,
+            ..Outcome::default()
+        },
         offered: vec![Offered {
             backend: "openai".to_owned(),
             model: "gpt-5.5".to_owned(),
@@ -178,10 +185,6 @@ fn noted() -> Noted {
                 ..Prices::default()
             },
         }],
-        status: 200,
-        decision_us: 40,
-        request_bytes: 1024,
-        response_bytes: 48_000,
         is_whole: true,
         ..Noted::default()
     }

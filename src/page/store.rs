@@ -267,7 +267,7 @@ fn answered(outcome: &Outcome) -> Sums {
         input: outcome.usage.input.unwrap_or(0),
         output: outcome.usage.output.unwrap_or(0),
         estimated: u64::from(outcome.is_estimated),
-        cost: outcome.cost.unwrap_or(0),
+        cost: u128::from(outcome.cost.unwrap_or(0)),
         unpriced: u64::from(is_known && outcome.cost.is_none()),
         first_ms: first.unwrap_or(0),
         first_count: u64::from(first.is_some()),

@@ -18,8 +18,8 @@ pub(super) fn slot_of(now_ms: u64) -> u64 {
     now_ms.checked_div(SLOT_MS).unwrap_or(0)
 }
 
-/// How many measures [`Sums`] has.
-const MEASURES: usize = 13;
+/// How many measures [`Sums`] has beside the cost.
+const MEASURES: usize = 12;
 
 /// Sums of outcomes. Of a target they are sums of attempts, and of the answers that it gave.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -38,8 +38,8 @@ pub struct Sums {
     pub output: u64,
     /// Answers whose tokens are estimates.
     pub estimated: u64,
-    /// In pico-dollars.
-    pub cost: u64,
+    /// In pico-dollars, of which a `u64` holds 18 million dollars: too few for all time.
+    pub cost: u128,
     /// Answers whose cost is not known.
     pub unpriced: u64,
     /// Milliseconds until first tokens.
@@ -62,7 +62,6 @@ impl Sums {
             &mut self.input,
             &mut self.output,
             &mut self.estimated,
-            &mut self.cost,
             &mut self.unpriced,
             &mut self.first_ms,
             &mut self.first_count,
@@ -76,11 +75,15 @@ impl Sums {
         for (sum, more) in self.each().into_iter().zip(other.each()) {
             *sum = sum.saturating_add(*more);
         }
+        self.cost = self.cost.saturating_add(other.cost);
     }
 
     fn write(mut self, out: &mut Writer) {
         for sum in self.each() {
             out.count(*sum);
+        }
+        for half in halves(self.cost) {
+            out.count(half);
         }
     }
 
@@ -89,8 +92,16 @@ impl Sums {
         for sum in sums.each() {
             *sum = from.count()?;
         }
+        let (low, high) = (from.count()?, from.count()?);
+        sums.cost = u128::from(high) << 64 | u128::from(low);
         Some(sums)
     }
+}
+
+/// The low half of a number and the high one.
+pub(super) fn halves(number: u128) -> [u64; 2] {
+    let low = number & u128::from(u64::MAX);
+    [low, number >> 64].map(|half| u64::try_from(half).unwrap_or(u64::MAX))
 }
 
 /// The sums of one route or one target.
@@ -138,12 +149,12 @@ impl Row {
     }
 
     /// A measure in each of the last slots, the oldest first.
-    pub(super) fn series(&self, now_ms: u64, measure: impl Fn(&Sums) -> u64) -> Vec<u64> {
+    pub(super) fn series<T: Default>(&self, now_ms: u64, measure: impl Fn(&Sums) -> T) -> Vec<T> {
         let now = slot_of(now_ms);
         let slots = (0..SLOTS).rev().map(|ago| now.saturating_sub(ago));
         let sums = |slot: u64| self.slots.iter().find(|(known, _)| *known == slot);
         slots
-            .map(|slot| sums(slot).map_or(0, |(_, sums)| measure(sums)))
+            .map(|slot| sums(slot).map_or_else(T::default, |(_, sums)| measure(sums)))
             .collect()
     }
 

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::store::{Store, failed, route_key};
-use super::sums::{OTHERS, Row, SLOT_MS, SLOTS, Sums, slot_of};
+use super::sums::{OTHERS, Row, SLOT_MS, SLOTS, Sums, halves, slot_of};
 use crate::config::{Backend, Document, Model};
 use crate::health::{Health, State};
 use crate::telemetry::{End, Outcome};
@@ -81,7 +81,7 @@ fn series(row: &Row, now_ms: u64) -> Value {
         "errors": of(|sums| sums.errors),
         "fallbacks": of(|sums| sums.fallbacks),
         "tokens": of(|sums| sums.input.saturating_add(sums.output)),
-        "cost_usd": of(|sums| sums.cost).into_iter().map(dollars).collect::<Vec<f64>>(),
+        "cost_usd": row.series(now_ms, |sums| dollars(sums.cost)),
         "first_token_ms": of(|sums| sums.first_ms.checked_div(sums.first_count).unwrap_or(0)),
     })
 }
@@ -230,7 +230,7 @@ pub(super) fn decision(outcome: &Outcome, at_ms: u64) -> Value {
         "input_tokens": outcome.usage.input,
         "output_tokens": outcome.usage.output,
         "estimated": outcome.is_estimated,
-        "cost_usd": outcome.cost.map(dollars),
+        "cost_usd": outcome.cost.map(|cost| dollars(cost.into())),
         "first_token_ms": outcome.first_token_ms,
         "whole_ms": outcome.whole_ms,
     })
@@ -264,8 +264,9 @@ fn share(part: u64, whole: u64) -> Option<f64> {
 }
 
 /// From pico-dollars.
-fn dollars(cost: u64) -> f64 {
-    float(cost) / 1e12
+fn dollars(cost: u128) -> f64 {
+    let [low, high] = halves(cost).map(float);
+    (high * 18_446_744_073_709_551_616.0 + low) / 1e12
 }
 
 /// The number, as near as a float can have it.

@@ -30,6 +30,8 @@ pub use provider_error::{failure_of_answer, failure_of_error_object};
 pub use retry_after::retry_after;
 pub(crate) use retry_after::rfc_3339;
 pub use stream::{Drops, StreamReader, error_event};
+#[cfg(test)]
+pub(crate) use usage::MOST_TOKENS;
 pub use usage::{Usage, UsageReader};
 pub use whole::{Whole, read_whole};
 

@@ -98,3 +98,21 @@ fn in_dollars() {
         assert_eq!(dollars(cost), expected);
     }
 }
+
+/// The dearest answer that is believed costs a number of pico-dollars, with what metrics have carried over.
+#[test]
+fn no_cost_is_cut_off() {
+    let dearest = Some(10_000 * 1_000_000);
+    let most = crate::schema::MOST_TOKENS;
+    // Input and tools; what the cache had; output and reasoning.
+    let told = [
+        Some(4 * most),
+        Some(most),
+        Some(most),
+        Some(2 * most),
+        Some(most),
+    ];
+    let found = cost(&usage(told), &prices([dearest; 5])).unwrap();
+    assert_eq!(found, 6 * most * 10_000_000_000);
+    assert!(found < u64::MAX - 1_000_000);
+}

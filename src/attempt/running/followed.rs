@@ -4,6 +4,12 @@ use super::{Body, Moment, Phase, Running, Step};
 use crate::schema::{ErrorCode, StreamReader, error_event};
 use crate::telemetry::End;
 
+/// How streams of server-sent events begin.
+const FIELDS: [&[u8]; 5] = [b"data:", b"event:", b":", b"id:", b"retry:"];
+
+/// As much of an answer as tells that it does.
+const FIELD_BYTES: usize = 6;
+
 pub(super) struct Followed {
     /// Reads a stream; `None`: it is not read.
     reader: Option<StreamReader>,
@@ -14,6 +20,8 @@ pub(super) struct Followed {
     pub(super) is_touched: bool,
     /// Whether some events are left out.
     filters: bool,
+    /// Whether its first bytes are yet to tell that it is a stream, which its headers do not say.
+    may_be_stream: bool,
 }
 
 impl Followed {
@@ -33,6 +41,32 @@ impl Running {
         self.watch(Some(reader), self.length, filters)
     }
 
+    /// An answer passes that may be a stream.
+    pub(super) fn follow_if_stream(&mut self) -> Step {
+        let step = self.let_go(None, 0);
+        if let Phase::Following(followed) = &mut self.phase {
+            followed.may_be_stream = true;
+        }
+        step
+    }
+
+    /// A piece of an answer is there that is not read as a stream. Whether it is one after all.
+    pub(super) fn is_stream_after_all(&mut self, body: &Body<'_>) -> bool {
+        let Phase::Following(followed) = &mut self.phase else {
+            return false;
+        };
+        if body.size == 0 || !std::mem::take(&mut followed.may_be_stream) {
+            return false;
+        }
+        let first = (body.read)(0, body.size.min(FIELD_BYTES));
+        let is_stream = FIELDS.iter().any(|field| first.starts_with(field));
+        if is_stream {
+            self.observed.read_elsewhere();
+            self.follow(self.reader());
+        }
+        is_stream
+    }
+
     /// What has come of it, and cannot be changed any more, passes, and the rest as it comes.
     pub(super) fn let_go(&mut self, reader: Option<StreamReader>, size: usize) -> Step {
         // In between events it is as if it began here.
@@ -48,6 +82,7 @@ impl Running {
             touched_at: 0,
             is_touched: true,
             filters,
+            may_be_stream: false,
         });
         Step::Pass
     }

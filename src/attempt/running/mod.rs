@@ -180,6 +180,7 @@ impl Running {
         };
         let plain = is_plain(head);
         let is_stream = plain && is(b"text/event-stream");
+        let may_be_stream = plain && (content_type.is_empty() || is(b"text/plain"));
         // Such a stream is one JSON array, which must not be held to its end.
         let is_array = self.plan.api.asks() == Asks::ByPath;
         let may_be_empty = head.status != 200 || hold == Hold::None && !self.plan.stream;
@@ -221,6 +222,8 @@ impl Running {
             self.pass()
         } else if is_stream && self.plan.stream {
             self.follow(self.reader())
+        } else if may_be_stream && self.plan.stream {
+            self.follow_if_stream()
         } else {
             self.let_go(None, 0)
         }
@@ -235,8 +238,10 @@ impl Running {
             && !followed.is_read()
         {
             followed.is_touched = true;
-            self.on_unread_body(body, moment);
-            return Step::Pass;
+            if !self.is_stream_after_all(body) {
+                self.on_unread_body(body, moment);
+                return Step::Pass;
+            }
         }
         match &self.phase {
             Phase::Held(_) => self.on_held_body(body, moment()),

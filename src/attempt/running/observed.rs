@@ -80,10 +80,20 @@ impl Observed {
     /// Some of the body is there; `now` is asked once.
     pub(super) fn push(&mut self, bytes: &[u8]) {
         match &mut self.reader {
-            Some(Reader::Whole(reader)) => reader.push(bytes),
+            Some(Reader::Whole(reader)) => {
+                reader.push(bytes);
+                if !reader.is_of_use() {
+                    self.reader = None;
+                }
+            }
             Some(Reader::Stream(reader)) => reader.push(bytes),
             None => {}
         }
+    }
+
+    /// It is read as a stream.
+    pub(super) fn read_elsewhere(&mut self) {
+        self.reader = None;
     }
 
     pub(super) fn has_begun(&self) -> bool {

@@ -253,3 +253,51 @@ fn a_length_that_may_not_be_right_is_not_told() {
         assert!(!exchange.running.drops_length());
     }
 }
+
+/// What does not say what it is is known by its first bytes, and nothing of it is held for that.
+#[test]
+fn answers_without_a_content_type() {
+    const PLAIN: Headers = &[("content-type", "text/plain; charset=utf-8")];
+    const NOTHING: Headers = &[];
+    let kept = [ROLE, TOKEN, STOP, DONE].concat();
+    for headers in [PLAIN, NOTHING] {
+        for cut in [0, 5, 6, 40, all().len()] {
+            let mut exchange = asking(Hold::None);
+            let text = all();
+            let (before, after) = text.split_at(cut);
+            exchange.play(&[Head(200, headers), piece(before), last(after)]);
+            assert_eq!(exchange.client, kept, "{cut}");
+            let report = exchange.running.report();
+            assert_eq!(report.usage, usage(9, 4), "{cut}");
+            assert_eq!(report.end, Some(End::Complete), "{cut}");
+        }
+        for (stream, whole) in [(true, WHOLE), (false, WHOLE), (true, "no"), (false, "no")] {
+            let all_events = [
+                vec![last(whole)],
+                vec![piece(""), piece(&whole[..1]), last(&whole[1..])],
+                vec![piece(whole), Trailers],
+                vec![Trailers],
+                vec![last("")],
+            ];
+            for (index, events) in all_events.iter().enumerate() {
+                let mut exchange = asking(Hold::None);
+                exchange.running.plan.stream = stream;
+                let is_empty = index > 2;
+                exchange.event(&Head(200, headers));
+                for event in events {
+                    exchange.event(event);
+                }
+                exchange.running.on_over();
+                assert_eq!(exchange.client, if is_empty { "" } else { whole });
+                let report = exchange.running.report();
+                let told = if is_empty || whole != WHOLE {
+                    Usage::default()
+                } else {
+                    usage(9, 4)
+                };
+                assert_eq!(report.usage, told, "{stream} {events:?}");
+                assert_eq!(report.end, Some(End::Complete), "{stream} {events:?}");
+            }
+        }
+    }
+}

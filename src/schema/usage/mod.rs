@@ -5,17 +5,23 @@
 //!
 //! Sources: OpenAI's references of `CompletionUsage`, `ResponseUsage` and the usages of images and transcriptions; Anthropic's of
 //! `Usage` and of `message_delta` (its counts are cumulative, its input is without what the cache had); Gemini's
-//! `UsageMetadata` (thoughts are beside the candidates); Bedrock's `TokenUsage` (as Anthropic's); the additions of DeepSeek
-//! (`prompt_cache_hit_tokens`) and of OpenRouter (`cache_write_tokens`).
+//! `UsageMetadata` (thoughts are beside the candidates, what tools bring in beside the prompt, cached content inside of it);
+//! Bedrock's `TokenUsage` (as Anthropic's); the additions of DeepSeek (`prompt_cache_hit_tokens`), OpenRouter
+//! (`cache_write_tokens`), Moonshot (`cached_tokens`), Perplexity and SGLang (`reasoning_tokens`); xAI's guide to reasoning (it is
+//! beside the completion, and in the total); LiteLLM's `Usage` (names of Anthropic's for parts of `prompt_tokens`).
 
+mod counts;
 mod frames;
 mod scanner;
 
+use counts::Counts;
+#[cfg(test)]
+pub(crate) use counts::MOST_TOKENS;
 use frames::Frames;
 use scanner::Found;
 pub(super) use scanner::Scanner;
 
-use crate::json::Json;
+use super::endpoint::is_model_name;
 use crate::request::{MAX_MODEL_BYTES, text};
 
 /// Tokens; `None`: not told.
@@ -40,129 +46,6 @@ impl Usage {
     }
 }
 
-/// The counts as they are told, of which later ones take the place of earlier ones.
-#[derive(Clone, Copy, Debug, Default)]
-struct Counts {
-    /// With what the cache had.
-    input: Option<u64>,
-    cached_input: Option<u64>,
-    cache_write: Option<u64>,
-    /// What tools brought in, beside the input.
-    tool_input: Option<u64>,
-    /// With reasoning.
-    output: Option<u64>,
-    /// Without.
-    plain_output: Option<u64>,
-    reasoning: Option<u64>,
-    /// Whether the cache's counts stand beside the input.
-    is_beside: bool,
-}
-
-impl Counts {
-    /// Takes over what one usage says.
-    fn read(&mut self, object: &[u8]) {
-        // What is malformed further on has said what it has said.
-        let _ = Json::whole(object, |json| {
-            json.fields(|json, key| match key {
-                b"prompt_tokens_details"
-                | b"input_tokens_details"
-                | b"completion_tokens_details"
-                | b"output_tokens_details" => json.fields(|json, key| {
-                    self.take_detail(key, json.skip()?);
-                    Ok(())
-                }),
-                _ => {
-                    self.take(key, json.skip()?);
-                    Ok(())
-                }
-            })
-        });
-    }
-
-    fn take(&mut self, key: &[u8], value: &[u8]) {
-        let is_beside = matches!(
-            key,
-            b"cache_creation_input_tokens"
-                | b"cache_read_input_tokens"
-                | b"cacheReadInputTokens"
-                | b"cacheReadInputTokenCount"
-                | b"cacheWriteInputTokens"
-        );
-        let count = match key {
-            b"prompt_tokens" | b"input_tokens" | b"inputTokens" | b"promptTokenCount"
-            | b"inputTokenCount" => &mut self.input,
-            b"prompt_cache_hit_tokens"
-            | b"cache_read_input_tokens"
-            | b"cacheReadInputTokens"
-            | b"cacheReadInputTokenCount"
-            | b"cachedContentTokenCount" => &mut self.cached_input,
-            b"cache_creation_input_tokens" | b"cacheWriteInputTokens" => &mut self.cache_write,
-            b"toolUsePromptTokenCount" => &mut self.tool_input,
-            b"completion_tokens" | b"output_tokens" | b"outputTokens" | b"outputTokenCount" => {
-                &mut self.output
-            }
-            b"candidatesTokenCount" => &mut self.plain_output,
-            b"thoughtsTokenCount" => &mut self.reasoning,
-            _ => return,
-        };
-        if let Some(told) = number(value) {
-            *count = Some(told);
-            self.is_beside |= is_beside;
-        }
-    }
-
-    fn take_detail(&mut self, key: &[u8], value: &[u8]) {
-        let count = match key {
-            b"cached_tokens" => &mut self.cached_input,
-            b"cache_write_tokens" => &mut self.cache_write,
-            b"reasoning_tokens" => &mut self.reasoning,
-            _ => return,
-        };
-        *count = number(value).or(*count);
-    }
-
-    fn usage(&self) -> Usage {
-        let sum = |counts: &[Option<u64>]| {
-            counts
-                .iter()
-                .flatten()
-                .fold(0, |sum: u64, one| sum.saturating_add(*one))
-        };
-        let beside = if self.is_beside {
-            sum(&[self.cached_input, self.cache_write])
-        } else {
-            0
-        };
-        let input = self.input.or(self.tool_input.map(|_| 0));
-        let thoughts = match self.plain_output {
-            Some(_) => self.reasoning,
-            None => None,
-        };
-        let output = self.output.or(self.plain_output);
-        // A model of Gemini's that was stopped while it thought has no candidates.
-        let output = output.or(self.reasoning.filter(|_| self.output.is_none()));
-        Usage {
-            input: input.map(|input| {
-                input
-                    .saturating_add(beside)
-                    .saturating_add(sum(&[self.tool_input]))
-            }),
-            cached_input: self.cached_input,
-            cache_write: self.cache_write,
-            output: output.map(|output| output.saturating_add(sum(&[thoughts]))),
-            reasoning: self.reasoning,
-        }
-    }
-}
-
-/// No answer has more, and sums of such numbers stay numbers.
-const MOST: u64 = 1 << 48;
-
-fn number(value: &[u8]) -> Option<u64> {
-    let number: u64 = std::str::from_utf8(value).ok()?.parse().ok()?;
-    (number <= MOST).then_some(number)
-}
-
 /// What an answer has said about itself so far.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Reported {
@@ -180,7 +63,8 @@ impl Reported {
             && let Some(inside) =
                 model.filter(|inside| (1..=MAX_MODEL_BYTES).contains(&inside.len()))
         {
-            self.model = text::decode(inside);
+            // It is logged: what could not be asked for is not told.
+            self.model = text::decode(inside).filter(|name| is_model_name(name));
         }
     }
 
@@ -214,6 +98,20 @@ pub struct UsageReader {
 enum Form {
     Json(Scanner),
     AwsEvents(Frames),
+    /// What it is, it does not say: its first byte tells.
+    Unsaid,
+    /// Nothing that can be read.
+    Other,
+}
+
+impl Form {
+    /// Of a body that begins so; `None`: with nothing but white space.
+    fn of_bytes(bytes: &[u8]) -> Option<Self> {
+        match bytes.trim_ascii_start().first()? {
+            b'{' | b'[' => Some(Form::Json(Scanner::default())),
+            _ => Some(Form::Other),
+        }
+    }
 }
 
 impl UsageReader {
@@ -227,6 +125,8 @@ impl UsageReader {
             Form::Json(Scanner::default())
         } else if begins(b"application/vnd.amazon.eventstream") {
             Form::AwsEvents(Frames::default())
+        } else if content_type.is_empty() || begins(b"text/plain") {
+            Form::Unsaid
         } else {
             return None;
         };
@@ -247,10 +147,21 @@ impl UsageReader {
 
     /// Takes the next bytes of the body, cut anywhere.
     pub fn push(&mut self, chunk: &[u8]) {
+        if matches!(self.form, Form::Unsaid)
+            && let Some(form) = Form::of_bytes(chunk)
+        {
+            self.form = form;
+        }
         match &mut self.form {
             Form::Json(scanner) => scanner.push(chunk, &mut self.reported),
             Form::AwsEvents(frames) => frames.push(chunk, &mut self.reported),
+            Form::Unsaid | Form::Other => {}
         }
+    }
+
+    /// Whether it is of any use to push more.
+    pub fn is_of_use(&self) -> bool {
+        !matches!(self.form, Form::Other)
     }
 
     /// What it took and gave, as far as it has said so.

@@ -267,8 +267,55 @@ fn headers_of_bedrock() {
 
 #[test]
 fn other_answers_say_nothing() {
-    for kind in ["audio/mpeg", "text/plain", "", "text/event-stream"] {
+    for kind in ["audio/mpeg", "text/html", "text/event-stream"] {
         assert!(UsageReader::new(kind.as_bytes()).is_none(), "{kind}");
+    }
+}
+
+/// What does not say what it is is JSON if it begins as such.
+#[test]
+fn answers_that_do_not_say_what_they_are() {
+    let body = r#" {"model":"m","usage":{"prompt_tokens":5,"completion_tokens":7}}"#;
+    for kind in ["", "text/plain", "Text/Plain; charset=utf-8"] {
+        for cut in 0..=body.len() {
+            let mut reader = UsageReader::new(kind.as_bytes()).unwrap();
+            let (before, after) = body.as_bytes().split_at(cut);
+            reader.push(before);
+            reader.push(after);
+            assert_eq!(counts(reader.usage()), told([5, 7]), "{kind} {cut}");
+            assert!(reader.is_of_use());
+        }
+        let mut reader = UsageReader::new(kind.as_bytes()).unwrap();
+        reader.push(b"so: ");
+        reader.push(body.as_bytes());
+        assert_eq!(counts(reader.usage()), told([]), "{kind}");
+        assert!(!reader.is_of_use());
+    }
+}
+
+/// The model is logged, in lines of text, too.
+#[test]
+fn models_that_are_not_told() {
+    let long = "m".repeat(300);
+    for (written, expected) in [
+        ("gpt-5.5", Some("gpt-5.5")),
+        (r"org/mod\u00e8le:1", Some("org/modèle:1")),
+        ("", None),
+        (r"evil\\nLINE model=fake", Some(r"evil\nLINE model=fake")),
+        (r"evil\nLINE model=fake", None),
+        (r"evil\u001b[31m", None),
+        (r"evil\u0085", None),
+        (r"a\ud800", None),
+        ("../other", None),
+        (&long, None),
+    ] {
+        let body = format!(r#"{{"model":"{written}"}}"#);
+        let mut reader = UsageReader::new(b"application/json").unwrap();
+        reader.push(body.as_bytes());
+        let mut stream = StreamReader::new(Api::ChatCompletions);
+        stream.push(format!("data: {body}\n\n").as_bytes());
+        assert_eq!(reader.model(), expected, "{written}");
+        assert_eq!(stream.model(), expected, "{written}");
     }
 }
 

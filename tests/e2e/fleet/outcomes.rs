@@ -10,7 +10,7 @@ use crate::harness::config::{Config, NO_MATCH};
 use crate::harness::files;
 
 /// The backends: name, schema, the demo backend behind it, and whether it is asked for usage.
-const BACKENDS: [(&str, &str, &str, bool); 7] = [
+const BACKENDS: [(&str, &str, &str, bool); 8] = [
     ("one", "openai", "openai", true),
     ("two", "openai", "second", true),
     ("azure", "azure-openai", "azure-east", true),
@@ -18,6 +18,7 @@ const BACKENDS: [(&str, &str, &str, bool); 7] = [
     ("claude", "anthropic", "anthropic", true),
     ("gemini", "gemini", "claude-two", true),
     ("bedrock", "bedrock", "byok", true),
+    ("written", "openai", "echo-openai-two", true),
 ];
 
 /// What a million tokens cost everywhere, in dollars: input and output.
@@ -128,6 +129,7 @@ fn document() -> Value {
             route("silent", &[("silent", "")]),
             {"name": "azure", "match": {"headers": {"x-at": "azure"}}, "targets": [{"backend": "azure"}]},
             {"name": "silent-too", "match": {"headers": {"x-at": "silent"}}, "targets": [{"backend": "silent"}]},
+            {"name": "written", "match": {"headers": {"x-at": "written"}}, "targets": [{"backend": "written"}]},
             {"name": "gone", "match": {"model": "nobody"}, "targets": [{"backend": "claude"}]},
             {"name": "all", "match": {"model": "*"}, "targets": [
                 {"backend": "one"}, {"backend": "claude"}, {"backend": "gemini"}, {"backend": "bedrock"},

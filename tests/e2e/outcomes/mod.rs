@@ -5,6 +5,7 @@ mod ends;
 mod spans;
 mod sums;
 mod vms;
+mod written;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,6 +24,7 @@ pub(crate) fn add(suite: &mut Suite, world: &Arc<World>) {
     spans::add(suite);
     sums::add(suite);
     vms::add(suite, world);
+    written::add(suite);
 }
 
 fn on_both<Run>(suite: &mut Suite, name: &str, scenario: fn(Case) -> Run)

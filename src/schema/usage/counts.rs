@@ -1,0 +1,271 @@
+//! The counts of a usage, as each provider calls and writes them.
+
+use std::borrow::Cow;
+
+use super::Usage;
+use crate::json::Json;
+use crate::request::text;
+
+/// No answer takes or gives more tokens than that: a larger count is not believed. With it, what one answer costs at the
+/// highest price is a number of pico-dollars that fits.
+pub(crate) const MOST_TOKENS: u64 = 100_000_000;
+
+/// One count.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Count {
+    #[default]
+    Untold,
+    Told(u64),
+    /// What cannot be one was told for it.
+    Odd,
+}
+
+impl Count {
+    fn of(value: &[u8]) -> Self {
+        match number(value) {
+            _ if value == b"null" => Count::Untold,
+            Some(number) => Count::Told(number),
+            None => Count::Odd,
+        }
+    }
+
+    /// Takes over another one, if that has been told.
+    fn replace(&mut self, other: Self) {
+        if other != Count::Untold {
+            *self = other;
+        }
+    }
+
+    fn told(self) -> Option<u64> {
+        match self {
+            Count::Told(number) => Some(number),
+            Count::Untold | Count::Odd => None,
+        }
+    }
+}
+
+/// Where the counts of the cache stand, by what the input is called.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Style {
+    /// In the input: `prompt_tokens`, and Gemini's.
+    #[default]
+    Inside,
+    /// Beside it, if they have names of Anthropic's: `input_tokens` is OpenAI's as well.
+    Named,
+    /// Beside it: Bedrock's.
+    Beside,
+}
+
+/// The counts as they are told, of which later ones take the place of earlier ones.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Counts {
+    input: Count,
+    style: Style,
+    cached_input: Count,
+    cache_write: Count,
+    /// Whether the cache's counts have names that may stand beside the input.
+    may_be_beside: bool,
+    /// Whether the last usage has told what the cache had as a detail of the input.
+    is_detail: bool,
+    /// Whether the last usage has a prompt and a completion: what else it calls input and output is not meant then.
+    is_completion: bool,
+    /// What tools brought in, beside the input.
+    tool_input: Count,
+    output: Count,
+    /// Without reasoning, always.
+    plain_output: Count,
+    reasoning: Count,
+    /// Input and output together, of the last usage.
+    total: Count,
+}
+
+impl Counts {
+    /// Takes over what one usage says.
+    pub(super) fn read(&mut self, object: &[u8]) {
+        self.total = Count::Untold;
+        self.is_detail = false;
+        self.is_completion = false;
+        // What is malformed further on has said what it has said.
+        let _ = Json::whole(object, |json| {
+            json.fields(|json, key| match &*decoded(key) {
+                b"prompt_tokens_details"
+                | b"input_tokens_details"
+                | b"completion_tokens_details"
+                | b"output_tokens_details" => json.fields(|json, key| {
+                    self.take_detail(&decoded(key), json.skip()?);
+                    Ok(())
+                }),
+                key => {
+                    self.take(key, json.skip()?);
+                    Ok(())
+                }
+            })
+        });
+    }
+
+    /// Takes over one count.
+    pub(super) fn take(&mut self, key: &[u8], value: &[u8]) {
+        let told = Count::of(value);
+        match key {
+            b"prompt_tokens" | b"completion_tokens" => self.is_completion |= told != Count::Untold,
+            b"input_tokens" | b"output_tokens" if self.is_completion => return,
+            _ => {}
+        }
+        let count = match key {
+            b"prompt_tokens" | b"promptTokenCount" => self.input_as(Style::Inside),
+            b"input_tokens" => self.input_as(Style::Named),
+            b"inputTokens" | b"inputTokenCount" => self.input_as(Style::Beside),
+            b"prompt_cache_hit_tokens" | b"cached_tokens" | b"cachedContentTokenCount" => {
+                &mut self.cached_input
+            }
+            b"cache_read_input_tokens" | b"cacheReadInputTokens" | b"cacheReadInputTokenCount" => {
+                self.may_be_beside = true;
+                &mut self.cached_input
+            }
+            b"cache_creation_input_tokens"
+            | b"cacheWriteInputTokens"
+            | b"cacheWriteInputTokenCount" => {
+                self.may_be_beside = true;
+                &mut self.cache_write
+            }
+            b"toolUsePromptTokenCount" => &mut self.tool_input,
+            b"completion_tokens" | b"output_tokens" | b"outputTokens" | b"outputTokenCount" => {
+                &mut self.output
+            }
+            b"candidatesTokenCount" => &mut self.plain_output,
+            b"thoughtsTokenCount" | b"reasoning_tokens" => &mut self.reasoning,
+            b"total_tokens" => &mut self.total,
+            _ => return,
+        };
+        count.replace(told);
+    }
+
+    fn input_as(&mut self, style: Style) -> &mut Count {
+        self.style = style;
+        &mut self.input
+    }
+
+    fn take_detail(&mut self, key: &[u8], value: &[u8]) {
+        let told = Count::of(value);
+        let count = match key {
+            b"cached_tokens" | b"cache_read_input_tokens" => {
+                self.is_detail = true;
+                &mut self.cached_input
+            }
+            b"cache_write_tokens" | b"cache_creation_tokens" | b"cache_creation_input_tokens" => {
+                self.is_detail = true;
+                &mut self.cache_write
+            }
+            b"reasoning_tokens" => &mut self.reasoning,
+            _ => return,
+        };
+        count.replace(told);
+    }
+
+    /// All together. Nothing is told where a count cannot be one, or where the input is not told.
+    pub(super) fn usage(&self) -> Usage {
+        let all = [
+            self.input,
+            self.cached_input,
+            self.cache_write,
+            self.tool_input,
+            self.output,
+            self.plain_output,
+            self.reasoning,
+        ];
+        let input = self.input.told().or(self.tool_input.told().map(|_| 0));
+        let Some(input) = input.filter(|_| !all.contains(&Count::Odd)) else {
+            return Usage::default();
+        };
+        let input = sum(&[input, or_0(self.tool_input), self.cache_beside(input)]);
+        Usage {
+            input: Some(input),
+            cached_input: self.cached_input.told(),
+            cache_write: self.cache_write.told(),
+            output: self.whole_output(input),
+            reasoning: self.reasoning.told(),
+        }
+    }
+
+    /// What the cache had that is not in the input.
+    fn cache_beside(&self, input: u64) -> u64 {
+        let cache = sum(&[or_0(self.cached_input), or_0(self.cache_write)]);
+        let is_beside = self.may_be_beside
+            && match self.style {
+                Style::Inside => false,
+                Style::Named => {
+                    let whole = sum(&[input, or_0(self.output)]);
+                    !self.is_detail && self.total.told() != Some(whole)
+                }
+                Style::Beside => true,
+            };
+        // A part is not larger than its whole.
+        if is_beside || cache > input { cache } else { 0 }
+    }
+
+    /// The output with its reasoning.
+    fn whole_output(&self, input: u64) -> Option<u64> {
+        let reasoning = or_0(self.reasoning);
+        let Some(output) = self.output.told() else {
+            // A model of Gemini's that was stopped while it thought has no candidates.
+            let is_told = self.plain_output.told().or(self.reasoning.told()).is_some();
+            return is_told.then(|| sum(&[or_0(self.plain_output), reasoning]));
+        };
+        let with_reasoning = sum(&[output, reasoning]);
+        let is_beside =
+            reasoning > output || self.total.told() == Some(sum(&[input, with_reasoning]));
+        Some(if is_beside { with_reasoning } else { output })
+    }
+}
+
+fn or_0(count: Count) -> u64 {
+    count.told().unwrap_or(0)
+}
+
+/// None of them is large.
+fn sum(counts: &[u64]) -> u64 {
+    counts
+        .iter()
+        .fold(0, |sum: u64, one| sum.saturating_add(*one))
+}
+
+/// What a key means, however it is written.
+fn decoded(key: &[u8]) -> Cow<'_, [u8]> {
+    if key.contains(&b'\\')
+        && let Some(decoded) = text::decode(key)
+    {
+        return Cow::Owned(decoded.into_bytes());
+    }
+    Cow::Borrowed(key)
+}
+
+/// A whole number that is believed, in any way of JSON to write it (`100`, `100.0`, `1e2`), also as a string.
+fn number(value: &[u8]) -> Option<u64> {
+    let inside = value.strip_prefix(b"\"");
+    let inside = inside.and_then(|value| value.strip_suffix(b"\""));
+    let text = std::str::from_utf8(inside.unwrap_or(value)).ok()?;
+    let (decimal, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
+    let (whole, fraction) = decimal.split_once('.').unwrap_or((decimal, ""));
+    let fraction = fraction.trim_end_matches('0');
+    let digits = whole
+        .bytes()
+        .chain(fraction.bytes())
+        .try_fold(0, |sum: u64, byte| {
+            let digit = char::from(byte).to_digit(10)?;
+            sum.checked_mul(10)?.checked_add(u64::from(digit))
+        })?;
+    let places = i32::try_from(fraction.len()).ok()?;
+    let places = exponent.parse::<i32>().ok()?.checked_sub(places)?;
+    let power = 10_u64.checked_pow(places.unsigned_abs())?;
+    let number = if places < 0 {
+        let is_whole = digits.checked_rem(power)? == 0;
+        digits.checked_div(power).filter(|_| is_whole)?
+    } else {
+        digits.checked_mul(power)?
+    };
+    (!whole.is_empty() && number <= MOST_TOKENS).then_some(number)
+}
+
+#[cfg(test)]
+#[path = "counts_tests.rs"]
+mod tests;
