@@ -183,7 +183,7 @@ impl Running {
             return Step::Pass;
         };
         let Some(reader) = &followed.reader else {
-            self.observed.end(End::Complete);
+            self.observed.end_whole();
             return Step::Pass;
         };
         let is_whole = reader.is_finished() || reader.error().is_some();
