@@ -1,6 +1,6 @@
 # What the Makefile above has for fuzzing. README.md says how it is used.
 
-FUZZ_TARGETS ?= scan splice multipart path document protobuf_struct sse answers prompt
+FUZZ_TARGETS ?= scan splice multipart path document protobuf_struct sse answers prompt page
 FUZZ_SECONDS ?= 60
 FUZZ_DIR := $(abspath $(or $(CARGO_TARGET_DIR),target))/fuzz
 # By what libFuzzer is guided; every rustc has this pass of LLVM's, so that no nightly is needed.

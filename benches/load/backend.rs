@@ -180,9 +180,11 @@ impl Answers {
                 events.push(event(&format!(r#"{{"content":" token {index}"}}"#), "null"));
             }
             events.push(event("{}", r#""stop""#));
+            let ended =
+                |ends: &[&Bytes]| events.iter().chain(ends.iter().copied()).cloned().collect();
             Stream {
-                plain: [&*events, &[done.clone()]].concat().into(),
-                with_usage: [&*events, &[usage.clone(), done.clone()]].concat().into(),
+                plain: ended(&[&done]),
+                with_usage: ended(&[&usage, &done]),
             }
         };
         Answers {

@@ -160,14 +160,31 @@ fn read_schema(node: &Node<'_>) -> Option<Schema> {
 
 fn read_host(node: &Node<'_>) -> Option<String> {
     let host = node.name()?;
-    if !host
-        .bytes()
-        .all(|byte| byte.is_ascii_alphanumeric() || b"-._:[]".contains(&byte))
-    {
-        node.error("must be a host name, with a port if need be, and nothing else");
+    if !is_authority(host) {
+        node.error(
+            "must be a host name or an address, with a port from 1 to 65535 if need be (an IPv6 address in brackets: [::1]:8443), and \
+             nothing else",
+        );
         return None;
     }
     Some(host.to_owned())
+}
+
+fn is_authority(host: &str) -> bool {
+    let (name, port) = match host.rsplit_once(':') {
+        Some((name, port)) if !port.ends_with(']') => (name, Some(port)),
+        _ => (host, None),
+    };
+    let is_port = |port: &str| port.parse::<u16>().is_ok_and(|port| port > 0);
+    let is_of_name = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
+    let is_name = match name.strip_prefix('[') {
+        Some(address) => {
+            let address = address.strip_suffix(']').unwrap_or_default();
+            address.parse::<std::net::Ipv6Addr>().is_ok()
+        }
+        None => !name.is_empty() && name.bytes().all(is_of_name),
+    };
+    is_name && port.is_none_or(is_port)
 }
 
 const PREFIX: &str = "must be empty or begin with \"/\", not end with one, and have no spaces, \"?\" or \"#\"; for \

@@ -182,9 +182,23 @@ fn errors_of_backends() {
 routes: [{{name: r, match: {{model: '*'}}, targets: [{{backend: a}}]}}]"
         ))
     };
-    assert_eq!(with("host: a.example:8443, path_prefix: ''"), [""; 0]);
+    for host in [
+        "a.example:8443",
+        "1.2.3.4",
+        "'[::1]'",
+        "'[2001:db8::1]:8443'",
+        "my_host",
+    ] {
+        assert_eq!(with(&format!("host: {host}, path_prefix: ''")), [""; 0]);
+    }
     for (fields, expected) in [
         ("host: 'https://a'", "backends[0].host: must be a host name"),
+        ("host: 'a:0'", "backends[0].host: must be a host name"),
+        ("host: 'a:65536'", "backends[0].host: must be a host name"),
+        ("host: 'a:'", "backends[0].host: must be a host name"),
+        ("host: '::1'", "backends[0].host: must be a host name"),
+        ("host: '[::1'", "backends[0].host: must be a host name"),
+        ("host: '[x]'", "backends[0].host: must be a host name"),
         (
             "path_template: '/{modl}'",
             "backends[0].path_template: knows {model} and {operation}, not {modl}",

@@ -175,8 +175,15 @@ impl<'a> Node<'a> {
             });
             return None;
         };
-        if text.chars().any(char::is_control) {
-            self.error("must not have control characters");
+        if let Some(char) = text.chars().find(|char| char.is_control()) {
+            let which = match char {
+                '\n' => "a line end".to_owned(),
+                '\t' => "a tab".to_owned(),
+                other => format!("U+{:04X}", u32::from(other)),
+            };
+            self.error(format!(
+                "must not have control characters, and has {which}: remove it"
+            ));
             return None;
         }
         Some(text)

@@ -334,7 +334,7 @@ fn hex_digits(bytes: &[u8]) -> usize {
     digits.take_while(|byte| byte.is_ascii_hexdigit()).count()
 }
 
-fn closing(is_object: bool) -> u8 {
+pub(crate) fn closing(is_object: bool) -> u8 {
     if is_object { b'}' } else { b']' }
 }
 
@@ -348,7 +348,8 @@ pub(crate) fn is_something(value: &[u8]) -> bool {
 }
 
 /// The containers that are open, one bit each: set for an object.
-struct Containers {
+#[derive(Debug)]
+pub(crate) struct Containers {
     bits: [u64; MAX_DEPTH / 64],
     depth: usize,
     /// How many there may be.
@@ -359,7 +360,7 @@ struct Containers {
 
 impl Containers {
     /// Inside of so many others.
-    fn new(entered: usize) -> Self {
+    pub(crate) fn new(entered: usize) -> Self {
         Containers {
             bits: [0; MAX_DEPTH / 64],
             depth: 0,
@@ -368,7 +369,7 @@ impl Containers {
         }
     }
 
-    fn open(&mut self, is_object: bool) -> Step {
+    pub(crate) fn open(&mut self, is_object: bool) -> Step {
         let bit = 1_u64 << (self.depth % 64);
         let word = self.bits.get_mut(self.depth / 64);
         let word = word
@@ -379,7 +380,7 @@ impl Containers {
         Ok(())
     }
 
-    fn close(&mut self) {
+    pub(crate) fn close(&mut self) {
         if self.quiet == self.depth {
             self.quiet = 0;
         }
@@ -397,8 +398,13 @@ impl Containers {
         }
     }
 
+    /// How many are open.
+    pub(crate) fn depth(&self) -> usize {
+        self.depth
+    }
+
     /// Whether the innermost is an object; `None` if none is open.
-    fn innermost(&self) -> Option<bool> {
+    pub(crate) fn innermost(&self) -> Option<bool> {
         let depth = self.depth.checked_sub(1)?;
         let word = self.bits.get(depth / 64)?;
         Some(word >> (depth % 64) & 1 == 1)

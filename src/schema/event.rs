@@ -6,6 +6,7 @@
 //! `GenerateContentResponse`.
 
 use super::json::{Json, Step};
+use super::large::LeftOut;
 
 /// What one event says.
 #[derive(Debug, Default)]
@@ -23,9 +24,19 @@ pub(super) struct Event<'a> {
     pub(super) usage: Option<&'a [u8]>,
     /// The inside of the string that names the model.
     pub(super) model: Option<&'a [u8]>,
+    /// What its data lack.
+    pub(super) left_out: Option<&'a LeftOut<'a>>,
 }
 
 impl<'a> Event<'a> {
+    /// Of data that lack so much.
+    pub(super) fn new(left_out: Option<&'a LeftOut<'a>>) -> Self {
+        Event {
+            left_out,
+            ..Event::default()
+        }
+    }
+
     /// Of OpenAI's completions.
     pub(super) fn choices(&mut self, data: &'a [u8]) -> Step {
         Json::whole(data, |json| self.answer(json))
@@ -91,7 +102,7 @@ impl<'a> Event<'a> {
     /// Of Anthropic.
     pub(super) fn messages(&mut self, name: &'a [u8], data: &'a [u8]) -> Step {
         let mut kind = name;
-        let mut delta = Event::default();
+        let mut delta = Event::new(self.left_out);
         let mut has_stop_reason = false;
         let mut is_block_something = false;
         Json::whole(data, |json| {
@@ -137,7 +148,7 @@ impl<'a> Event<'a> {
     /// Of OpenAI's events with a type: of responses, images, speech and transcripts.
     pub(super) fn typed(&mut self, name: &'a [u8], data: &'a [u8]) -> Step {
         let mut kind = name;
-        let mut delta = Event::default();
+        let mut delta = Event::new(self.left_out);
         Json::whole(data, |json| {
             json.fields(|json, key| {
                 match key {
@@ -213,6 +224,9 @@ impl<'a> Event<'a> {
         if is_content && !inside.is_empty() {
             self.has_content = true;
             self.content_bytes = self.content_bytes.saturating_add(inside.len());
+            if let Some(left_out) = self.left_out {
+                self.content_bytes = self.content_bytes.saturating_add(left_out.of(inside));
+            }
             if inside.len() > self.content.len() {
                 self.content = inside;
             }

@@ -6,6 +6,7 @@ mod catalog;
 mod endpoint;
 mod error;
 mod event;
+mod large;
 mod path;
 mod provider_error;
 mod retry_after;

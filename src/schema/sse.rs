@@ -8,8 +8,9 @@
 //! chunk is read where it stands.
 
 use super::json::line_length;
+use super::large::Large;
 
-/// How many bytes of an event are held. A larger one passes unread.
+/// How many bytes of an event are held. A larger one is followed as it passes.
 pub(super) const MAX_EVENT_BYTES: usize = 64 * 1024;
 
 const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
@@ -19,11 +20,8 @@ pub(super) trait Events {
     /// An event that has data. Whether it may pass.
     fn event(&mut self, name: &[u8], data: &[u8]) -> bool;
 
-    /// An event that is too large to be held begins.
-    fn too_large(&mut self);
-
-    /// The next of its bytes: lines with their names.
-    fn part(&mut self, part: &[u8]);
+    /// An event that was too large to be held, and has passed.
+    fn large(&mut self, large: &Large);
 }
 
 /// What is known of a stream up to where it was cut.
@@ -35,6 +33,8 @@ pub(super) struct Pieces {
     held: Vec<u8>,
     /// The piece was too large, and what there was of it has passed.
     is_passing: bool,
+    /// What is known of it, if it is an event.
+    large: Option<Box<Large>>,
     /// The piece has begun with a comment.
     is_comment: bool,
     /// The piece has a whole line that is a field, so it is an event.
@@ -53,6 +53,7 @@ impl Pieces {
             mark: 0,
             held: Vec::new(),
             is_passing: false,
+            large: None,
             is_comment: false,
             is_event: false,
             at_line_start: true,
@@ -124,7 +125,7 @@ impl Pieces {
                 self.is_event = true;
             }
         }
-        self.hold(chunk.get(start..).unwrap_or_default(), reader, out);
+        self.hold(chunk.get(start..).unwrap_or_default(), out);
     }
 
     /// The stream has ended. An event that lacks nothing but its blank line is read, and given one.
@@ -172,11 +173,13 @@ impl Pieces {
         self.is_comment = false;
         self.was_dropped = false;
         if std::mem::take(&mut self.is_passing) {
-            reader.part(end);
+            self.large_goes_on(end);
+            self.large_ends(reader);
             pass(out, end);
         } else if !self.fits(end) {
             if is_event {
-                self.begin_large(reader, end);
+                self.begin_large(end);
+                self.large_ends(reader);
             }
             self.pass_held(out);
             pass(out, end);
@@ -199,16 +202,16 @@ impl Pieces {
     }
 
     /// A piece goes on with these bytes.
-    fn hold(&mut self, part: &[u8], reader: &mut impl Events, out: &mut Option<Vec<u8>>) {
+    fn hold(&mut self, part: &[u8], out: &mut Option<Vec<u8>>) {
         if self.is_passing {
-            reader.part(part);
+            self.large_goes_on(part);
             pass(out, part);
         } else if self.fits(part) {
             self.held.extend_from_slice(part);
         } else {
             self.is_passing = true;
             if self.is_event || !self.is_comment {
-                self.begin_large(reader, part);
+                self.begin_large(part);
             }
             self.pass_held(out);
             pass(out, part);
@@ -216,10 +219,23 @@ impl Pieces {
     }
 
     /// What is held and this are the beginning of an event that is too large.
-    fn begin_large(&self, reader: &mut impl Events, part: &[u8]) {
-        reader.too_large();
-        reader.part(&self.held);
-        reader.part(part);
+    fn begin_large(&mut self, part: &[u8]) {
+        let mut large = Box::new(Large::new());
+        large.push(&self.held);
+        large.push(part);
+        self.large = Some(large);
+    }
+
+    fn large_goes_on(&mut self, part: &[u8]) {
+        if let Some(large) = &mut self.large {
+            large.push(part);
+        }
+    }
+
+    fn large_ends(&mut self, reader: &mut impl Events) {
+        if let Some(large) = self.large.take() {
+            reader.large(&large);
+        }
     }
 
     fn fits(&self, more: &[u8]) -> bool {

@@ -6,7 +6,8 @@ use super::*;
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Told {
     events: Vec<(String, String)>,
-    too_large: usize,
+    /// Those that were not held, by what is left of them.
+    large: Vec<(String, String)>,
 }
 
 impl Events for Told {
@@ -18,11 +19,11 @@ impl Events for Told {
         is_good
     }
 
-    fn too_large(&mut self) {
-        self.too_large += 1;
+    fn large(&mut self, large: &Large) {
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let data = large.data().map_or(String::new(), |(data, _)| text(data));
+        self.large.push((text(large.name()), data));
     }
-
-    fn part(&mut self, _: &[u8]) {}
 }
 
 /// What is told and what passes of a stream that comes in these parts, and whether it is between events then.
@@ -170,23 +171,32 @@ fn an_end_within_a_byte_order_mark() {
 
 #[test]
 fn what_is_too_large_is_not_held() {
-    for (length, too_large) in [(MAX_EVENT_BYTES, 0), (MAX_EVENT_BYTES + 1, 1)] {
-        let frame = "data: \n\n".len();
-        let stream = format!("data: {}\n\ndata: b\n\n", "a".repeat(length - frame));
+    for (length, is_large) in [(MAX_EVENT_BYTES, false), (MAX_EVENT_BYTES + 1, true)] {
+        let frame = "event: x\r\ndata: \"\"\r\n\n".len();
+        let text = "a".repeat(length - frame);
+        let stream = format!("event: x\r\ndata: \"{text}\"\r\n\ndata: b\n\n");
         let whole = read([stream.as_bytes()], false);
-        assert_eq!(whole.0.too_large, too_large);
-        assert_eq!(whole.0.events.len(), 2 - too_large);
+        assert_eq!(whole.0.events.len(), 2 - usize::from(is_large));
         assert_eq!(whole.1, stream.as_bytes());
+        let large: Vec<&str> = whole
+            .0
+            .large
+            .iter()
+            .map(|(name, _)| name.as_str())
+            .collect();
+        assert_eq!(large, if is_large { vec!["x"] } else { vec![] });
         for size in [1, 1000, MAX_EVENT_BYTES] {
             assert_eq!(read(stream.as_bytes().chunks(size), false), whole, "{size}");
         }
     }
     // A comment is nothing, however large.
-    let stream = format!(":{}\ndata: a\n\n", "a".repeat(2 * MAX_EVENT_BYTES));
+    let comment = format!(":{}\n", "data: 1\r".repeat(2 * MAX_EVENT_BYTES));
+    let comment = comment.replace('\r', " ");
+    let stream = format!("{comment}data: a\n\n");
     for size in [1000, usize::MAX] {
         let (told, out, _) = read(stream.as_bytes().chunks(size), false);
         assert_eq!(
-            (told.too_large, told.events.len(), out.len()),
+            (told.large.len(), told.events.len(), out.len()),
             (0, 1, stream.len())
         );
     }
@@ -195,6 +205,21 @@ fn what_is_too_large_is_not_held() {
         pieces.push(&[b'a'; 4096], &mut Told::default(), &mut None);
     }
     assert!(pieces.held.capacity() <= 2 * MAX_EVENT_BYTES);
+}
+
+/// One that is large and lacks its end.
+#[test]
+fn the_end_of_what_is_too_large() {
+    for (end, missing) in [("", "\n\n"), ("\n", "\n"), ("\r", "\n\n"), ("\r\n", "\n")] {
+        let begun = format!(
+            "event: y\nevent:x\ndata: 1{}{end}",
+            " ".repeat(MAX_EVENT_BYTES)
+        );
+        let (told, out, is_between) = read(begun.as_bytes().chunks(1000), true);
+        assert_eq!(told.large, [("x".to_owned(), "1 ".to_owned())]);
+        assert_eq!(out, [begun.as_bytes(), missing.as_bytes()].concat());
+        assert!(told.events.is_empty() && is_between);
+    }
 }
 
 proptest! {

@@ -6,10 +6,11 @@
 use super::api::Events as Kind;
 use super::event::Event;
 use super::json::Fault;
+use super::large::{Large, LeftOut};
 use super::provider_error::failure_of_error_object;
 use super::sample::Sample;
 use super::sse::{Events, Pieces};
-use super::usage::{Reported, Scanner, Usage};
+use super::usage::{Reported, Usage};
 use super::{Api, ErrorCode, Schema};
 use crate::attempt::Failure;
 
@@ -55,7 +56,6 @@ impl StreamReader {
                     usage: false,
                 },
                 reported: Box::default(),
-                scanner: None,
             },
         }
     }
@@ -91,7 +91,7 @@ impl StreamReader {
     }
 
     /// Whether there was any content: text, reasoning, a tool call, a refusal or audio that is not empty, or an event
-    /// that is too large to be read.
+    /// that nests too deeply to be read.
     pub fn has_content(&self) -> bool {
         self.state.has_content
     }
@@ -160,18 +160,29 @@ struct State {
     drops: Drops,
     /// Apart, because it is large.
     reported: Box<Reported>,
-    /// Looks through events that are too large to be held, of which most streams have none.
-    scanner: Option<Box<Scanner>>,
 }
 
 impl Events for State {
     fn event(&mut self, name: &[u8], data: &[u8]) -> bool {
+        self.read(name, data, None)
+    }
+
+    fn large(&mut self, large: &Large) {
+        if let Some((data, left_out)) = large.data() {
+            self.read(large.name(), data, Some(&left_out));
+        }
+    }
+}
+
+impl State {
+    /// Reads an event; whether it may pass. `left_out`: what its data lack.
+    fn read(&mut self, name: &[u8], data: &[u8], left_out: Option<&LeftOut<'_>>) -> bool {
         if data.trim_ascii() == b"[DONE]" {
             // The end of nothing is no answer.
             self.is_ended |= self.seen != 0 || self.has_content;
             return true;
         }
-        let mut event = Event::default();
+        let mut event = Event::new(left_out);
         let walked = match self.kind {
             Kind::Choices => event.choices(data),
             Kind::Typed => event.typed(name, data),
@@ -209,17 +220,6 @@ impl Events for State {
         }
         let is_malformed = walked == Err(Fault::Malformed);
         !(is_malformed && self.drops.malformed || is_usage_alone && self.drops.usage)
-    }
-
-    fn too_large(&mut self) {
-        self.has_content = true;
-        self.scanner.get_or_insert_default().restart();
-    }
-
-    fn part(&mut self, part: &[u8]) {
-        if let Some(scanner) = &mut self.scanner {
-            scanner.push(part, &mut *self.reported);
-        }
     }
 }
 

@@ -52,9 +52,9 @@ fn the_end() {
         reader.push_filtered(large.as_bytes(), false),
         large.as_bytes()
     );
-    assert!(reader.has_content() && !reader.is_between_events());
+    assert!(!reader.is_between_events());
     assert_eq!(reader.push_filtered(b"", true), b"\n\n");
-    assert!(reader.is_between_events());
+    assert_eq!(state(&reader), (false, false, None, true, 1));
 }
 
 #[test]

@@ -6,6 +6,10 @@ use super::*;
 #[path = "stream_cuts_tests.rs"]
 mod cuts;
 
+#[expect(clippy::arithmetic_side_effects, reason = "a test fails by panicking")]
+#[path = "stream_large_tests.rs"]
+mod large;
+
 /// Everything that a reader tells.
 fn state(reader: &StreamReader) -> (bool, bool, Option<Failure>, bool, u32) {
     (

@@ -102,8 +102,8 @@ fn trials(world: &Arc<World>) -> Vec<libtest_mimic::Trial> {
     apis::add(&mut suite);
     callers::add(&mut suite);
     input::add(&mut suite);
-    outcomes::add(&mut suite, &world);
-    page::add(&mut suite);
+    outcomes::add(&mut suite, world);
+    page::add(&mut suite, world);
     tls::add(&mut suite);
     examples::add(&mut suite, &world.programs, &world.backends.trusted_ca);
     #[cfg(feature = "cli")]

@@ -4,6 +4,7 @@
 pub mod answers;
 pub mod document;
 pub mod multipart;
+pub mod page;
 pub mod path;
 pub mod prompt;
 pub mod protobuf_struct;
@@ -19,7 +20,7 @@ mod json;
 pub type Target = fn(&[u8]);
 
 /// All of them, by the names of their corpora.
-pub const TARGETS: [(&str, Target); 9] = [
+pub const TARGETS: [(&str, Target); 10] = [
     ("scan", scan::run),
     ("splice", splice::run),
     ("multipart", multipart::run),
@@ -29,4 +30,5 @@ pub const TARGETS: [(&str, Target); 9] = [
     ("sse", sse::run),
     ("answers", answers::run),
     ("prompt", prompt::run),
+    ("page", page::run),
 ];

@@ -242,7 +242,7 @@ impl<'a> Reader<'a> {
         match self.kind(block.kind) {
             Some(kind) => {
                 self.typed(&kind, &block, value, deeper);
-                if self.told == Told::ByBoth {
+                if self.told == Told::Both {
                     self.keyed(&block.beside_type(&kind), deeper);
                 }
             }
@@ -252,7 +252,7 @@ impl<'a> Reader<'a> {
 
     /// What something says that it is.
     fn kind(&self, kind: Option<&'a [u8]>) -> Option<Cow<'a, [u8]>> {
-        name(kind).filter(|_| self.told != Told::ByKeys)
+        name(kind).filter(|_| self.told != Told::Keys)
     }
 
     /// A block that says what it is: one of OpenAI's or of Anthropic's.

@@ -24,11 +24,11 @@ pub(super) struct Format {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Told {
     /// Its `type`; its keys only where it has none.
-    ByType,
+    Type,
     /// Its keys alone: a `type` beside them means nothing.
-    ByKeys,
+    Keys,
     /// Its `type` and its keys: some models of the API go by this, some by that.
-    ByBoth,
+    Both,
 }
 
 /// What stands in a field.
@@ -82,7 +82,7 @@ const NOTHING: Format = Format {
     schemas: &[],
     max_tokens: &[],
     converses: false,
-    told: Told::ByType,
+    told: Told::Type,
     files: Medium::File,
 };
 
@@ -171,7 +171,7 @@ const GEMINI: Format = Format {
     ],
     max_tokens: &["generationConfig.maxOutputTokens"],
     converses: true,
-    told: Told::ByKeys,
+    told: Told::Keys,
     ..NOTHING
 };
 
@@ -195,7 +195,7 @@ const CONVERSE: Format = Format {
     schemas: &[("outputConfig.textFormat.type", JSON_SCHEMA)],
     max_tokens: &["inferenceConfig.maxTokens"],
     converses: true,
-    told: Told::ByKeys,
+    told: Told::Keys,
     ..NOTHING
 };
 
@@ -234,7 +234,7 @@ const INVOKE: Format = Format {
         "textGenerationConfig.maxTokenCount",
     ],
     converses: true,
-    told: Told::ByBoth,
+    told: Told::Both,
     ..NOTHING
 };
 

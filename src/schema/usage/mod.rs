@@ -18,8 +18,7 @@ use counts::Counts;
 #[cfg(test)]
 pub(crate) use counts::MOST_TOKENS;
 use frames::Frames;
-use scanner::Found;
-pub(super) use scanner::Scanner;
+use scanner::{Found, Scanner};
 
 use super::endpoint::is_model_name;
 use crate::request::{MAX_MODEL_BYTES, text};

@@ -2,8 +2,7 @@
 //! text it brings.
 //!
 //! Of one JSON text, cut anywhere, nothing is kept but the place, and one small value at a time. It is lenient: what is no JSON
-//! does no harm, and between values whatever is not of JSON's structure is passed over, so that an event of a stream can
-//! be given with its field names.
+//! does no harm.
 
 use crate::json::plain_prefix;
 
@@ -14,7 +13,7 @@ const MAX_USAGE_BYTES: usize = 8 * 1024;
 const MAX_TEXT_BYTES: usize = 256;
 
 /// Who is told what is found.
-pub(in crate::schema) trait Found {
+pub(super) trait Found {
     /// An object with the counts of tokens, as it is written.
     fn usage(&mut self, object: &[u8]);
 
@@ -59,7 +58,7 @@ impl Key {
 
 /// Where in a JSON text one is.
 #[derive(Clone, Debug, Default)]
-pub(in crate::schema) struct Scanner {
+pub(super) struct Scanner {
     /// How many containers are open.
     depth: u32,
     /// How many of them are arrays around the answers: none, or the first one.
@@ -96,7 +95,7 @@ struct Written {
 
 impl Scanner {
     /// The text is over, another one begins.
-    pub(in crate::schema) fn restart(&mut self) {
+    pub(super) fn restart(&mut self) {
         let held = std::mem::take(&mut self.held);
         *self = Scanner {
             held,
@@ -119,7 +118,7 @@ impl Scanner {
     }
 
     /// Takes the next bytes of the text.
-    pub(in crate::schema) fn push(&mut self, bytes: &[u8], found: &mut impl Found) {
+    pub(super) fn push(&mut self, bytes: &[u8], found: &mut impl Found) {
         let mut rest = bytes;
         while let Some((byte, after)) = rest.split_first() {
             if self.in_string {

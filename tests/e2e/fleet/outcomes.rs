@@ -9,8 +9,8 @@ use crate::harness::cluster::Cluster;
 use crate::harness::config::{Config, NO_MATCH};
 use crate::harness::files;
 
-/// The backends: name, schema, the demo backend behind it, and whether it is asked for usage.
-const BACKENDS: [(&str, &str, &str, bool); 8] = [
+/// The backends: name, schema, the backend behind it, and whether it is asked for usage.
+const BACKENDS: [(&str, &str, &str, bool); 10] = [
     ("one", "openai", "openai", true),
     ("two", "openai", "second", true),
     ("azure", "azure-openai", "azure-east", true),
@@ -18,6 +18,8 @@ const BACKENDS: [(&str, &str, &str, bool); 8] = [
     ("claude", "anthropic", "anthropic", true),
     ("gemini", "gemini", "claude-two", true),
     ("bedrock", "bedrock", "byok", true),
+    ("scripted", "openai", "scripted", true),
+    ("scripted-gemini", "gemini", "scripted", true),
     ("written", "openai", "echo-openai-two", true),
 ];
 
@@ -26,6 +28,7 @@ pub(crate) const PRICES: (u64, u64) = (2, 8);
 
 pub(crate) fn config(backends: &Backends) -> Config {
     let mut config = Config::new(document())
+        .buffer_limit(super::BUFFER_LIMIT as u64)
         .change_manager(|manager| {
             manager["access_log"] = json!([access_log()]);
             manager["tracing"] = tracing();
@@ -117,6 +120,12 @@ fn document() -> Value {
         let targets: Vec<Value> = targets.iter().map(target).collect();
         json!({"name": name, "match": {"model": format!("{name}*")}, "targets": targets})
     };
+    let oversized = |hold: &str| {
+        let targets = ["scripted", "scripted-gemini", "one", "gemini"];
+        let targets = targets.map(|backend| json!({"backend": backend}));
+        json!({"name": hold, "match": {"model": format!("{hold}-oversized-*")},
+            "targets": targets, "fallback": {"hold": hold}})
+    };
     json!({
         "backends": all,
         "routes": [
@@ -129,6 +138,11 @@ fn document() -> Value {
             route("silent", &[("silent", "")]),
             {"name": "azure", "match": {"headers": {"x-at": "azure"}}, "targets": [{"backend": "azure"}]},
             {"name": "silent-too", "match": {"headers": {"x-at": "silent"}}, "targets": [{"backend": "silent"}]},
+            {"name": "oversized", "match": {"model": "oversized-*"}, "targets": [
+                {"backend": "scripted"}, {"backend": "scripted-gemini"},
+            ], "fallback": {"hold": "none"}},
+            oversized("first_token"),
+            oversized("complete"),
             {"name": "written", "match": {"headers": {"x-at": "written"}}, "targets": [{"backend": "written"}]},
             {"name": "gone", "match": {"model": "nobody"}, "targets": [{"backend": "claude"}]},
             {"name": "all", "match": {"model": "*"}, "targets": [

@@ -20,15 +20,20 @@ pub(crate) const FAILURES: u64 = 3;
 pub(crate) const PRICES: (u64, u64) = (2, 8);
 
 pub(crate) fn config(backends: &Backends) -> Config {
+    config_of(backends, document())
+}
+
+/// The same with another document.
+pub(crate) fn config_of(backends: &Backends, document: Value) -> Config {
     let to = |cluster: &str| Cluster::new(cluster).to(backends.address(cluster));
-    Config::new(document())
+    Config::new(document)
         .cluster(to("openai"))
         .cluster(to("anthropic"))
         .cluster(to("dead"))
         .unmatched_cluster(to(NO_MATCH).plain())
 }
 
-fn document() -> Value {
+pub(crate) fn document() -> Value {
     let (input, output) = PRICES;
     let models = json!([{"name": "*", "prices": {"input": input, "output": output}}]);
     json!({

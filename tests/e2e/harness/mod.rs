@@ -11,6 +11,7 @@ pub(crate) mod envoy;
 pub(crate) mod files;
 pub(crate) mod http1;
 pub(crate) mod identities;
+pub(crate) mod oversized;
 pub(crate) mod paced;
 pub(crate) mod scripted;
 pub(crate) mod stream;

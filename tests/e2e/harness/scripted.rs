@@ -7,6 +7,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::case::Api;
+use super::oversized;
 
 /// Between two pieces of an answer.
 const PAUSE: Duration = Duration::from_millis(50);
@@ -58,18 +59,25 @@ pub(crate) fn finish(api: Api) -> &'static str {
 /// A script: the pieces of a stream, its framing and its end.
 struct Script {
     pieces: Vec<String>,
-    /// Chunked, or ended by the connection's end or by its length.
-    chunked: bool,
-    /// Whether its length is told.
-    length: bool,
+    framing: Framing,
+    /// Of the head, each with its line's end.
+    headers: &'static str,
     trailers: &'static str,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Framing {
+    Chunked,
+    Length,
+    /// Ended by the connection's end.
+    None,
 }
 
 fn script(model: &str, api: Api) -> Script {
     let chunked = |pieces: &[&str]| Script {
         pieces: pieces.iter().map(|piece| (*piece).to_owned()).collect(),
-        chunked: true,
-        length: false,
+        framing: Framing::Chunked,
+        headers: FORGED,
         trailers: "",
     };
     let (content, half, finish) = (content(api), half(api), finish(api));
@@ -78,17 +86,16 @@ fn script(model: &str, api: Api) -> Script {
         // What ends it lacks the blank line.
         "no-blank-line" => chunked(&[content, finish.trim_end()]),
         "until-close" => Script {
-            chunked: false,
+            framing: Framing::None,
             ..chunked(&[content, content])
         },
         "until-close-finished" => Script {
-            chunked: false,
+            framing: Framing::None,
             ..chunked(&[content, finish])
         },
         // With an event in its middle that tells nothing but the usage.
         "with-length" => Script {
-            chunked: false,
-            length: true,
+            framing: Framing::Length,
             ..chunked(&[content, usage(api), finish])
         },
         "trailers" => Script {
@@ -103,7 +110,23 @@ fn script(model: &str, api: Api) -> Script {
             trailers: "x-trailer: here\r\n",
             ..chunked(&[content, finish])
         },
+        _ if model.contains("oversized-") => oversized_script(model),
         _ => chunked(&["data: {\"error\":{\"message\":\"no such script\"}}\n\n"]),
+    }
+}
+
+/// `oversized-NAME`, or `oversized-NAME-length`, behind whatever picks the route.
+fn oversized_script(model: &str) -> Script {
+    let name = model.split("oversized-").last().unwrap_or_default();
+    let (name, framing) = match name.strip_suffix("-length") {
+        Some(name) => (name, Framing::Length),
+        None => (name, Framing::Chunked),
+    };
+    Script {
+        pieces: oversized::pieces(name).unwrap_or_default(),
+        framing,
+        headers: "",
+        trailers: "",
     }
 }
 
@@ -129,23 +152,27 @@ async fn answer(mut stream: TcpStream) -> io::Result<()> {
     } else {
         Api::OpenAi
     };
-    let model = request
+    let in_body = request
         .split_once("\"model\":\"")
-        .and_then(|(_, rest)| rest.split('"').next())
-        .unwrap_or_default();
-    let script = script(model, api);
+        .and_then(|(_, rest)| rest.split('"').next());
+    let in_path = request
+        .split_once("/models/")
+        .and_then(|(_, rest)| rest.split(':').next());
+    let script = script(in_body.or(in_path).unwrap_or_default(), api);
     let length: usize = script.pieces.iter().map(String::len).sum();
-    let framing = match (script.chunked, script.length) {
-        (true, _) => "transfer-encoding: chunked\r\n".to_owned(),
-        (false, true) => format!("content-length: {length}\r\n"),
-        (false, false) => String::new(),
+    let framing = match script.framing {
+        Framing::Chunked => "transfer-encoding: chunked\r\n".to_owned(),
+        Framing::Length => format!("content-length: {length}\r\n"),
+        Framing::None => String::new(),
     };
+    let headers = script.headers;
+    let is_chunked = script.framing == Framing::Chunked;
     let head = format!(
-        "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n{FORGED}{framing}\r\n"
+        "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n{headers}{framing}\r\n"
     );
     stream.write_all(head.as_bytes()).await?;
     for piece in &script.pieces {
-        let piece = if script.chunked {
+        let piece = if is_chunked {
             format!("{:x}\r\n{piece}\r\n", piece.len())
         } else {
             piece.clone()
@@ -153,7 +180,7 @@ async fn answer(mut stream: TcpStream) -> io::Result<()> {
         stream.write_all(piece.as_bytes()).await?;
         tokio::time::sleep(PAUSE).await;
     }
-    if script.chunked {
+    if is_chunked {
         let end = format!("0\r\n{}\r\n", script.trailers);
         stream.write_all(end.as_bytes()).await?;
     }

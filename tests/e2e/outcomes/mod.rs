@@ -2,6 +2,7 @@
 
 mod answers;
 mod ends;
+mod oversized;
 mod spans;
 mod sums;
 mod vms;
@@ -21,6 +22,7 @@ const ENVOY: Which = Which::Outcomes { workers: 2 };
 pub(crate) fn add(suite: &mut Suite, world: &Arc<World>) {
     answers::add(suite);
     ends::add(suite);
+    oversized::add(suite);
     spans::add(suite);
     sums::add(suite);
     vms::add(suite, world);

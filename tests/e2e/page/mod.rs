@@ -1,18 +1,23 @@
 //! The page that the filter serves itself: who gets it, and that what it says is true.
 
 mod access;
+mod reload;
 mod sums;
+
+use std::sync::Arc;
 
 use serde_json::Value;
 
 use crate::fleet::Which;
 use crate::fleet::page::{HEADER, SECRET};
+use crate::harness::world::World;
 use crate::harness::{Answer, Call, Case, Protocol, Suite};
 
 /// Where it is.
 const PATH: &str = "/status/llm";
 
-pub(crate) fn add(suite: &mut Suite) {
+pub(crate) fn add(suite: &mut Suite, world: &Arc<World>) {
+    reload::add(suite, world);
     suite.on(
         "page::none_by_default",
         Which::Text,

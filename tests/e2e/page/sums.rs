@@ -112,10 +112,12 @@ fn says_where(page: &Value) {
     assert_eq!(row(page, "targets", "backend", "anthropic")["answers"], 10);
     let decisions = page["decisions"].as_array().unwrap();
     assert_eq!(decisions.len(), 50);
-    assert_eq!(decisions[0]["error"], "model_not_found");
-    assert_eq!(decisions[0]["caller"], "search");
-    // Perhaps within the same millisecond.
-    let mut unknown = [&decisions[0]["model"], &decisions[1]["model"]].map(Value::as_str);
+    assert!(decisions.is_sorted_by_key(|one| std::cmp::Reverse(one["at_ms"].as_u64())));
+    // Not always the newest two: a worker that is busy ends a request after its answer has been read.
+    let refused = decisions
+        .iter()
+        .filter(|one| one["error"] == "model_not_found" && one["caller"] == "search");
+    let mut unknown: Vec<_> = refused.map(|one| one["model"].as_str()).collect();
     unknown.sort_unstable();
     assert_eq!(unknown, [Some("nobody-has-this"), Some("unknown")]);
     let fallback = decisions

@@ -1,221 +1,24 @@
-//! The router role: a downstream HTTP filter, one context per request.
+//! One request: what Envoy calls, and what is done then.
 
-use std::borrow::Cow;
-use std::cell::{Cell, RefCell};
 use std::rc::Rc;
-use std::time::Duration;
 
-use hashbrown::HashMap;
-use proxy_wasm::hostcalls;
-use proxy_wasm::traits::{Context, HttpContext, RootContext};
-use proxy_wasm::types::{Action, ContextType, MapType};
+use proxy_wasm::traits::{Context, HttpContext};
+use proxy_wasm::types::{Action, MapType};
 
-use super::calls::{self, Counter};
-use super::deadlines::Deadlines;
-use super::health::SharedHealth;
-use super::ledger::{self, Tally};
-use super::page::{LivePage, UnderWay};
-use super::random::Random;
-use super::watch::{Watch, Watched};
-use super::written::{let_through, report, send_on_its_way, write_report};
-use super::{PLAN, RETRY};
-use crate::attempt::{Moment, Plan, Unretried};
+use super::Worker;
+use crate::attempt::{Plan, Unretried};
 use crate::config::Document;
+use crate::host::page::UnderWay;
+use crate::host::watch::Watched;
+use crate::host::written::{let_through, report, send_on_its_way, write_report};
+use crate::host::{PLAN, RETRY, calls, ledger};
 use crate::request::Headers;
 use crate::routing::{Arrival, Pending, arrive};
 use crate::schema::{Answer, ErrorCode, Schema};
-use crate::telemetry::{self, Noted, Outcome, Over, Stage, Telling, caller_of, decisions};
-
-/// How late a deadline, or a setting that is missing, can be noticed.
-const TICK: Duration = Duration::from_millis(100);
-
-/// What all requests of a worker share.
-struct Worker {
-    watch: Watch,
-    random: Random,
-    /// Requests of which no answer has begun.
-    deadlines: Deadlines,
-    missing_setting: Cell<Counter>,
-    deadline_exceeded: Cell<Counter>,
-    unretried: Cell<[Counter; Unretried::ALL.len()]>,
-    reported: Cell<bool>,
-    /// Whether attempts have been made that are not seen here.
-    is_apart: Cell<bool>,
-    page: LivePage,
-    tally: Rc<Tally>,
-    health: SharedHealth,
-    /// What was answered beside a request's own callbacks.
-    answered: RefCell<HashMap<u32, ErrorCode>>,
-}
-
-impl Default for Worker {
-    fn default() -> Self {
-        let tally = Rc::<Tally>::default();
-        Worker {
-            health: SharedHealth::counted_by(Some(Rc::clone(&tally))),
-            tally,
-            watch: Watch::default(),
-            random: Random::default(),
-            deadlines: Deadlines::default(),
-            missing_setting: Cell::default(),
-            deadline_exceeded: Cell::default(),
-            unretried: Cell::default(),
-            reported: Cell::default(),
-            is_apart: Cell::default(),
-            page: LivePage::default(),
-            answered: RefCell::default(),
-        }
-    }
-}
-
-impl Worker {
-    fn moment(&self) -> Moment<'_> {
-        self.moment_at(calls::now())
-    }
-
-    fn moment_at(&self, now: u64) -> Moment<'_> {
-        Moment {
-            now,
-            random: self.random.next(),
-            health: &self.health,
-        }
-    }
-
-    /// A request is over, and this is what became of it: called once for each, in its own context.
-    fn record(&self, outcome: &Outcome) {
-        self.tally.metrics.record(outcome);
-        log::debug!("llm-router: {} {}", outcome.decision, outcome.end.name());
-        self.page.record(outcome);
-    }
-
-    /// What this request was answered beside its own callbacks.
-    fn take_answered(&self, context_id: u32) -> Option<ErrorCode> {
-        self.answered.borrow_mut().remove(&context_id)
-    }
-
-    /// A request is answered beside its own callbacks; its context must be the effective one.
-    fn answer(&self, context_id: u32, answer: &Answer) {
-        if let Some(code) = answer.code {
-            self.answered.borrow_mut().insert(context_id, code);
-        }
-        calls::send(answer);
-    }
-}
-
-#[derive(Default)]
-pub(super) struct RouterRoot {
-    document: Option<Rc<Document>>,
-    worker: Rc<Worker>,
-}
-
-impl Context for RouterRoot {
-    fn on_done(&mut self) -> bool {
-        self.worker.page.hand_over();
-        true
-    }
-}
-
-impl RootContext for RouterRoot {
-    fn get_type(&self) -> Option<ContextType> {
-        Some(ContextType::HttpContext)
-    }
-
-    fn on_configure(&mut self, _size: usize) -> bool {
-        let document = match Document::load(&calls::configuration()) {
-            Ok(document) => document,
-            Err(errors) => return super::refuse(&errors),
-        };
-        let worker = &self.worker;
-        let timeout = document.missing_flag_timeout;
-        let period = TICK.min(timeout.checked_div(4).unwrap_or(timeout));
-        worker.watch.set_timeout(timeout, period);
-        if let Err(status) = hostcalls::set_tick_period(period) {
-            log::warn!("host call failed: set_tick_period: {status:?}");
-        }
-        worker.random.seed();
-        SharedHealth::prepare();
-        let counter = Counter::define(telemetry::MISSING_ENVOY_SETTING);
-        worker.missing_setting.set(counter);
-        let counter = Counter::define(telemetry::DEADLINE_EXCEEDED);
-        worker.deadline_exceeded.set(counter);
-        let counters = Unretried::ALL.map(|reason| Counter::define(telemetry::unretried(reason)));
-        worker.unretried.set(counters);
-        worker.tally.metrics.define(&document);
-        log::info!(
-            "llm-router: {} backends, {} routes",
-            document.backends.len(),
-            document.routes.len()
-        );
-        let document = Rc::new(document);
-        worker
-            .page
-            .configure(&document, &worker.tally, worker.random.next());
-        self.document = Some(document);
-        true
-    }
-
-    fn create_http_context(&self, context_id: u32) -> Option<Box<dyn HttpContext>> {
-        Some(Box::new(RouterStream {
-            context_id,
-            document: self.document.clone(),
-            worker: Rc::clone(&self.worker),
-            state: State::Arriving,
-            under_way: None,
-            noted: Noted::default(),
-            telling: Telling::default(),
-            outcome: None,
-            ticket: None,
-        }))
-    }
-
-    fn on_tick(&mut self) {
-        if let Some(document) = &self.document {
-            let metrics = &self.worker.tally.metrics;
-            metrics.record_health(document, calls::now());
-        }
-        self.worker.page.tick();
-        for watched in self.worker.watch.tick() {
-            if hostcalls::set_effective_context(watched.context_id).is_err() {
-                self.worker.watch.end(watched.context_id);
-                continue;
-            }
-            let received = calls::integer_property(&["request", "total_size"])
-                .and_then(|bytes| usize::try_from(bytes).ok());
-            if received.is_some_and(|bytes| bytes > watched.header_bytes) {
-                self.report_missing_setting(watched);
-            }
-        }
-        for (context_id, schema) in self.worker.deadlines.take_due(calls::now) {
-            if hostcalls::set_effective_context(context_id).is_ok() {
-                self.worker.deadline_exceeded.get().increment();
-                let code = ErrorCode::DeadlineExceeded;
-                let answer = code.answer(schema, code.own_message());
-                self.worker.answer(context_id, &answer);
-            }
-        }
-    }
-}
-
-impl RouterRoot {
-    /// Answers a request whose body is held back; its context must be the effective one.
-    fn report_missing_setting(&self, watched: Watched) {
-        self.worker.watch.end(watched.context_id);
-        if !self.worker.reported.replace(true) {
-            log::error!(
-                "llm-router: Envoy holds request bodies back, and requests are answered 500: set \
-                 `allow_on_headers_stop_iteration: true` in the plugin config of the llm_router filter"
-            );
-        }
-        self.worker.missing_setting.get().increment();
-        let message = "The gateway is not set up right: without `allow_on_headers_stop_iteration: true` in the \
-                       plugin config of the llm_router filter, Envoy never gives it the request's body.";
-        let answer = ErrorCode::MissingEnvoySetting.answer(watched.schema, message);
-        self.worker.answer(watched.context_id, &answer);
-    }
-}
+use crate::telemetry::{Noted, Outcome, Stage, Telling, caller_of, decisions};
 
 /// How far a request has come.
-enum State {
+pub(super) enum State {
     /// Its headers have not been seen.
     Arriving,
     /// Its body decides.
@@ -232,7 +35,7 @@ enum State {
 }
 
 #[derive(Clone)]
-struct OnItsWay {
+pub(super) struct OnItsWay {
     schema: Schema,
     /// The route's name, where answers tell it.
     route: Option<String>,
@@ -240,18 +43,18 @@ struct OnItsWay {
     holds: bool,
 }
 
-struct RouterStream {
-    context_id: u32,
-    document: Option<Rc<Document>>,
-    worker: Rc<Worker>,
-    state: State,
+pub(super) struct RouterStream {
+    pub(super) context_id: u32,
+    pub(super) document: Option<Rc<Document>>,
+    pub(super) worker: Rc<Worker>,
+    pub(super) state: State,
     under_way: Option<UnderWay>,
-    noted: Noted,
+    pub(super) noted: Noted,
     /// What of its outcome Envoy has as filter state.
-    telling: Telling,
-    outcome: Option<Outcome>,
+    pub(super) telling: Telling,
+    pub(super) outcome: Option<Outcome>,
     /// By which its attempts are known, if any can be made.
-    ticket: Option<u64>,
+    pub(super) ticket: Option<u64>,
 }
 
 impl Drop for RouterStream {
@@ -280,7 +83,7 @@ impl HttpContext for RouterStream {
             return Action::Pause;
         }
         let headers = self.worker.page.without_secret(headers);
-        let caller = super::caller::caller(document, &headers);
+        let caller = crate::host::caller::caller(document, &headers);
         let source = document.telemetry.caller.as_ref();
         self.noted.known.caller = source.and_then(|source| caller_of(source, &headers, &caller));
         match arrive(document, headers, caller, || self.worker.moment()) {
@@ -399,12 +202,7 @@ impl HttpContext for RouterStream {
     }
 }
 
-/// Leaves a field of an outcome where access logs and traces find it.
-fn leave((name, value): (&str, Cow<'_, str>)) {
-    calls::set_state(name, value.as_bytes());
-}
-
-fn code_details() -> Vec<u8> {
+pub(super) fn code_details() -> Vec<u8> {
     calls::property(&["response", "code_details"]).unwrap_or_default()
 }
 
@@ -430,6 +228,20 @@ fn plan() -> Option<Plan> {
 }
 
 impl RouterStream {
+    pub(super) fn new(context_id: u32, document: Option<Rc<Document>>, worker: Rc<Worker>) -> Self {
+        RouterStream {
+            context_id,
+            document,
+            worker,
+            state: State::Arriving,
+            under_way: None,
+            noted: Noted::default(),
+            telling: Telling::default(),
+            outcome: None,
+            ticket: None,
+        }
+    }
+
     /// The headers of an answer have come to their last stop.
     fn take_answer(&mut self, end_of_stream: bool) -> Action {
         match &self.state {
@@ -533,79 +345,6 @@ impl RouterStream {
         self.state = State::Answered;
         calls::send(answer);
         Action::Pause
-    }
-
-    /// Whether its outcome goes into filter state.
-    fn tells(&self) -> bool {
-        let document = self.document.as_ref();
-        document.is_some_and(|document| document.telemetry.access_log)
-    }
-
-    /// Leaves what is known at this stage as filter state: whatever comes, Envoy's span has it.
-    fn tell(&mut self, stage: Stage) {
-        if self.tells() {
-            self.telling.up_to(stage, &self.noted.known).for_each(leave);
-        }
-    }
-
-    /// The answer that is passing is that of the last attempt, whatever comes of it.
-    fn tell_attempts(&mut self) {
-        if let Some(ticket) = self.ticket.filter(|_| self.tells()) {
-            self.noted.attempts(&ledger::attempts(ticket), 0);
-            self.tell(Stage::Answering);
-        }
-    }
-
-    /// Notices that there were attempts of which nothing is known here.
-    fn look_for_attempts(&mut self) {
-        if self.ticket.is_none_or(ledger::has_attempts) {
-            return;
-        }
-        let worker = &self.worker;
-        if !worker.is_apart.get() && code_details() == b"via_upstream" {
-            worker.is_apart.set(true);
-            log::error!(
-                "llm-router: nothing is known of the attempts at requests, and outcomes have no usage and no cost: give \
-                 the llm_router filter and the llm_backend filters the same `vm_id`"
-            );
-        }
-        self.noted.known.is_unseen = worker.is_apart.get();
-    }
-
-    /// The request is over: everything of it is known that ever will be. Where its answer passes to its end, that is before
-    /// Envoy finishes the span; otherwise, Envoy says so when it logs.
-    fn conclude(&mut self) {
-        if self.outcome.is_some() || matches!(self.state, State::Served) {
-            return;
-        }
-        let is_sent = self.ticket.is_some();
-        let ended = self.ticket.take().map(ledger::close).unwrap_or_default();
-        let answered = self.worker.take_answered(self.context_id);
-        let mut noted = std::mem::take(&mut self.noted);
-        if is_sent && ended.attempts.is_empty() && self.worker.is_apart.get() {
-            noted.known.is_unseen = true;
-            noted.is_cut = code_details().starts_with(b"upstream_reset");
-        }
-        let answered = answered.or(ended.answered).map(ErrorCode::name);
-        noted.known.error = noted.known.error.or(answered);
-        if noted.known.status == 0 {
-            let status = calls::integer_property(&["response", "code"]);
-            noted.known.status = status
-                .and_then(|status| status.try_into().ok())
-                .unwrap_or(0);
-        }
-        let ended_at = calls::now();
-        let arrived = calls::integer_property(&["request", "time"]);
-        let arrived_at = arrived.and_then(|nanos| u64::try_from(nanos / 1_000_000).ok());
-        let over = Over {
-            arrived_at: arrived_at.unwrap_or(ended_at),
-            ended_at,
-        };
-        let outcome = noted.outcome(&ended.attempts, over);
-        if self.tells() {
-            self.telling.up_to(Stage::Over, &outcome).for_each(leave);
-        }
-        self.outcome = Some(outcome);
     }
 
     /// The body is whole, and its buffer has at most `size` bytes.

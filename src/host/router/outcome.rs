@@ -1,0 +1,90 @@
+//! What is told of a request, and when: its outcome.
+
+use std::borrow::Cow;
+
+use super::stream::{RouterStream, State, code_details};
+use crate::host::{calls, ledger};
+use crate::schema::ErrorCode;
+use crate::telemetry::{Over, Stage, decisions};
+
+/// Leaves a field of an outcome where access logs and traces find it.
+fn leave((name, value): (&str, Cow<'_, str>)) {
+    calls::set_state(name, value.as_bytes());
+}
+
+impl RouterStream {
+    /// Whether its outcome goes into filter state.
+    fn tells(&self) -> bool {
+        let document = self.document.as_ref();
+        document.is_some_and(|document| document.telemetry.access_log)
+    }
+
+    /// Leaves what is known at this stage as filter state: whatever comes, Envoy's span has it.
+    pub(super) fn tell(&mut self, stage: Stage) {
+        if self.tells() {
+            self.telling.up_to(stage, &self.noted.known).for_each(leave);
+        }
+    }
+
+    /// The answer that is passing is that of the last attempt, whatever comes of it.
+    pub(super) fn tell_attempts(&mut self) {
+        if let Some(ticket) = self.ticket.filter(|_| self.tells()) {
+            self.noted.attempts(&ledger::attempts(ticket), 0);
+            self.tell(Stage::Answering);
+        }
+    }
+
+    /// Notices that there were attempts of which nothing is known here.
+    pub(super) fn look_for_attempts(&mut self) {
+        if self.ticket.is_none_or(ledger::has_attempts) {
+            return;
+        }
+        let worker = &self.worker;
+        if !worker.is_apart.get() && code_details() == b"via_upstream" {
+            worker.is_apart.set(true);
+            log::error!(
+                "llm-router: nothing is known of the attempts at requests, and outcomes have no usage and no cost: give \
+                 the llm_router filter and the llm_backend filters the same `vm_id`"
+            );
+        }
+        self.noted.known.is_unseen = worker.is_apart.get();
+    }
+
+    /// The request is over: everything of it is known that ever will be. Where its answer passes to its end, that is before
+    /// Envoy finishes the span; otherwise, Envoy says so when it logs.
+    pub(super) fn conclude(&mut self) {
+        if self.outcome.is_some() || matches!(self.state, State::Served) {
+            return;
+        }
+        let is_sent = self.ticket.is_some();
+        let ended = self.ticket.take().map(ledger::close).unwrap_or_default();
+        let answered = self.worker.take_answered(self.context_id);
+        let mut noted = std::mem::take(&mut self.noted);
+        let is_passing = noted.known.decision == decisions::PASS_THROUGH;
+        let is_apart = is_sent && ended.attempts.is_empty() && self.worker.is_apart.get();
+        if is_passing || is_apart {
+            noted.known.is_unseen = true;
+            noted.is_cut = code_details().starts_with(b"upstream_reset");
+        }
+        let answered = answered.or(ended.answered).map(ErrorCode::name);
+        noted.known.error = noted.known.error.or(answered);
+        if noted.known.status == 0 {
+            let status = calls::integer_property(&["response", "code"]);
+            noted.known.status = status
+                .and_then(|status| status.try_into().ok())
+                .unwrap_or(0);
+        }
+        let ended_at = calls::now();
+        let arrived = calls::integer_property(&["request", "time"]);
+        let arrived_at = arrived.and_then(|nanos| u64::try_from(nanos / 1_000_000).ok());
+        let over = Over {
+            arrived_at: arrived_at.unwrap_or(ended_at),
+            ended_at,
+        };
+        let outcome = noted.outcome(&ended.attempts, over);
+        if self.tells() {
+            self.telling.up_to(Stage::Over, &outcome).for_each(leave);
+        }
+        self.outcome = Some(outcome);
+    }
+}
