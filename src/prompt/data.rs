@@ -164,7 +164,7 @@ mod tests {
             let written = serde_json::to_string(text).unwrap();
             let length = u64::try_from(written.len()).unwrap();
             assert_eq!(text_bytes(written.as_bytes()), length, "{text:.20}");
-            assert!(!is_data(written[1..].as_bytes()), "{text:.20}");
+            assert!(!is_data(&written.as_bytes()[1..]), "{text:.20}");
         }
         assert_eq!(text_bytes(b""), 0);
     }

@@ -218,7 +218,7 @@ async fn parts(case: Case) {
     for path in ["/v1/messages", "/v1/chat/completions"] {
         let call = case.post(path, body("slow-words-100", true));
         let id = call.id.clone();
-        let left = tokio::time::timeout(Duration::from_millis(2_500), call.listen()).await;
+        let left = tokio::time::timeout(Duration::from_millis(700), call.listen()).await;
         assert!(left.is_err(), "{path}");
         let line = logged(&case, &id).await;
         line.says(&[("end", "client_gone"), ("usage.estimated", "true")]);
