@@ -207,6 +207,7 @@ fn report() -> Report {
         },
         model: Some("gpt-5.5-2026-04-23".to_owned()),
         content_tokens: Some(375),
+        is_finished: true,
     }
 }
 

@@ -4,6 +4,7 @@
 mod automaton;
 mod cjk;
 mod cost;
+mod data;
 mod fold;
 mod lexicon;
 mod regex;
@@ -12,6 +13,7 @@ mod text_pattern;
 mod tokens;
 mod word;
 
+pub use data::{is_data, rough_tokens, text_bytes};
 pub use lexicon::Findings;
 pub use regex::LONGEST_REGEX;
 pub use script::Script;

@@ -14,6 +14,7 @@ use crate::attempt::{Moment, Plan, Terms};
 use crate::config::{Document, Prices, Route, Target, is_credential_header, is_internal_header};
 use crate::hash::mix;
 use crate::health::{CooldownPolicy, Health, State, TargetKey, choose};
+use crate::prompt::{rough_tokens, text_bytes};
 use crate::request::{
     BodyKind, Caller, Content, Headers, MAX_MODEL_BYTES, Query, ScanError, View, Wants, body_kind,
     scan, scan_form,
@@ -361,7 +362,8 @@ impl Pending {
         noted.prompt_tokens = if is_estimated {
             Some(content.prompt_tokens())
         } else {
-            content.known_prompt_tokens()
+            let known = content.known_prompt_tokens();
+            known.or_else(|| Some(rough_tokens(text_bytes(body))))
         };
         noted.offered = offered(&candidates, pool);
         Ok(Routed {

@@ -3,7 +3,7 @@
 //! Reading all of it for that would be for nothing nearly every time: answers tell what they took. So some of it is kept, and
 //! read only then.
 
-use crate::prompt::Estimate;
+use crate::prompt::{Estimate, is_data};
 use crate::request::text;
 
 /// How much is kept.
@@ -34,8 +34,12 @@ impl Default for Sample {
 }
 
 impl Sample {
-    /// The next piece, of which the inside of a JSON string is the most; `bytes`: how long it is as a whole.
+    /// The next piece, of which the inside of a JSON string is the most; `bytes`: how long it is as a whole. Pictures and
+    /// sounds are no text.
     pub(super) fn add(&mut self, inside: &[u8], bytes: usize) {
+        if is_data(inside) {
+            return;
+        }
         if self.bytes >= self.from && self.kept.len() < KEPT {
             let before = self.kept.len() % WINDOW;
             let room = WINDOW.saturating_sub(before);
@@ -122,12 +126,16 @@ mod tests {
         assert_eq!(sample.tokens(), 0);
         for size in [1, 7, 10_000, 100_000] {
             for _ in 0..1000 {
-                sample.add(&vec![b'x'; size], size + 1);
+                sample.add(&vec![b'.'; size], size + 1);
                 assert!(sample.kept.len() <= KEPT);
             }
         }
         assert_eq!(sample.bytes, 1000 * (2 + 8 + 10_001 + 100_001));
         assert!(sample.tokens() > 0);
+        // A picture is none.
+        let mut picture = Sample::default();
+        picture.add(&[b'A'; 5000], 5000);
+        assert_eq!(picture.tokens(), 0);
         // What was not read at all is none.
         let mut unread = Sample::default();
         unread.add(b"", 100);

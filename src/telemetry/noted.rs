@@ -4,6 +4,7 @@ use super::cost::cost;
 use super::outcome::{Attempted, End, MAX_CALLER_BYTES, Outcome};
 use crate::attempt::Report;
 use crate::config::Prices;
+use crate::prompt::rough_tokens;
 use crate::request::{Caller, Headers};
 use crate::routing::KeySource;
 use crate::schema::{Answer, Api, ErrorCode, Usage};
@@ -27,7 +28,7 @@ pub struct Noted {
     pub known: Outcome,
     /// The targets of its plan, in order.
     pub offered: Vec<Offered>,
-    /// About how many tokens its prompt has, if somebody has asked for that.
+    /// About how many tokens its prompt has, once it is on its way.
     pub prompt_tokens: Option<u64>,
     /// Whether the last of the answer has passed.
     pub is_whole: bool,
@@ -54,9 +55,6 @@ pub struct Over {
     pub ended_at: u64,
 }
 
-/// How many bytes of text a token has, where nothing better is known.
-const BYTES_PER_TOKEN: u64 = 4;
-
 impl Noted {
     /// It is answered here.
     pub fn answered(&mut self, answer: &Answer) {
@@ -80,7 +78,7 @@ impl Noted {
         let accepted = last.filter(|last| is_answered && last.is_accepted);
         let end = self.end(last);
         if let Some(accepted) = accepted {
-            self.bill(accepted);
+            self.bill(accepted, end);
             let since_arrival = |at: u64| at.saturating_sub(over.arrived_at);
             self.known.first_token_ms = accepted.first_at.map(since_arrival);
             self.known.answered_model.clone_from(&accepted.model);
@@ -124,34 +122,50 @@ impl Noted {
         }
     }
 
-    /// Takes over what the answer took and gave, whether that is an estimate, and what it costs.
-    fn bill(&mut self, report: &Report) {
-        self.known.is_estimated = report.usage.is_unknown() && self.has_tokens();
-        self.known.usage = if self.known.is_estimated {
-            self.estimate(report)
+    /// Takes over what the answer took and gave, whether that is an estimate, and what it costs. `end`: how it ended.
+    fn bill(&mut self, report: &Report, end: End) {
+        let told = report.usage;
+        let estimate = if self.has_tokens(report, end) {
+            self.estimate(report, end)
         } else {
-            report.usage
+            None
         };
+        self.known.is_estimated = estimate.is_some();
+        self.known.usage = estimate.unwrap_or(told);
         let offered = self.offered.get(usize::from(report.target));
         self.known.cost = offered.and_then(|offered| cost(&self.known.usage, &offered.prices));
     }
 
-    /// Whether what is asked and answered is counted in tokens that bytes are a measure of.
-    fn has_tokens(&self) -> bool {
-        self.known.api.is_some_and(Api::is_text) && self.known.status < 400
+    /// Whether something is asked and answered that is counted in tokens, of which bytes are a measure.
+    fn has_tokens(&self, report: &Report, end: End) -> bool {
+        let is_something = match end {
+            End::Complete => self.known.response_bytes > 0,
+            // An error and nothing else.
+            End::InBandError => report.content_tokens.is_some_and(|tokens| tokens > 0),
+            _ => true,
+        };
+        let is_text = self.known.api.is_some_and(Api::is_text);
+        is_text && is_something && (200..300).contains(&self.known.status)
     }
 
-    fn estimate(&self, report: &Report) -> Usage {
-        let of_bytes = |bytes: u64| bytes.div_ceil(BYTES_PER_TOKEN);
-        let of_body = of_bytes(self.known.response_bytes);
-        Usage {
-            input: Some(
-                self.prompt_tokens
-                    .unwrap_or(of_bytes(self.known.request_bytes)),
-            ),
-            output: Some(report.content_tokens.unwrap_or(of_body)),
-            ..Usage::default()
+    /// What it took and gave where it has not said so, or only how it began.
+    fn estimate(&self, report: &Report, end: End) -> Option<Usage> {
+        let told = report.usage;
+        if told.is_unknown() {
+            let of_bytes = || rough_tokens(self.known.request_bytes);
+            let of_body = || rough_tokens(self.known.response_bytes);
+            return Some(Usage {
+                input: Some(self.prompt_tokens.unwrap_or_else(of_bytes)),
+                output: Some(report.content_tokens.unwrap_or_else(of_body)),
+                ..Usage::default()
+            });
         }
+        let is_part = !report.is_finished && end != End::Complete;
+        let seen = report.content_tokens.filter(|_| is_part)?;
+        (seen > told.output.unwrap_or(0)).then_some(Usage {
+            output: Some(seen),
+            ..told
+        })
     }
 }
 

@@ -56,6 +56,7 @@ fn accepted() -> Report {
         },
         model: Some("m-2".to_owned()),
         content_tokens: Some(3),
+        is_finished: true,
     }
 }
 
@@ -154,6 +155,102 @@ fn estimates() {
         (false, Usage::default())
     );
     assert_eq!(outcome.cost, None);
+}
+
+/// What a stream has told before it was over is only how it began.
+#[test]
+fn the_rest_of_what_broke_off_is_estimated() {
+    let part = |output| Report {
+        usage: Usage {
+            input: Some(100),
+            cached_input: Some(40),
+            output,
+            ..Usage::default()
+        },
+        content_tokens: Some(600),
+        is_finished: false,
+        ..accepted()
+    };
+    for end in [
+        End::Cut,
+        End::Stalled,
+        End::NoTerminator,
+        End::InBandError,
+        End::ClientGone,
+    ] {
+        for (told, output, is_estimated) in [
+            (Some(1), 600, true),
+            (None, 600, true),
+            (Some(700), 700, false),
+        ] {
+            let report = Report {
+                end: (end != End::ClientGone).then_some(end),
+                ..part(told)
+            };
+            let noted = Noted {
+                is_whole: false,
+                ..routed()
+            };
+            let outcome = noted.outcome(std::slice::from_ref(&report), OVER);
+            assert_eq!(outcome.end, end);
+            let usage = Usage {
+                output: Some(output),
+                ..report.usage
+            };
+            assert_eq!((outcome.usage, outcome.is_estimated), (usage, is_estimated));
+            assert!(outcome.cost.is_some_and(|cost| cost >= 6_000));
+        }
+        // It had said all before.
+        let finished = Report {
+            end: Some(end),
+            is_finished: true,
+            ..part(Some(5))
+        };
+        let outcome = routed().outcome(&[finished], OVER);
+        assert_eq!(
+            (outcome.usage.output, outcome.is_estimated),
+            (Some(5), false)
+        );
+    }
+    // A prompt that was blocked has no output.
+    let outcome = routed().outcome(&[part(None)], OVER);
+    assert_eq!((outcome.usage.output, outcome.is_estimated), (None, false));
+}
+
+#[test]
+fn what_brings_nothing_takes_nothing() {
+    let silent = Report {
+        usage: Usage::default(),
+        content_tokens: Some(0),
+        ..accepted()
+    };
+    let with = |status, response_bytes, end| {
+        let mut noted = routed();
+        noted.known.status = status;
+        noted.known.response_bytes = response_bytes;
+        let report = Report {
+            end: Some(end),
+            ..silent.clone()
+        };
+        noted.outcome(&[report], OVER)
+    };
+    for (status, bytes, end) in [
+        (204, 0, End::Complete),
+        (200, 0, End::Complete),
+        (304, 0, End::Complete),
+        (302, 9, End::Complete),
+        (200, 90, End::InBandError),
+    ] {
+        let outcome = with(status, bytes, end);
+        assert_eq!((outcome.usage, outcome.cost), (Usage::default(), None));
+        assert!(!outcome.is_estimated, "{status} {bytes} {end:?}");
+    }
+    // The model has read the prompt of what broke off, and of an answer without words.
+    for (bytes, end) in [(0, End::Cut), (9, End::Complete)] {
+        let outcome = with(200, bytes, end);
+        assert_eq!(outcome.usage.input, Some(100));
+        assert!(outcome.is_estimated);
+    }
 }
 
 #[test]

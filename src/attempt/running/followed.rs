@@ -183,7 +183,7 @@ impl Running {
             return Step::Pass;
         };
         let Some(reader) = &followed.reader else {
-            self.observed.end(End::Complete);
+            self.observed.end_whole();
             return Step::Pass;
         };
         let told = end_told_by(reader);

@@ -3,6 +3,7 @@
 use super::followed::end_told_by;
 use super::{Body, Head, Moment, Phase, Running};
 use crate::attempt::failure::Failure;
+use crate::prompt::rough_tokens;
 use crate::schema::{Api, Schema, StreamReader, Usage, UsageReader};
 use crate::telemetry::End;
 
@@ -27,8 +28,11 @@ pub struct Report {
     pub usage: Usage,
     /// Which model it says that it is from.
     pub model: Option<String>,
-    /// About how many tokens of content were seen, where the answer has not told; `None`: it was not read so closely.
+    /// About how many tokens of content were seen, where the answer may not have told all; `None`: it was not read so
+    /// closely.
     pub content_tokens: Option<u64>,
+    /// Whether a stream has said that it is finished: what it has told by then is all.
+    pub is_finished: bool,
 }
 
 /// What has been seen so far.
@@ -44,6 +48,7 @@ pub(super) struct Observed {
     usage: Usage,
     model: Option<String>,
     content_tokens: Option<u64>,
+    is_finished: bool,
 }
 
 enum Reader {
@@ -111,6 +116,16 @@ impl Observed {
         self.end.get_or_insert(end);
     }
 
+    /// All of it has passed, as far as nothing but this reads it.
+    pub(super) fn end_whole(&mut self) {
+        let is_error = matches!(&self.reader, Some(Reader::Whole(reader)) if reader.is_error());
+        self.end(if is_error {
+            End::InBandError
+        } else {
+            End::Complete
+        });
+    }
+
     pub(super) fn fail(&mut self, failure: Failure, now: u64) {
         self.failure = Some(failure);
         self.is_accepted = false;
@@ -129,12 +144,13 @@ impl Observed {
         self.usage = reader.usage();
         self.model = reader.model().map(str::to_owned);
         self.content_tokens = estimate(reader);
+        self.is_finished = reader.is_finished();
     }
 }
 
-/// How many tokens a stream has brought that has not told.
+/// How many tokens a stream has brought that has not told all.
 fn estimate(reader: &StreamReader) -> Option<u64> {
-    let is_needed = reader.usage().is_unknown();
+    let is_needed = reader.usage().is_unknown() || !reader.is_finished();
     is_needed.then(|| reader.content_tokens())
 }
 
@@ -182,7 +198,7 @@ impl Running {
             }
         }
         if body.end_of_stream {
-            self.observed.end(End::Complete);
+            self.observed.end_whole();
             self.phase = Phase::Over;
         }
     }
@@ -213,17 +229,20 @@ impl Running {
             usage: seen.usage,
             model: seen.model.clone(),
             content_tokens: seen.content_tokens,
+            is_finished: seen.is_finished,
         };
         if let Some(reader) = stream {
             report.usage = reader.usage();
             report.model = reader.model().map(str::to_owned);
             report.content_tokens = estimate(reader);
+            report.is_finished = reader.is_finished();
             // Whoever goes away now has all of it.
             let told = end_told_by(reader).filter(|_| report.is_accepted);
             report.end = report.end.or(told);
         } else if let Some(Reader::Whole(reader)) = &seen.reader {
             report.usage = reader.usage();
             report.model = reader.model().map(str::to_owned);
+            report.content_tokens = reader.text_bytes().map(rough_tokens);
         }
         report
     }

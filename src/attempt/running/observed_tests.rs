@@ -325,3 +325,40 @@ fn answers_without_a_content_type() {
         }
     }
 }
+
+/// Whether a client that goes away now has been told all.
+#[test]
+fn what_a_stream_brings_is_counted_until_it_is_finished() {
+    let anthropic = "event: message_start\ndata: {\"type\":\"message_start\",\"message\":{\"model\":\"m-2\",\"usage\":{\"input_tokens\":50,\"output_tokens\":1}}}\n\n";
+    let words = "event: content_block_delta\ndata: {\"type\":\"content_block_delta\",\"delta\":{\"type\":\"text_delta\",\"text\":\"one two three four\"}}\n\n";
+    let end = "event: message_delta\ndata: {\"type\":\"message_delta\",\"delta\":{\"stop_reason\":\"end_turn\"},\"usage\":{\"output_tokens\":9}}\n\n";
+    let mut exchange = Exchange::with("a", held(Hold::None));
+    exchange.running.plan.api = Api::Messages;
+    exchange.play(&[Head(200, SSE), piece(anthropic), piece(words)]);
+    let report = exchange.running.report();
+    assert_eq!((report.usage, report.is_finished), (usage(50, 1), false));
+    assert_eq!(report.content_tokens, Some(4));
+    exchange.play(&[piece(end)]);
+    let report = exchange.running.report();
+    assert_eq!((report.usage, report.is_finished), (usage(50, 9), true));
+    assert_eq!(report.content_tokens, None);
+}
+
+#[test]
+fn errors_that_are_not_held() {
+    const ERROR: &str = r#"{"error":{"message":"x","code":500}}"#;
+    for events in [
+        vec![last(ERROR)],
+        vec![piece(&ERROR[..12]), piece(&ERROR[12..]), last("")],
+        vec![piece(ERROR), Trailers],
+    ] {
+        let mut exchange = Exchange::with("a", held(Hold::None));
+        exchange.running.plan.stream = false;
+        exchange.play(&[Head(200, JSON)]);
+        exchange.play(&events);
+        let report = exchange.running.report();
+        assert_eq!(report.end, Some(End::InBandError), "{events:?}");
+        assert_eq!(report.content_tokens, Some(0));
+        assert!(report.is_accepted && report.usage.is_unknown());
+    }
+}

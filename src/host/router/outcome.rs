@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use super::stream::{RouterStream, State, code_details};
 use crate::host::{calls, ledger};
 use crate::schema::ErrorCode;
-use crate::telemetry::{Over, Stage};
+use crate::telemetry::{Over, Stage, decisions};
 
 /// Leaves a field of an outcome where access logs and traces find it.
 fn leave((name, value): (&str, Cow<'_, str>)) {
@@ -60,7 +60,9 @@ impl RouterStream {
         let ended = self.ticket.take().map(ledger::close).unwrap_or_default();
         let answered = self.worker.take_answered(self.context_id);
         let mut noted = std::mem::take(&mut self.noted);
-        if is_sent && ended.attempts.is_empty() && self.worker.is_apart.get() {
+        let is_passing = noted.known.decision == decisions::PASS_THROUGH;
+        let is_apart = is_sent && ended.attempts.is_empty() && self.worker.is_apart.get();
+        if is_passing || is_apart {
             noted.known.is_unseen = true;
             noted.is_cut = code_details().starts_with(b"upstream_reset");
         }

@@ -64,6 +64,11 @@ impl Frames {
         }
     }
 
+    /// About how many bytes of text the model wrote.
+    pub(super) fn text_bytes(&self) -> u64 {
+        self.scanner.text_bytes()
+    }
+
     fn take(&mut self, taken: &[u8], found: &mut impl Found) {
         let count = taken.len();
         let next = match self.part {

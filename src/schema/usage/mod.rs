@@ -172,6 +172,20 @@ impl UsageReader {
     pub fn model(&self) -> Option<&str> {
         self.reported.model()
     }
+
+    /// Whether it is an error, whatever its status: there is something in its `error`, or it says that it is one.
+    pub fn is_error(&self) -> bool {
+        matches!(&self.form, Form::Json(scanner) if scanner.is_error())
+    }
+
+    /// About how many bytes of text the model wrote, in the fields that text is in; `None`: it cannot be read.
+    pub fn text_bytes(&self) -> Option<u64> {
+        match &self.form {
+            Form::Json(scanner) => Some(scanner.text_bytes()),
+            Form::AwsEvents(frames) => Some(frames.text_bytes()),
+            Form::Unsaid | Form::Other => None,
+        }
+    }
 }
 
 /// Headers with counts, and under which name a usage has the same.

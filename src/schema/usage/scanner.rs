@@ -1,4 +1,5 @@
-//! Finds what an answer says about itself while its bytes pass: its usage and its model.
+//! Finds what an answer says about itself while its bytes pass: its usage, its model, whether it is an error, and how much
+//! text it brings.
 //!
 //! Of one JSON text, cut anywhere, nothing is kept but the place, and one small value at a time. It is lenient: what is no JSON
 //! does no harm.
@@ -29,6 +30,13 @@ enum Key {
     Model,
     /// Of an object that holds the answer itself.
     Answer,
+    Error,
+    /// What kind of object it is.
+    Kind,
+    /// Of text that the model wrote.
+    Text,
+    /// Of what the model wrote for a tool, of which every string is text.
+    Arguments,
 }
 
 impl Key {
@@ -37,6 +45,12 @@ impl Key {
             b"usage" | b"usageMetadata" | b"amazon-bedrock-invocationMetrics" => Key::Usage,
             b"model" | b"modelVersion" => Key::Model,
             b"response" | b"message" => Key::Answer,
+            b"error" => Key::Error,
+            b"object" | b"type" => Key::Kind,
+            b"content" | b"text" | b"reasoning" | b"reasoning_content" | b"thinking"
+            | b"refusal" | b"transcript" | b"code" | b"arguments" | b"partial_json"
+            | b"outputText" | b"generation" | b"completion" => Key::Text,
+            b"input" | b"args" => Key::Arguments,
             _ => Key::Other,
         }
     }
@@ -51,6 +65,8 @@ pub(super) struct Scanner {
     around: u32,
     /// What the key means that was last at the top of the answer, and one level further in.
     keys: [Key; 2],
+    /// What the last key means, wherever it stands.
+    last: Key,
     in_string: bool,
     is_escaped: bool,
     /// A colon was last: what comes is a value.
@@ -59,6 +75,22 @@ pub(super) struct Scanner {
     held: Vec<u8>,
     /// The depth at which what is captured began.
     captured_at: Option<u32>,
+    /// The depth at which arguments began.
+    arguments_at: Option<u32>,
+    /// Whether the string that is open is text that the model wrote.
+    is_text: bool,
+    written: Written,
+    /// Whether the value of `error` is yet to tell whether it is something.
+    awaits_error: bool,
+    is_error: bool,
+}
+
+/// How much text there was.
+#[derive(Clone, Copy, Debug, Default)]
+struct Written {
+    bytes: u64,
+    /// How many characters of it are written as four digits.
+    units: u64,
 }
 
 impl Scanner {
@@ -67,9 +99,22 @@ impl Scanner {
         let held = std::mem::take(&mut self.held);
         *self = Scanner {
             held,
+            written: self.written,
             ..Scanner::default()
         };
         self.held.clear();
+    }
+
+    /// Whether there is something in `error`, or it says that it is one.
+    pub(in crate::schema) fn is_error(&self) -> bool {
+        self.is_error
+    }
+
+    /// About how many bytes of text the model wrote.
+    pub(in crate::schema) fn text_bytes(&self) -> u64 {
+        let Written { bytes, units } = self.written;
+        // Such a character has two bytes in most alphabets.
+        bytes.saturating_sub(units.saturating_mul(2))
     }
 
     /// Takes the next bytes of the text.
@@ -81,6 +126,7 @@ impl Scanner {
                 if plain > 0 && !self.is_escaped {
                     let (run, left) = rest.split_at_checked(plain).unwrap_or((rest, b""));
                     self.keep(run);
+                    self.writes(run.len());
                     rest = left;
                     continue;
                 }
@@ -99,23 +145,58 @@ impl Scanner {
             b'\\' if !was_escaped => self.is_escaped = true,
             b'"' if !was_escaped => {
                 self.in_string = false;
+                self.is_text = false;
                 if self.captured_at.is_none() {
                     self.string_ends(found);
                     return;
                 }
             }
-            _ => {}
+            b'u' if was_escaped && self.is_text => {
+                self.written.units = self.written.units.saturating_add(1);
+            }
+            _ => self.writes(1),
         }
         self.keep(&[byte]);
     }
 
-    fn string_ends(&mut self, found: &mut impl Found) {
-        if std::mem::take(&mut self.is_value) && self.key() == Key::Model {
-            found.model(&self.held);
+    /// So many bytes of a string have passed.
+    fn writes(&mut self, bytes: usize) {
+        if self.is_text {
+            let more = u64::try_from(bytes).unwrap_or(u64::MAX);
+            self.written.bytes = self.written.bytes.saturating_add(more);
         }
     }
 
+    fn string_ends(&mut self, found: &mut impl Found) {
+        if !std::mem::take(&mut self.is_value) {
+            return;
+        }
+        match self.key() {
+            Key::Model => found.model(&self.held),
+            Key::Error if self.inside() == 1 => self.is_error |= !self.held.is_empty(),
+            Key::Kind if self.inside() == 1 => self.is_error |= self.held == b"error",
+            _ => {}
+        }
+    }
+
+    /// Whether the value of `error` is something, by a byte of its beginning.
+    fn look_for_error(&mut self, byte: u8) {
+        let is_first = self.inside() == 1;
+        match byte {
+            b'{' | b'[' if is_first => return,
+            b' ' | b'\t' | b'\n' | b'\r' => return,
+            // A string tells by its end.
+            b'"' | b'n' | b'f' if is_first => {}
+            b'}' | b']' | b',' => {}
+            _ => self.is_error = true,
+        }
+        self.awaits_error = false;
+    }
+
     fn structural_byte(&mut self, byte: u8, found: &mut impl Found) {
+        if self.awaits_error {
+            self.look_for_error(byte);
+        }
         if self.captured_at.is_some() {
             self.keep(&[byte]);
         }
@@ -124,6 +205,8 @@ impl Scanner {
                 self.in_string = true;
                 if self.captured_at.is_none() {
                     self.held.clear();
+                    let is_written = matches!(self.last, Key::Text | Key::Arguments);
+                    self.is_text = self.arguments_at.is_some() || self.is_value && is_written;
                 }
             }
             b':' if self.captured_at.is_none() => self.name_value(),
@@ -138,7 +221,9 @@ impl Scanner {
     fn name_value(&mut self) {
         let key = Key::of(&self.held);
         self.is_value = true;
+        self.last = key;
         let inside = self.inside();
+        self.awaits_error = key == Key::Error && inside == 1;
         let [top, below] = &mut self.keys;
         match inside {
             1 => *top = key,
@@ -154,6 +239,9 @@ impl Scanner {
             self.held.push(bracket);
             self.captured_at = Some(self.depth);
         }
+        if self.is_value && self.last == Key::Arguments && self.captured_at.is_none() {
+            self.arguments_at.get_or_insert(self.depth);
+        }
         if self.depth == 0 {
             self.around = u32::from(bracket == b'[');
         }
@@ -167,6 +255,9 @@ impl Scanner {
     fn close(&mut self, found: &mut impl Found) {
         self.depth = self.depth.saturating_sub(1);
         self.is_value = false;
+        if self.arguments_at == Some(self.depth) {
+            self.arguments_at = None;
+        }
         if self.captured_at == Some(self.depth) {
             self.captured_at = None;
             if self.held.len() <= MAX_USAGE_BYTES {

@@ -331,3 +331,88 @@ proptest! {
         }
     }
 }
+
+fn read(body: &str, cut: usize) -> UsageReader {
+    let mut reader = UsageReader::new(b"application/json").unwrap();
+    let (before, after) = body.split_at(cut);
+    reader.push(before.as_bytes());
+    reader.push(after.as_bytes());
+    reader
+}
+
+#[test]
+fn errors_behind_a_status_that_is_none() {
+    for (body, is_error) in [
+        (r#"{"error":{"message":"x","code":500}}"#, true),
+        (r#"{ "error" : [ { } ] }"#, true),
+        (r#"{"error":"no"}"#, true),
+        (r#"{"error":true}"#, true),
+        (r#"{"id":"x","choices":[],"error":{"code":1}}"#, true),
+        (r#"[{"error":{"code":1}}]"#, true),
+        (r#"{"type":"error"}"#, true),
+        (r#"{"object":"error","message":"x"}"#, true),
+        (
+            r#"{"error":null,"output":[{"x":1}],"type":"response"}"#,
+            false,
+        ),
+        (r#"{"error":false,"a":"b"}"#, false),
+        (r#"{"error": "" ,"a":"b"}"#, false),
+        (r#"{"error": { } ,"a":{"b":"c"}}"#, false),
+        (r#"{"error":[ ],"a":[1]}"#, false),
+        (
+            r#"{"choices":[{"error":{"code":1},"type":"error"}]}"#,
+            false,
+        ),
+        (r#"{"content":"{\"error\":{\"code\":1}}"}"#, false),
+        (r#"{"message":{"error":{"code":1}}}"#, false),
+    ] {
+        for cut in 0..=body.len() {
+            assert_eq!(read(body, cut).is_error(), is_error, "{body} {cut}");
+        }
+    }
+}
+
+#[test]
+fn text_of_answers() {
+    for (body, bytes) in [
+        (
+            r#"{"choices":[{"message":{"content":"hello"},"finish_reason":"stop"}]}"#,
+            5,
+        ),
+        (
+            r#"{"choices":[{"message":{"content":null,"audio":{"data":"AAAA","transcript":"hi"}}}]}"#,
+            2,
+        ),
+        (
+            r#"{"choices":[{"message":{"tool_calls":[{"function":{"name":"f","arguments":"{\"a\":1}"}}]}}]}"#,
+            7,
+        ),
+        (
+            r#"{"content":[{"type":"thinking","thinking":"abc","signature":"xyz"},{"type":"text","text":"de"}]}"#,
+            5,
+        ),
+        (
+            r#"{"content":[{"type":"tool_use","name":"f","input":{"place":"Rome","a":[{"b":"c"}]}}],"stop":"x"}"#,
+            12,
+        ),
+        (
+            r#"{"candidates":[{"content":{"parts":[{"inlineData":{"data":"AAAA"}},{"text":"abc"}]}}]}"#,
+            3,
+        ),
+        (
+            r#"{"instructions":"long","output":[{"type":"message","content":[{"type":"output_text","text":"abc"}]}]}"#,
+            3,
+        ),
+        (r#"{"choices":[{"text":"\u043f\u0440\n"}]}"#, 5),
+        (
+            r#"{"data":[{"b64_json":"AAAAAAAA"}],"usage":{"text":"x"}}"#,
+            0,
+        ),
+    ] {
+        for cut in 0..=body.len() {
+            assert_eq!(read(body, cut).text_bytes(), Some(bytes), "{body} {cut}");
+        }
+    }
+    let unread = UsageReader::new(b"text/plain").unwrap();
+    assert_eq!(unread.text_bytes(), None);
+}

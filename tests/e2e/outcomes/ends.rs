@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::{logged, on_both};
+use crate::harness::echo::Answering;
 use crate::harness::{Case, Suite};
 
 pub(crate) fn add(suite: &mut Suite) {
@@ -13,6 +14,9 @@ pub(crate) fn add(suite: &mut Suite) {
     on_both(suite, "outcomes::answered_here", answered_here);
     on_both(suite, "outcomes::client_gone", client_gone);
     on_both(suite, "outcomes::passing", passing);
+    on_both(suite, "outcomes::parts", parts);
+    on_both(suite, "outcomes::nothing_to_bill", nothing_to_bill);
+    on_both(suite, "outcomes::pictures", pictures);
 }
 
 fn body(model: &str, stream: bool) -> String {
@@ -179,6 +183,105 @@ async fn passing(case: Case) {
         ("caller", "ads"),
         ("api", "-"),
         ("end", "complete"),
-        ("attempts", "0"),
+        ("attempts", "-"),
     ]);
+}
+
+/// What is told at the beginning of an answer that breaks off is not all of it.
+async fn parts(case: Case) {
+    for (path, model, end) in [
+        ("/v1/messages", "cut-40", "cut"),
+        ("/v1/messages", "stall-40", "stalled"),
+        ("/v1/messages", "end-40", "no_terminator"),
+        (
+            "/v1beta/models/cut-40:streamGenerateContent?alt=sse",
+            "",
+            "cut",
+        ),
+        ("/v1/chat/completions", "cut-40", "cut"),
+    ] {
+        let call = if model.is_empty() {
+            case.post(path, CONTENTS)
+        } else {
+            case.post(path, body(model, true))
+        };
+        let line = logged(&case, &call.listen().await.answer.id).await;
+        line.says(&[("end", end), ("usage.estimated", "true")]);
+        let output = line.number("usage.output_tokens").unwrap_or(0);
+        assert!((30..200).contains(&output), "{path}: {output}");
+        assert!(line.number("usage.input_tokens") > Some(0), "{path}");
+        assert!(line.get("cost_usd").is_some(), "{path}");
+    }
+    // And where the caller leaves.
+    for path in ["/v1/messages", "/v1/chat/completions"] {
+        let call = case.post(path, body("slow-words-100", true));
+        let id = call.id.clone();
+        let left = tokio::time::timeout(Duration::from_millis(700), call.listen()).await;
+        assert!(left.is_err(), "{path}");
+        let line = logged(&case, &id).await;
+        line.says(&[("end", "client_gone"), ("usage.estimated", "true")]);
+        // A word or so has come, on a busy machine too.
+        let output = line.number("usage.output_tokens");
+        assert!(output > Some(1), "{path}: {output:?}");
+    }
+}
+
+const CONTENTS: &str = r#"{"contents": [{"role": "user", "parts": [{"text": "canary-prompt"}]}]}"#;
+
+/// Errors behind a status that says that all is well, and answers without anything in them.
+async fn nothing_to_bill(case: Case) {
+    let error = Answering {
+        pieces: vec![
+            r#"{"error":{"mess"#.to_owned(),
+            r#"age":"no","code":500}}"#.to_owned(),
+        ],
+        ..Answering::status(200)
+    };
+    let empty = |status| Answering {
+        pieces: vec![],
+        ..Answering::status(status)
+    };
+    for (answer, end) in [
+        (error, "in_band_error"),
+        (empty(200), "complete"),
+        (empty(204), "complete"),
+        (empty(304), "complete"),
+        (Answering::status(302), "complete"),
+    ] {
+        let call = case
+            .post("/v1/chat/completions", body("any", false))
+            .header("x-at", "written")
+            .header("x-test-answer", answer.header());
+        let line = logged(&case, &call.send().await.id).await;
+        line.says(&[
+            ("end", end),
+            ("verdict", "accepted"),
+            ("usage.input_tokens", "-"),
+            ("usage.output_tokens", "-"),
+            ("cost_usd", "-"),
+        ]);
+    }
+}
+
+/// Pictures and sounds are not billed as text.
+async fn pictures(case: Case) {
+    let picture = format!("data:image/png;base64,{}", "iVBORw0KGgo".repeat(20_000));
+    let content = json!([{"type": "text", "text": "canary-prompt"}, {"type": "image_url", "image_url": {"url": picture}}]);
+    let sound = format!(
+        r#"{{"choices":[{{"message":{{"content":null,"audio":{{"data":"{}","transcript":"two words"}}}},"finish_reason":"stop"}}]}}"#,
+        "A".repeat(4_000)
+    );
+    let answer = Answering {
+        pieces: vec![sound],
+        ..Answering::status(200)
+    };
+    let asked = json!({"model": "any", "messages": [{"role": "user", "content": content}]});
+    let call = case
+        .post("/v1/chat/completions", asked.to_string())
+        .header("x-at", "written")
+        .header("x-test-answer", answer.header());
+    let line = logged(&case, &call.send().await.id).await;
+    line.says(&[("usage.estimated", "true"), ("usage.output_tokens", "3")]);
+    let input = line.number("usage.input_tokens").unwrap_or(0);
+    assert!((10..100).contains(&input), "{input}");
 }

@@ -1,0 +1,199 @@
+//! What is no text where there is text: pictures, sounds and files, which are written in base64.
+//!
+//! Looking at every byte would take longer than it takes to find the model. So a body is looked at here and there: a long
+//! run of such characters is found, and followed to its ends.
+
+/// How many bytes of text a token has, where nothing better is known.
+const BYTES_PER_TOKEN: u64 = 4;
+
+/// How many characters in a row are taken for base64. No word is that long.
+const RUN: usize = 64;
+
+/// How far the places are apart that are looked at: as many as this, but no nearer and no farther than these.
+const PLACES: usize = 32;
+const NEAREST: usize = 256;
+const FARTHEST: usize = 1024;
+
+/// About how many tokens so many bytes of text are.
+pub fn rough_tokens(bytes: u64) -> u64 {
+    bytes.div_ceil(BYTES_PER_TOKEN)
+}
+
+/// Whether the inside of a JSON string begins as base64.
+pub fn is_data(inside: &[u8]) -> bool {
+    // Or behind what a `data:` URL says of itself, which is short.
+    let of_url = inside.strip_prefix(b"data:").and_then(|url| {
+        let comma = url.iter().take(RUN).position(|byte| *byte == b',')?;
+        url.get(comma.saturating_add(1)..)
+    });
+    is_run(of_url.unwrap_or(inside), 0)
+}
+
+/// How many bytes the next character of base64 has, as JSON may write it: slashes behind `\`, lines in between; 0: it is
+/// none.
+fn character(text: &[u8], at: usize) -> usize {
+    match text.get(at) {
+        Some(b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'+' | b'/' | b'=' | b'-' | b'_') => 1,
+        Some(b'\\') => match text.get(at.saturating_add(1)) {
+            Some(b'/' | b'n' | b'r') => 2,
+            _ => 0,
+        },
+        _ => 0,
+    }
+}
+
+/// Whether a run of base64 begins here, or goes on.
+fn is_run(text: &[u8], from: usize) -> bool {
+    // Most texts show by one byte or two that they are none.
+    let may_be = |ahead: &usize| {
+        let byte = text.get(from.saturating_add(*ahead));
+        byte.is_some_and(|byte| !matches!(byte, b' ' | b'"' | b',' | b'.' | b'{' | 0x80..))
+    };
+    if ![RUN / 2, 0, 5, 10, 15, 20].iter().all(may_be) {
+        return false;
+    }
+    let mut at = from;
+    while at < from.saturating_add(RUN) {
+        match character(text, at) {
+            0 => return false,
+            bytes => at = at.saturating_add(bytes),
+        }
+    }
+    true
+}
+
+/// How a character is written that JSON need not have as it is: `\u` and four digits.
+const UNIT: usize = 6;
+
+/// Whether this place is inside of such a character.
+fn is_in_unit(text: &[u8], at: usize) -> bool {
+    let from = at.saturating_add(1).saturating_sub(UNIT);
+    let around = text.get(from..at.saturating_add(2));
+    around.is_some_and(|around| {
+        around.contains(&b'\\') && around.windows(2).any(|pair| pair == b"\\u")
+    })
+}
+
+/// Where a run begins that has this place in it, looking no farther back than `least`.
+fn beginning(text: &[u8], at: usize, least: usize) -> usize {
+    let before = text.get(least..at).unwrap_or_default();
+    let run = before.iter().rev();
+    let run = run.take_while(|byte| {
+        matches!(byte, b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'+' | b'/' | b'=' | b'-' | b'_' | b'\\')
+    });
+    at.saturating_sub(run.count())
+}
+
+/// Where it ends.
+fn end(text: &[u8], from: usize) -> usize {
+    let mut at = from;
+    // By leaps, as long as these end in the run.
+    while is_run(text, at.saturating_add(FARTHEST)) {
+        at = at.saturating_add(FARTHEST);
+    }
+    loop {
+        match character(text, at) {
+            0 => return at,
+            bytes => at = at.saturating_add(bytes),
+        }
+    }
+}
+
+/// About how many bytes of text a body has, as UTF-8: without what is written in base64.
+pub fn text_bytes(body: &[u8]) -> u64 {
+    let step = (body.len() / PLACES).clamp(NEAREST, FARTHEST);
+    let mut text = body.len();
+    let (mut at, mut least) = (0, 0);
+    while at < body.len() {
+        if is_run(body, at) {
+            let last = end(body, at);
+            text = text.saturating_sub(last.saturating_sub(beginning(body, at, least)));
+            (at, least) = (last, last);
+        } else if is_in_unit(body, at) {
+            // Two bytes of six.
+            let near = step.min(body.len().saturating_sub(at));
+            text = text.saturating_sub((near / 3).saturating_mul(2));
+        }
+        least = at.max(least);
+        at = at.saturating_add(step);
+    }
+    u64::try_from(text).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn base64(length: usize) -> String {
+        let all = "iVBORw0KGgoAAAANSUhEUgAA/+B9";
+        all.chars().cycle().take(length).collect()
+    }
+
+    #[test]
+    fn pictures_are_no_text() {
+        for size in [2_000, 50_000, 1_000_000] {
+            for before in [0, 1, 77, 5_000] {
+                let said = "Look at this. ".repeat(before / 14 + 1);
+                let picture = base64(size);
+                let escaped = picture.replace('/', "\\/");
+                let lines: Vec<&str> = picture.split_inclusive("AAAA").collect();
+                for picture in [&picture, &escaped, &lines.join("\\r\\n")] {
+                    let body = format!(
+                        r#"{{"text":"{said}","url":"data:image/png;base64,{picture}","text":"{said}"}}"#
+                    );
+                    let text = body.len() - picture.len();
+                    let found = usize::try_from(text_bytes(body.as_bytes())).unwrap();
+                    assert!(
+                        found.abs_diff(text) <= 64,
+                        "{found}, not {text}: {size} {before}"
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn text_is_text() {
+        for text in [
+            include_str!("../../tests/data/tokens/english-essay.txt"),
+            include_str!("../../tests/data/tokens/chinese-prose.txt"),
+            include_str!("../../tests/data/tokens/russian.txt"),
+            include_str!("../../tests/data/tokens/inventory.py"),
+            include_str!("../../tests/data/tokens/order.json"),
+        ] {
+            let written = serde_json::to_string(text).unwrap();
+            let length = u64::try_from(written.len()).unwrap();
+            assert_eq!(text_bytes(written.as_bytes()), length, "{text:.20}");
+            assert!(!is_data(&written.as_bytes()[1..]), "{text:.20}");
+        }
+        assert_eq!(text_bytes(b""), 0);
+    }
+
+    /// Russian letters have two bytes, and six where they are escaped.
+    #[test]
+    fn escapes_count_as_what_they_mean() {
+        let text = include_str!("../../tests/data/tokens/russian.txt").repeat(3);
+        let units = text.encode_utf16().map(|unit| match u8::try_from(unit) {
+            Ok(byte) if byte.is_ascii() => char::from(byte).to_string(),
+            _ => format!("\\u{unit:04x}"),
+        });
+        let written: String = units.collect();
+        let found = usize::try_from(text_bytes(written.as_bytes())).unwrap();
+        assert!(
+            found.abs_diff(text.len()) * 100 <= text.len() * 15,
+            "{found}, not {}",
+            text.len()
+        );
+    }
+
+    #[test]
+    fn data_is_known_by_its_beginning() {
+        assert!(is_data(base64(64).as_bytes()));
+        assert!(is_data(
+            format!("data:image/png;base64,{}", base64(64)).as_bytes()
+        ));
+        assert!(!is_data(base64(63).as_bytes()));
+        assert!(!is_data("word ".repeat(40).as_bytes()));
+        assert!(!is_data("\\u043f".repeat(40).as_bytes()));
+    }
+}
