@@ -87,9 +87,18 @@ fn beginning(text: &[u8], at: usize, least: usize) -> usize {
 /// Where it ends.
 fn end(text: &[u8], from: usize) -> usize {
     let mut at = from;
-    // By leaps, as long as these end in the run.
-    while is_run(text, at.saturating_add(FARTHEST)) {
-        at = at.saturating_add(FARTHEST);
+    let mut leap = FARTHEST;
+    // By leaps that grow as long as they end in a run, and then shrink again. What stands between two pictures may be
+    // leapt over.
+    while is_run(text, at.saturating_add(leap)) {
+        at = at.saturating_add(leap);
+        leap = leap.saturating_mul(2);
+    }
+    while leap >= FARTHEST {
+        if is_run(text, at.saturating_add(leap)) {
+            at = at.saturating_add(leap);
+        }
+        leap /= 2;
     }
     loop {
         match character(text, at) {
