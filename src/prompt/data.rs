@@ -26,7 +26,9 @@ pub fn is_data(inside: &[u8]) -> bool {
         let comma = url.iter().take(RUN).position(|byte| *byte == b',')?;
         url.get(comma.saturating_add(1)..)
     });
-    is_run(of_url.unwrap_or(inside), 0)
+    let inside = of_url.unwrap_or(inside);
+    // A long number is none.
+    is_run(inside, 0) && !inside.iter().take(RUN).all(u8::is_ascii_digit)
 }
 
 /// How many bytes the next character of base64 has, as JSON may write it: slashes behind `\`, lines in between; 0: it is
@@ -203,6 +205,7 @@ mod tests {
         ));
         assert!(!is_data(base64(63).as_bytes()));
         assert!(!is_data("word ".repeat(40).as_bytes()));
+        assert!(!is_data("7".repeat(300).as_bytes()));
         assert!(!is_data("\\u043f".repeat(40).as_bytes()));
     }
 }

@@ -6,8 +6,9 @@ use crate::prompt::estimate;
 
 const TEXT: &str = "What is the capital of Iceland, and since when?";
 
-/// How many tokens are noted for the prompt of a request to a backend that is asked for usage, or is not.
-fn prompt_tokens(asks: bool, fields: &str) -> Option<u64> {
+/// How many tokens are noted for the prompt of a request to a backend that is asked for usage, or is not; and how many its
+/// body has by its size.
+fn prompt_tokens(asks: bool, fields: &str) -> (u64, u64) {
     let json = format!(
         r#"{{
         "backends": [{{"name": "a", "schema": "openai", "ask_for_usage": {asks}, "models": [{{"name": "*"}}]}}],
@@ -33,7 +34,8 @@ fn prompt_tokens(asks: bool, fields: &str) -> Option<u64> {
     let mut noted = Noted::default();
     let routed = pending.route_noting(&document, body.as_bytes(), moment, &mut noted);
     assert!(routed.is_ok());
-    noted.prompt_tokens
+    let by_size = rough_tokens(text_bytes(body.as_bytes()));
+    (noted.prompt_tokens.unwrap(), by_size)
 }
 
 /// Only where there will be nothing else is the prompt read for it, while it is there.
@@ -42,8 +44,10 @@ fn prompts_are_read_where_nothing_will_tell() {
     let stream = r#", "stream": true"#;
     let asked = r#", "stream": true, "stream_options": {"include_usage": true}"#;
     for (asks, fields) in [(true, stream), (true, ""), (false, ""), (false, asked)] {
-        assert_eq!(prompt_tokens(asks, fields), None, "{asks} {fields}");
+        let (tokens, by_size) = prompt_tokens(asks, fields);
+        assert_eq!(tokens, by_size, "{asks} {fields}");
     }
-    let tokens = prompt_tokens(false, stream).unwrap();
+    let (tokens, by_size) = prompt_tokens(false, stream);
     assert!((estimate(TEXT)..estimate(TEXT) + 8).contains(&tokens));
+    assert_ne!(tokens, by_size);
 }
