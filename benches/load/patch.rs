@@ -18,6 +18,9 @@ const CLUSTER: &str = "openai";
 /// Its only route in envoy/demo.yaml.
 const ROUTE: &str = "gpt";
 
+/// More than the memory of any variant.
+const HEAP_BYTES: u64 = 64 << 30;
+
 const HTTP_OPTIONS: &str = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
 
 /// What a configuration is made for.
@@ -48,6 +51,12 @@ pub(crate) fn variant(demo: &Value, name: &str, place: &Place<'_>) -> Outcome<Va
             *port = place.backend.into();
         }
     }
+    // What is measured is what is held, not how Envoy defends itself against it.
+    let monitor = at(
+        &mut config,
+        "/overload_manager/resource_monitors/0/typed_config",
+    )?;
+    set(monitor, "/max_heap_size_bytes", HEAP_BYTES.into())?;
     let module = place.module.display().to_string();
     replace_file(&mut config, &module);
     let manager = at(&mut config, MANAGER)?;
