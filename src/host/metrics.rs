@@ -39,7 +39,9 @@ impl Metrics {
             let ids = ids.collect();
             Defined { recorder, ids }
         });
-        self.0.replace(defined);
+        if let Ok(mut before) = self.0.try_borrow_mut() {
+            *before = defined;
+        }
     }
 
     /// Records what became of a request.

@@ -1,7 +1,7 @@
 //! Models that a backend calls the same, attempts at the same target, and what a row of thousands takes.
 
 use super::*;
-use crate::config::{Document, Tree};
+use crate::config::Document;
 use crate::health::{Blow, CooldownPolicy, Ended, Health, TargetKey};
 use crate::schema::Usage;
 use crate::telemetry::{Attempted, End, Outcome};
@@ -23,8 +23,7 @@ routes:
 ";
 
 fn document() -> Document {
-    let tree: Tree = serde_saphyr::from_str(DOCUMENT).unwrap();
-    Document::compile(&tree).unwrap()
+    Document::of_yaml(DOCUMENT).unwrap()
 }
 
 fn outcome(attempts: &[(&str, &'static str)]) -> Outcome {

@@ -130,6 +130,7 @@ fn document() -> Value {
         "backends": all,
         "routes": [
             {"name": "files", "match": {"path": "/v1/files*"}, "pass_through": true, "targets": [{"backend": "one"}]},
+            {"name": "raw", "match": {"path": "/v1/raw*"}, "pass_through": true, "targets": [{"backend": "scripted"}]},
             route("retried", &[("one", "status-503"), ("two", "words-5")]),
             route("dead", &[("dead", ""), ("two", "words-5")]),
             route("failing", &[("one", "status-500"), ("two", "status-503")]),

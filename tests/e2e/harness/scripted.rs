@@ -69,6 +69,8 @@ struct Script {
 enum Framing {
     Chunked,
     Length,
+    /// With the length of more than comes.
+    Longer,
     /// Ended by the connection's end.
     None,
 }
@@ -97,6 +99,11 @@ fn script(model: &str, api: Api) -> Script {
         "with-length" => Script {
             framing: Framing::Length,
             ..chunked(&[content, usage(api), finish])
+        },
+        "cut-off" => Script {
+            framing: Framing::Longer,
+            headers: "",
+            ..chunked(&[content, content])
         },
         "trailers" => Script {
             trailers: "x-trailer: here\r\n",
@@ -163,6 +170,7 @@ async fn answer(mut stream: TcpStream) -> io::Result<()> {
     let framing = match script.framing {
         Framing::Chunked => "transfer-encoding: chunked\r\n".to_owned(),
         Framing::Length => format!("content-length: {length}\r\n"),
+        Framing::Longer => format!("content-length: {}\r\n", length + 1),
         Framing::None => String::new(),
     };
     let headers = script.headers;

@@ -185,6 +185,16 @@ async fn passing(case: Case) {
         ("end", "complete"),
         ("attempts", "-"),
     ]);
+    let broken_off = case.post("/v1/raw", body("cut-off", true)).listen().await;
+    assert!(broken_off.broken.is_some());
+    let line = logged(&case, &broken_off.answer.id).await;
+    line.says(&[
+        ("route", "raw"),
+        ("decision", "pass_through"),
+        ("status", "200"),
+        ("end", "cut"),
+        ("attempts", "-"),
+    ]);
 }
 
 /// What is told at the beginning of an answer that breaks off is not all of it.
