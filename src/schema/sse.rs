@@ -233,7 +233,8 @@ impl Pieces {
     }
 
     fn large_ends(&mut self, reader: &mut impl Events) {
-        if let Some(large) = self.large.take() {
+        if let Some(mut large) = self.large.take() {
+            large.end();
             reader.large(&large);
         }
     }

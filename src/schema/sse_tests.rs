@@ -21,8 +21,9 @@ impl Events for Told {
 
     fn large(&mut self, large: &Large) {
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        let data = large.data().map_or(String::new(), |(data, _)| text(data));
-        self.large.push((text(large.name()), data));
+        let data = large.data().map(|(data, _)| text(data));
+        let told = data.map(|data| (text(large.name()), data));
+        self.large.extend(told);
     }
 }
 
@@ -219,6 +220,18 @@ fn the_end_of_what_is_too_large() {
         assert_eq!(told.large, [("x".to_owned(), "1 ".to_owned())]);
         assert_eq!(out, [begun.as_bytes(), missing.as_bytes()].concat());
         assert!(told.events.is_empty() && is_between);
+    }
+}
+
+/// A last line that is nothing but a name, or a name and a colon, is a field all the same.
+#[test]
+fn the_last_line_of_what_is_too_large() {
+    let large = "a".repeat(MAX_EVENT_BYTES + 1);
+    for end in ["data", "data:", "event", "event: y", "data: 1\nevent:", "dat", ""] {
+        let lines = format!("event: x\n{end}");
+        let (small, ..) = read([format!("a\n{lines}").as_bytes()], true);
+        let (told, ..) = read([format!("{large}\n{lines}").as_bytes()], true);
+        assert_eq!(told.large, small.events, "{end:?}");
     }
 }
 

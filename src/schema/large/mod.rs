@@ -96,6 +96,11 @@ impl Large {
         }
     }
 
+    /// There are no more of its bytes: the last line may lack its end.
+    pub(super) fn end(&mut self) {
+        self.line_ends(self.place);
+    }
+
     fn field(&self) -> Field {
         match self.field.as_slice() {
             b"data" => Field::Data,
