@@ -291,7 +291,7 @@ fn the_same_with_anything_put_in_anywhere() {
     for (api, name, data) in all() {
         for padding in paddings() {
             for (at, _) in data.char_indices() {
-                // Insert in the middle of a token, too.
+                // Insert the padding at this position: in long data, only before quotes, brackets and commas.
                 let (before, after) = data.split_at(at);
                 if data.len() > 80 && !after.starts_with(['"', '{', '[', '}', ']', ',']) {
                     continue;
@@ -348,7 +348,7 @@ fn told(reader: &StreamReader) -> impl PartialEq + std::fmt::Debug + use<> {
     (state(reader), reader.usage(), model)
 }
 
-/// Complete streams of events that are too large to be held.
+/// Whole events that padding makes too large to be held.
 #[test]
 fn the_same_with_padding_that_means_nothing() {
     let text = "x".repeat(MAX_EVENT_BYTES);
