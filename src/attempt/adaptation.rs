@@ -127,7 +127,7 @@ impl Refusal {
     }
 }
 
-/// Headers that Envoy itself rewrites for each attempt, and that must keep that value.
+/// Headers that Envoy itself writes anew for each attempt. Their current values are kept.
 const PER_ATTEMPT: [&str; 4] = ["traceparent", "b3", "x-b3-spanid", "x-b3-parentspanid"];
 
 const CONTENT_LENGTH: &str = "content-length";

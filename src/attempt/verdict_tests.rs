@@ -385,7 +385,7 @@ proptest! {
             policy.max_attempts = max_attempts;
             for (failure, action) in Failure::ALL.iter().zip(&actions) {
                 let (_, action) = Action::ALL[*action];
-                // A silent target would be tried again because its policy says so.
+                // With this row, the policy itself would try the silent target again.
                 if (*failure, action) != (NoAnswer, Action::Retry) {
                     let cooldown = policy.row(*failure).cooldown;
                     policy.set_row(*failure, Row { action, cooldown });

@@ -12,8 +12,8 @@
 //! * **Cooling**: the target is tried only if no other target is left. Further failures change nothing, except that a
 //!   backend may ask for a longer time.
 //! * **Due**: the cooldown is over. One request takes the lease and tries the target.
-//! * **Probing**: while that request holds the lease, the target is probing for all other requests. When the request
-//!   or the lease ends without a verdict, the target is due again.
+//! * **Probing**: while that request holds the lease, the target is probing for all other requests. If the lease ends
+//!   before that request has succeeded or failed, the target is due again.
 //!
 //! A success makes the target healthy and clears its entry. A failure while it is due or probing opens the next
 //! cooldown, twice as long as the last. A target that nobody tried for [`CooldownPolicy::memory_ms`] after it became

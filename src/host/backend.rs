@@ -46,7 +46,7 @@ const NO_BODY_MS: u64 = 10_000;
 /// The minimum time between two log lines about a refused key, in milliseconds.
 const COMPLAINT_PERIOD_MS: u64 = 60_000;
 
-/// An attempt that is checked when time has passed.
+/// An attempt that is checked on a timer.
 #[derive(Clone)]
 struct Waiting {
     running: Rc<RefCell<Running>>,
@@ -204,7 +204,7 @@ struct Attempt {
     context_id: u32,
     cluster: Rc<Cluster>,
     state: State,
-    /// Whether the attempt is checked when time has passed.
+    /// Whether the attempt is checked on a timer.
     is_timed: Cell<bool>,
     under_way: Option<page::Attempt>,
     health: SharedHealth,
@@ -408,7 +408,7 @@ fn write_headers(write: &HeaderWrite) {
 }
 
 impl Attempt {
-    /// Executes a step for an answer of whose body Envoy has `size` bytes.
+    /// Executes a step. `size`: how many bytes of the answer's body Envoy has.
     fn take(&self, step: Step, size: usize) -> Action {
         let State::Sent { running, .. } = &self.state else {
             return Action::Continue;

@@ -11,8 +11,8 @@ use crate::health::{Health, HealthStore};
 /// The key of the value. All VMs with the same `vm_id` share it.
 const HEALTH: &str = "llm.health";
 
-/// How often a change is tried while other workers write first. After that, the change is lost, which is one failure
-/// among many.
+/// How often a change is tried while other workers write first. After that the change is dropped, which loses one
+/// failure among many.
 const TRIES: usize = 16;
 
 /// Access to the shared health, and the tally that counts the cooldowns that begin.

@@ -1,5 +1,6 @@
 //! The ledger in which the router role of a worker finds the attempts at its requests. Both roles run in one VM, and
-//! so in one thread. If their plugins have different `vm_id`s, they do not, and the ledger stays empty.
+//! so in one thread. If their plugins have different `vm_id`s, they run in different VMs, and no attempts appear in
+//! the router role's ledger.
 
 use std::cell::RefCell;
 use std::rc::Rc;

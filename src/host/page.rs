@@ -94,7 +94,7 @@ struct Counting {
     document: Rc<Document>,
     tally: Rc<Tally>,
     key: String,
-    /// The worker's name, from which the random bits of its decisions are derived.
+    /// The worker's name, which also seeds the ids of its decisions.
     worker: u64,
     gathered: Gathered,
     requests: Rc<Cell<u64>>,

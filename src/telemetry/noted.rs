@@ -14,7 +14,7 @@ use crate::schema::{Answer, Api, ErrorCode, Usage};
 pub struct Offered {
     /// The backend's name.
     pub backend: String,
-    /// What the backend calls the model.
+    /// The model's upstream name.
     pub model: String,
     /// The prices of the model's tokens.
     pub prices: Prices,
