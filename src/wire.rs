@@ -1,5 +1,6 @@
-//! Encodes values as bytes that are exchanged between the two roles and between workers. All of them run the same
-//! module, so the format has no version; bytes that do not decode are treated as absent.
+//! Encodes values as bytes that are exchanged between the two roles and between workers. Both roles run the same
+//! module, so the encoding has no version. Values in shared data, which a module that was loaded later may read,
+//! start with a format number of their own. Bytes that do not decode are treated as absent.
 
 /// Appends values to bytes.
 #[derive(Debug, Default)]

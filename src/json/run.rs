@@ -23,7 +23,7 @@ fn run_length(bytes: &[u8], in_word: impl Fn(u64) -> u64, is_end: impl Fn(u8) ->
         }
         length = length.saturating_add(8);
     }
-    // The tail is searched byte by byte. Most runs end before it.
+    // Computes the tail here instead of keeping it from `as_chunks`, because most runs end before it.
     let tail = bytes.get(length..).unwrap_or_default();
     length.saturating_add(tail.iter().take_while(|byte| !is_end(**byte)).count())
 }

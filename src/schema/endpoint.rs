@@ -234,7 +234,7 @@ pub fn is_stored_state(path: &str) -> bool {
 }
 
 /// Whether a server with lenient path parsing could read this path differently than a route does: as a path further
-/// up, or as that of a model call, which no route would have allowed. Such servers decode slashes and dots, merge
+/// up, or as the path of a model call, which would then bypass routing. Such servers decode slashes and dots, merge
 /// slashes, ignore letter case, or ignore what follows a `;`.
 pub fn is_ambiguous(path: &str, method: &str) -> bool {
     let decoded = percent_decoded(path);

@@ -12,7 +12,7 @@
 //! * vLLM, SGLang, Mistral: `{"object":"error","message","type","code"}`.
 //! * llama.cpp: the status in `error.code`, `exceed_context_size_error` in `error.type`.
 //! * Hugging Face TGI, Together: `{"error":"…","error_type":"…"}`.
-//! * FastAPI, which stands before many models: `{"detail":"…"}`.
+//! * FastAPI, which serves many models: `{"detail":"…"}`.
 
 use super::json::{Fault, Json, Step, is_something};
 use crate::attempt::Failure;
@@ -34,7 +34,7 @@ pub fn failure_of_answer(status: u32, body: &[u8]) -> Failure {
 }
 
 /// Returns the failure that an error object in any known provider's format describes; `None` if this text is not an
-/// error. Only a non-empty `error` field makes it one: `"error": null` does not.
+/// error. An empty `error` field does not make it one: `"error": null` is not an error.
 pub fn failure_of_error_object(body: &[u8]) -> Option<Failure> {
     let (facts, walked) = Facts::read(body);
     if walked == Err(Fault::Malformed) {

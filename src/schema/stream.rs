@@ -73,11 +73,11 @@ impl StreamReader {
         self.pieces.push(chunk, &mut self.state, &mut None);
     }
 
-    /// Takes the next bytes and returns what may pass: all events that are not dropped, each in one piece, and what
-    /// is between events. Without a call of [`dropping`](Self::dropping), malformed events are dropped. At the end of
+    /// Takes the next bytes and returns what may pass: all events that are not dropped, each as a whole, and what is
+    /// between events. Without a call of [`dropping`](Self::dropping), malformed events are dropped. At the end of
     /// the stream, an event that lacks its blank line is completed.
     ///
-    /// An event of more than 64 KiB is never dropped.
+    /// An event of more than 64 KiB passes through as it arrives, and is never dropped.
     pub fn push_filtered(&mut self, chunk: &[u8], end_of_stream: bool) -> Vec<u8> {
         let mut out = Some(Vec::with_capacity(chunk.len()));
         self.pieces.push(chunk, &mut self.state, &mut out);

@@ -65,7 +65,7 @@ enum Treatment {
     TextOrInside,
     /// An object whose content is interpreted.
     InsideObject,
-    /// A value of which only matters whether it is empty.
+    /// A value for which it only matters whether it is empty.
     Whole,
 }
 
@@ -167,7 +167,7 @@ struct Skipped {
     depth: usize,
     /// How many bytes of it have passed.
     bytes: usize,
-    /// How many more bytes of it may be kept.
+    /// The maximum number of bytes of it that are kept.
     room: usize,
 }
 
