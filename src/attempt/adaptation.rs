@@ -103,7 +103,7 @@ pub enum HeaderWrite {
 /// Why an attempt must not be made.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Refusal {
-    /// The attempt arrived at another backend's cluster than that of this backend, which the plan names.
+    /// The plan names this backend, but the attempt arrived at the cluster of another one.
     Mismatch(String),
     /// Envoy makes an attempt although none was to follow this failure.
     GaveUp(Failure),
