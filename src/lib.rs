@@ -3,32 +3,35 @@
 //! # One request
 //!
 //! The module plays two roles, which share a VM per worker and talk through Envoy's filter state.
+//! Each request takes these steps:
 //!
-//! 1. **Router role**, a downstream HTTP filter, once per request. [`routing::arrive`] takes the headers,
-//!    [`routing::Pending::route`] the whole body: [`request::scan`] reads it in one pass, [`routing::decide`] finds the
-//!    first route that takes it, and an [`attempt::Plan`] of that route's targets goes into filter state, with the
-//!    cluster of the first attempt beside it, which the route's matcher reads.
-//! 2. **Backend role**, an upstream HTTP filter on each backend's cluster, once per attempt. [`attempt::begin`] adapts
-//!    the request to this target; [`attempt::Running`] follows its answer, and holds it back as long as its failure could
-//!    still be mended. If it fails, the [`attempt::Policy`] says what follows, and where the next attempt goes is written
-//!    into filter state. Envoy does the retrying. What all workers know of targets that fail is in [`health`].
-//! 3. What is no call of a model (files, stored responses, WebSockets) is decided by its headers alone
-//!    ([`routing::Passed`]): its one attempt has its headers adapted ([`attempt::Passage`]), and passes unread.
-//! 4. An answer passes untouched; a stream that ends too early gets an error event, and an answer that Envoy gives itself is
-//!    put into the caller's format ([`schema::ErrorCode`]).
+//! 1. **Router role**, a downstream HTTP filter that runs once per request. [`routing::arrive`] takes the headers and
+//!    [`routing::Pending::route`] the complete body. [`request::scan`] reads the body in one pass, and
+//!    [`routing::decide`] finds the first route that matches. The router role writes an [`attempt::Plan`] of that
+//!    route's targets to filter state, along with the cluster of the first attempt, which the route's matcher reads.
+//! 2. **Backend role**, an upstream HTTP filter on each backend's cluster that runs once per attempt.
+//!    [`attempt::begin`] adapts the request to the target. [`attempt::Running`] follows the answer and holds it back
+//!    for as long as another attempt could still replace it. If the attempt fails, the [`attempt::Policy`] decides
+//!    what happens next, and the backend role writes the destination of the next attempt to filter state. Envoy
+//!    performs the retry. [`health`] holds what all workers know about failing targets.
+//! 3. Requests that do not call a model (files, stored responses, WebSockets) are routed by their headers alone
+//!    ([`routing::Passed`]). They get one attempt: its headers are adapted ([`attempt::Passage`]), and its body
+//!    passes through unread.
+//! 4. Answers pass through unchanged, with two exceptions: a stream that ends too early gets an error event, and an
+//!    error that Envoy generates itself is rewritten into the caller's format ([`schema::ErrorCode`]).
 //!
 //! # Invariants
 //!
-//! * The core is pure: events in, effects out; randomness is an argument. Only `host` names `proxy_wasm`, which
-//!   is no dependency anywhere but on wasm32.
-//! * No input panics: a panic takes down the VM with every request of its worker. The lints in Cargo.toml deny
-//!   what could.
-//! * Every byte of a body but the model's name and the parameters that the target changes (`stream_options` among them where a
-//!   stream is asked for its usage, and a byte order mark, which goes) stays as it was sent. Where the path alone names the model, the name is put into the JSON of an
-//!   OpenAI-compatible call.
-//! * Every attempt is adapted from the request as the client sent it, never from what an earlier attempt made of it,
+//! * The core is pure: events go in, effects come out, and randomness is an argument. Only `host` names `proxy_wasm`,
+//!   which is a dependency on wasm32 only.
+//! * No input causes a panic, because a panic takes down the VM and every request of its worker. The lints in
+//!   Cargo.toml deny the constructs that could panic.
+//! * Every byte of a body stays as it was sent, except the model's name and the parameters that the target changes.
+//!   These include `stream_options`, where the router asks a stream for its usage, and a byte order mark, which is
+//!   removed. Where only the path names the model, the name is inserted into the JSON of an OpenAI-compatible call.
+//! * Every attempt is adapted from the request as the client sent it, never from the result of an earlier attempt,
 //!   and carries no credential that an earlier attempt was given.
-//! * What a client or a backend sent is never logged.
+//! * Nothing that a client or a backend sent is ever logged.
 
 pub mod attempt;
 #[cfg(all(feature = "cli", not(target_arch = "wasm32")))]

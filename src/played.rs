@@ -1,7 +1,8 @@
-//! Envoy's part between the two roles, played as it was seen to do it: what a request would look like at each backend.
+//! Simulates what Envoy does between the two roles, as observed on real Envoys, and so shows what a request looks
+//! like at each backend.
 //!
-//! Changes of headers persist from attempt to attempt, and each attempt begins with the body that the router role left.
-//! Native only, for the tool and the tests of the core; nothing in here is part of the filter.
+//! Header changes persist from attempt to attempt, and each attempt starts with the body that the router role left.
+//! Native only, for the command-line tool and the tests of the core; the filter does not contain this module.
 
 use crate::attempt::{
     Adaptation, ChangeKind, CurrentHeaders, Head, HeaderWrite, Moment, Passage, Plan, Step, begin,
@@ -9,22 +10,22 @@ use crate::attempt::{
 use crate::config::Document;
 use crate::routing::{Passed, Routed};
 
-/// Headers in Envoy's order, pseudo-headers among them.
+/// Headers in Envoy's order, including pseudo-headers.
 pub type Pairs = Vec<(String, Vec<u8>)>;
 
-/// What a backend sees.
+/// A request as a backend receives it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sent {
-    /// Its name.
+    /// The backend's name.
     pub backend: String,
-    /// All of them.
+    /// All headers.
     pub headers: Pairs,
-    /// As it arrives.
+    /// The body as it arrives.
     pub body: Vec<u8>,
 }
 
-/// The requests of a plan's attempts, each of which is answered 503. `after`: what happens to the headers after each
-/// attempt's adaptation.
+/// Returns the requests of a plan's attempts, each of which is answered 503. `after`: what happens to the headers
+/// after each attempt was adapted.
 pub fn attempts(
     document: &Document,
     routed: &Routed<'_>,
@@ -39,7 +40,7 @@ pub fn attempts(
     while let Some((cluster, plan)) = next.take() {
         let mut backends = document.backends.iter();
         let backend = backends.find(|backend| backend.cluster == cluster);
-        // The backend role of an aggregate cluster has its name.
+        // The backend role of an aggregate cluster has the cluster's name.
         let backend = backend.map_or(&cluster, |backend| &backend.name);
         let Some(plan) = Plan::decode(&plan) else {
             break;
@@ -61,7 +62,7 @@ pub fn attempts(
     all
 }
 
-/// Both roles' effects on what is no call of a model.
+/// Returns a pass-through request as its backend receives it, after the effects of both roles.
 pub fn passage(
     document: &Document,
     passed: &Passed,
@@ -102,7 +103,7 @@ impl CurrentHeaders for Envoy<'_> {
     }
 }
 
-/// The router role's effects on the request; returns the body.
+/// Applies the router role's effects to the request. Returns the body.
 fn leave_downstream(routed: &Routed<'_>, headers: &mut Pairs, body: &[u8]) -> Vec<u8> {
     headers.retain(|(name, _)| !routed.remove_headers.contains(name));
     if let Some(name) = routed.cluster_header {
@@ -118,10 +119,10 @@ fn leave_downstream(routed: &Routed<'_>, headers: &mut Pairs, body: &[u8]) -> Ve
     [change.beginning.as_slice(), rest].concat()
 }
 
-/// How much of a body comes at a time.
+/// The size of the chunks in which a body arrives.
 const CHUNK: usize = 7;
 
-/// The backend role's effects, and what the backend would then see.
+/// Applies the backend role's effects. Returns what the backend receives.
 fn send(backend: &str, adaptation: &mut Adaptation, headers: &mut Pairs, body: &[u8]) -> Sent {
     write(headers, &adaptation.headers);
     let mut sent = Vec::new();

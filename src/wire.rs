@@ -1,5 +1,6 @@
-//! Values as bytes, between the two roles and between workers. All are the same module, so there is no versioning; what does
-//! not decode is nothing.
+//! Encodes values as bytes that are exchanged between the two roles and between workers. Both roles run the same
+//! module, so the encoding has no version. Values in shared data, which a module that was loaded later may read,
+//! start with a format number of their own. Bytes that do not decode are treated as absent.
 
 /// Appends values to bytes.
 #[derive(Debug, Default)]
@@ -10,7 +11,7 @@ impl Writer {
         self.0.push(value);
     }
 
-    /// A length or a position. Envoy's buffers end well below 4 GiB.
+    /// Writes a length or a position. Envoy's buffers are far smaller than 4 GiB.
     pub(crate) fn length(&mut self, value: usize) {
         let value = u32::try_from(value).unwrap_or(u32::MAX);
         self.0.extend_from_slice(&value.to_le_bytes());
@@ -24,7 +25,7 @@ impl Writer {
         self.0.extend_from_slice(&value.to_le_bytes());
     }
 
-    /// A number that is mostly small, seven bits to a byte.
+    /// Writes a number that is usually small, with seven bits in each byte.
     pub(crate) fn count(&mut self, mut value: u64) {
         while value > 0x7f {
             self.byte(u8::try_from(value & 0x7f).unwrap_or(0) | 0x80);
@@ -33,7 +34,7 @@ impl Writer {
         self.byte(u8::try_from(value).unwrap_or(0));
     }
 
-    /// One of a closed set.
+    /// Writes a member of a closed set.
     pub(crate) fn name<T: PartialEq, N>(&mut self, all: &[(N, T)], value: T) {
         let at = all.iter().position(|(_, known)| *known == value);
         self.byte(at.and_then(|at| u8::try_from(at).ok()).unwrap_or(0));
@@ -52,7 +53,7 @@ impl Writer {
     }
 }
 
-/// Takes values from bytes; `None` wherever these are not what was written.
+/// Takes values from bytes. Returns `None` where the bytes are not what was written.
 #[derive(Debug)]
 pub(crate) struct Reader<'a>(pub(crate) &'a [u8]);
 
@@ -80,7 +81,7 @@ impl Reader<'_> {
         Some(u64::from_le_bytes(self.take(8)?.try_into().ok()?))
     }
 
-    /// What [`Writer::count`] wrote.
+    /// Reads a number that [`Writer::count`] wrote.
     pub(crate) fn count(&mut self) -> Option<u64> {
         let mut value = 0;
         for place in 0..=9 {
@@ -95,7 +96,7 @@ impl Reader<'_> {
         None
     }
 
-    /// One of a closed set.
+    /// Reads a member of a closed set.
     pub(crate) fn name<T: Copy, N>(&mut self, all: &[(N, T)]) -> Option<T> {
         let (_, value) = all.get(usize::from(self.byte()?))?;
         Some(*value)
@@ -112,7 +113,7 @@ impl Reader<'_> {
 
     pub(crate) fn list<T>(&mut self, read: impl Fn(&mut Self) -> Option<T>) -> Option<Vec<T>> {
         let length = self.length()?;
-        // No item takes less than a byte: what claims more is not believed, and nothing reserved for it.
+        // Every item takes at least one byte, so a larger length is invalid, and no memory is reserved for it.
         if length > self.0.len() {
             return None;
         }

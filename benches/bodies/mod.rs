@@ -1,13 +1,15 @@
-//! The five request bodies of all benchmarks: built, not stored, and the same bytes every time.
+//! The five request bodies of all benchmarks: generated, not stored, with the same bytes every time.
 //!
-//! They are chat completions as SDKs send them: compact JSON, text that is mostly plain, an escape now and then, some of
-//! it not ASCII. No compression of equal parts can make them look cheaper than real ones: no two passages are equal.
+//! They are chat completions as SDKs send them: compact JSON, mostly plain text, with an occasional escape and some
+//! text that is not ASCII. No two passages are equal, so that compression of repeated parts cannot make the bodies
+//! look cheaper than real ones.
 //!
-//! Include this file with `#[path]`; it needs `serde_json` and nothing else, and is built for wasm too.
+//! Include this file with `#[path]`. It needs only `serde_json`, and is built for wasm too.
 
 use std::fmt::Write;
 
-/// Each with its name, smallest first. `model` stands at the beginning; each says whether it wants a stream.
+/// Returns each body with its name, smallest first. `model` is the first field; each body says whether it asks for a
+/// stream.
 pub(crate) fn all(model: &str) -> [(&'static str, Vec<u8>); 5] {
     let mut random = Random(0x6c6c_6d2d_726f_7574);
     [
@@ -67,7 +69,7 @@ fn agent(model: &str, random: &mut Random) -> Vec<u8> {
     padded(body, 30 << 10)
 }
 
-/// A document within a string within a string: every few bytes an escape: 100 KiB.
+/// A document within a string within a string, with an escape every few bytes: 100 KiB.
 fn escapes(model: &str, random: &mut Random) -> Vec<u8> {
     let mut rows = String::from("[");
     while rows.len() < 61_000 {
@@ -109,7 +111,7 @@ fn conversation(model: &str, random: &mut Random) -> Vec<u8> {
     padded(body, SIZE)
 }
 
-/// A question about a picture, which is in the body as base64: 1 MiB.
+/// A question about a picture, which the body contains as base64: 1 MiB.
 fn image(model: &str, random: &mut Random) -> Vec<u8> {
     const SIZE: usize = 1 << 20;
     const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
@@ -135,12 +137,12 @@ fn message(body: &mut String, role: &str, content: &str) {
     let _ = write!(body, r#"{{"role":"{role}","content":{}}}"#, quoted(content));
 }
 
-/// Text always serializes.
+/// Quotes a text as JSON. Text always serializes.
 fn quoted(text: &str) -> String {
     serde_json::to_string(text).unwrap_or_default()
 }
 
-/// Up to its size with a field that clients send too: what is left is too little to matter.
+/// Pads a body to a size with a field that clients send too. The padding is too short to matter.
 fn padded(mut body: String, size: usize) -> Vec<u8> {
     const FIELD: &str = r#","user":""}"#;
     let room = size
@@ -233,7 +235,7 @@ impl Random {
         WORDS.get(index).copied().unwrap_or_default()
     }
 
-    /// At most `bytes` bytes: sentences, a quotation or a new paragraph now and then.
+    /// Returns at most `bytes` bytes of sentences, with an occasional quotation or new paragraph.
     fn prose(&mut self, bytes: usize) -> String {
         let mut text = String::with_capacity(bytes);
         while text.len().saturating_add(20) < bytes {
@@ -259,7 +261,7 @@ impl Random {
         text
     }
 
-    /// What a tool that reads files returns: short lines, indented.
+    /// Returns what a tool that reads files returns: short, indented lines.
     fn code(&mut self, bytes: usize) -> String {
         let mut text = String::with_capacity(bytes);
         while text.len().saturating_add(60) < bytes {

@@ -1,5 +1,5 @@
-//! What it costs to read what a body says, after the scan: each time from the beginning, as for the first condition that
-//! asks.
+//! Measures the cost of reading the content of a body after the scan: each time from the beginning, as for the first
+//! condition that needs it.
 
 use std::hint::black_box;
 
@@ -9,7 +9,7 @@ use llm_router::schema::Api;
 
 use crate::bodies;
 
-/// What is asked for, and how much there is of it.
+/// What is read, and a function that returns how much of it there is.
 type Asked = (&'static str, fn(&Content<'_>) -> u64);
 
 pub(crate) const ASKED: [Asked; 7] = [

@@ -1,9 +1,10 @@
-//! The scan in Envoy's own VM: `envoy --mode validate` configures the plugin, which measures then, and logs it.
+//! Runs the scan in Envoy's own VM: `envoy --mode validate` configures the plugin, which measures itself and logs the
+//! results.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-/// One body, in nanoseconds for each time.
+/// The results of one body, in nanoseconds per call.
 pub(crate) struct Measured {
     pub(crate) body: String,
     pub(crate) bytes: f64,
@@ -33,8 +34,8 @@ pub(crate) fn measure() -> Vec<Measured> {
         output.status.success() && measured.len() >= bodies,
         "Envoy did not measure:\n{printed}"
     );
-    // Envoy configures a plugin in one VM to see that it can, and then again in one for the thread: by then, V8 has
-    // optimized.
+    // Envoy configures a plugin in one VM to validate it, and then again in one for the thread. By then, V8 has
+    // optimized the code.
     let first = measured.len() - bodies;
     measured.into_iter().skip(first).collect()
 }
@@ -47,7 +48,7 @@ fn from_environment(variable: &str) -> PathBuf {
     )
 }
 
-/// `… llm-bench: <body> <n> bytes scan <n> ns value <n> ns`
+/// Parses `… llm-bench: <body> <n> bytes scan <n> ns value <n> ns`.
 fn read(line: &str) -> Option<Measured> {
     let (_, rest) = line.split_once("llm-bench: ")?;
     let words: Vec<&str> = rest.split_whitespace().collect();

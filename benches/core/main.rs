@@ -1,8 +1,9 @@
-//! `make bench-core`: what the core costs, natively and in Envoy's own VM, beside parsing into a `serde_json::Value`.
+//! `make bench-core`: measures what the core costs, natively and in Envoy's own VM, compared with parsing into a
+//! `serde_json::Value`.
 //!
-//! Arguments are criterion's. With `--quick`, or a name that chooses benchmarks, nothing is recorded; without any,
-//! everything runs and `benches/record/<date>/core.md` is written. Needs `ENVOY`, and in `LLM_BENCH_WASM` a module built with the feature
-//! `bench`.
+//! Arguments are criterion's. With `--quick`, or a name that selects benchmarks, nothing is recorded. Without
+//! arguments, everything runs and `benches/record/<date>/core.md` is written. Needs `ENVOY`, and in `LLM_BENCH_WASM`
+//! a module built with the feature `bench`.
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -43,7 +44,7 @@ fn main() {
     observing::run(&mut criterion);
     criterion.final_summary();
     let mut arguments: Vec<String> = std::env::args().skip(1).collect();
-    // Cargo's.
+    // Cargo adds this argument.
     arguments.retain(|argument| argument != "--bench");
     let is_quick = arguments == ["--quick"];
     if !arguments.is_empty() && !is_quick {

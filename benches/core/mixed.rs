@@ -1,5 +1,5 @@
-//! Decisions among routes as a large user would write them: each asks for something else, and a tenth of them look at the
-//! words of the prompt.
+//! Measures decisions among routes as a large user would write them: each has a different condition, and a tenth of
+//! them search the words of the prompt.
 
 use std::fmt::Write;
 use std::hint::black_box;
@@ -15,14 +15,14 @@ use serde_json::json;
 use crate::bodies;
 use crate::native::{MODEL, ROUTES, headers};
 
-/// What the routes ask for, in the words of the page.
+/// The conditions of the routes, in the words of the record.
 pub(crate) const MIX: &str = "Of twenty mixed routes, four ask for exact models (one also for a header, one for `stream`), \
      four for patterns of models (with a header, with tools and a field, with a percentage), three for headers, paths, claims \
      and the mesh in pairs, two for fields of the body, one each for the query, for turns, for the prompt's tokens, and for \
      `any` of several with a `not` among them; one looks for five words and one for three phrases in the user's last message, \
      and one for two words in the system prompt or, in one route of a hundred, for a regular expression";
 
-/// All of the router role up to the decision, on chat-1k: what arrives is read, and nothing is known from the last time.
+/// Measures the whole router role up to the decision, on chat-1k. Everything is read anew for each request.
 pub(crate) fn run(criterion: &mut Criterion) {
     let (_, body) = bodies::all(MODEL).into_iter().next().unwrap();
     let claims =
@@ -50,7 +50,7 @@ pub(crate) fn run(criterion: &mut Criterion) {
             decision.is_ok_and(|decision| decision.route.name == last)
         };
         let request = || (headers(30), caller.clone());
-        // None of the routes that take a percentage is drawn.
+        // With this number, none of the routes with a percentage takes the request.
         let random = (0..10_000).find(|random| is_last(request(), *random));
         let random = random.expect("only the last route takes the request");
         group.bench_function(routes.to_string(), |bencher| {
@@ -84,7 +84,7 @@ fn document(routes: usize) -> Document {
     Document::load(text.as_bytes()).unwrap_or_else(|errors| panic!("{errors:?}"))
 }
 
-/// What one route asks for; no two ask for the same.
+/// The condition of one route. No two routes have the same.
 fn condition(number: usize) -> String {
     let n = number;
     match number % 20 {
@@ -123,7 +123,7 @@ fn condition(number: usize) -> String {
     }
 }
 
-/// Begins of words that prompts have.
+/// Prefixes of words that prompts contain.
 const STEMS: [&str; 8] = [
     "refund", "order", "cancel", "the", "code", "translat", "invoice", "a",
 ];

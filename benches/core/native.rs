@@ -1,4 +1,4 @@
-//! The criterion benchmarks. Their names are what record.rs looks for.
+//! The criterion benchmarks. record.rs looks for their names.
 
 use std::fmt::Write;
 use std::hint::black_box;
@@ -48,7 +48,7 @@ const MOMENT: Moment<'_> = Moment {
     health: &NoMemory,
 };
 
-/// Another model's name in the body: with the name at its beginning, at its end, and by way of a `Value`.
+/// Replaces the model's name in a body, at its beginning and at its end, and by way of a `Value`.
 fn splicing(criterion: &mut Criterion) {
     for (name, body) in bodies::all(MODEL) {
         let mut group = criterion.benchmark_group(name);
@@ -76,7 +76,7 @@ fn splicing(criterion: &mut Criterion) {
     }
 }
 
-/// As clients write it that sort their fields.
+/// A body with the model at its end, as clients write it that sort their fields.
 fn model_last(body: &[u8]) -> Vec<u8> {
     let model = format!(r#"{{"model":"{MODEL}","#);
     let others = body
@@ -117,7 +117,7 @@ fn deciding(criterion: &mut Criterion) {
     }
 }
 
-/// The order of a route's targets: the document's, drawn, and by a key in a header.
+/// Measures the order of a route's targets: as in the document, drawn, and by a key in a header.
 fn choosing(criterion: &mut Criterion) {
     let headers = headers(30);
     let subject = Subject {
@@ -168,7 +168,7 @@ fn choosing(criterion: &mut Criterion) {
     }
 }
 
-/// All of the router role on a small body, and both ends of a plan with one target and with two.
+/// Measures the whole router role on a small body, and both ends of a plan with one target and with two.
 fn planning(criterion: &mut Criterion) {
     let document = document(3, exact);
     let (_, body) = bodies::all("model-2").into_iter().next().unwrap();
@@ -209,7 +209,7 @@ fn planning(criterion: &mut Criterion) {
     }
 }
 
-/// Instead of the host call.
+/// Stands in for the host call.
 struct Envoy(Headers);
 
 impl CurrentHeaders for Envoy {
@@ -233,14 +233,14 @@ fn exact(number: usize) -> String {
     format!(r#"{{"model": "model-{number}"}}"#)
 }
 
-/// Three headers, of which the last one decides.
+/// A condition with three headers, of which the last one decides.
 fn by_headers(number: usize) -> String {
     format!(
         r#"{{"model": "model-*", "headers": {{"x-header-8": "*", "x-header-28": "a*", "x-header-29": "*-{number}"}}}}"#
     )
 }
 
-/// The last route but one takes the request; before it, all others are looked at.
+/// A document whose second-to-last route takes the request, after all others before it were evaluated.
 fn document(routes: usize, condition: fn(usize) -> String) -> Document {
     let mut text = String::from(
         r#"{"backends": [
@@ -281,7 +281,7 @@ pub(crate) fn headers(more: usize) -> Headers {
     Headers::new(headers)
 }
 
-/// The tokens of a megabyte of text of one kind, and the script that it is in.
+/// Measures counting the tokens of a megabyte of text of one kind, and detecting its script.
 fn estimating(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("tokens");
     for (name, text) in [

@@ -1,4 +1,4 @@
-//! What observing costs where it is pure: an event of a stream that is read, an outcome, and what is made of one.
+//! Measures what observing costs in the core: reading an event of a stream, making an outcome, and reporting it.
 
 use std::fmt::Write;
 use std::hint::black_box;
@@ -11,10 +11,10 @@ use llm_router::schema::{Api, Drops, StreamReader, Usage, UsageReader};
 use llm_router::telemetry::metrics::Recorder;
 use llm_router::telemetry::{End, FIELDS, Noted, Offered, Outcome, Over};
 
-/// So many events are read at a time, each in a piece of its own.
+/// The number of events that are read at a time, each in a piece of its own.
 pub(crate) const EVENTS: usize = 256;
 
-/// The streams: what it is, the API, an event with a token, what ends it.
+/// The streams: name, API, an event with a token, and the event that ends the stream.
 const STREAMS: [(&str, Api, &str, &str); 4] = [
     (
         "chat.completions",
@@ -42,7 +42,7 @@ const STREAMS: [(&str, Api, &str, &str); 4] = [
     ),
 ];
 
-/// The same for the usage's event to be taken out, which is done where it was asked for here.
+/// The first stream with its usage event removed, as is done if the router has asked for it.
 const ASKED_FOR: &str = "chat.completions, usage asked for";
 const AWS: &str = "converse_stream";
 pub(crate) const WHOLE: &str = "whole answer of 1 KB";
@@ -53,7 +53,7 @@ pub(crate) fn streams() -> Vec<&'static str> {
     names.chain([ASKED_FOR, AWS]).collect()
 }
 
-/// What is done for each request, and what that is.
+/// What is done for each request: the name and a description.
 pub(crate) const REQUESTS: [(&str, &str); 5] = [
     (
         "outcome",
@@ -128,7 +128,7 @@ fn reading(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// A frame of AWS's event stream, whose checksums nobody looks at here.
+/// A frame of AWS's event stream, without valid checksums because they are not read.
 fn frame(payload: &[u8]) -> Vec<u8> {
     let header = b"\x0b:event-type\x07\x00\x11contentBlockDelta";
     let total = u32::try_from(16 + header.len() + payload.len()).unwrap();
@@ -154,7 +154,7 @@ fn whole_answer() -> String {
     )
 }
 
-/// The document of the demo, which has a page, prices and callers.
+/// The demo's document, which has a page, prices and callers.
 fn document() -> Document {
     let tree: Tree =
         serde_saphyr::from_str(include_str!("../../envoy/documents/demo.yaml")).unwrap();
@@ -274,7 +274,7 @@ fn requests(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// What the host does on a tick, after fifty requests.
+/// Does what the host does on a tick, after fifty requests.
 fn sharing(document: &Document, outcome: &Outcome, now: u64, known: Vec<u8>) -> Vec<u8> {
     let mut gathered = Gathered::default();
     for _ in 0..50 {

@@ -1,5 +1,6 @@
-//! Words, phrases and regular expressions in texts that have none of them: everything is read. Catastrophic ones are those
-//! that make other engines quadratic or worse; here ten times the text takes ten times the time.
+//! Measures words, phrases and regular expressions in texts that contain none of them, so that all of the text is
+//! read. The catastrophic expressions take other engines quadratic time or worse; here ten times the text takes ten
+//! times the time.
 
 use std::hint::black_box;
 
@@ -19,7 +20,7 @@ pub(crate) const NAMES: [&str; 5] = [
 pub(crate) const LANGUAGES: [(&str, &[&str]); 3] =
     [("en", &WORDS), ("ru", &RUSSIAN), ("zh", &CHINESE)];
 
-/// Expressions, and what their texts are made of.
+/// Expressions, and what their texts consist of.
 pub(crate) const CATASTROPHIC: [(&str, &str, &str); 5] = [
     ("nested", "(a+)+$", "a"),
     ("alternatives", "^(a|a)*b", "a"),
@@ -28,7 +29,7 @@ pub(crate) const CATASTROPHIC: [(&str, &str, &str); 5] = [
     ("counted", "(a?){30}a{30}b", "a"),
 ];
 
-/// A thousand needles that begin alike.
+/// A thousand needles with a common beginning.
 pub(crate) const CATASTROPHIC_WORDS: (&str, &str) = ("words", "ab, aab, aaab, …");
 
 pub(crate) fn run(criterion: &mut Criterion) {
@@ -112,7 +113,7 @@ fn catastrophic(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// What loading a document costs for each.
+/// Measures what loading a document costs for each expression.
 fn compiling(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("prompt-compile");
     for (name, source) in [
@@ -146,7 +147,7 @@ fn pattern(written: &Written<'_>) -> TextPattern {
     TextPattern::new(written).unwrap_or_else(|errors| panic!("{errors:?}"))
 }
 
-/// Text of about a length in bytes, in which no word is followed by the same one for long.
+/// Returns text of about `length` bytes in which words do not repeat in a short cycle.
 fn prose(words: &[&str], length: usize) -> String {
     let mut text = String::new();
     let mut state = 1_usize;

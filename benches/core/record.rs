@@ -1,4 +1,4 @@
-//! The results as a page of Markdown.
+//! Renders the results as a Markdown page.
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -90,7 +90,7 @@ pub(crate) fn page(results: &Path, in_envoy: &[Measured]) -> String {
     page + &observed(&of)
 }
 
-/// Criterion's names of folders have no commas.
+/// Renders the section about observing. The names of criterion's folders have no commas.
 fn observed(of: &impl Fn(&str, &str) -> f64) -> String {
     let many = observing::EVENTS as f64;
     let mut page = format!(
@@ -165,7 +165,7 @@ pub(crate) fn write(page: &str) -> PathBuf {
     path
 }
 
-/// In nanoseconds, as criterion has left it.
+/// Returns a median in nanoseconds from criterion's files.
 fn median(results: &Path, group: &str, case: &str) -> f64 {
     let path = results.join(group).join(case).join("new/estimates.json");
     let text = std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
@@ -199,7 +199,7 @@ fn machine() -> String {
     format!("{processor}, {cores} CPUs, {}", output("uname", &["-sm"]))
 }
 
-/// `envoy  version: <commit>/1.40.0/Clean/RELEASE/BoringSSL`
+/// Parses `envoy  version: <commit>/1.40.0/Clean/RELEASE/BoringSSL`.
 fn envoy_version() -> String {
     let program = envoy::program();
     let printed = output(&program.to_string_lossy(), &["--version"]);

@@ -1,4 +1,5 @@
-//! The mock backend: answers made in advance, chosen by the header `x-bench-answer`, after the request's whole body.
+//! The mock backend. The header `x-bench-answer` selects one of its prepared answers, which is sent after the
+//! request's whole body has arrived.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -20,10 +21,10 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::Outcome;
 
-/// What the backend has counted so far, as JSON.
+/// The path that returns what the backend has counted so far, as JSON.
 pub(crate) const COUNTS: &str = "/bench/counts";
 
-/// Streamed answers have so many events, and one more with the usage where the request asks for that.
+/// The number of events in a streamed answer. One more with the usage follows if the request asks for it.
 const EVENTS: usize = 64;
 const MANY_EVENTS: usize = 1024;
 
@@ -33,7 +34,7 @@ const FIRST_PAUSE: Duration = Duration::from_millis(2);
 static REQUESTS: AtomicU64 = AtomicU64::new(0);
 static EVENTS_SENT: AtomicU64 = AtomicU64::new(0);
 
-/// All that is ever sent.
+/// All answers that are ever sent.
 struct Answers {
     whole: Bytes,
     events: Stream,
@@ -61,7 +62,7 @@ async fn serve() -> Outcome<()> {
     std::io::stdout().flush()?;
     let answers = Rc::new(Answers::new());
     loop {
-        // The least that can be done about too many open files: whoever waits for us will say so.
+        // With too many open files, the least one can do is wait; the load generator will report it.
         let Ok((stream, _)) = listener.accept().await else {
             tokio::time::sleep(PACE).await;
             continue;
@@ -75,7 +76,7 @@ async fn connection(stream: TcpStream, answers: Rc<Answers>) {
         return;
     }
     let service = service_fn(|request| answer(request, Rc::clone(&answers)));
-    // A load generator that stops breaks connections off.
+    // A load generator that stops closes its connections.
     let _ = hyper::server::conn::http1::Builder::new()
         .serve_connection(TokioIo::new(stream), service)
         .await;
@@ -89,7 +90,7 @@ async fn answer(
     let mut asks_for_usage = false;
     while let Some(frame) = body.frame().await {
         let frame = frame?;
-        // Small bodies come in one piece, and large ones do not ask for streams here.
+        // Small bodies arrive in one piece, and the large ones here do not ask for streams.
         let part = frame.data_ref().filter(|part| part.len() <= PART);
         asks_for_usage |= part.is_some_and(|part| contains(part, USAGE_WANTED));
     }
@@ -136,7 +137,7 @@ fn streamed(events: &Rc<[Bytes]>, pace: Option<Duration>) -> Response<Reply> {
     with_headers("text/event-stream; charset=utf-8", reply)
 }
 
-/// Such headers as a provider sends.
+/// Adds the headers that a provider sends.
 fn with_headers(content_type: &'static str, reply: Reply) -> Response<Reply> {
     let mut response = Response::new(reply);
     let headers = response.headers_mut();
@@ -191,7 +192,7 @@ impl Answers {
             whole: Bytes::from(whole),
             events: stream(EVENTS),
             many: stream(MANY_EVENTS),
-            // A token that says something, so that it ends a hold.
+            // A token with content, so that it ends a hold.
             first: [
                 event(r#"{"role":"assistant","content":"The"}"#, "null"),
                 done,
@@ -218,7 +219,7 @@ enum Reply {
 
 struct Events {
     events: Rc<[Bytes]>,
-    /// Nothing: as fast as they go.
+    /// The time between two events; `None`: as fast as possible.
     pace: Option<Duration>,
     begun: Instant,
     sent: u32,
@@ -254,8 +255,8 @@ impl Body for Reply {
 }
 
 impl Events {
-    /// Between two events there is always a wait, if only for one turn of the runtime: that makes hyper write each by
-    /// itself, as a provider does.
+    /// Returns the next event. There is always a wait between two events, if only for one turn of the runtime: it
+    /// makes hyper write each event separately, as a provider does.
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
         if self.sent > 0 && self.wait(cx).is_pending() {
             return Poll::Pending;
@@ -279,7 +280,7 @@ impl Events {
             }
             return Poll::Ready(());
         };
-        // From the beginning, so that a late event does not make all the others late.
+        // Counted from the beginning, so that one late event does not delay all others.
         let due = self.begun + pace * self.sent;
         let waiting = self
             .waiting

@@ -1,16 +1,16 @@
-//! One HTTP exchange on a connection of its own: enough to ask whether something is ready, and what was counted.
+//! Sends one HTTP request on a connection of its own: enough to check whether something is ready, and to read counts.
 
 use std::io::{self, Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::time::Duration;
 
-/// What came back: the status, and all that follows the headers.
+/// An answer: the status, and everything after the headers.
 pub(crate) struct Reply {
     pub(crate) status: u16,
     pub(crate) body: Vec<u8>,
 }
 
-/// The head of a request, with `connection: close` or without.
+/// The head of a request, with or without `connection: close`.
 pub(crate) fn head(
     method: &str,
     path: &str,
@@ -63,7 +63,7 @@ pub(crate) fn exchange(
     })
 }
 
-/// The status in an answer's first line.
+/// Parses the status in an answer's first line.
 pub(crate) fn status(answer: &[u8]) -> Option<u16> {
     let line = answer.strip_prefix(b"HTTP/1.1 ")?.get(..3)?;
     std::str::from_utf8(line).ok()?.parse().ok()

@@ -1,4 +1,4 @@
-//! An Envoy for each variant.
+//! Starts an Envoy for each variant.
 
 use std::fs;
 use std::net::{Ipv4Addr, TcpListener};
@@ -11,12 +11,12 @@ use crate::patch::{self, Place};
 use crate::process::{Pinning, Process};
 use crate::{Outcome, RunArgs, client};
 
-/// Compiling the module is the most of it.
+/// Compiling the module takes most of this time.
 const START_TIMEOUT: Duration = Duration::from_secs(60);
 
 const LOOK_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// What all of them are made of.
+/// What all Envoys have in common.
 pub(crate) struct Envoys {
     program: PathBuf,
     demo: Value,
@@ -27,7 +27,7 @@ pub(crate) struct Envoys {
     pinning: Pinning,
 }
 
-/// One that is ready.
+/// An Envoy that is ready.
 pub(crate) struct Envoy {
     pub(crate) port: u16,
     pub(crate) process: Process,
@@ -75,7 +75,7 @@ impl Envoys {
             .arg("-c")
             .arg(&config)
             .args(["--concurrency", "1"])
-            // Hot restart would make Envoys that run side by side fight over one socket.
+            // With hot restart, Envoys that run side by side would fight over one socket.
             .arg("--disable-hot-restart")
             .args(["--log-level", "warning"]);
         let log = self.files.join(format!("{variant}.log"));
@@ -91,14 +91,14 @@ impl Envoys {
     }
 }
 
-/// Two ports that nobody had a moment ago.
+/// Returns two ports that were free a moment ago.
 fn free_ports() -> Outcome<(u16, u16)> {
     let first = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
     let second = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
     Ok((first.local_addr()?.port(), second.local_addr()?.port()))
 }
 
-/// A port that nobody had a moment ago.
+/// Returns a port that was free a moment ago.
 pub(crate) fn free_port() -> Outcome<u16> {
     Ok(free_ports()?.0)
 }

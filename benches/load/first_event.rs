@@ -1,5 +1,5 @@
-//! The time from a request to its answer's first event, in two ways in turn: through bare Envoy and llm-router, or
-//! through llm-router with and without holding the answer back until then.
+//! Measures the time from a request to its answer's first event, alternating between two ways: through bare Envoy and
+//! llm-router, or through llm-router with and without holding the answer back until then.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
@@ -11,10 +11,10 @@ use crate::{Outcome, client, requests};
 
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// How many pairs go before those that count.
+/// How many pairs are sent before those that count.
 const WARM_UP: usize = 100;
 
-/// Where a chunked answer ends.
+/// The end of a chunked answer.
 const END: &[u8] = b"0\r\n\r\n";
 
 struct Connection {
@@ -34,7 +34,7 @@ impl Connection {
         })
     }
 
-    /// In microseconds.
+    /// Returns the time until the first event, in microseconds.
     fn first_event(&mut self) -> Outcome<f64> {
         let begun = Instant::now();
         self.stream.write_all(&self.request)?;
@@ -63,14 +63,14 @@ fn contains(text: &[u8], what: &[u8]) -> bool {
     text.windows(what.len()).any(|window| window == what)
 }
 
-/// What two ways took, and the differences of the pairs: median and 99th percentile, in microseconds.
+/// The times of both ways, and the differences of the pairs: median and 99th percentile, in microseconds.
 struct Pairs {
     one: (f64, f64),
     other: (f64, f64),
     added: (f64, f64),
 }
 
-/// Through bare Envoy and llm-router.
+/// Compares bare Envoy with llm-router.
 pub(crate) fn measure(bare: u16, router: u16, pairs: usize) -> Outcome<FirstEvent> {
     let model = requests::MODEL;
     let found = compare((bare, model), (router, model), pairs)?;
@@ -85,7 +85,8 @@ pub(crate) fn measure(bare: u16, router: u16, pairs: usize) -> Outcome<FirstEven
     })
 }
 
-/// Through llm-router, by a route that passes an answer on as it comes and by one that holds it to its first token.
+/// Compares two routes of llm-router: one passes an answer on as it arrives, the other holds it until its first
+/// token.
 pub(crate) fn measure_held(router: u16, pairs: usize) -> Outcome<HeldToken> {
     let found = compare((router, requests::UNHELD), (router, requests::HELD), pairs)?;
     Ok(HeldToken {
@@ -104,7 +105,7 @@ fn compare(one: (u16, &str), other: (u16, &str), pairs: usize) -> Outcome<Pairs>
     let mut other = Connection::open(other.0, other.1)?;
     let mut times = (Vec::new(), Vec::new(), Vec::new());
     for pair in 0..pairs + WARM_UP {
-        // Neither is always the second.
+        // Alternate the order, so that neither is always second.
         let (of_one, of_other) = if pair % 2 == 0 {
             let of_one = one.first_event()?;
             (of_one, other.first_event()?)

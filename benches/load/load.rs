@@ -1,4 +1,4 @@
-//! The load generator: wrk, which is light enough to share a CPU with the backend.
+//! Runs the load generator: wrk, which is light enough to share a CPU with the backend.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,16 +10,16 @@ use serde::Deserialize;
 use crate::Outcome;
 use crate::process::output_within;
 
-/// wrk's own patience with an answer.
+/// How long wrk waits for an answer.
 const TIMEOUT: &str = "15s";
 
-/// Beyond its time, before it is ended.
+/// How long wrk may exceed its time before it is killed.
 const GRACE: Duration = Duration::from_secs(20);
 
-/// What stands before the line that the script prints at the end.
+/// The prefix of the line that the script prints at the end.
 const MARK: &str = "llm-router-bench ";
 
-/// What wrk found, as its script tells it. Times in microseconds.
+/// What wrk measured, as its script reports it. Times are in microseconds.
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct Found {
     pub(crate) requests: u64,
@@ -36,7 +36,7 @@ pub(crate) struct Found {
 }
 
 impl Found {
-    /// Whatever was not an answer with a 2xx.
+    /// Returns a description of everything that was not an answer with a 2xx status.
     pub(crate) fn errors(&self) -> Option<String> {
         let kinds = [
             ("connect errors", self.connect),
@@ -55,7 +55,7 @@ impl Found {
     }
 }
 
-/// Its version; an error says how to get it.
+/// Returns wrk's version; the error says how to install it.
 pub(crate) fn version() -> Outcome<String> {
     let mut command = Command::new("wrk");
     command.arg("-v");
@@ -69,7 +69,7 @@ pub(crate) fn version() -> Outcome<String> {
     Ok(line.split(" Copyright").next().unwrap_or(line).to_owned())
 }
 
-/// Writes a script that sends this body with these headers, and tells what was found.
+/// Writes a script that sends this body with these headers and prints the results.
 pub(crate) fn script(
     folder: &Path,
     name: &str,

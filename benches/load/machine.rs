@@ -1,4 +1,4 @@
-//! Where it was measured, and with what.
+//! Describes the machine and the versions of a measurement.
 
 use std::fs;
 use std::path::Path;
@@ -10,10 +10,10 @@ use crate::{Outcome, load};
 
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// More work than this on the machine, and the numbers are not of much worth.
+/// The load average above which the numbers are not reliable.
 const QUIET: f64 = 0.7;
 
-/// What it is, and its value. An error where what is needed is missing.
+/// Returns names and values. It is an error if something that is needed is missing.
 pub(crate) fn facts(envoy: &Path) -> Outcome<Vec<(String, String)>> {
     let wrk = load::version()?;
     let rustc = first_line("rustc", &["--version"]);
@@ -33,7 +33,7 @@ pub(crate) fn facts(envoy: &Path) -> Outcome<Vec<(String, String)>> {
     .into())
 }
 
-/// In UTC, as `2026-11-21`.
+/// Returns the date in UTC, as `2026-11-21`.
 pub(crate) fn date() -> Outcome<String> {
     let date = first_line("date", &["-u", "+%Y-%m-%d"]);
     if date.len() == 10 {
@@ -43,7 +43,7 @@ pub(crate) fn date() -> Outcome<String> {
     }
 }
 
-/// A sentence where something else is at work here.
+/// Returns a sentence if something else is running on the machine.
 pub(crate) fn disturbance() -> Option<String> {
     let load: f64 = load_average().split_whitespace().next()?.parse().ok()?;
     (load > QUIET).then(|| {
@@ -87,7 +87,7 @@ fn memory() -> String {
     }
 }
 
-/// Of the last one, five and fifteen minutes.
+/// Returns the load averages of the last one, five and fifteen minutes.
 fn load_average() -> String {
     match fs::read_to_string("/proc/loadavg") {
         Ok(text) => text
@@ -101,7 +101,7 @@ fn load_average() -> String {
     }
 }
 
-/// What stands between the slashes of `…  version: <commit>/1.40.0/Clean/RELEASE/BoringSSL`.
+/// Parses the version out of `…  version: <commit>/1.40.0/Clean/RELEASE/BoringSSL`.
 fn envoy_version(envoy: &Path) -> String {
     let mut command = Command::new(envoy);
     command.arg("--version");

@@ -1,7 +1,7 @@
-//! `make bench`: what a request costs through llm-router, beside the same Envoy without it.
+//! `make bench`: measures what a request costs through llm-router, compared with the same Envoy without it.
 //!
 //! `run` starts the mock backend, the load generator and an Envoy for each variant, and writes a record; `peers` adds
-//! other gateways to the newest one; `readme` puts the newest one into README.md.
+//! other gateways to the newest record; `readme` writes the newest record into README.md.
 
 #![expect(
     clippy::arithmetic_side_effects,
@@ -32,7 +32,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-/// Whatever goes wrong is a sentence for the person who runs this.
+/// An error is a sentence for the person who runs the benchmark.
 pub(crate) type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
 
 #[derive(Debug, Parser)]
@@ -40,7 +40,7 @@ pub(crate) type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
 struct Cli {
     #[command(subcommand)]
     command: Command,
-    /// What `cargo bench` adds.
+    /// Added by `cargo bench`.
     #[arg(long, hide = true, global = true)]
     bench: bool,
 }
@@ -51,9 +51,9 @@ enum Command {
     Run(RunArgs),
     /// Measure the gateways in benches/peers, and add them to the newest record.
     Peers(RunArgs),
-    /// Render all records again, and put the newest into README.md.
+    /// Render all records again, and write the newest one into README.md.
     Readme {
-        /// Where the records are.
+        /// The folder of the records.
         #[arg(long, default_value = RECORDS)]
         out: PathBuf,
     },
@@ -65,39 +65,39 @@ enum Command {
 /// How to measure.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct RunArgs {
-    /// A smoke test of about two minutes, whose numbers mean little.
+    /// Run a smoke test of about two minutes, whose numbers mean little.
     #[arg(long)]
     pub(crate) quick: bool,
     /// How often every cell is measured.
     #[arg(long, value_name = "N")]
     pub(crate) rounds: Option<u32>,
-    /// For how long, each time.
+    /// The length of each measurement, in seconds.
     #[arg(long, value_name = "S")]
     pub(crate) seconds: Option<u64>,
-    /// No round is begun or gone on with after so long.
+    /// Start or continue no round after this many minutes.
     #[arg(long, default_value_t = 32, value_name = "M")]
     pub(crate) minutes: u64,
-    /// Where the records are.
+    /// The folder of the records.
     #[arg(long, value_name = "FOLDER")]
     pub(crate) out: Option<PathBuf>,
     /// The Envoy program.
     #[arg(long, value_name = "PATH")]
     pub(crate) envoy: PathBuf,
-    /// The filter.
+    /// The filter's module.
     #[arg(long, default_value = "llm_router.wasm", value_name = "PATH")]
     pub(crate) module: PathBuf,
-    /// The filter that does nothing, built from benches/noop.
+    /// The module of the filter that does nothing, built from benches/noop.
     #[arg(long, value_name = "PATH")]
     pub(crate) noop: PathBuf,
 }
 
 const RECORDS: &str = "benches/record";
 
-/// Configurations, logs, and the records of smoke tests.
+/// The folder for configurations, logs, and the records of smoke tests.
 const FILES: &str = "target/bench";
 
 impl RunArgs {
-    /// A smoke test must not become the newest record.
+    /// Returns the folder of the records. A smoke test must not become the newest record.
     pub(crate) fn records(&self) -> PathBuf {
         match &self.out {
             Some(folder) => folder.clone(),

@@ -1,4 +1,4 @@
-//! Memory of a fresh Envoy: idle, with many bodies held open at once, and after their end.
+//! Measures the memory of a fresh Envoy: idle, with many bodies held open at once, and after their end.
 
 use std::net::Ipv4Addr;
 use std::sync::Arc;
@@ -17,14 +17,15 @@ use crate::{Outcome, client, requests};
 
 const BODY_BYTES: usize = 2 << 20;
 
-/// For all bodies but their last bytes to be sent. Envoy's own limit for a request is a minute.
+/// The time limit for sending all bodies except their last bytes. Envoy's own limit for a request is a minute.
 const SENDING: Duration = Duration::from_secs(45);
-/// For all to be answered after that.
+/// The time limit for answering all of them after that.
 const ANSWERING: Duration = Duration::from_secs(30);
-/// Before a look at what is to be at rest.
+/// The wait before the memory at rest is read.
 const REST: Duration = Duration::from_secs(1);
 
-/// So many are sent at a time: with all at once, Envoy has no time to connect to the backend before its patience ends.
+/// How many bodies are sent at a time. If all were sent at once, Envoy would not connect to the backend before its
+/// own timeout.
 const AT_A_TIME: usize = 64;
 
 pub(crate) fn measure(
@@ -74,7 +75,7 @@ async fn load(port: u16, pid: u32, memory: &mut Memory) -> Outcome<()> {
         });
     }
     drop(sent);
-    // It ends when every sender is gone: each goes when its body is sent, or has failed.
+    // The channel closes when every sender is dropped, which happens when its body was sent or has failed.
     let in_time = timeout(SENDING, all_sent.recv()).await.is_ok();
     sleep(REST).await;
     memory.held_kib = memory_kib(pid, "VmRSS");
@@ -109,7 +110,7 @@ async fn load(port: u16, pid: u32, memory: &mut Memory) -> Outcome<()> {
     }
 }
 
-/// A large conversation, twice as large by a field that nobody reads.
+/// A large conversation, doubled in size by a field that is not read.
 fn request() -> Outcome<Vec<u8>> {
     let mut body = requests::body("conversation-1m", Answer::Whole)?;
     body.pop();

@@ -1,4 +1,5 @@
-//! The variants' configurations, made of envoy/demo.yaml: what is not the point of a variant is the same in all.
+//! Makes the variants' configurations from envoy/demo.yaml. Whatever is not the point of a variant is the same in
+//! all.
 
 use std::path::Path;
 
@@ -9,31 +10,31 @@ use crate::record::{
 };
 use crate::{Outcome, requests};
 
-/// How many routes there are in all where there are many.
+/// The total number of routes in the variant with many.
 const ROUTES: usize = 100;
 
 /// The cluster of the route that all requests take.
 const CLUSTER: &str = "openai";
 
-/// Its only route in envoy/demo.yaml.
+/// The only route to that cluster in envoy/demo.yaml.
 const ROUTE: &str = "gpt";
 
-/// More than the memory of any variant.
+/// More memory than any variant uses.
 const HEAP_BYTES: u64 = 64 << 30;
 
 const HTTP_OPTIONS: &str = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
 
-/// What a configuration is made for.
+/// The ports and modules of a configuration.
 pub(crate) struct Place<'a> {
     pub(crate) admin: u16,
     pub(crate) listener: u16,
     pub(crate) backend: u16,
-    /// Whole paths, because Envoy is started elsewhere.
+    /// Absolute paths, because Envoy is started in another folder.
     pub(crate) module: &'a Path,
     pub(crate) noop: &'a Path,
 }
 
-/// This variant of the demo's configuration.
+/// Returns this variant of the demo's configuration.
 pub(crate) fn variant(demo: &Value, name: &str, place: &Place<'_>) -> Outcome<Value> {
     let mut config = demo.clone();
     set(
@@ -51,7 +52,7 @@ pub(crate) fn variant(demo: &Value, name: &str, place: &Place<'_>) -> Outcome<Va
             *port = place.backend.into();
         }
     }
-    // What is measured is what is held, not how Envoy defends itself against it.
+    // Measure how much is held, not how Envoy defends itself against it.
     let monitor = at(
         &mut config,
         "/overload_manager/resource_monitors/0/typed_config",
@@ -99,7 +100,7 @@ const FILTERS: &str =
 const ACTION: &str = "/static_resources/listeners/0/filter_chains/0/filters/0/typed_config/route_config/virtual_hosts/0/routes/0/route";
 const MATCHER: &str = "/inline_cluster_specifier_plugin/extension/typed_config/cluster_matcher";
 
-/// One static route to one cluster, and nothing that a router needs.
+/// One static route to one cluster, and nothing that only a router needs.
 fn bare(config: &mut Value) -> Outcome<()> {
     let action = at(config, ACTION)?;
     let timeout = at(action, "/timeout")?.clone();
@@ -115,7 +116,7 @@ fn bare(config: &mut Value) -> Outcome<()> {
     Ok(())
 }
 
-/// The matcher then finds nothing in filter state, and takes its default.
+/// Removes the wasm filters. The matcher then finds nothing in filter state, and uses its default.
 fn without_wasm(config: &mut Value) -> Outcome<()> {
     let to = format!("{ACTION}{MATCHER}/on_no_match/action/typed_config/cluster");
     set(config, &to, json!(CLUSTER))?;
@@ -128,7 +129,7 @@ fn without_wasm(config: &mut Value) -> Outcome<()> {
     Ok(())
 }
 
-/// The listener's wasm filter with another module, and without a document.
+/// Returns the listener's wasm filter with another module and without a document.
 fn noop(config: &mut Value, module: &Path) -> Outcome<Value> {
     let filters = list(config, FILTERS)?;
     let filter = filters.iter().find(|filter| is_wasm(filter));
@@ -146,7 +147,7 @@ fn noop(config: &mut Value, module: &Path) -> Outcome<Value> {
     Ok(filter)
 }
 
-/// Two routes more, after the others, which differ in what they hold back and in nothing else.
+/// Adds two routes after the others, which differ only in what they hold back.
 fn held_and_unheld(config: &mut Value) -> Outcome<()> {
     let routes = routes(config)?;
     for (model, hold) in [(requests::UNHELD, "none"), (requests::HELD, "first_token")] {
@@ -160,7 +161,7 @@ fn held_and_unheld(config: &mut Value) -> Outcome<()> {
     Ok(())
 }
 
-/// Without the page, and without all else that a document can leave out of what is observed.
+/// Removes the page and, unless `is_observed`, everything else about observing that a document can turn off.
 fn observing(config: &mut Value, is_observed: bool) -> Outcome<()> {
     let defaults = at(document(config)?, "/defaults")?;
     let fields = defaults.as_object_mut();
@@ -175,7 +176,7 @@ fn observing(config: &mut Value, is_observed: bool) -> Outcome<()> {
     Ok(())
 }
 
-/// The router's own document.
+/// Returns the router's own document.
 fn document(config: &mut Value) -> Outcome<&mut Value> {
     let filters = list(config, FILTERS)?;
     let filter = filters.iter_mut().find(|filter| is_wasm(filter));
@@ -201,7 +202,7 @@ fn many_routes(config: &mut Value) -> Outcome<()> {
     Ok(())
 }
 
-/// A route for others: mostly model names, some patterns, some that look at a header too.
+/// Returns a route that the requests do not take: mostly model names, some patterns, some with a header too.
 fn other_route(index: usize) -> Value {
     let condition = match index % 4 {
         0 | 1 => json!({"model": format!("team-{index}-smart")}),
@@ -222,7 +223,7 @@ fn is_wasm(filter: &Value) -> bool {
     kind.is_some_and(|kind| kind.ends_with(".wasm.v3.Wasm"))
 }
 
-/// Waits for the whole body, up to the limit of the others.
+/// A filter that waits for the whole body, with the same limit as the other variants.
 fn buffer() -> Value {
     json!({
         "name": "envoy.filters.http.buffer",
@@ -255,7 +256,7 @@ fn set_new(cluster: &mut Value, key: &str, value: Value) -> Outcome<()> {
     Ok(())
 }
 
-/// Every `filename` that names a module.
+/// Replaces every `filename` that names a module.
 fn replace_file(value: &mut Value, with: &str) {
     match value {
         Value::Object(fields) => {

@@ -1,7 +1,7 @@
-//! Other gateways beside bare Envoy and llm-router: whatever has a folder in benches/peers.
+//! Measures other gateways next to bare Envoy and llm-router: one for each folder in benches/peers.
 //!
-//! A folder has `peer.json`; `install.sh`, which is run first and does nothing when all is there; and `start.sh PORT
-//! UPSTREAM_URL`, which becomes the server.
+//! A folder contains `peer.json`; `install.sh`, which runs first and does nothing if everything is installed; and
+//! `start.sh PORT UPSTREAM_URL`, which becomes the server.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs;
@@ -19,25 +19,25 @@ use crate::{Outcome, RunArgs, client, plan, requests, run};
 
 const FOLDERS: &str = "benches/peers";
 
-/// The slowest takes half a minute when it is alone.
+/// The slowest gateway takes half a minute on an idle machine.
 const START_TIMEOUT: Duration = Duration::from_secs(120);
 
 const LOOK_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// What is to be known about a peer.
+/// The content of `peer.json`.
 #[derive(Deserialize)]
 struct About {
     name: String,
     version: String,
     #[serde(default = "chat_completions")]
     path: String,
-    /// Beside, or in place of, those that all get. `{upstream}` in them is the backend's URL.
+    /// Headers that are added to, or replace, those that all gateways get. `{upstream}` in them is the backend's URL.
     #[serde(default)]
     headers: BTreeMap<String, String>,
-    /// Which model it is asked for.
+    /// The model that the peer is asked for.
     #[serde(default)]
     model: Option<String>,
-    /// Answers 200 when the peer is ready.
+    /// The path that answers 200 when the peer is ready.
     #[serde(default = "root")]
     ready_path: String,
 }
@@ -105,7 +105,7 @@ pub(crate) fn run(args: &RunArgs, files: &Path) -> Outcome<()> {
         gateways,
         files,
         rounds: args.rounds(),
-        // The slow ones answer few requests in a second.
+        // Slow gateways answer few requests per second.
         seconds: args.seconds().saturating_mul(2),
         deadline,
     };
@@ -134,7 +134,7 @@ fn folders() -> Outcome<Vec<PathBuf>> {
     Ok(folders)
 }
 
-/// One that does not start is in the record as failed, and the others are measured all the same.
+/// Starts a gateway. If it does not start, the record says that it failed, and the others are still measured.
 fn start(
     folder: &Path,
     files: &Path,
@@ -171,7 +171,7 @@ fn start(
         Ok(process) => process,
         Err(error) => {
             eprintln!("!! {} FAILED: {error}", peer.name);
-            // Without the place that it was run in.
+            // Without the error's text, which contains local paths.
             peer.failure = Some("it did not start".to_owned());
             return Ok((peer, None));
         }

@@ -1,21 +1,21 @@
-//! Which cells there are.
+//! The cells of the benchmark.
 
 use crate::record::{
     Answer, BARE, Cell, DIRECT, NO_WASM, NOOP_1, NOOP_2, ROUTER, ROUTER_100, observing, tables,
 };
 use crate::{Outcome, requests};
 
-/// So many streams at once make a few thousand events per second, which leaves a CPU idle most of the time.
+/// This many concurrent streams make a few thousand events per second, which leaves a CPU idle most of the time.
 const STREAMS: u32 = 128;
 
 const ALL: [&str; 6] = [DIRECT, BARE, NO_WASM, NOOP_1, NOOP_2, ROUTER];
 const SOME: [&str; 4] = [BARE, NOOP_1, NOOP_2, ROUTER];
 const TWO: [&str; 2] = [BARE, ROUTER];
-/// For what differs from others in the number of connections only.
+/// For cells that differ from others only in the number of connections.
 const FEW: [&str; 3] = [DIRECT, BARE, ROUTER];
 
-/// The bodies that are sent to all variants, and whether to the one with many routes too: what routes cost does not
-/// depend on the body.
+/// The bodies that all variants get, and whether the variant with many routes gets them too: the cost of routes does
+/// not depend on the body.
 const BODIES: [(&str, &str, bool); 6] = [
     ("chat-1k", "1 KB chat", true),
     ("agent-30k", "30 KB agent turn", true),
@@ -29,7 +29,8 @@ const BODIES: [(&str, &str, bool); 6] = [
     ("image-1m", "1 MB image", false),
 ];
 
-/// In the order in which they are measured. A smoke test leaves most out that differ in the number of connections only.
+/// Returns the cells in the order in which they are measured. A smoke test skips most of those that differ only in
+/// the number of connections.
 pub(crate) fn cells(quick: bool) -> Outcome<Vec<Cell>> {
     let mut cells = Vec::new();
     for (body, title, many_routes) in BODIES {
@@ -68,7 +69,7 @@ pub(crate) fn cells(quick: bool) -> Outcome<Vec<Cell>> {
     Ok(cells)
 }
 
-/// What is measured apart has a name of its own.
+/// Gives a cell that is measured apart its own name.
 fn named(cell: Cell, id: &str) -> Cell {
     Cell {
         id: id.to_owned(),
@@ -76,7 +77,7 @@ fn named(cell: Cell, id: &str) -> Cell {
     }
 }
 
-/// The cells in which other gateways stand beside ours.
+/// Returns the cells in which other gateways are compared with llm-router.
 pub(crate) fn peer_cells(peers: &[String]) -> Outcome<Vec<Cell>> {
     let mut variants = TWO.to_vec();
     variants.extend(peers.iter().map(String::as_str));
@@ -116,12 +117,12 @@ fn cell(
     })
 }
 
-/// For so long is each variant asked in this cell.
+/// Returns for how long each variant is measured in this cell, in seconds.
 pub(crate) fn seconds(cell: &Cell, seconds: u64) -> u64 {
     match cell.answer {
         // One such answer takes 1.3 s.
         Answer::Paced => seconds.saturating_mul(2).max(3),
-        // What is cut off at the end is less of it.
+        // A longer run makes the share of what is cut off at its end smaller.
         Answer::Many => seconds.saturating_mul(2),
         _ => seconds,
     }

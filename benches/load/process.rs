@@ -1,7 +1,7 @@
-//! Child processes: pinned to a CPU, looked at, and ended whatever happens to us.
+//! Child processes: pinned to a CPU, monitored, and ended however this program ends.
 //!
-//! Each has a process group of its own, and a shell beside it that reads from a pipe of ours: when our end closes, on
-//! purpose or because we were killed, it ends the group.
+//! Each child has its own process group, and a shell next to it that reads from a pipe of this program. When this end
+//! of the pipe closes, on purpose or because this program was killed, the shell ends the group.
 
 use std::fs::{self, File};
 use std::io;
@@ -14,22 +14,22 @@ use std::os::unix::process::CommandExt as _;
 
 use crate::Outcome;
 
-/// What the shell does: wait for the end of its input, then end the process group that is its argument, if need be by
-/// force after three seconds.
+/// The shell's script: waits for the end of its input, then ends the process group that is its argument, after three
+/// seconds by force.
 const LEASH: &str = r#"read -r _
 kill -s TERM -- "-$0"
 for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15; do kill -s 0 -- "-$0" || exit; sleep 0.2; done
 kill -s KILL -- "-$0""#;
 
-/// So long may a child take to end.
+/// How long a child may take to end.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// The gateways' CPU.
+/// The CPU of the gateways.
 const GATEWAYS: &str = "0";
 /// The CPU of the load generator, the backend, and this program.
 const REST: &str = "1";
 
-/// Whether what is compared has a CPU to itself.
+/// Whether the compared gateways have a CPU to themselves.
 #[derive(Clone, Debug)]
 pub(crate) struct Pinning {
     pub(crate) is_on: bool,
@@ -37,7 +37,7 @@ pub(crate) struct Pinning {
 }
 
 impl Pinning {
-    /// Pins this process too, and with it all that it starts from now on.
+    /// Pins this process, and with it everything that it starts from now on.
     pub(crate) fn begin() -> Pinning {
         let cpus = std::thread::available_parallelism().map_or(1, usize::from);
         let why_not = if !cfg!(target_os = "linux") {
@@ -72,7 +72,7 @@ impl Pinning {
         }
     }
 
-    /// The program with its arguments, on the gateways' CPU.
+    /// Returns a command that runs the program on the gateways' CPU.
     pub(crate) fn gateway(&self, program: &Path) -> Command {
         if !self.is_on {
             return Command::new(program);
@@ -83,7 +83,7 @@ impl Pinning {
     }
 }
 
-/// A child that runs. Ended when it is dropped.
+/// A running child. It is ended when this value is dropped.
 #[derive(Debug)]
 pub(crate) struct Process {
     child: Child,
@@ -92,7 +92,7 @@ pub(crate) struct Process {
 }
 
 impl Process {
-    /// Starts it; what it writes goes to this file.
+    /// Starts a child whose output goes to this file.
     pub(crate) fn start(mut command: Command, log: &Path) -> Outcome<Process> {
         let file = File::create(log)?;
         command
@@ -132,7 +132,8 @@ impl Process {
         fs::read_to_string(&self.log).unwrap_or_default()
     }
 
-    /// Waits until this is true of it. An error tells of its end, or of the time being up, with its last words.
+    /// Waits until `is_so` returns true. An error reports that the child has ended or that the time is up, with its
+    /// last lines of output.
     pub(crate) fn wait_until(
         &mut self,
         what: &str,
@@ -154,7 +155,7 @@ impl Process {
         Ok(())
     }
 
-    /// Whether it is a zombie, or gone; not known where there is no /proc.
+    /// Whether the child is a zombie. Returns false without /proc.
     pub(crate) fn has_ended(&self) -> bool {
         let stat = fs::read_to_string(format!("/proc/{}/stat", self.id()));
         stat.is_ok_and(|stat| {
@@ -179,21 +180,21 @@ impl Drop for Process {
         while matches!(self.child.try_wait(), Ok(None)) && begun.elapsed() < PATIENCE {
             sleep(Duration::from_millis(20));
         }
-        // What is gone already cannot be killed, and nothing else is to be done about either.
+        // A child that is already gone cannot be killed, and neither error can be acted upon.
         let _ = self.child.kill();
         let _ = self.child.wait();
-        // It waits a while for the rest of the group, which may be slower than its leader.
+        // The shell waits a while for the rest of the group, which may be slower than its leader.
         let _ = self.leash.wait();
     }
 }
 
-/// The CPU time of these processes, in microseconds; nothing where the system does not tell.
+/// Returns the CPU time of these processes in microseconds; `None` if the system does not report it.
 pub(crate) fn cpu_us(pids: &[u32]) -> Option<f64> {
     let mut nanoseconds: u64 = 0;
     for pid in pids {
         for task in fs::read_dir(format!("/proc/{pid}/task")).ok()? {
             let schedstat = task.ok()?.path().join("schedstat");
-            // A thread may end in between.
+            // A thread may have ended in the meantime.
             let Ok(text) = fs::read_to_string(schedstat) else {
                 continue;
             };
@@ -204,7 +205,7 @@ pub(crate) fn cpu_us(pids: &[u32]) -> Option<f64> {
     Some(Duration::from_nanos(nanoseconds).as_secs_f64() * 1e6)
 }
 
-/// A process and all that it started, and that those started.
+/// Returns a process and all its descendants.
 pub(crate) fn family(pid: u32) -> Vec<u32> {
     let mut family = vec![pid];
     let mut parents = Vec::new();
@@ -220,7 +221,7 @@ pub(crate) fn family(pid: u32) -> Vec<u32> {
             continue;
         };
         let stat = fs::read_to_string(entry.path().join("stat")).unwrap_or_default();
-        // The name, which stands in brackets, may have anything in it.
+        // The name, in parentheses, may contain anything.
         let parent = stat
             .rsplit(')')
             .next()
@@ -242,7 +243,7 @@ pub(crate) fn family(pid: u32) -> Vec<u32> {
     family
 }
 
-/// One line of a process's memory, as `VmRSS` or `VmHWM`, in KiB.
+/// Returns one line of a process's memory, such as `VmRSS` or `VmHWM`, in KiB.
 pub(crate) fn memory_kib(pid: u32, line: &str) -> Option<u64> {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
     let value = status.lines().find_map(|text| {
@@ -252,7 +253,7 @@ pub(crate) fn memory_kib(pid: u32, line: &str) -> Option<u64> {
     value.split_whitespace().next()?.parse().ok()
 }
 
-/// Ends a program that takes longer than this.
+/// Runs a program, and kills it if it takes longer than `patience`.
 pub(crate) fn output_within(
     mut command: Command,
     patience: Duration,

@@ -1,25 +1,26 @@
-//! What is sent: the shared bodies, what is changed about them for some cells, and headers as SDKs send them.
+//! The requests of the benchmark: the shared bodies, the changes of some cells, and headers as SDKs send them.
 
 use crate::record::Answer;
 use crate::{Outcome, bodies};
 
-/// Served under its own name, by the prefix route `gpt-*` of envoy/demo.yaml.
+/// A model with its own name upstream, taken by the prefix route `gpt-*` of envoy/demo.yaml.
 pub(crate) const MODEL: &str = "gpt-5.5";
 
-/// One that envoy/demo.yaml sends to its backend under another name.
+/// A model that envoy/demo.yaml sends to its backend under another name.
 const RENAMED: &str = "llama-3.1-8b";
 
-/// By routes that patch.rs adds: one passes answers on as they come, one holds them to their first token.
+/// Models of the routes that patch.rs adds: one passes answers on as they arrive, one holds them until their first
+/// token.
 pub(crate) const UNHELD: &str = "bench-unheld";
 pub(crate) const HELD: &str = "bench-held";
 
 const MODEL_LAST: &str = "-model-last";
 const RENAMED_END: &str = "-renamed";
 
-/// Its path in either API.
+/// The path of chat completions.
 pub(crate) const PATH: &str = "/v1/chat/completions";
 
-/// One of the shared bodies by its name, or changed as the end of the name tells.
+/// Returns one of the shared bodies by its name, changed as the name's suffix says.
 pub(crate) fn body(name: &str, answer: Answer) -> Outcome<Vec<u8>> {
     match name.strip_suffix(RENAMED_END) {
         Some(name) => body_for(name, answer, RENAMED),
@@ -27,7 +28,7 @@ pub(crate) fn body(name: &str, answer: Answer) -> Outcome<Vec<u8>> {
     }
 }
 
-/// For this model.
+/// Returns the body for this model.
 pub(crate) fn body_for(name: &str, answer: Answer, model: &str) -> Outcome<Vec<u8>> {
     let (name, is_last) = match name.strip_suffix(MODEL_LAST) {
         Some(name) => (name, true),
@@ -43,7 +44,7 @@ pub(crate) fn body_for(name: &str, answer: Answer, model: &str) -> Outcome<Vec<u
     Ok(body.into_bytes())
 }
 
-/// A client that asks for a stream gets one, and one that does not gets none.
+/// Makes a body ask for a stream, or not.
 fn with_stream(mut body: String, wanted: bool) -> String {
     let (from, to) = if wanted {
         (r#""stream":false"#, r#""stream":true"#)
@@ -56,7 +57,7 @@ fn with_stream(mut body: String, wanted: bool) -> String {
     body
 }
 
-/// As clients write it that sort their fields.
+/// Moves the model to the end, as clients write it that sort their fields.
 fn model_last(body: &str) -> Outcome<String> {
     let rest = body
         .strip_prefix('{')
@@ -68,7 +69,7 @@ fn model_last(body: &str) -> Outcome<String> {
     moved.ok_or_else(|| "a body does not begin with its model".into())
 }
 
-/// Those of OpenAI's Python SDK, and what the mock backend is to answer.
+/// The headers of OpenAI's Python SDK, and the one that selects the mock backend's answer.
 pub(crate) fn headers(answer: Answer) -> Vec<(String, String)> {
     [
         ("accept", "application/json"),
@@ -89,7 +90,7 @@ pub(crate) fn headers(answer: Answer) -> Vec<(String, String)> {
     .into()
 }
 
-/// What tells the mock backend which answer is wanted.
+/// Returns the header value that selects the mock backend's answer.
 pub(crate) fn name(answer: Answer) -> &'static str {
     match answer {
         Answer::Whole => "whole",

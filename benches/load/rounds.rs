@@ -1,4 +1,4 @@
-//! The rounds: every variant in turn, in every cell, again and again.
+//! Runs the rounds: every variant in turn, in every cell, again and again.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -13,22 +13,22 @@ use crate::record::summary::{cpu_per_event, cpu_per_request, requests_per_second
 use crate::record::{Answer, Cell, Record, Run};
 use crate::{Outcome, backend, client, load, plan, requests};
 
-/// What a load left behind is done when nothing has reached the backend for so long, or never.
+/// A load has settled when nothing has reached the backend for the first time span, at the latest after the second.
 const SETTLED: Duration = Duration::from_millis(100);
 const SETTLING: Duration = Duration::from_secs(5);
 
-/// What starting the load generator and settling add to a run's time.
+/// What starting the load generator and settling add to a run's time, in seconds.
 const OVERHEAD: f64 = 0.4;
 
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// The mock backend, as a process of its own.
+/// The mock backend, as a separate process.
 pub(crate) struct Backend {
     pub(crate) port: u16,
     process: Process,
 }
 
-/// What the backend has counted.
+/// The backend's counts.
 #[derive(Clone, Copy, Default, Deserialize, Eq, PartialEq)]
 struct Counts {
     requests: u64,
@@ -45,7 +45,7 @@ impl Backend {
         Ok(Backend { port, process })
     }
 
-    /// Waits for what is still under way, so that a slow gateway's rest is in its own run.
+    /// Waits for what is still under way, so that a slow gateway's remaining requests count for its own run.
     fn settled(&self) -> Outcome<Counts> {
         let begun = Instant::now();
         let mut counts = self.counts()?;
@@ -65,18 +65,18 @@ impl Backend {
     }
 }
 
-/// Where a variant's requests go, and whose CPU they cost.
+/// A variant's port and process: where its requests go, and whose CPU they use.
 pub(crate) struct Gateway {
     pub(crate) port: u16,
     pub(crate) path: String,
     pub(crate) headers: Vec<(String, String)>,
-    /// If it is to be another one than all are asked for.
+    /// The model to ask for, if it is not the usual one.
     pub(crate) model: Option<String>,
     pub(crate) process: Option<Process>,
 }
 
 impl Gateway {
-    /// One that is asked as a provider is.
+    /// Creates a gateway that is called like a provider.
     pub(crate) fn new(port: u16, process: Option<Process>) -> Gateway {
         Gateway {
             port,
@@ -92,7 +92,7 @@ impl Gateway {
     }
 }
 
-/// All that is needed for the rounds.
+/// The inputs of the rounds.
 pub(crate) struct Rounds<'a> {
     pub(crate) backend: &'a Backend,
     pub(crate) gateways: HashMap<String, Gateway>,
@@ -103,7 +103,7 @@ pub(crate) struct Rounds<'a> {
 }
 
 impl Rounds<'_> {
-    /// Goes through all rounds, or as many cells as there is time for.
+    /// Runs all rounds, or as many cells as there is time for.
     pub(crate) fn go(&self, cells: &[Cell], record: &mut Record) -> Outcome<()> {
         self.warm_up(cells)?;
         let mut expected: f64 = cells.iter().map(|cell| self.expected(cell)).sum();
@@ -138,7 +138,7 @@ impl Rounds<'_> {
         cell.variants.len() as f64 * each
     }
 
-    /// V8 compiles what is used much a second time, better; pools fill.
+    /// Warms up: V8 recompiles hot code with optimizations, and connection pools fill.
     fn warm_up(&self, cells: &[Cell]) -> Outcome<()> {
         let Some(cell) = cells.iter().find(|cell| cell.connections == 32) else {
             return Ok(());
@@ -173,7 +173,7 @@ impl Rounds<'_> {
         )
     }
 
-    /// Each round begins with another variant, so that none is always the first after a pause.
+    /// Measures a cell. Each round starts with another variant, so that none is always the first after a pause.
     fn cell(&self, cell: &Cell, round: u32) -> Outcome<Vec<Run>> {
         let mut variants: Vec<&String> = cell.variants.iter().collect();
         let many = variants.len().max(1);
@@ -184,7 +184,7 @@ impl Rounds<'_> {
             let mut run = match self.run(cell, variant) {
                 Ok(run) => run,
                 Err(error) => Run {
-                    // Where it was measured is nobody's business.
+                    // Without the local path.
                     failure: Some(error.to_string().replace(&here, "")),
                     ..Run::default()
                 },
@@ -270,7 +270,8 @@ impl Rounds<'_> {
     }
 }
 
-/// Nothing is retried, lost or made up on the way: only what was cut off at the end may differ.
+/// Describes a difference between the requests answered and those that the backend counted. Only requests that were
+/// cut off at the end may differ, because nothing is retried, lost or added on the way.
 fn miscounted(cell: &Cell, answered: u64, served: u64) -> Option<String> {
     (answered.abs_diff(served) > u64::from(cell.connections))
         .then(|| format!("{answered} requests were answered, and the backend counted {served}"))
@@ -281,7 +282,7 @@ fn difference(before: Option<f64>, after: Option<f64>) -> Option<f64> {
     Some((difference * 10.0).round() / 10.0)
 }
 
-/// Minutes and seconds.
+/// Formats seconds as minutes and seconds.
 pub(crate) fn clock(seconds: f64) -> String {
     let seconds = Duration::from_secs_f64(seconds.max(0.0)).as_secs();
     format!("{}:{:02}", seconds / 60, seconds % 60)

@@ -1,4 +1,4 @@
-//! The whole benchmark, from nothing to a record.
+//! Runs the whole benchmark, from nothing to a record.
 
 use std::collections::HashMap;
 use std::fs;
@@ -18,7 +18,7 @@ pub(crate) const ENVOYS: [&str; 8] = [
     BARE, NO_WASM, NOOP_1, NOOP_2, UNOBSERVED, OBSERVED, ROUTER, ROUTER_100,
 ];
 
-/// Those whose memory tells something.
+/// The variants whose memory is measured.
 const MEMORY: [&str; 4] = [BARE, BUFFER, NOOP_2, ROUTER];
 
 pub(crate) fn run(args: &RunArgs, files: &Path) -> Outcome<()> {
@@ -141,7 +141,7 @@ fn tell(memory: &Memory) {
     }
 }
 
-/// What was run, as a person would type it.
+/// Returns the commands that were run, as a person would type them.
 pub(crate) fn commands(args: &RunArgs) -> Vec<String> {
     let quick = if args.quick { " QUICK=1" } else { "" };
     vec![
@@ -156,7 +156,7 @@ pub(crate) fn commands(args: &RunArgs) -> Vec<String> {
     ]
 }
 
-/// A record with failures is written, and still is no success.
+/// Returns an error if the record, which is written anyway, contains failures.
 pub(crate) fn failures(record: &Record) -> Outcome<()> {
     let runs = record.runs.iter().filter(|run| run.failure.is_some());
     let memory = record

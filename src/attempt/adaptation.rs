@@ -1,4 +1,4 @@
-//! How an attempt's request is made of what Envoy has at that moment.
+//! Builds an attempt's request from what Envoy holds at that moment.
 
 use super::failure::Failure;
 use super::outgoing::written_by_envoy;
@@ -13,22 +13,22 @@ use crate::wire::{Reader, Writer};
 /// One change of the request's headers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HeaderChange {
-    /// What happens to it.
+    /// The kind of change.
     pub kind: ChangeKind,
-    /// In lower case.
+    /// The header's name in lower case.
     pub name: String,
-    /// Any bytes; empty for a removal.
+    /// The value, as any bytes; empty for a removal.
     pub value: Vec<u8>,
 }
 
-/// What happens to a header.
+/// The kinds of header changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ChangeKind {
-    /// All of its values go.
+    /// Removes all values of the header.
     Remove,
-    /// This becomes its only value.
+    /// Sets the header to this one value.
     Set,
-    /// This becomes another of its values.
+    /// Adds this value to the header.
     Add,
 }
 
@@ -73,46 +73,46 @@ impl HeaderChange {
 
 /// The request's headers as Envoy has them when an attempt begins.
 pub trait CurrentHeaders {
-    /// All of them.
+    /// Returns all headers.
     fn all(&self) -> Vec<(String, Vec<u8>)>;
-    /// One of them.
+    /// Returns the value of one header.
     fn value(&self, name: &str) -> Option<Vec<u8>>;
-    /// Whether Envoy has made an attempt at this request before.
+    /// Whether Envoy has already made an attempt at this request.
     fn is_retry(&self) -> bool;
 }
 
-/// What the host has to do to an attempt's request.
+/// What the host must do to an attempt's request.
 pub struct Adaptation {
-    /// To its headers; pseudo-headers are among them.
+    /// The changes of its headers, including pseudo-headers.
     pub headers: HeaderWrite,
-    /// The edits of the body as it passes, if this target needs another than the router role left.
+    /// The edits to apply to the body as it passes, if this target needs a different one than the router role left.
     pub body: Option<StreamingEdit>,
-    /// What follows it to its end.
+    /// The state machine that follows the attempt to its end.
     pub running: Running,
 }
 
-/// How the headers become this attempt's.
+/// How the request's headers become this attempt's.
 #[derive(Debug, PartialEq, Eq)]
 pub enum HeaderWrite {
-    /// By these changes, in this order, after these have gone: no attempt came before.
+    /// Remove the headers in the second list, then apply the changes in order. Used if no attempt came before.
     Change(Vec<HeaderChange>, Vec<&'static str>),
-    /// By being replaced as a whole: earlier attempts have left theirs behind.
+    /// Replace all headers, because earlier attempts have left theirs behind.
     Replace(Vec<(String, Vec<u8>)>),
 }
 
 /// Why an attempt must not be made.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Refusal {
-    /// It came out at another backend than this one, which the plan says.
+    /// The plan names this backend, but the attempt arrived at the cluster of another one.
     Mismatch(String),
-    /// Envoy makes it although none was to follow this failure.
+    /// Envoy makes an attempt although none was to follow this failure.
     GaveUp(Failure),
-    /// The request's deadline is over.
+    /// The request's deadline has passed.
     DeadlineExceeded,
 }
 
 impl Refusal {
-    /// The error that the caller gets.
+    /// Returns the error that the caller gets.
     pub fn code(&self) -> ErrorCode {
         match self {
             Refusal::Mismatch(_) => ErrorCode::BackendMismatch,
@@ -127,16 +127,16 @@ impl Refusal {
     }
 }
 
-/// What Envoy itself writes anew for each attempt, and should stay as it is then.
+/// Headers that Envoy itself writes anew for each attempt. Their current values are kept.
 const PER_ATTEMPT: [&str; 4] = ["traceparent", "b3", "x-b3-spanid", "x-b3-parentspanid"];
 
 const CONTENT_LENGTH: &str = "content-length";
 
-/// Begins the plan's next attempt, on the cluster of this backend.
+/// Begins the plan's next attempt, on the cluster of `backend`.
 ///
 /// # Errors
-/// If nothing must be sent. At another backend than the plan's, because the request would carry that one's model, path
-/// and headers, and this one's key.
+/// Returns the reason if the request must not be sent. In particular, it must not be sent to another backend than the
+/// plan's, because it would carry the planned backend's model, path and headers together with this backend's key.
 pub fn begin<'m>(
     mut plan: Plan,
     backend: &str,
@@ -144,7 +144,7 @@ pub fn begin<'m>(
     moment: impl FnOnce() -> Moment<'m>,
 ) -> Result<Adaptation, Refusal> {
     let mut now = plan.made_at();
-    // The first attempt begins when the plan is made, and what time it is is a host call.
+    // The first attempt begins when the plan is made, which saves a host call for the time.
     if !plan.failed.is_empty() {
         let moment = moment();
         now = moment.now;
@@ -169,8 +169,9 @@ pub fn begin<'m>(
         let mut found = None;
         if plan.targets.len() > 1 && plan.has_budget() {
             if current.is_retry() {
-                // Beside an earlier attempt that has not ended (hedging), these headers may hold its key already. This
-                // backend may see it, being the same; no other may, so that nothing follows.
+                // With hedging, an earlier attempt may not have ended, and these headers may already contain its key.
+                // This attempt goes to the same backend, which may see the key. No other backend may, so no attempt
+                // follows.
                 plan.policy.max_attempts = 1;
             }
             plan.headers = current.all();
@@ -188,8 +189,8 @@ pub fn begin<'m>(
     })
 }
 
-/// The headers that the first attempt found, with this attempt's changes. Of what Envoy has now nothing is taken over
-/// but what it has written for this attempt itself.
+/// Returns the headers that the first attempt found, with this attempt's changes. Of Envoy's current headers, only
+/// those that Envoy has written for this attempt itself are kept.
 fn rebuilt(
     found: &[(String, Vec<u8>)],
     changes: &[HeaderChange],

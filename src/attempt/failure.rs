@@ -1,15 +1,15 @@
-//! What can go wrong with an attempt.
+//! The ways in which an attempt can fail.
 
 macro_rules! failures {
     ($($(#[$doc:meta])* $variant:ident $name:literal,)+) => {
-        /// Why an attempt failed. docs/fallback.md says it for users.
+        /// Why an attempt failed. docs/fallback.md describes each for users.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub enum Failure {
             $($(#[$doc])* $variant,)+
         }
 
         impl Failure {
-            /// All of them.
+            /// All failures.
             pub const ALL: &'static [Failure] = &[$(Failure::$variant,)+];
 
             /// The stable name.
@@ -21,28 +21,28 @@ macro_rules! failures {
 }
 
 failures! {
-    /// 429, or an error that says so: too many requests or tokens, or no quota left.
+    /// 429, or an error that says the same: too many requests or tokens, or no quota left.
     RateLimited "rate_limited",
-    /// 500, 502 and other 5xx: something broke on the way or behind it.
+    /// 500, 502 and other 5xx: something broke at the backend or on the way to it.
     ServerError "server_error",
-    /// 503, 504, 529: too busy, or down.
+    /// 503, 504, 529: the backend is overloaded or down.
     Unavailable "unavailable",
-    /// 401, 403: the backend does not take the gateway's key.
+    /// 401, 403: the backend does not accept the gateway's key.
     Unauthorized "unauthorized",
-    /// The prompt, or prompt and answer, do not fit the model's window.
+    /// The prompt, or the prompt and the answer together, do not fit the model's context window.
     ContextLength "context_length",
-    /// The backend's rules for content refuse the prompt.
+    /// The backend's content policy refuses the prompt.
     ContentPolicy "content_policy",
     /// Any other 4xx: the request is at fault.
     Rejected "rejected",
-    /// No connection.
+    /// No connection could be made.
     ConnectFailure "connect_failure",
     /// The connection broke before an answer.
     Reset "reset",
-    /// No answer in time.
+    /// No answer arrived in time.
     NoAnswer "no_answer",
-    /// The first token did not come in time.
+    /// The first token did not arrive in time.
     LateFirstToken "late_first_token",
-    /// The answer broke off, or fell silent, while it was held.
+    /// The answer broke off or stalled while it was held.
     Incomplete "incomplete",
 }

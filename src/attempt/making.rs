@@ -1,4 +1,4 @@
-//! How a plan is made: of a request, the candidates that a decision has found for it, and the terms of its route.
+//! Makes a plan from a request, the candidates that the decision found for it, and the terms of its route.
 
 use super::adaptation::HeaderChange;
 use super::outgoing::{changes, private_headers};
@@ -11,33 +11,33 @@ use crate::schema::{Api, Call, Place, without_credentials};
 
 const ACCEPT_ENCODING: &str = "accept-encoding";
 
-/// What a plan is made of, beside the request.
+/// The inputs of a plan other than the request.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Terms<'a> {
     pub(crate) policy: &'a Policy,
     pub(crate) cooldown: Option<&'a CooldownPolicy>,
     /// Unix time in milliseconds.
     pub(crate) now: u64,
-    /// By which the router role of the same worker knows the attempts.
+    /// The number by which the router role of the same worker finds the request's attempts in the ledger.
     pub(crate) ticket: u64,
-    /// Whether streams may be asked for their usage.
+    /// Whether the router may ask streams for their usage.
     pub(crate) ask_for_usage: bool,
-    /// A deadline of the caller's, which can only be shorter than the route's.
+    /// The caller's deadline, which can only shorten the route's.
     pub(crate) deadline_ms: Option<u32>,
-    /// Whether there is one attempt and no more.
+    /// Whether only one attempt is allowed.
     pub(crate) no_fallback: bool,
-    /// The cluster that has all candidates as members, if it is to choose among them.
+    /// The cluster that has all candidates as members, if that cluster is to choose among them.
     pub(crate) pool: Option<&'a str>,
-    /// A header for Envoy alone, which goes to no backend.
+    /// A header that only Envoy reads and that goes to no backend.
     pub(crate) cluster_header: Option<&'a str>,
 }
 
 impl Plan {
-    /// Makes the plan of some candidates in the order in which they are tried, and the edits that make the body what
-    /// the first of them needs. The flag of a candidate says that something is known against it.
+    /// Makes the plan for candidates in the order in which they are tried, and the edits that make the body what the
+    /// first of them needs. Each candidate's flag says whether failures are recorded against it.
     ///
     /// # Errors
-    /// If the body has a field twice that is changed for one of them.
+    /// Returns an error if the body contains a field twice that one of the candidates changes.
     pub(crate) fn make(
         call: &Call,
         headers: &Headers,
@@ -55,9 +55,10 @@ impl Plan {
             query,
             clean_query: &without_credentials(query),
             private: &private_headers(headers),
-            // Where the path alone counts, the body keeps the model that it names, if it does.
+            // Where only the path counts, a model that the body names stays as it is.
             in_body: call.api.place() != Place::Path,
-            // What cannot be read can be neither judged nor counted, and clients ask for gzip without being asked.
+            // The router can neither judge nor count an answer that it cannot read, and many clients ask for gzip by
+            // default.
             plain: headers.contains(ACCEPT_ENCODING),
             rewriting: Rewriting::new(view, body, candidates, asks)?,
             terms,
@@ -86,17 +87,17 @@ impl Plan {
     }
 }
 
-/// What all targets of a plan are made of.
+/// The inputs that all targets of a plan share.
 struct Making<'a> {
     call: &'a Call,
     headers: &'a Headers,
     query: &'a str,
     clean_query: &'a str,
-    /// The headers that only go where they are allowed by name.
+    /// The headers that are sent only to backends that allow them by name.
     private: &'a [&'a str],
     /// Whether the body names the model.
     in_body: bool,
-    /// Whether a plain answer has to be asked for.
+    /// Whether an uncompressed answer must be asked for.
     plain: bool,
     rewriting: Rewriting<'a>,
     terms: Terms<'a>,
@@ -130,7 +131,7 @@ impl Making<'_> {
             model: candidate.model.to_owned(),
             key: candidate.key,
             ailing: *ailing,
-            // Which of a pool's members an attempt comes to, and whose window it is, is not known.
+            // It is not known which member of a pool an attempt reaches, so its context window is not known either.
             context_window: terms.pool.map_or(candidate.context_window, |_| 0),
             callers_key: backend.forward_client_credentials,
             changes,
@@ -138,10 +139,10 @@ impl Making<'_> {
     }
 }
 
-/// A body that is to be rewritten for each of some candidates.
+/// A body that is rewritten for each of several candidates.
 struct Rewriting<'a> {
     rewriter: Rewriter<'a>,
-    /// Whether their streams are to be asked for their usage.
+    /// Whether the candidates' streams are asked for their usage.
     asks: bool,
 }
 
@@ -169,7 +170,8 @@ impl<'a> Rewriting<'a> {
             return Ok(Rewriting { rewriter, asks });
         }
         if asks
-            // A body that names the field twice is refused for what a document changes, not for what we want to know.
+            // A body with a repeated field is refused only if the document changes that field, not because the router
+            // wants to ask for the usage.
             && let Ok(rewriter) = rewriter(true)
             && rewriter.lacks_usage()
         {
@@ -179,7 +181,7 @@ impl<'a> Rewriting<'a> {
         rewriter(false).map(|rewriter| Rewriting { rewriter, asks })
     }
 
-    /// The edits for a candidate, and whether its stream is asked for its usage by them.
+    /// Returns the edits for a candidate, and whether they ask its stream for the usage.
     fn edits(
         &self,
         model: Option<&str>,
@@ -192,7 +194,7 @@ impl<'a> Rewriting<'a> {
     }
 }
 
-/// The route's policy with what it leaves to the plan.
+/// Returns the route's policy with the values that it leaves to the plan filled in.
 fn settle(terms: Terms<'_>, targets: usize) -> Policy {
     let mut policy = terms.policy.clone();
     let deadline_ms = terms.deadline_ms.unwrap_or(u32::MAX);
@@ -212,7 +214,7 @@ fn settle(terms: Terms<'_>, targets: usize) -> Policy {
     policy
 }
 
-/// Whether streams of it tell their usage only to those who ask.
+/// Whether streams of this API report their usage only on request.
 pub(super) fn tells_if_asked(api: Api) -> bool {
     matches!(api, Api::ChatCompletions | Api::Completions)
 }

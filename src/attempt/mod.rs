@@ -1,5 +1,5 @@
-//! One try at one target: the plan that it belongs to, how the request is adapted, what is done with its answer, and what
-//! follows from its failure.
+//! One try at one target: the plan that the attempt belongs to, how the request is adapted, what happens to the
+//! answer, and what follows if the attempt fails.
 
 mod adaptation;
 mod failure;

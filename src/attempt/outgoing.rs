@@ -1,4 +1,4 @@
-//! The headers for a backend: what of the client's and of Envoy's does not go there, and what goes in its place.
+//! The headers for a backend: which of the client's and Envoy's headers it does not get, and which replace them.
 
 use super::adaptation::HeaderChange;
 use crate::config::{
@@ -9,7 +9,7 @@ use crate::request::Headers;
 const PATH: &str = ":path";
 const AUTHORITY: &str = ":authority";
 
-/// What Envoy's router may add after the router role has seen the headers, under names that are its own.
+/// Headers that Envoy's router may add after the router role has seen the request, under names of its own.
 const WRITTEN_BY_ENVOY: [&str; 5] = [
     "x-envoy-attempt-count",
     "x-envoy-expected-rq-timeout-ms",
@@ -18,8 +18,8 @@ const WRITTEN_BY_ENVOY: [&str; 5] = [
     "x-envoy-original-path",
 ];
 
-/// What tracing passes on, and Envoy's own writes anew for each attempt. It goes along, unless a list of allowed headers
-/// leaves it out: then whoever wrote it.
+/// Tracing headers, which Envoy's own tracing rewrites for each attempt. They are sent on unless a list of allowed
+/// headers omits them; then they are removed, whoever wrote them.
 const TRACING: [&str; 8] = [
     "b3",
     "traceparent",
@@ -31,17 +31,18 @@ const TRACING: [&str; 8] = [
     "x-b3-traceid",
 ];
 
-/// The header in which a browser, which can send no other, names its key.
+/// The header in which browsers send their key, because the WebSocket API lets them set no other header.
 pub(super) const SUBPROTOCOL: &str = "sec-websocket-protocol";
 
-/// What begins the subprotocols in which OpenAI takes a key, and whose it is.
+/// The prefixes of the subprotocols in which OpenAI accepts a key and its owner.
 pub const CREDENTIAL_SUBPROTOCOLS: [&str; 3] = [
     "openai-insecure-api-key.",
     "openai-organization.",
     "openai-project.",
 ];
 
-/// The subprotocols that a client offers, without credentials; `None` if there are none among them.
+/// Returns the subprotocols that a client offers, without credentials; `None` if there were no credentials among
+/// them.
 fn clean_subprotocols(headers: &Headers) -> Option<Vec<u8>> {
     let is_credential = |offered: &&[u8]| {
         let starts = |prefix: &&str| {
@@ -61,13 +62,13 @@ fn clean_subprotocols(headers: &Headers) -> Option<Vec<u8>> {
     all.iter().any(is_credential).then(|| kept.join(&b", "[..]))
 }
 
-/// The client's headers that only go where they are allowed by name, each once.
+/// Returns the client's headers that are sent only to backends that allow them by name, each once.
 pub(super) fn private_headers(headers: &Headers) -> Vec<&str> {
     distinct(headers, is_private_header)
 }
 
-/// The client's headers that do not go to a backend, each once. Credentials and internal ones are not among them: the
-/// router role has removed these.
+/// Returns the client's headers that do not go to a backend, each once. Credentials and internal headers are not
+/// included, because the router role has already removed them.
 fn unwanted<'h>(allowed: &Allowed, headers: &'h Headers, private: &[&'h str]) -> Vec<&'h str> {
     if !allowed.is_list() {
         return private.to_vec();
@@ -84,7 +85,7 @@ fn unwanted<'h>(allowed: &Allowed, headers: &'h Headers, private: &[&'h str]) ->
     names
 }
 
-/// What Envoy has added, or may have, where its headers are not known.
+/// Returns the headers that Envoy has added, or may have added if its headers are not known.
 pub(super) fn written_by_envoy(found: Option<&[(String, Vec<u8>)]>) -> Vec<&'static str> {
     let mut names = WRITTEN_BY_ENVOY.to_vec();
     if let Some(found) = found {
@@ -103,8 +104,9 @@ fn distinct(headers: &Headers, is_one: impl Fn(&str) -> bool) -> Vec<&str> {
     names
 }
 
-/// What distinguishes the headers for this backend from the client's, of which the router role has removed the
-/// credentials. What is right already is not written again, and doing it twice is as good as once.
+/// Returns the changes from the client's headers, without the credentials that the router role removed, to the
+/// headers for this backend. Headers that are already right are not written again. Applying the changes twice has the
+/// same effect as applying them once.
 pub(super) fn changes(
     backend: &Backend,
     path: &str,
@@ -126,7 +128,7 @@ pub(super) fn changes(
     let gone = unwanted.iter().copied().chain(present);
     changes.extend(gone.map(HeaderChange::remove));
     for (name, value) in &backend.set_headers {
-        // Envoy's setting of a header with several values replaces one of them.
+        // If a header has several values, Envoy's set operation replaces only one of them.
         if headers.values(name).nth(1).is_some() {
             changes.push(HeaderChange::remove(name));
         }

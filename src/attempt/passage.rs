@@ -1,5 +1,5 @@
-//! What is no call of a model, on its way to the one backend that its route names: nothing of its body is read, there is
-//! one attempt, and its answer passes.
+//! A pass-through request on its way to the one backend that its route names: its body is not read, it gets one
+//! attempt, and its answer passes through.
 
 use super::adaptation::{HeaderChange, HeaderWrite, Refusal};
 use super::outgoing::{changes, private_headers, written_by_envoy};
@@ -8,20 +8,20 @@ use crate::request::Headers;
 use crate::schema::{Schema, without_credentials};
 use crate::wire::{Reader, Writer};
 
-/// What stands first in filter state; a plan begins with the number of a target.
+/// The first byte of an encoded passage. An encoded plan begins with the number of a target instead.
 const MARK: u8 = u8::MAX;
 
-/// A request that passes, as the router role leaves it for the backend role in filter state.
+/// A pass-through request, as the router role leaves it in filter state for the backend role.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Passage {
-    /// The dialect of the caller.
+    /// The caller's schema, in which errors are written.
     pub schema: Schema,
     backend: String,
     changes: Vec<HeaderChange>,
 }
 
 impl Passage {
-    /// On the way to this backend, from a path and a query.
+    /// Builds the passage to this backend from the request's path and query.
     pub(crate) fn make(
         schema: Schema,
         backend: &Backend,
@@ -46,10 +46,10 @@ impl Passage {
         }
     }
 
-    /// What makes its headers what the backend shall see.
+    /// Returns the header changes that turn the request into what the backend should see.
     ///
     /// # Errors
-    /// At another backend than its own.
+    /// Returns [`Refusal::Mismatch`] if `backend` is not the one that the passage is for.
     pub fn begin(self, backend: &str) -> Result<HeaderWrite, Refusal> {
         if self.backend == backend {
             Ok(HeaderWrite::Change(self.changes, written_by_envoy(None)))
@@ -58,7 +58,7 @@ impl Passage {
         }
     }
 
-    /// As bytes for filter state.
+    /// Encodes the passage for filter state.
     pub fn encode(&self) -> Vec<u8> {
         let mut out = Writer::default();
         out.byte(MARK);
@@ -69,7 +69,7 @@ impl Passage {
         out.0
     }
 
-    /// From bytes of filter state; `None` if they are none.
+    /// Decodes a passage from filter state; `None` if the bytes are not a passage.
     pub fn decode(bytes: &[u8]) -> Option<Passage> {
         let mut from = Reader(bytes);
         if from.byte()? != MARK {
@@ -119,7 +119,7 @@ routes: [{{name: r, match: {{model: '*'}}, targets: [{{backend: b}}]}}]"
         }
     }
 
-    /// What becomes of the subprotocols.
+    /// Returns what the request's subprotocols become; `None` if they stay unchanged.
     fn protocols(passage: Passage) -> Option<String> {
         let changes = changes_of(passage);
         let mut changes = changes.iter().filter(|change| change.name == SUBPROTOCOL);

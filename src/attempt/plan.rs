@@ -1,12 +1,12 @@
-//! The plan of a request's attempts, as the router role leaves it for the backend role in filter state.
+//! The plan of a request's attempts, which the router role leaves in filter state for the backend role.
 //!
-//! It holds everything that any attempt needs, because an attempt must be adapted from the request as the client sent
-//! it, and what Envoy has by then carries the changes of every earlier attempt: ours, and what filters after ours
-//! added, a key of that backend's among it. So the first attempt of several writes the headers that it finds into the
-//! plan, and every later one begins with these, whatever has been added since.
+//! The plan holds everything that any attempt needs, because each attempt must be adapted from the request as the
+//! client sent it. By the time of a retry, Envoy's copy of the request carries the changes of every earlier attempt:
+//! those of this filter, and those of later filters, such as a backend's key. So the first of several attempts saves
+//! the headers that it finds in the plan, and every later attempt starts from them, whatever has been added since.
 //!
-//! The plan does not refer to the document: a request that is under way while a new document is loaded ends by the one
-//! it began with.
+//! The plan does not refer to the document. A request that is under way while a new document is loaded finishes with
+//! the document that it started with.
 
 use super::adaptation::HeaderChange;
 use super::failure::Failure;
@@ -17,60 +17,60 @@ use crate::request::{Edit, Edits};
 use crate::schema::{Api, Schema};
 use crate::wire::{Reader, Writer};
 
-/// How much later than the filter Envoy notices that a first token is late. The filter looks every 50 ms.
+/// How much later than the filter Envoy notices a late first token. The filter checks every 50 ms.
 const FIRST_TOKEN_GRACE_MS: u32 = 200;
 
 /// The targets of one request, what has been tried, and what is next.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Plan {
-    /// The target of the attempt that is next, or under way.
+    /// The target of the attempt that is next or under way.
     pub(super) next: u8,
-    /// Whether there is none: what Envoy begins nevertheless is refused.
+    /// Whether no attempt is to follow. If Envoy starts one anyway, it is refused.
     pub(super) gave_up: bool,
     pub(super) api: Api,
-    /// Whether a streamed answer was asked for.
+    /// Whether the request asked for a streamed answer.
     pub(super) stream: bool,
-    /// How long the body is as the router role leaves it, which is where every attempt begins: as the first target needs
-    /// it.
+    /// The length of the body as the router role leaves it, which is what the first target needs. Every attempt
+    /// starts from this body.
     pub(super) body_length: usize,
-    /// Unix time in milliseconds by which the first byte of an answer has to go to the client.
+    /// Unix time in milliseconds by which the first byte of an answer must go to the client.
     pub(super) deadline_at: u64,
-    /// Whether that is the caller's own wish, and less than the route gives its backends.
+    /// Whether the deadline is the caller's own, and shorter than the time that the route gives its backends.
     pub(super) hurried: bool,
-    /// Its `hold` and `max_attempts` are settled.
+    /// The route's policy, with `hold` and `max_attempts` resolved.
     pub(super) policy: Policy,
-    /// `None`: cooldowns are off.
+    /// The route's cooldown policy; `None` if cooldowns are off.
     pub(super) cooldown: Option<CooldownPolicy>,
-    /// Whether the targets are one cluster's, which chooses among its members itself.
+    /// Whether the targets are members of one cluster that chooses among them itself.
     pub(super) is_pool: bool,
     pub(super) targets: Vec<PlannedTarget>,
     /// The attempts that failed, in order.
     pub(super) failed: Vec<FailedAttempt>,
-    /// By which the router role of the same worker knows its attempts.
+    /// The number by which the router role of the same worker finds the request's attempts in the ledger.
     pub(super) ticket: u64,
-    /// The headers that the first attempt found; empty before, and where there is only one target.
+    /// The headers that the first attempt found. Empty before that, and if there is only one target.
     pub(super) headers: Vec<(String, Vec<u8>)>,
 }
 
-/// One target and all that an attempt at it changes.
+/// One target, and everything that an attempt at it changes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct PlannedTarget {
-    /// The target's backend.
+    /// The name of the target's backend.
     pub(super) backend: String,
     pub(super) cluster: String,
     pub(super) model: String,
     pub(super) key: TargetKey,
-    /// Whether something is known against it, which a success takes back.
+    /// Whether failures are recorded against the target, which a success clears.
     pub(super) ailing: bool,
-    /// Tokens; 0: not known.
+    /// The context window in tokens; 0 if it is not known.
     pub(super) context_window: u32,
-    /// Whether the key is the caller's own, so that its refusal says nothing about the target.
+    /// Whether the key is the caller's own. If so, a refused key says nothing about the target.
     pub(super) callers_key: bool,
-    /// Whether its stream was asked for its usage by us, so that the client must not see the event that tells it.
+    /// Whether the router asked the stream for its usage. If so, the client must not see the event that reports it.
     pub(super) asks_usage: bool,
-    /// What distinguishes its headers from those that the router role left.
+    /// The header changes relative to what the router role left.
     pub(super) changes: Vec<HeaderChange>,
-    /// What distinguishes its body from the one that the router role left; nothing for the first one.
+    /// The body edits relative to what the router role left; none for the first target.
     pub(super) edits: Edits,
 }
 
@@ -79,60 +79,60 @@ pub(super) struct PlannedTarget {
 pub(super) struct FailedAttempt {
     pub(super) target: u8,
     pub(super) failure: Failure,
-    /// When it was begun, in Unix milliseconds.
+    /// When the attempt began, in Unix milliseconds.
     pub(super) sent_ms: u64,
-    /// Whether the target's health has been told. One that ended without an answer may have been ended by the client:
-    /// only what follows shows that it was not.
+    /// Whether the failure was reported to the target's health. If an attempt ended without an answer, the client may
+    /// have ended it; only what follows shows whether it did.
     pub(super) told: bool,
 }
 
 impl Plan {
-    /// When it was made, in Unix milliseconds.
+    /// When the plan was made, in Unix milliseconds.
     pub(super) fn made_at(&self) -> u64 {
         let deadline_ms = u64::from(self.policy.deadline_ms);
         self.deadline_at.saturating_sub(deadline_ms)
     }
 
-    /// By which the router role of the same worker knows its attempts.
+    /// The number by which the router role of the same worker finds the request's attempts in the ledger.
     pub fn ticket(&self) -> u64 {
         self.ticket
     }
 
-    /// The length of the body as the router role leaves it.
+    /// The length of the body as the router role leaves it, in bytes.
     pub(crate) fn body_length(&self) -> usize {
         self.body_length
     }
 
-    /// Whether its answer would tell its usage only if it were asked, which the router does not.
+    /// Whether the answer reports its usage only on request, and the router does not request it.
     pub(crate) fn lacks_usage(&self) -> bool {
         let asks = self.targets.iter().any(|target| target.asks_usage);
         self.stream && tells_if_asked(self.api) && !asks
     }
 
-    /// When the first byte of an answer has to go to the client, in Unix milliseconds.
+    /// The Unix time in milliseconds by which the first byte of an answer must go to the client.
     pub(crate) fn deadline_at(&self) -> u64 {
         self.deadline_at
     }
 
-    /// How often Envoy may try again.
+    /// The maximum number of retries that Envoy may make.
     pub(crate) fn max_retries(&self) -> u32 {
         self.policy.max_attempts.saturating_sub(1)
     }
 
-    /// Whether an answer may fail that is no error by its status, and another attempt follow.
+    /// Whether an answer with a successful status may still fail and be followed by another attempt.
     pub(crate) fn holds(&self) -> bool {
         self.policy.hold != Some(Hold::None) && self.max_retries() > 0
     }
 
-    /// Takes the last failure back: the attempt that it should have led to was not to be had, so that its answer is the
-    /// caller's.
+    /// Takes the last failure back: the attempt that should have followed could not be made, so the failed attempt's
+    /// answer goes to the caller.
     pub fn take_back(&mut self) {
         if let Some(last) = self.failed.pop() {
             self.next = last.target;
         }
     }
 
-    /// Whether the answer of the last attempt is one that broke off while it was held.
+    /// Whether the last attempt's answer broke off while it was held.
     pub fn is_cut(&self) -> bool {
         let last = self.failed.last();
         last.is_some_and(|last| last.failure == Failure::Incomplete)
@@ -143,12 +143,12 @@ impl Plan {
         !self.gave_up && !self.failed.is_empty()
     }
 
-    /// How long Envoy may wait for what an attempt passes on, in milliseconds.
+    /// How long Envoy may wait until an attempt's answer is passed on, in milliseconds.
     pub(crate) fn attempt_timeout_ms(&self) -> u32 {
         let first_token = self.policy.first_token_timeout_ms;
         let limit = self.policy.attempt_timeout_ms;
-        // Where nothing has come, only Envoy's limit ends an attempt. Where something has, the filter comes before it, and
-        // goes on waiting if there is no other target.
+        // If nothing has arrived, only Envoy's limit ends an attempt. If something has, the filter notices the late
+        // token before Envoy does, and keeps waiting if there is no other target.
         if self.stream && first_token > 0 && self.policy.hold == Some(Hold::FirstToken) {
             limit.min(first_token.saturating_add(FIRST_TOKEN_GRACE_MS))
         } else {
@@ -156,39 +156,39 @@ impl Plan {
         }
     }
 
-    /// The cluster of the next attempt.
+    /// The cluster of the attempt that is next or under way; empty if the plan has no such target.
     pub fn cluster(&self) -> &str {
         self.target().map_or("", |target| target.cluster.as_str())
     }
 
-    /// The target of the next attempt.
+    /// The target of the attempt that is next or under way.
     pub(super) fn target(&self) -> Option<&PlannedTarget> {
         self.targets.get(usize::from(self.next))
     }
 
-    /// Whether one more attempt after the next one is within the budget.
+    /// Whether the budget allows one more attempt after the current one.
     pub(super) fn has_budget(&self) -> bool {
         self.attempts_left() > 0
     }
 
-    /// How many attempts after the next one are within the budget.
+    /// How many attempts the budget allows after the current one.
     pub(super) fn attempts_left(&self) -> u32 {
         let made = u32::try_from(self.failed.len()).unwrap_or(u32::MAX);
         let with_next = made.saturating_add(1);
         self.policy.max_attempts.saturating_sub(with_next)
     }
 
-    /// The target of the attempt that is next, or under way.
+    /// The key of the target of the attempt that is next or under way.
     pub fn target_key(&self) -> Option<TargetKey> {
         self.target().map(|target| target.key)
     }
 
-    /// The dialect of the caller.
+    /// The caller's schema.
     pub fn schema(&self) -> Schema {
         self.api.schema()
     }
 
-    /// What response headers tell of it. `answered`: by a backend.
+    /// Returns the response headers that report the plan's attempts. `answered`: whether a backend gave the answer.
     pub fn report(&self, answered: bool) -> Vec<(&'static str, String)> {
         let mut report = Vec::new();
         if let Some(target) = self.target().filter(|_| answered) {
@@ -208,7 +208,7 @@ impl Plan {
         report
     }
 
-    /// As bytes for filter state.
+    /// Encodes the plan for filter state.
     pub fn encode(&self) -> Vec<u8> {
         let mut out = Writer::default();
         out.byte(self.next);
@@ -256,7 +256,7 @@ impl Plan {
         out.0
     }
 
-    /// From bytes of filter state; `None` if they are no plan.
+    /// Decodes a plan from filter state; `None` if the bytes are not a plan.
     pub fn decode(bytes: &[u8]) -> Option<Plan> {
         let mut from = Reader(bytes);
         let plan = Plan {

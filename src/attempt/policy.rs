@@ -1,26 +1,27 @@
-//! What a route wants done when an attempt fails, and within which bounds.
+//! The fallback policy of a route: what happens when an attempt fails, and within which limits.
 
 use super::failure::Failure;
 use crate::health::CooldownPolicy;
 use crate::wire::{Reader, Writer};
 
-/// What is done about a failure.
+/// What the router does about a failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
-    /// The caller gets it as it is.
+    /// Pass the answer on to the caller as it is.
     Pass,
-    /// The next target, at once.
+    /// Try the next target at once.
     Next,
-    /// The same target once more, then the next one.
+    /// Try the same target once more, then the next one.
     Retry,
-    /// The same target once more, when it asks to be asked again, if that is within the patience; else the next one.
+    /// Try the same target once more after the time it asks for, if that is within the patience; otherwise try the
+    /// next one.
     Wait,
-    /// The next target whose model has a larger window.
+    /// Try the next target whose model has a larger context window.
     LargerWindow,
 }
 
 impl Action {
-    /// All of them, with their names in the document.
+    /// All actions, with their names in the document.
     pub const ALL: [(&'static str, Action); 5] = [
         ("pass", Action::Pass),
         ("next", Action::Next),
@@ -33,16 +34,16 @@ impl Action {
 /// What a failure means for the target's cooldown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cooldown {
-    /// Nothing.
+    /// The failure does not affect the cooldown.
     None,
-    /// It counts: several of them open a cooldown.
+    /// The failure counts: several of them open a cooldown.
     Count,
-    /// It opens a cooldown at once.
+    /// The failure opens a cooldown at once.
     Open,
 }
 
 impl Cooldown {
-    /// All of them, with their names in the document.
+    /// All values, with their names in the document.
     pub const ALL: [(&'static str, Cooldown); 3] = [
         ("none", Cooldown::None),
         ("count", Cooldown::Count),
@@ -53,25 +54,25 @@ impl Cooldown {
 /// One row of the table of verdicts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Row {
-    /// What is done.
+    /// What the router does.
     pub action: Action,
-    /// What it means for the target.
+    /// What the failure means for the target's cooldown.
     pub cooldown: Cooldown,
 }
 
-/// How much of an answer is held back, so that its failure can still be answered by another target.
+/// How much of an answer is held back, so that another target can still answer if it fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Hold {
-    /// Nothing: the answer is passed on as it comes.
+    /// Nothing is held: the answer is passed on as it arrives.
     None,
-    /// A streamed answer up to its first content token; another one whole.
+    /// A streamed answer is held up to its first content token; any other answer is held whole.
     FirstToken,
-    /// All of it.
+    /// The whole answer is held.
     Complete,
 }
 
 impl Hold {
-    /// All of them, with their names in the document.
+    /// All values, with their names in the document.
     pub const ALL: [(&'static str, Hold); 3] = [
         ("none", Hold::None),
         ("first_token", Hold::FirstToken),
@@ -79,28 +80,29 @@ impl Hold {
     ];
 }
 
-/// The fallback policy of a route. Times are milliseconds.
+/// The fallback policy of a route. Times are in milliseconds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Policy {
-    /// `None`: [`Hold::FirstToken`] where there is more than one target, else [`Hold::None`].
+    /// How much of an answer is held; `None` means [`Hold::FirstToken`] if there is more than one target, else
+    /// [`Hold::None`].
     pub hold: Option<Hold>,
-    /// How many bytes of an answer are held at most; a larger one is passed on.
+    /// The maximum number of bytes held; a larger answer is passed on.
     pub hold_limit_bytes: u32,
-    /// Until the first byte of an answer goes to the client, whatever is tried for it.
+    /// The time until the first byte of an answer must go to the client, over all attempts.
     pub deadline_ms: u32,
-    /// For one attempt, until its answer can be passed on.
+    /// The time limit of one attempt, until its answer can be passed on.
     pub attempt_timeout_ms: u32,
-    /// For a held stream, from the attempt's beginning until its first content token; 0: no limit.
+    /// The time limit of a held stream, from the beginning of the attempt until its first content token; 0: no limit.
     pub first_token_timeout_ms: u32,
-    /// Between two pieces of a streamed answer.
+    /// The time limit between two pieces of a streamed answer.
     pub idle_timeout_ms: u32,
-    /// How long a backend may ask to be left alone and is still waited for.
+    /// The longest wait that a backend may ask for and that the router still waits out.
     pub patience_ms: u32,
-    /// How many attempts there are for a request; 0: one for each target and two more.
+    /// The maximum number of attempts at a request; 0: one for each target and two more.
     pub max_attempts: u32,
-    /// Whether events of a stream that are no JSON are left out instead of passed on.
+    /// Whether stream events that are not JSON are dropped instead of passed on.
     pub drop_malformed_events: bool,
-    /// A row for each of [`Failure::ALL`], in that order.
+    /// One row for each of [`Failure::ALL`], in that order.
     pub rows: [Row; Failure::ALL.len()],
 }
 
@@ -143,14 +145,14 @@ impl Default for Policy {
 }
 
 impl Policy {
-    /// The row of a failure.
+    /// Returns the row of a failure.
     pub fn row(&self, failure: Failure) -> Row {
         let at = Failure::ALL.iter().position(|known| *known == failure);
         at.and_then(|at| self.rows.get(at).copied())
             .unwrap_or(row(failure))
     }
 
-    /// Changes the row of a failure.
+    /// Replaces the row of a failure.
     pub fn set_row(&mut self, failure: Failure, row: Row) {
         for (cell, known) in self.rows.iter_mut().zip(Failure::ALL) {
             if *known == failure {

@@ -1,4 +1,4 @@
-//! Plans and what workers know, for the tests of this module.
+//! Plans and shared health for the tests of this module.
 
 use std::cell::RefCell;
 
@@ -13,7 +13,7 @@ use crate::schema::Api;
 /// A day in 2025.
 pub(super) const NOW: u64 = 1_750_000_000_000;
 
-/// What all workers know, in memory.
+/// The health that all workers share, kept in memory.
 #[derive(Default)]
 pub(super) struct Store(RefCell<Health>);
 
@@ -30,13 +30,13 @@ impl Store {
     pub(super) fn at(&self, now: u64) -> Moment<'_> {
         Moment {
             now,
-            // The jitter that takes a fifth off.
+            // The jitter that shortens a cooldown by a fifth.
             random: 0,
             health: self,
         }
     }
 
-    /// How a target is: `well`, `counted`, `cooling 800` (milliseconds from now), `due` or `probing`.
+    /// Returns a target's state: `well`, `counted`, `cooling 800` (milliseconds from now), `due` or `probing`.
     pub(super) fn state(&self, key: TargetKey, now: u64) -> String {
         let health = self.0.borrow();
         match health.state(key, now, &CooldownPolicy::default()) {
@@ -66,7 +66,7 @@ fn planned(written: &str) -> PlannedTarget {
     }
 }
 
-/// A plan of targets that are written `backend/model:window`, model and window if they matter.
+/// Builds a plan of targets written as `backend/model:window`; model and window are optional.
 pub(super) fn plan(targets: &str) -> Plan {
     let targets: Vec<PlannedTarget> = targets.split(' ').map(planned).collect();
     let policy = Policy {
@@ -92,7 +92,7 @@ pub(super) fn plan(targets: &str) -> Plan {
     }
 }
 
-/// A request of whose headers nothing matters.
+/// A request whose headers do not matter.
 pub(super) struct NoHeaders;
 
 impl CurrentHeaders for NoHeaders {

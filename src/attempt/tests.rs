@@ -1,4 +1,4 @@
-//! Plans on their way from one role to the other. What an attempt sends is in tests/golden.
+//! Tests of plans on their way from one role to the other. tests/golden covers what an attempt sends.
 
 use proptest::prelude::*;
 
@@ -19,7 +19,7 @@ fn attempt(plan: Vec<u8>, backend: &str) -> Result<Adaptation, Refusal> {
     begin(Plan::decode(&plan).unwrap(), backend, &NoHeaders, || MOMENT)
 }
 
-/// What is left after an attempt that is answered 503.
+/// Returns what is written for the next attempt after one that is answered 503.
 fn after_503(mut running: Running) -> Option<Left> {
     let head = Head {
         status: 503,
@@ -33,7 +33,7 @@ fn after_503(mut running: Running) -> Option<Left> {
     }
 }
 
-/// Those of an attempt beside another, which was given a key.
+/// The headers of an attempt that is hedged beside another one, which was given a key.
 struct Hedged;
 
 impl CurrentHeaders for Hedged {

@@ -1,22 +1,23 @@
-//! Attempts that were asked for, and that Envoy did not make.
+//! Retries that the router asked for and Envoy did not make.
 
 /// Why Envoy did not make the next attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unretried {
-    /// The body does not fit into Envoy's buffer for retries.
+    /// The body does not fit into Envoy's retry buffer.
     BodyTooLarge,
-    /// The cluster has as many retries under way as its circuit breaker lets it have.
+    /// The cluster already has as many retries under way as its circuit breaker allows.
     CircuitBreaker,
 }
 
-/// Envoy's flag `UO`, which it sets where a circuit breaker is the reason. Where the body is, it sets none.
+/// Envoy's response flag `UO`, which it sets if a circuit breaker is the reason. If the body is the reason, it sets
+/// no flag.
 const UPSTREAM_OVERFLOW: i64 = 0x80;
 
 impl Unretried {
-    /// All of them.
+    /// All reasons.
     pub const ALL: [Unretried; 2] = [Unretried::BodyTooLarge, Unretried::CircuitBreaker];
 
-    /// By `response.flags`.
+    /// Returns the reason that Envoy's `response.flags` show.
     pub fn of(flags: i64) -> Self {
         if flags & UPSTREAM_OVERFLOW == 0 {
             Unretried::BodyTooLarge
@@ -38,7 +39,7 @@ impl Unretried {
 mod tests {
     use super::*;
 
-    /// docs/fallback.md has a row for each.
+    /// docs/fallback.md has a row for each reason.
     #[test]
     fn the_table_in_the_docs_is_the_code() {
         let docs = include_str!("../../docs/fallback.md");

@@ -1,34 +1,34 @@
-//! What follows from a failed attempt.
+//! Decides what follows a failed attempt, and reports failures and successes to the targets' health.
 
 use super::failure::Failure;
 use super::plan::{FailedAttempt, Plan};
 use super::policy::{Action, Cooldown};
 use crate::health::{Blow, Ended, Health, HealthStore, State, TargetKey, choose};
 
-/// What follows from a failed attempt.
+/// What follows a failed attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// No other attempt: the caller gets this one's answer.
+    /// No other attempt follows: the caller gets this one's answer.
     Pass,
-    /// Another attempt.
+    /// Another attempt follows.
     Again {
-        /// At which of the plan's targets.
+        /// The index of its target in the plan.
         target: u8,
-        /// How long to wait before it, in milliseconds.
+        /// How long to wait before the attempt, in milliseconds.
         wait_ms: u64,
-        /// Whether the target is known to ail, so that a success must be told.
+        /// Whether failures are recorded against the target, so that a success must be reported.
         ailing: bool,
     },
 }
 
-/// The moment at which something is judged.
+/// The time, randomness and health on which a decision depends.
 #[derive(Clone, Copy)]
 pub struct Moment<'a> {
     /// Unix time in milliseconds.
     pub now: u64,
     /// 64 random bits.
     pub random: u64,
-    /// What all workers know of the targets.
+    /// What all workers know about the targets.
     pub health: &'a dyn HealthStore,
 }
 
@@ -36,22 +36,23 @@ pub struct Moment<'a> {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Failed {
     pub(super) failure: Failure,
-    /// How long the backend asked to be left alone, in milliseconds.
+    /// How long the backend asked not to be called, in milliseconds.
     pub(super) asked_ms: Option<u64>,
-    /// Whether it is sure that the backend failed: where there was no answer, the client may have ended it, and only what
-    /// follows shows that it did not.
+    /// Whether the backend is known to have failed. If there was no answer, the client may have ended the attempt;
+    /// only what follows shows whether it did.
     pub(super) is_sure: bool,
-    /// When the attempt was begun, in Unix milliseconds.
+    /// When the attempt began, in Unix milliseconds.
     pub(super) sent_ms: u64,
 }
 
 impl Plan {
-    /// Judges the failure of the attempt that is under way. If it is sure, its target's health is told.
+    /// Judges the failure of the attempt that is under way. If the failure is certain, it is reported to the target's
+    /// health.
     pub(super) fn judge(&self, failed: Failed, moment: Moment<'_>) -> Verdict {
         let row = self.policy.row(failed.failure);
         let may_repeat = self.may_repeat();
         let waits = failed.asked_ms.filter(|asked| {
-            // Envoy's limit for the attempt runs on meanwhile.
+            // Envoy's limit for the attempt keeps running during the wait.
             let ends_at = failed
                 .sent_ms
                 .saturating_add(self.attempt_timeout_ms().into());
@@ -63,7 +64,7 @@ impl Plan {
             return Verdict::Again {
                 target: self.next,
                 wait_ms,
-                // A failure may have been told by others.
+                // Other requests may have reported failures of this target.
                 ailing: self.cooldown.is_some(),
             };
         }
@@ -76,15 +77,15 @@ impl Plan {
         if moment.now < self.deadline_at {
             candidates = self.candidates(failed.failure, row.action);
             if row.action == Action::Retry && may_repeat {
-                // It is left alone too if this failure, or another one, has opened a cooldown.
+                // If this failure or another one has opened a cooldown, this target is skipped as well.
                 candidates.insert(0, self.next);
             }
         }
         self.next_of(&candidates, blow, failed.is_sure, moment)
     }
 
-    /// Chooses among the candidates, as things are after the blow, in one change of what all workers know. What is not
-    /// sure is not written: neither the blow, nor that a target is leased for an attempt that may not follow.
+    /// Chooses among the candidates as they stand after the blow, in one change of the shared health. If the failure
+    /// is not certain, nothing is written: neither the blow nor the lease of a target whose attempt may not follow.
     fn next_of(
         &self,
         candidates: &[u8],
@@ -122,7 +123,7 @@ impl Plan {
             verdict = chosen.map_or(Verdict::Pass, |(target, key)| Verdict::Again {
                 target,
                 wait_ms: 0,
-                // What has just failed may have yet to be told.
+                // The failure that was just seen may not be reported yet.
                 ailing: target == self.next || health.is_ailing(key),
             });
             is_sure && (changed || choice.is_some_and(|choice| choice.leased))
@@ -138,7 +139,7 @@ impl Plan {
         })
     }
 
-    /// Tells a blow, and takes the lease of the target that is tried next, if it needs one.
+    /// Records a blow, and takes the lease of the next target if it needs one.
     fn tell(&self, blow: Option<(Ended, Blow)>, next: Option<TargetKey>, moment: Moment<'_>) {
         let Some(policy) = &self.cooldown else {
             return;
@@ -157,12 +158,14 @@ impl Plan {
         });
     }
 
-    /// Tells the last failure if it has not been: Envoy's own answer shows that it was not the client who ended it.
+    /// Reports the last failure if that has not been done. Envoy's own answer shows that the client did not end the
+    /// attempt.
     pub fn tell_last(&mut self, moment: Moment<'_>) {
         self.tell_untold(None, moment);
     }
 
-    /// The same, where the next attempt shows it, which begins now.
+    /// Reports the last failure if that has not been done. The next attempt, which begins now, shows that the client
+    /// did not end the last one.
     pub(super) fn tell_last_of_many(&mut self, moment: Moment<'_>) {
         let next = self.target().filter(|_| !self.gave_up);
         let next = next.map(|target| target.key);
@@ -180,7 +183,7 @@ impl Plan {
         self.tell(ended.zip(blow), next, moment);
     }
 
-    /// Tells that the target of the attempt under way is well, if something was known against it.
+    /// Reports a success of the target of the attempt under way, if failures are recorded against it.
     pub(super) fn tell_success(&self, sent_ms: u64, moment: Moment<'_>) {
         if self.target().is_none_or(|target| !target.ailing) {
             return;
@@ -193,7 +196,7 @@ impl Plan {
             .change(&mut |health: &mut Health| health.succeed(ended));
     }
 
-    /// What a failure means for its target's health.
+    /// Returns what a failure means for its target's health.
     fn blow(&self, failure: Failure, asked_ms: Option<u64>, now: u64) -> Option<Blow> {
         let long = asked_ms.filter(|asked| *asked > u64::from(self.policy.patience_ms));
         let until = long.map(|asked| Blow::Until(now.saturating_add(asked)));
@@ -204,7 +207,7 @@ impl Plan {
         }
     }
 
-    /// Which targets may follow, in order.
+    /// Returns the targets that may follow, in order.
     fn candidates(&self, failure: Failure, action: Action) -> Vec<u8> {
         if action == Action::Pass || !self.has_budget() {
             return Vec::new();
@@ -223,8 +226,8 @@ impl Plan {
         allowed.collect()
     }
 
-    /// The largest window that the request has turned out not to fit into (0: not known), if only larger ones may
-    /// follow: whatever fails after that, a smaller one is of no use.
+    /// Returns the largest context window that the request is known not to fit into (0: not known), if the route lets
+    /// only larger ones follow. This holds for every later failure too, because a smaller window would be of no use.
     fn window_exceeded(&self, failure: Failure) -> Option<u32> {
         if self.policy.row(Failure::ContextLength).action != Action::LargerWindow {
             return None;
@@ -238,7 +241,7 @@ impl Plan {
             .max()
     }
 
-    /// Whether an attempt at this target has failed before the one that is under way.
+    /// Whether an earlier attempt at this target has failed.
     fn has_been_tried(&self, target: u8) -> bool {
         self.failed.iter().any(|failed| failed.target == target)
     }
@@ -256,8 +259,8 @@ impl Plan {
         silent.any(|silent| of(silent) == of(target))
     }
 
-    /// Whether the same target may be tried once more: it has not been before, and targets that have not been tried at all
-    /// keep an attempt each.
+    /// Whether the same target may be tried once more: it has not been repeated yet, and enough attempts remain to
+    /// try every untried target once.
     fn may_repeat(&self) -> bool {
         let tried = |index: u8| index == self.next || self.has_been_tried(index);
         let indexes = 0..u8::try_from(self.targets.len()).unwrap_or(u8::MAX);
@@ -266,7 +269,7 @@ impl Plan {
         self.attempts_left() > untried && !self.has_been_tried(self.next)
     }
 
-    /// The plan after a failure.
+    /// Returns the plan as it is after a failure.
     pub(super) fn after(mut self, failed: Failed, verdict: Verdict) -> Plan {
         self.failed.push(FailedAttempt {
             target: self.next,

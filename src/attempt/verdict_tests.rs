@@ -1,4 +1,4 @@
-//! The table of verdicts, played: a plan of targets, what fails, and what follows.
+//! Tests of the table of verdicts: a plan of targets, the failures, and what follows.
 
 use proptest::prelude::*;
 
@@ -7,7 +7,7 @@ use crate::attempt::policy::{Policy, Row};
 use crate::attempt::test_plans::{NOW, Store, plan};
 use crate::health::CooldownPolicy;
 
-/// As it comes of an answer, or, where there was none, of its end.
+/// A failure as it is seen in an answer, or at the end of an attempt without one.
 fn failed(failure: Failure, asked_ms: Option<u64>, sent_ms: u64) -> Failed {
     Failed {
         failure,
@@ -17,7 +17,7 @@ fn failed(failure: Failure, asked_ms: Option<u64>, sent_ms: u64) -> Failed {
     }
 }
 
-/// One request, attempt after attempt.
+/// One request, attempt by attempt.
 struct Request {
     plan: Plan,
     store: Store,
@@ -39,7 +39,8 @@ impl Request {
         request
     }
 
-    /// The attempt under way fails, and the next one begins: `pass`, or its target, with the wait before it.
+    /// Fails the attempt under way and begins the next one. Returns `pass`, or the next target with the wait before
+    /// it.
     fn fails(&mut self, failure: Failure, asked_ms: Option<u64>) -> String {
         let moment = self.store.at(self.now);
         let failed = failed(failure, asked_ms, self.now);
@@ -62,7 +63,7 @@ impl Request {
         }
     }
 
-    /// Fails so, in a row, to the end.
+    /// Fails one attempt after another in these ways, to the end.
     fn course(&mut self, failures: &[Failure]) -> Vec<String> {
         let failures = failures.iter();
         failures.map(|failure| self.fails(*failure, None)).collect()
@@ -90,8 +91,8 @@ use Failure::{
     RateLimited, Rejected, Reset, ServerError, Unauthorized, Unavailable,
 };
 
-/// Row by row: what happens to `a`, for how long it asks to be left alone; what follows of `a b c`, how many attempts
-/// are left then, and what is known of `a`.
+/// Row by row: the failure of `a` and for how long it asks not to be called; which of `a b c` follows, how many
+/// attempts are left then, and the recorded health of `a`.
 #[test]
 fn the_table() {
     for (failure, asked_ms, expected, left, health) in [
@@ -134,7 +135,7 @@ fn each_target_once_more_and_no_further_than_the_budget() {
         ("a b", 3, vec![ServerError; 3], "a b pass"),
         ("a b", 1, vec![ServerError], "pass"),
         ("a b c", 5, vec![Reset; 5], "a b b c pass"),
-        // Enough for each: the untried come before nothing.
+        // There are attempts enough for every target to be repeated; the untried ones still come first.
         ("a b c", 9, vec![Reset; 6], "a b b c c pass"),
         (
             "a b",
@@ -193,7 +194,7 @@ fn only_a_window_that_is_known_and_larger() {
             vec![ContextLength, ContextLength],
             "b pass",
         ),
-        // Whatever fails after it, a window that is too small stays so.
+        // A window that is too small stays too small, whatever fails later.
         (
             "a:16 b:32 c:8 d:64",
             vec![ContextLength, Unavailable],
@@ -266,17 +267,17 @@ fn what_cools_is_skipped_unless_all_do() {
 
 #[test]
 fn what_has_begun_to_cool_is_not_repeated() {
-    // The third failure of several requests.
+    // The third failure, counted over several requests.
     let mut request = Request::new("a b");
     request.cool(0, NOW, Blow::Counted);
     request.cool(0, NOW, Blow::Counted);
     assert_eq!(request.fails(ServerError, None), "b");
     assert_eq!(request.health(0), "cooling 800");
-    // Where there is no other, it is.
+    // Without another target, it is tried again.
     let mut request = Request::new("a");
     request.cool(0, NOW, Blow::AtOnce);
     assert_eq!(request.fails(ServerError, None), "a");
-    // It was half open, and this its one probe.
+    // The target was half open, and this attempt was its only probe.
     for failure in [ServerError, Reset] {
         let mut request = Request::new("a b");
         request.cool(0, NOW - 800, Blow::AtOnce);
@@ -302,7 +303,7 @@ fn the_next_hop_takes_the_lease() {
     request.plan.tell_success(NOW, request.store.at(NOW + 50));
     assert_eq!(request.health(1), "well");
 
-    // While one request tries it, another does not.
+    // While one request probes the target, others do not try it.
     let mut other = Request::new("a b c");
     other.cool(1, NOW - 900, Blow::AtOnce);
     assert_eq!(other.fails(Unavailable, None), "b");
@@ -310,7 +311,7 @@ fn the_next_hop_takes_the_lease() {
     assert_eq!(other.fails(Unavailable, None), "c");
 }
 
-/// One that ended without an answer may have been ended by the client: the next attempt shows that it was not.
+/// The client may have ended an attempt that ended without an answer. The next attempt shows that it did not.
 #[test]
 fn told_once_and_not_before_it_is_sure() {
     for (failure, sure) in [
@@ -384,7 +385,7 @@ proptest! {
             policy.max_attempts = max_attempts;
             for (failure, action) in Failure::ALL.iter().zip(&actions) {
                 let (_, action) = Action::ALL[*action];
-                // That would ask the silent one again because it was told to.
+                // With this row, the policy itself would try the silent target again.
                 if (*failure, action) != (NoAnswer, Action::Retry) {
                     let cooldown = policy.row(*failure).cooldown;
                     policy.set_row(*failure, Row { action, cooldown });
@@ -419,7 +420,7 @@ proptest! {
     }
 }
 
-/// Every target has its attempt before any has its second.
+/// Every target gets its first attempt before any gets its second.
 #[test]
 fn repeats_leave_attempts_for_the_others() {
     let broken = [ServerError; 6];
@@ -431,8 +432,7 @@ fn repeats_leave_attempts_for_the_others() {
     assert_eq!(request.course(&broken[..2]), ["a", "pass"]);
 }
 
-/// A target that is due is leased by the attempt that begins, not by a failure of which it is not known whether anything
-/// follows.
+/// A target that is due is leased by the attempt that begins, not by a failure that may not be followed by anything.
 #[test]
 fn what_is_not_sure_leases_nothing() {
     for (failure, sure) in [(Reset, false), (ServerError, true)] {

@@ -1,4 +1,4 @@
-//! Which target to try next.
+//! Chooses the target to try next by the targets' health.
 
 use super::cooldown::{Health, State};
 use super::policy::CooldownPolicy;
@@ -7,16 +7,17 @@ use super::target::TargetKey;
 /// The target to try next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Choice {
-    /// Where it stands among the candidates.
+    /// Its index among the candidates.
     pub index: usize,
-    /// Whether its lease was taken, which is to be written before it is tried.
+    /// Whether its lease was taken, which must be written before the target is tried.
     pub leased: bool,
-    /// Whether none was healthy or due, so that this one is tried in spite of its state.
+    /// Whether no candidate was healthy or due, so that this one is tried in spite of its state.
     pub all_cooling: bool,
 }
 
-/// Chooses among candidates in the order of the plan: the first that is healthy, or due, which takes its lease. If there
-/// is none, the one that is due soonest. `None` only where there are no candidates.
+/// Chooses among candidates in the order of the plan: the first one that is healthy or due. If it is due, its lease
+/// is taken. If no candidate is healthy or due, the one that is due soonest is chosen. Returns `None` only if there
+/// are no candidates.
 pub fn choose(
     health: &mut Health,
     candidates: &[TargetKey],

@@ -1,64 +1,65 @@
-//! The ailing targets, and what attempts change about them.
+//! The state of ailing targets, and how the ends of attempts change it.
 
 use super::policy::CooldownPolicy;
 use super::target::TargetKey;
 
-/// How many targets can ail at a time. Of more, the one that has not changed for longest counts as healthy.
+/// How many targets can be ailing at a time. If there are more, the one that has not changed for the longest time
+/// counts as healthy.
 pub(super) const MOST_ENTRIES: usize = 4096;
 
-/// How far the clocks of two workers may seem apart: one may have read it and come to write later than another. What
-/// began later than that after now began before the clock was set back.
+/// How far apart the clocks of two workers may seem: one may have read its clock earlier than another and write
+/// later. A time that lies further in the future was noted before the clock was set back.
 const SKEW_MS: u64 = 1_000;
 
-/// How a target is.
+/// The state of a target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
-    /// Nothing is against it.
+    /// No cooldown is open.
     Healthy,
-    /// It is to be left alone.
+    /// The target should not be tried.
     Cooling {
-        /// Until when, in milliseconds since the epoch.
+        /// When its cooldown ends, in milliseconds since the epoch.
         until_ms: u64,
     },
-    /// Its cooldown is over, and nobody tries it: half open.
+    /// Its cooldown is over, and no request has tried it since: half open.
     Due,
-    /// One request tries it.
+    /// One request is trying it.
     Probing {
-        /// How long that request alone may, in milliseconds since the epoch.
+        /// Until when only that request may try it, in milliseconds since the epoch.
         until_ms: u64,
     },
 }
 
-/// How bad a failure is.
+/// How severe a failure is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Blow {
-    /// It counts towards a cooldown.
+    /// The failure counts towards a cooldown.
     Counted,
-    /// It opens a cooldown at once.
+    /// The failure opens a cooldown at once.
     AtOnce,
-    /// It opens a cooldown at once, which takes at least as long as the backend said (milliseconds since the epoch,
-    /// and at most [`CooldownPolicy::LONGEST_MS`] from now).
+    /// The failure opens a cooldown at once, which lasts at least as long as the backend asked (milliseconds since
+    /// the epoch, and at most [`CooldownPolicy::LONGEST_MS`] from now).
     Until(u64),
 }
 
-/// An attempt that is over.
+/// An attempt that has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ended {
-    /// What was tried.
+    /// The target that was tried.
     pub target: TargetKey,
-    /// When it was begun, in milliseconds since the epoch.
+    /// When the attempt began, in milliseconds since the epoch.
     pub sent_ms: u64,
-    /// Now.
+    /// The current time, in milliseconds since the epoch.
     pub now_ms: u64,
 }
 
-/// The ailing targets, the one that changed last at the end.
+/// The ailing targets; the one that changed last is at the end.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Health {
     pub(super) ailing: Vec<(TargetKey, Ailment)>,
 }
 
-/// What ails a target.
+/// What is recorded against a target.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Ailment {
     /// The times of counted failures.
@@ -66,13 +67,13 @@ pub(super) enum Ailment {
     Open(Open),
 }
 
-/// A cooldown and what follows it.
+/// A cooldown, and the lease that may follow it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Open {
-    /// How many cooldowns came before it.
+    /// How many cooldowns came before it in a row.
     pub(super) level: u8,
     pub(super) cooling: Span,
-    /// Empty if nobody has it.
+    /// The lease of the request that probes the target; empty if there is none.
     pub(super) lease: Span,
 }
 
@@ -95,7 +96,7 @@ impl Span {
         Self::of(now_ms, until_ms.saturating_sub(now_ms))
     }
 
-    /// A span that a clock set back would prolong is over.
+    /// Whether the span is running. A span that a clock set back would prolong counts as over.
     fn runs(self, now_ms: u64) -> bool {
         now_ms < self.until_ms && self.has_begun(now_ms)
     }
@@ -128,7 +129,7 @@ impl Open {
         ended.sent_ms < self.cooling.since_ms && self.cooling.has_begun(ended.now_ms)
     }
 
-    /// A failure's effect on it; `None` if it has none.
+    /// Returns the cooldown after a failure; `None` if the failure has no effect.
     fn fail(self, ended: Ended, blow: Blow, policy: &CooldownPolicy, random: u64) -> Option<Open> {
         let now = ended.now_ms;
         if !self.cooling.runs(now) && !self.outdates(ended) {
@@ -157,7 +158,8 @@ impl Open {
 }
 
 impl Ailment {
-    /// A failure's effect on a target with this ailment, or none yet; `None` if it has no effect.
+    /// Returns the ailment after a failure of a target with this ailment, if any; `None` if the failure has no
+    /// effect.
     fn fail(
         before: Option<&Ailment>,
         ended: Ended,
@@ -183,7 +185,7 @@ impl Ailment {
         })
     }
 
-    /// Forgets what is too old; `false` if nothing is left.
+    /// Forgets what is too old. Returns `false` if nothing is left.
     fn prune(&mut self, now_ms: u64, policy: &CooldownPolicy) -> bool {
         match self {
             Ailment::Counting(times) => {
@@ -196,17 +198,18 @@ impl Ailment {
 }
 
 impl Health {
-    /// Whether no target ails.
+    /// Whether no target is ailing.
     pub fn is_empty(&self) -> bool {
         self.ailing.is_empty()
     }
 
-    /// Whether anything is held against the target, a counted failure included, so that a success has to be written.
+    /// Whether anything is recorded against the target, including a counted failure, so that a success must be
+    /// written.
     pub fn is_ailing(&self, target: TargetKey) -> bool {
         self.ailment(target).is_some()
     }
 
-    /// How the target is.
+    /// Returns the state of the target.
     pub fn state(&self, target: TargetKey, now_ms: u64, policy: &CooldownPolicy) -> State {
         match self.ailment(target) {
             Some(Ailment::Open(open)) => open.state(now_ms, policy),
@@ -214,8 +217,8 @@ impl Health {
         }
     }
 
-    /// Whether the target may be tried now. If it is due, this takes its lease, and is to be written; if it is healthy,
-    /// nothing changes.
+    /// Returns whether the target may be tried now. If it is due, this takes its lease, and the change must be
+    /// written; if it is healthy, nothing changes.
     pub fn lease(&mut self, target: TargetKey, now_ms: u64, policy: &CooldownPolicy) -> bool {
         match self.state(target, now_ms, policy) {
             State::Healthy => true,
@@ -231,7 +234,7 @@ impl Health {
         }
     }
 
-    /// A failed attempt. Whether anything changed, which is then to be written. `random` is 64 random bits.
+    /// Records a failed attempt. Returns whether anything changed and must be written. `random`: 64 random bits.
     pub fn fail(&mut self, ended: Ended, blow: Blow, policy: &CooldownPolicy, random: u64) -> bool {
         self.prune(ended.now_ms, policy);
         let before = self.ailment(ended.target);
@@ -242,8 +245,8 @@ impl Health {
         true
     }
 
-    /// An attempt that did not fail: its target is healthy, unless a cooldown opened since it was sent. Whether
-    /// anything changed, which is then to be written.
+    /// Records a successful attempt: its target is healthy, unless a cooldown opened since the attempt began. Returns
+    /// whether anything changed and must be written.
     pub fn succeed(&mut self, ended: Ended) -> bool {
         let heals = match self.ailment(ended.target) {
             Some(Ailment::Open(open)) => !open.outdates(ended),
@@ -256,11 +259,12 @@ impl Health {
         heals
     }
 
-    /// The targets of which a cooldown has begun between that and this.
+    /// Returns the targets whose cooldown has begun since `before`.
     pub fn cooldowns_since(&self, before: &Health) -> impl Iterator<Item = TargetKey> {
         let begun = self.ailing.iter().filter(|(target, now)| {
             match (now, before.ailment(*target)) {
-                // One that is only prolonged, or leased, is of the same level and began before the other's end.
+                // A cooldown that was only prolonged or leased has the same level, and began before the earlier one's
+                // end.
                 (Ailment::Open(open), Some(Ailment::Open(earlier))) => {
                     open.level > earlier.level || open.cooling.since_ms > earlier.cooling.until_ms
                 }
@@ -281,7 +285,7 @@ impl Health {
             .retain_mut(|(_, ailment)| ailment.prune(now_ms, policy));
     }
 
-    /// Sets a target's ailment, as the last that changed.
+    /// Sets a target's ailment and moves it to the end.
     fn put(&mut self, target: TargetKey, ailment: Ailment, now_ms: u64, policy: &CooldownPolicy) {
         self.ailing.retain(|(one, _)| *one != target);
         self.prune(now_ms, policy);

@@ -1,24 +1,26 @@
-//! Which targets to leave alone for a while, because they failed: pure arithmetic of cooldowns.
+//! Decides which targets to avoid for a while because they failed: the pure arithmetic of cooldowns.
 //!
-//! All workers of an Envoy share one [`Health`] as bytes (shared data, written by compare-and-swap). It holds ailing
-//! targets only, so normally it is empty, and a request then costs it nothing but a look. Time and randomness are
+//! All workers of an Envoy share one [`Health`] as bytes (shared data, written by compare-and-swap). It contains
+//! ailing targets only, so it is normally empty, and a request only has to read it. Time and randomness are
 //! arguments.
 //!
-//! # The life of a target
+//! # The states of a target
 //!
-//! * **Healthy**: not in there, or with some failures counted. [`CooldownPolicy::failures`] of them within
-//!   [`CooldownPolicy::window_ms`], without a success in between, open a cooldown; [`Blow::AtOnce`] and [`Blow::Until`]
-//!   do it alone.
-//! * **Cooling**: it is only tried where no other target is left. Further failures change nothing, but a backend may
-//!   say that it takes longer.
-//! * **Due**: the cooldown is over. One request takes the lease and tries it; for the others it is
-//! * **Probing** until that request ends or the lease does, after which it is due again.
+//! * **Healthy**: the target has no entry, or only some counted failures. [`CooldownPolicy::failures`] of them within
+//!   [`CooldownPolicy::window_ms`], without a success in between, open a cooldown. [`Blow::AtOnce`] and
+//!   [`Blow::Until`] open one by themselves.
+//! * **Cooling**: the target is tried only if no other target is left. Further failures change nothing, except that a
+//!   backend may ask for a longer time.
+//! * **Due**: the cooldown is over. One request takes the lease and tries the target.
+//! * **Probing**: while that request holds the lease, the target is probing for all other requests. If the lease ends
+//!   before that request has succeeded or failed, the target is due again.
 //!
-//! A success makes it healthy and forgets everything. A failure while it is due or probing opens the next cooldown, twice
-//! as long as the last. One that nobody tried for [`CooldownPolicy::memory_ms`] after it was due is healthy again.
+//! A success makes the target healthy and clears its entry. A failure while it is due or probing opens the next
+//! cooldown, twice as long as the last. A target that nobody tried for [`CooldownPolicy::memory_ms`] after it became
+//! due is healthy again.
 //!
-//! An attempt says nothing about a cooldown that opened after it was sent: models answer slowly, so what was under way
-//! then keeps ending for longer than a cooldown takes. It neither ends nor doubles it.
+//! An attempt that began before a cooldown opened says nothing about that cooldown. Models answer slowly, so attempts
+//! that were under way keep ending for longer than a cooldown lasts. They neither end the cooldown nor double it.
 
 mod choice;
 mod cooldown;

@@ -1,4 +1,4 @@
-//! Several workers, and any order of things.
+//! Tests of several workers that change the shared health in any order.
 
 use std::cell::RefCell;
 
@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-/// Envoy's shared data, as far as it concerns one key.
+/// One key of Envoy's shared data.
 #[derive(Default)]
 struct Store(RefCell<(Vec<u8>, u32)>);
 
@@ -25,7 +25,7 @@ impl Store {
     }
 }
 
-/// A worker between its reading and its writing.
+/// A worker between its read and its write.
 struct Worker<'a> {
     store: &'a Store,
     read: (Vec<u8>, u32),
@@ -37,7 +37,7 @@ impl<'a> Worker<'a> {
         Self { store, read }
     }
 
-    /// Until its writing succeeds or nothing is to be written. Returns how often it tried.
+    /// Repeats until the write succeeds or there is nothing to write. Returns how often it tried.
     fn writes(mut self, change: impl Fn(&mut Health) -> bool) -> (bool, u32) {
         for tries in 1.. {
             let mut health = Health::decode(&self.read.0);
@@ -56,7 +56,7 @@ impl<'a> Worker<'a> {
 #[test]
 fn workers_lose_no_failure_and_share_one_lease() {
     let store = Store::default();
-    // All read before any writes.
+    // All workers read before any of them writes.
     let workers: Vec<_> = (0..3).map(|_| Worker::reads(&store)).collect();
     for (expected, worker) in [1, 2, 2].into_iter().zip(workers) {
         let fail = |health: &mut Health| health.fail(at(0, 5), Counted, &POLICY, SHORTEST);
@@ -76,7 +76,7 @@ fn workers_lose_no_failure_and_share_one_lease() {
     }
     assert_eq!((leases, state(805)), (1, probing(10_805)));
 
-    // A probe that succeeds against another target's failure: both are kept.
+    // A probe succeeds while another target fails: both changes are kept.
     let (one, other) = (Worker::reads(&store), Worker::reads(&store));
     let elsewhere = Ended {
         target: key(9),
@@ -98,7 +98,7 @@ enum Operation {
     Choose,
 }
 
-/// Who does it, how much later than the last, to which target, and how long ago it was sent.
+/// What is done, how much later than the last step, to which target, and how long ago the attempt began.
 fn operations() -> impl Strategy<Value = Vec<(Operation, u64, u64, u64)>> {
     let operation = prop_oneof![
         2 => Just(Operation::Fail(Counted)),
@@ -121,7 +121,7 @@ proptest! {
     fn one_lease_at_a_time(steps in operations(), random in any::<u64>()) {
         let mut health = Health::default();
         let mut now_ms = DAY;
-        // When each target's lease was given, until the target is tried with an effect.
+        // When each target's lease was given, until an attempt at the target has an effect.
         let mut leases = [None::<u64>; 3];
         for (operation, later, number, age) in steps {
             now_ms += later;
@@ -159,7 +159,7 @@ proptest! {
                 }
             }
             prop_assert_eq!(Health::decode(&health.encode()), health.clone());
-            // It does not take longer than the policy or the backend could have it.
+            // No cooldown is longer than the policy or the backend allows.
             if let State::Cooling { until_ms } = health.state(target, now_ms, &POLICY) {
                 prop_assert!(until_ms <= (now_ms + POLICY.max_ms * 6 / 5).max(DAY + 20_000));
             }

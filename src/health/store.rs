@@ -1,15 +1,15 @@
-//! Where what is known of targets is kept.
+//! The storage of the health that workers share.
 
 use super::cooldown::Health;
 
-/// What all workers know, wherever it is kept.
+/// The health that all workers share, wherever it is stored.
 pub trait HealthStore {
-    /// Changes it: `change` is given what is known, and tells whether it changed that. Where another worker was faster,
-    /// it is called again.
+    /// Changes the health. `change` gets the current health and returns whether it has changed it. If another worker
+    /// has written in the meantime, `change` is called again.
     fn change(&self, change: &mut dyn FnMut(&mut Health) -> bool);
 }
 
-/// Keeps nothing: no target ails.
+/// Stores nothing, so that no target is ever ailing.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct NoMemory;
 

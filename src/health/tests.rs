@@ -1,4 +1,4 @@
-//! One target's way from health to a cooldown and back, event by event.
+//! Tests of one target's way from healthy to a cooldown and back, event by event.
 
 use super::cooldown::MOST_ENTRIES;
 use super::*;
@@ -15,7 +15,7 @@ const POLICY: CooldownPolicy = CooldownPolicy {
 };
 /// A day in 2025, from which the times below count.
 const DAY: u64 = 1_750_000_000_000;
-/// The jitter that takes a fifth off.
+/// The jitter that shortens a cooldown by a fifth.
 const SHORTEST: u64 = 0;
 
 fn target() -> TargetKey {
@@ -46,12 +46,12 @@ fn probing(until: u64) -> State {
     }
 }
 
-/// What happens to a target, at a time after `DAY`, and whether it has an effect.
+/// What happens to a target at a time after `DAY`, and whether it has an effect.
 #[derive(Debug)]
 enum Event {
-    /// A failure of an attempt that was sent just now.
+    /// A failure of an attempt that began just now.
     Fails(Blow, bool),
-    /// An outcome of one that was sent at another time.
+    /// A failure of an attempt that began at another time.
     OldFails(u64, Blow, bool),
     Succeeds(bool),
     OldSucceeds(u64, bool),
@@ -62,7 +62,7 @@ use Blow::{AtOnce, Counted, Until};
 use Event::{Fails, Leases, OldFails, OldSucceeds, Passes, Succeeds};
 use State::{Due, Healthy};
 
-/// Each step goes through bytes, as between workers.
+/// Plays steps; the health is encoded and decoded at each one, as between workers.
 fn live(name: &str, steps: &[(u64, Event, State)]) {
     let mut bytes = Vec::new();
     for (now, event, after) in steps {
@@ -108,7 +108,7 @@ fn from_healthy_to_healthy() {
             (6_400, Leases(true), probing(16_400)),
             (6_500, Fails(Counted, true), cooling(12_900)),
             (12_900, Leases(true), probing(22_900)),
-            // The longest.
+            // The longest cooldown.
             (13_000, Fails(Counted, true), cooling(19_400)),
             (19_400, Leases(true), probing(29_400)),
             (19_500, Succeeds(true), Healthy),
@@ -161,7 +161,7 @@ fn what_was_under_way_says_nothing() {
             (1_000, OldFails(99, AtOnce, false), Due),
             (1_000, Leases(true), probing(11_000)),
             (1_001, OldFails(99, Counted, false), probing(11_000)),
-            // The level was not raised: the second cooldown is twice the first.
+            // The level was not raised: the second cooldown is twice as long as the first.
             (1_002, Fails(Counted, true), cooling(2_602)),
         ],
     );
@@ -202,7 +202,7 @@ fn a_backend_may_say_until_when() {
             (1, Fails(Until(DAY + 700), false), cooling(800)),
             (2, Fails(Until(DAY + 5_000), true), cooling(5_000)),
             (5_000, Passes, Due),
-            // Its level is still that of the first.
+            // Its level is still that of the first cooldown.
             (5_000, Fails(Until(0), true), cooling(6_600)),
         ],
     );
@@ -366,7 +366,7 @@ fn keys_are_stable_and_distinct() {
     for (index, one) in keys.iter().enumerate() {
         assert!(!keys[..index].contains(one));
     }
-    // By another implementation.
+    // Computed with another implementation of the hash.
     let expected = 0x5c3e_4e1c_ad4f_1f59;
     assert_eq!(target().bits(), expected);
     assert_eq!(TargetKey::from_bits(expected), target());
@@ -387,7 +387,7 @@ fn entries_are_bounded_and_pruned() {
     for number in 0..most {
         fail(&mut health, key(number), DAY, AtOnce);
     }
-    // This one changes, so the next one is the oldest.
+    // This entry changes, so the next one is the oldest.
     fail(&mut health, key(0), DAY, Until(DAY + 5_000));
     fail(&mut health, key(most), DAY, Counted);
     assert_eq!(health.ailing.len(), MOST_ENTRIES);
@@ -423,9 +423,9 @@ fn garbage_is_no_ailing_target() {
         with(9, 65),
         // A cooldown of centuries.
         with(26, 0xff),
-        // One that ends before it begins.
+        // A cooldown that ends before it begins.
         with(18, 0xff),
-        // Cut off, or followed by something.
+        // Cut off, or followed by another byte.
         good[..good.len() - 1].to_vec(),
         [good.as_slice(), &[1]].concat(),
         too_many,
@@ -469,7 +469,8 @@ fn chooses() {
         let leased = expected.is_some_and(|choice: Choice| choice.leased);
         assert_eq!(ours != health, leased, "written only if leased");
     }
-    // Of two requests, one has the lease; the other goes on, or, without another target, takes what ends soonest.
+    // Only one of two requests gets the lease. The other one tries the next target, or the one that is due soonest if
+    // there is no other.
     assert!(health.lease(due, now, &POLICY));
     let next = [
         (vec![due, healthy], choice(1, false, false)),

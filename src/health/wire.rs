@@ -1,5 +1,5 @@
-//! The ailing targets as bytes. A module that was loaded later may read what another wrote, so the format is numbered;
-//! what does not decode is no ailing target at all.
+//! Encodes the ailing targets as bytes. A module that was loaded later may read what an older one wrote, so the
+//! format has a number. Bytes that do not decode count as no ailing targets.
 
 use super::cooldown::{Ailment, Health, MOST_ENTRIES, Open, Span};
 use super::policy::CooldownPolicy;
@@ -7,11 +7,11 @@ use super::target::TargetKey;
 
 const FORMAT: u8 = 1;
 
-/// How a cooldown is marked, where the number of counted failures stands otherwise.
+/// Marks a cooldown, in the byte that otherwise contains the number of counted failures.
 const OPEN: u8 = 0;
 
 impl Health {
-    /// As bytes for shared data: none if no target ails.
+    /// Encodes the health for shared data; empty if no target is ailing.
     pub fn encode(&self) -> Vec<u8> {
         let mut out = Vec::new();
         if !self.is_empty() {
@@ -36,7 +36,7 @@ impl Health {
         out
     }
 
-    /// From bytes of shared data; empty if they are none that were written here.
+    /// Decodes the health from shared data; empty if the bytes are not in this format.
     pub fn decode(bytes: &[u8]) -> Health {
         let ailing = match bytes.split_first() {
             Some((&FORMAT, mut rest)) => entries(&mut rest),

@@ -1,4 +1,4 @@
-//! The backend role: an upstream HTTP filter on each backend's cluster, one context per attempt.
+//! The backend role: an upstream HTTP filter on each backend's cluster, with one context per attempt.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -23,30 +23,30 @@ use crate::request::StreamingEdit;
 use crate::schema::Schema;
 use crate::telemetry;
 
-/// What all attempts on one cluster share.
+/// The state that all attempts on one cluster share.
 #[derive(Default)]
 struct Cluster {
-    /// The name of the backend whose cluster it is.
+    /// The name of the backend that the cluster belongs to.
     backend: String,
     mismatches: Counter,
     unauthorized: Counter,
     reported: Cell<bool>,
-    /// When it was last logged that the backend does not take the key.
+    /// When a refused key was last logged, in Unix milliseconds.
     complained_at: Cell<u64>,
-    /// Whether the body of a held answer has ever come.
+    /// Whether the body of a held answer has ever arrived.
     holds: Cell<bool>,
     reported_flag: Cell<bool>,
     random: Random,
     timers: Timers<Waiting>,
 }
 
-/// How long a held answer's body may take, where none has ever come.
+/// How long a held answer's body may take if none has ever arrived, in milliseconds.
 const NO_BODY_MS: u64 = 10_000;
 
-/// How often a refused key is logged, at most.
+/// The minimum time between two log lines about a refused key, in milliseconds.
 const COMPLAINT_PERIOD_MS: u64 = 60_000;
 
-/// An attempt that is looked at when time has passed.
+/// An attempt that is checked on a timer.
 #[derive(Clone)]
 struct Waiting {
     running: Rc<RefCell<Running>>,
@@ -66,8 +66,8 @@ impl Cluster {
         }
     }
 
-    /// Lets an answer go of which no body comes, if none has ever come: without the flag that the message names, Envoy
-    /// keeps it back.
+    /// Releases an answer whose body does not arrive, if no held answer's body ever has. Without the flag that the
+    /// message names, Envoy keeps the body back.
     fn give_up_holding(&self, running: &RefCell<Running>, step: Step, now: u64) -> Step {
         if self.holds.get() || !matches!(step, Step::Hold) {
             return step;
@@ -88,7 +88,7 @@ impl Cluster {
         running.let_pass()
     }
 
-    /// Tells the operator what only they can mend.
+    /// Logs a refused key, which only the operator can mend.
     fn complain(&self, failure: Option<Failure>, now: u64) {
         if failure != Some(Failure::Unauthorized) {
             return;
@@ -185,18 +185,18 @@ impl RootContext for BackendRoot {
 
 /// How far an attempt has come.
 enum State {
-    /// Its request has not been seen.
+    /// Its request has not arrived yet.
     Beginning,
-    /// No plan is known for it: it came here by a route that is none of ours, and passes as it is.
+    /// There is no plan for it: it came by a route without the router role, and passes unchanged.
     Unplanned,
-    /// It is no call of a model: only its headers were adapted.
+    /// It is a pass-through request: only its headers were adapted.
     Passing,
-    /// Its request is on its way.
+    /// Its request was sent on.
     Sent {
         edit: Option<StreamingEdit>,
         running: Rc<RefCell<Running>>,
     },
-    /// It was refused here.
+    /// The backend role has refused it.
     Refused,
 }
 
@@ -204,7 +204,7 @@ struct Attempt {
     context_id: u32,
     cluster: Rc<Cluster>,
     state: State,
-    /// Whether it is looked at when time has passed.
+    /// Whether the attempt is checked on a timer.
     is_timed: Cell<bool>,
     under_way: Option<page::Attempt>,
     health: SharedHealth,
@@ -218,7 +218,8 @@ impl Drop for Attempt {
 
 impl Context for Attempt {
     fn on_done(&mut self) -> bool {
-        // It may end without an answer (no connection, reset, time is up): Envoy asks the matcher again after this.
+        // The attempt may end without an answer (no connection, a reset, a timeout). Envoy evaluates the matcher
+        // again after this callback.
         let State::Sent { running, .. } = &self.state else {
             return true;
         };
@@ -237,7 +238,7 @@ impl Context for Attempt {
     }
 }
 
-/// Says why there was no connection, where that is why an attempt failed.
+/// The property that says why there was no connection, if that is why an attempt failed.
 const TRANSPORT_FAILURE: &[&str] = &["upstream", "transport_failure_reason"];
 
 impl HttpContext for Attempt {
@@ -297,7 +298,7 @@ impl HttpContext for Attempt {
     }
 
     fn on_http_response_headers(&mut self, _count: usize, end_of_stream: bool) -> Action {
-        // The mark is ours alone: a backend that sends it must not cause attempts at others.
+        // Only the backend role may set the mark: a backend that sends it must not cause attempts at other backends.
         let unmark = || calls::remove_header(MapType::HttpResponseHeaders, RETRY);
         let State::Sent { running, .. } = &self.state else {
             if matches!(self.state, State::Passing) {
@@ -360,8 +361,8 @@ fn leave(left: &Left) {
     calls::set_state(NEXT, left.cluster.as_bytes());
 }
 
-/// Marks the answer for retry, and leaves word of the next attempt where the route's matcher and the backend role will
-/// look.
+/// Marks the answer for a retry, and writes the next attempt where the route's matcher and the backend role will read
+/// it.
 fn ask_for_retry(left: Option<&Left>) {
     if let Some(left) = left {
         leave(left);
@@ -369,7 +370,7 @@ fn ask_for_retry(left: Option<&Left>) {
     calls::set_header(MapType::HttpResponseHeaders, RETRY, b"next");
 }
 
-/// The headers of the attempt whose callback this is.
+/// The headers of the attempt whose callback is running.
 struct EnvoyHeaders;
 
 impl CurrentHeaders for EnvoyHeaders {
@@ -382,7 +383,7 @@ impl CurrentHeaders for EnvoyHeaders {
     }
 
     fn is_retry(&self) -> bool {
-        // Not known is not trusted.
+        // An unknown count is treated as a retry.
         calls::integer_property(&["upstream", "request_attempt_count"]) != Some(1)
     }
 }
@@ -407,7 +408,7 @@ fn write_headers(write: &HeaderWrite) {
 }
 
 impl Attempt {
-    /// Does what is to be done with an answer of which `size` bytes of body are here.
+    /// Executes a step. `size`: how many bytes of the answer's body Envoy has.
     fn take(&self, step: Step, size: usize) -> Action {
         let State::Sent { running, .. } = &self.state else {
             return Action::Continue;
@@ -459,7 +460,7 @@ impl Attempt {
         }
     }
 
-    /// Adapts the headers of what is no call of a model.
+    /// Adapts the headers of a pass-through request.
     fn pass(&mut self, passage: Passage) -> Action {
         let schema = passage.schema;
         match passage.begin(&self.cluster.backend) {
@@ -472,7 +473,7 @@ impl Attempt {
         }
     }
 
-    /// Refuses an attempt before any of it or of our key leaves.
+    /// Refuses an attempt before any of it, or the gateway's key, leaves Envoy.
     fn refuse(&mut self, schema: Schema, refusal: &Refusal, ticket: Option<u64>) -> Action {
         self.state = State::Refused;
         if let Refusal::Mismatch(planned) = refusal {

@@ -1,5 +1,5 @@
-//! A third root, `llm_bench`, for `make bench-core` alone: how fast the scan is in Envoy's own VM. It measures while
-//! it is configured, logs one line for each body, and serves nothing.
+//! A third root, `llm_bench`, used only by `make bench-core`: it measures how fast the scan is in Envoy's own VM. It
+//! measures while it is configured, logs one line for each body, and serves nothing.
 
 #[path = "../../benches/bodies/mod.rs"]
 mod bodies;
@@ -36,7 +36,7 @@ impl RootContext for BenchRoot {
                     &body,
                 )));
             });
-            // benches/core/envoy.rs reads this.
+            // benches/core/envoy.rs reads this line.
             log::info!(
                 "llm-bench: {name} {} bytes scan {scan} ns value {value} ns",
                 body.len()
@@ -46,11 +46,12 @@ impl RootContext for BenchRoot {
     }
 }
 
-/// Of the warm-up; a round takes a fifth of it.
+/// The length of the warm-up; a round takes a fifth of it.
 const WARM_UP: Duration = Duration::from_millis(500);
 const ROUNDS: usize = 9;
 
-/// The median of some rounds, in nanoseconds for each time. The VM optimizes while it runs, hence the warm-up.
+/// Returns the median of several rounds, in nanoseconds per call. The warm-up is needed because the VM optimizes code
+/// while it runs.
 fn time(mut work: impl FnMut()) -> u128 {
     let mut times = 0_u32;
     let start = now();

@@ -1,21 +1,22 @@
-//! What Envoy knows of whoever sent a request: nothing is asked for that the document does not ask for.
+//! Reads what Envoy knows about the caller of a request, as far as the document asks for it.
 
 use super::calls;
 use crate::config::Document;
 use crate::request::{Caller, Headers};
 
-/// In a request's headers callback.
+/// Returns the caller. Must be called in a request's headers callback.
 pub(super) fn caller(document: &Document, headers: &Headers) -> Caller {
     let asks = document.caller_asks;
     let mut caller = Caller::default();
     if asks.claims
-        // By itself: of a part of it Envoy gives no types, and nothing at all where a list is mixed.
+        // Read all metadata at once: Envoy gives no types for a part of it, and nothing at all for a list with mixed
+        // types.
         && let Some(metadata) = calls::property(&["metadata"])
     {
         caller = caller.with_metadata(&metadata);
     }
     if asks.mesh
-        // There on a connection whose client has shown a certificate, and only there.
+        // Only available if the client has shown a certificate on this connection.
         && let Some(peer) = calls::property(&["connection", "uri_san_peer_certificate"])
     {
         caller = caller.with_peer(&peer, headers, &document.mesh_gateways);

@@ -1,9 +1,9 @@
-//! Host calls.
+//! Wrappers of Envoy's host calls.
 //!
-//! What the SDK reports as failed is logged and otherwise means that there is nothing: a request must not end because a
-//! header could not be read. Most of its calls panic instead on a status that they do not expect, which Envoy
-//! gives where a map or a buffer does not exist at that moment: whoever calls has to know that it does. It also
-//! takes header names for UTF-8, which Envoy's codecs see to.
+//! A call that the SDK reports as failed is logged and otherwise treated as if there was nothing to read: a request
+//! must not end because a header could not be read. Most of the SDK's calls panic on a status that they do not
+//! expect, which Envoy returns if a map or a buffer does not exist at that moment, so callers must know that it
+//! exists. The SDK also assumes that header names are UTF-8, which Envoy's codecs ensure.
 
 use std::time::{Duration, SystemTime};
 
@@ -19,7 +19,7 @@ fn noted<T: Default>(what: &str, result: Result<T, Status>) -> T {
     })
 }
 
-/// Logs at the level that Envoy has for wasm.
+/// Adopts Envoy's log level for wasm.
 pub(super) fn adopt_log_level() {
     proxy_wasm::set_log_level(hostcalls::get_log_level().unwrap_or(LogLevel::Info));
 }
@@ -28,12 +28,12 @@ pub(super) fn property(path: &[&str]) -> Option<Vec<u8>> {
     noted("get_property", hostcalls::get_property(path.to_vec()))
 }
 
-/// An integer property; Envoy has them as eight bytes in little-endian order.
+/// Reads an integer property, which Envoy encodes as eight bytes in little-endian order.
 pub(super) fn integer_property(path: &[&str]) -> Option<i64> {
     Some(i64::from_le_bytes(property(path)?.try_into().ok()?))
 }
 
-/// Writes filter state, which Envoy keeps for the whole request under this name with `wasm.` before it.
+/// Writes filter state, which Envoy keeps for the whole request under this name with the prefix `wasm.`.
 pub(super) fn set_state(name: &str, value: &[u8]) {
     noted(name, hostcalls::set_property(vec![name], Some(value)));
 }
@@ -48,7 +48,7 @@ pub(super) fn body(size: usize) -> Vec<u8> {
     noted("body", buffer).unwrap_or_default()
 }
 
-/// Some bytes of an answer's body, of what is held of it or of the piece that is passing.
+/// Reads bytes of an answer's body: of the held body, or of the piece that is passing through.
 pub(super) fn response_body(start: usize, length: usize) -> Vec<u8> {
     if length == 0 {
         return Vec::new();
@@ -76,13 +76,13 @@ pub(super) fn request_header(name: &str) -> Option<Vec<u8>> {
     )
 }
 
-/// Removes all trailers of a request that has some.
+/// Removes all trailers of a request that has trailers.
 pub(super) fn remove_request_trailers() {
     let result = hostcalls::set_map_bytes(MapType::HttpRequestTrailers, vec![]);
     noted("trailers", result);
 }
 
-/// Writes all headers anew: none that is not among these stays.
+/// Replaces all request headers: no header stays that is not in the list.
 pub(super) fn replace_request_headers(headers: &[(String, Vec<u8>)]) {
     let pairs = headers.iter();
     let pairs = pairs.map(|(name, value)| (name.as_str(), value.as_slice()));
@@ -109,24 +109,24 @@ pub(super) fn response_header(name: &str) -> Option<Vec<u8>> {
     )
 }
 
-/// Lets an answer go on that was held back.
+/// Releases an answer that was held back.
 pub(super) fn resume_response() {
     noted("resume_http_response", hostcalls::resume_http_response());
 }
 
-/// Breaks the client's stream off, so that it does not look whole.
+/// Resets the client's stream, so that the answer does not look complete.
 pub(super) fn reset_response() {
     noted("reset_http_response", hostcalls::reset_http_response());
 }
 
-/// Unix time.
+/// The time since the Unix epoch.
 pub(super) fn clock() -> Duration {
     let now = hostcalls::get_current_time().unwrap_or(SystemTime::UNIX_EPOCH);
     let since = now.duration_since(SystemTime::UNIX_EPOCH);
     since.unwrap_or_default()
 }
 
-/// A time in milliseconds.
+/// Converts a time to milliseconds.
 pub(super) fn millis(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
@@ -136,7 +136,7 @@ pub(super) fn now() -> u64 {
     millis(clock())
 }
 
-/// The status of the response whose headers are here.
+/// The status of the response whose headers callback is running.
 pub(super) fn response_status() -> Option<u32> {
     let value = hostcalls::get_map_value_bytes(MapType::HttpResponseHeaders, ":status");
     let value = noted(":status", value)?;
@@ -158,7 +158,7 @@ pub(super) fn send(answer: &Answer) {
     );
 }
 
-/// Answers with a text of this `content-type`.
+/// Answers with a body of this `content-type`.
 pub(super) fn send_text(status: u32, kind: &str, more: &[(&'static str, String)], body: &[u8]) {
     let mut headers = vec![("content-type", kind)];
     let more = more.iter();
@@ -167,7 +167,7 @@ pub(super) fn send_text(status: u32, kind: &str, more: &[(&'static str, String)]
     noted("send_http_response", result);
 }
 
-/// A counter, defined when the plugin is configured.
+/// A counter that is defined when the plugin is configured.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Counter(Option<u32>);
 

@@ -1,4 +1,4 @@
-//! Requests that must have an answer by some time.
+//! The deadlines by which requests must have an answer.
 
 use std::cell::RefCell;
 
@@ -6,7 +6,7 @@ use hashbrown::HashMap;
 
 use crate::schema::Schema;
 
-/// Requests of which no answer has begun, each with its deadline in Unix milliseconds and the caller's dialect.
+/// Requests whose answer has not begun, each with its deadline in Unix milliseconds and the caller's schema.
 #[derive(Debug, Default)]
 pub(super) struct Deadlines(RefCell<HashMap<u32, (u64, Schema)>>);
 
@@ -16,12 +16,12 @@ impl Deadlines {
         self.0.borrow_mut().insert(context_id, entry);
     }
 
-    /// Its answer has begun, or it is gone.
+    /// Ends the deadline of a request whose answer has begun, or that is gone.
     pub(super) fn end(&self, context_id: u32) {
         self.0.borrow_mut().remove(&context_id);
     }
 
-    /// Takes those out whose time is up. `now` is asked only if there are any.
+    /// Takes the requests whose deadline has passed. `now` is called only if there are any requests.
     pub(super) fn take_due(&self, now: impl FnOnce() -> u64) -> Vec<(u32, Schema)> {
         let mut waiting = self.0.borrow_mut();
         if waiting.is_empty() {

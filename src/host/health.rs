@@ -1,4 +1,4 @@
-//! What all workers know of targets: one value of shared data, changed by compare-and-swap.
+//! The health that all workers share: one value of shared data, changed by compare-and-swap.
 
 use std::rc::Rc;
 
@@ -8,23 +8,24 @@ use proxy_wasm::types::Status;
 use super::ledger::Tally;
 use crate::health::{Health, HealthStore};
 
-/// The key of the value. All VMs of one `vm_id` share it.
+/// The key of the value. All VMs with the same `vm_id` share it.
 const HEALTH: &str = "llm.health";
 
-/// How often a change is tried while other workers are faster. What is lost after that is one failure among many.
+/// How often a change is tried while other workers write first. After that the change is dropped, which loses one
+/// failure among many.
 const TRIES: usize = 16;
 
-/// What is known, and who counts the cooldowns that begin.
+/// Access to the shared health, and the tally that counts the cooldowns that begin.
 #[derive(Clone, Default)]
 pub(super) struct SharedHealth(Option<Rc<Tally>>);
 
 impl SharedHealth {
-    /// `None`: nobody counts them.
+    /// Creates the access; `None` if no cooldowns are counted.
     pub(super) fn counted_by(tally: Option<Rc<Tally>>) -> Self {
         SharedHealth(tally)
     }
 
-    /// Makes the value, so that there is something to compare with.
+    /// Creates the value, so that compare-and-swap has something to compare with.
     pub(super) fn prepare() {
         if let Ok((_, None)) = hostcalls::get_shared_data(HEALTH)
             && let Err(status) = hostcalls::set_shared_data(HEALTH, Some(b""), None)
@@ -34,7 +35,7 @@ impl SharedHealth {
     }
 }
 
-/// What is known now.
+/// Reads the current health.
 pub(super) fn read_health() -> Health {
     let mut health = Health::default();
     SharedHealth::default().change(&mut |known| {

@@ -1,5 +1,6 @@
-//! What the router role of a worker knows of the attempts at its requests: both roles live in one VM, and so in one thread.
-//! Where they do not, because their plugins have different `vm_id`s, it knows nothing.
+//! The ledger in which the router role of a worker finds the attempts at its requests. Both roles run in one VM, and
+//! so in one thread. If their plugins have different `vm_id`s, they run in different VMs, and no attempts appear in
+//! the router role's ledger.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -11,15 +12,15 @@ use super::page::Attempts;
 use crate::attempt::{Report, Running};
 use crate::schema::{Answer, ErrorCode};
 
-/// What a router's root counts of the attempts at its requests. Several of them may be in one VM, each with a document of
-/// its own: what an attempt does counts for the one that has sent it.
+/// What a router's root counts of the attempts at its requests. One VM may have several such roots, each with its own
+/// document; an attempt counts for the root that has sent it.
 #[derive(Default)]
 pub(super) struct Tally {
     pub(super) metrics: Metrics,
     pub(super) attempts: Attempts,
 }
 
-/// Of one request.
+/// The entry of one request.
 struct Entry {
     tally: Rc<Tally>,
     attempts: Vec<Rc<RefCell<Running>>>,
@@ -38,9 +39,9 @@ impl Entry {
 /// What became of a request's attempts.
 #[derive(Default)]
 pub(super) struct Ended {
-    /// Each of them, in order.
+    /// The reports of all attempts, in order.
     pub(super) attempts: Vec<Report>,
-    /// What the backend role has answered.
+    /// The error that the backend role has answered with, if any.
     pub(super) answered: Option<ErrorCode>,
 }
 
@@ -48,12 +49,12 @@ thread_local! {
     static LEDGER: RefCell<HashMap<u64, Entry>> = RefCell::default();
 }
 
-/// Whatever is done with an entry, if there is one.
+/// Runs `change` on the ledger.
 fn with<T>(change: impl FnOnce(&mut HashMap<u64, Entry>) -> Option<T>) -> Option<T> {
     LEDGER.with(|ledger| change(&mut *ledger.try_borrow_mut().ok()?))
 }
 
-/// A request is on its way whose attempts have this ticket.
+/// Opens the entry of a request that is sent on, and whose attempts have this ticket.
 pub(super) fn open(ticket: u64, tally: &Rc<Tally>) {
     let entry = Entry {
         tally: Rc::clone(tally),
@@ -63,12 +64,12 @@ pub(super) fn open(ticket: u64, tally: &Rc<Tally>) {
     with(|ledger| ledger.insert(ticket, entry));
 }
 
-/// For whom the attempts at a request count. Whose request is not known here belongs to another VM.
+/// Returns the tally for which a request's attempts count; `None` if the request belongs to another VM.
 pub(super) fn tally(ticket: u64) -> Option<Rc<Tally>> {
     with(|ledger| Some(Rc::clone(&ledger.get(&ticket)?.tally)))
 }
 
-/// An attempt is made.
+/// Adds an attempt.
 pub(super) fn add(ticket: u64, running: &Rc<RefCell<Running>>) {
     with(|ledger| {
         ledger.get_mut(&ticket)?.attempts.push(Rc::clone(running));
@@ -76,7 +77,7 @@ pub(super) fn add(ticket: u64, running: &Rc<RefCell<Running>>) {
     });
 }
 
-/// An attempt is answered here.
+/// Notes that the backend role has answered an attempt itself.
 pub(super) fn answer(ticket: u64, answer: &Answer) {
     with(|ledger| {
         ledger.get_mut(&ticket)?.answered = answer.code;
@@ -84,17 +85,17 @@ pub(super) fn answer(ticket: u64, answer: &Answer) {
     });
 }
 
-/// Whether any have been made here.
+/// Whether any attempts were made in this VM.
 pub(super) fn has_attempts(ticket: u64) -> bool {
     with(|ledger| Some(!ledger.get(&ticket)?.attempts.is_empty())).unwrap_or(false)
 }
 
-/// What has become of its attempts so far.
+/// Returns the reports of the attempts so far.
 pub(super) fn attempts(ticket: u64) -> Vec<Report> {
     with(|ledger| Some(ledger.get(&ticket)?.reports())).unwrap_or_default()
 }
 
-/// The request is over.
+/// Closes the entry of a request that is over.
 pub(super) fn close(ticket: u64) -> Ended {
     let Some(entry) = with(|ledger| ledger.remove(&ticket)) else {
         return Ended::default();

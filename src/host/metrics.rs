@@ -1,4 +1,4 @@
-//! The metrics of outcomes. What fails here is not even logged: a request must not notice, nor a log fill.
+//! The metrics of outcomes. Failed host calls are not logged, so that they neither affect a request nor fill the log.
 
 use std::cell::RefCell;
 
@@ -11,19 +11,19 @@ use crate::health::TargetKey;
 use crate::telemetry::Outcome;
 use crate::telemetry::metrics::{Kind, Recorder};
 
-/// The metrics of a root's document, if it has any.
+/// The metrics of a root's document, if they are on.
 #[derive(Default)]
 pub(super) struct Metrics(RefCell<Option<Defined>>);
 
-/// As Envoy knows them.
+/// The series as Envoy knows them.
 struct Defined {
     recorder: Recorder,
-    /// By the number of the series.
+    /// Envoy's ids, by the number of the series.
     ids: Vec<Option<u32>>,
 }
 
 impl Metrics {
-    /// Defines those of a document, in the place of those of the one before.
+    /// Defines the metrics of a document, which replace those of the document before.
     pub(super) fn define(&self, document: &Document) {
         let defined = document.telemetry.metrics.then(|| {
             let recorder = Recorder::new(document);
@@ -44,7 +44,7 @@ impl Metrics {
         }
     }
 
-    /// Records what became of a request.
+    /// Records the outcome of a request.
     pub(super) fn record(&self, outcome: &Outcome) {
         self.with(|recorder, sink| recorder.record(outcome, sink));
     }
@@ -54,9 +54,9 @@ impl Metrics {
         self.with(|recorder, sink| recorder.record_cooldown(target, sink));
     }
 
-    /// Records which targets cool: on a tick.
+    /// Records which targets are in cooldown. Called on a tick.
     pub(super) fn record_health(&self, document: &Document, now: u64) {
-        // What nobody counts is not read either.
+        // Do not read the health if it is not recorded.
         if document.cooldown.is_some() && document.telemetry.metrics {
             let health = read_health();
             self.with(|recorder, sink| recorder.record_health(document, &health, now, sink));

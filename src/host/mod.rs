@@ -1,8 +1,9 @@
-//! The only code that names `proxy_wasm`: Envoy's callbacks → events of the core, its effects → host calls.
+//! The only code that names `proxy_wasm`: it turns Envoy's callbacks into events of the core, and the core's effects
+//! into host calls.
 //!
-//! Two rules keep the VM, which carries all requests of a worker, alive. Whatever a client or a backend sent is read
-//! with the SDK's `_bytes` calls, because its text calls panic on what is not UTF-8. And headers are touched only while
-//! Envoy has them: in their own callback, or later if that has returned `Pause`.
+//! Two rules keep the VM alive, which carries all requests of a worker. Everything that a client or a backend sent is
+//! read with the SDK's `_bytes` calls, because its text calls panic on bytes that are not UTF-8. And headers are
+//! accessed only while Envoy has them: in their own callback, or later if that callback has returned `Pause`.
 
 mod backend;
 #[cfg(feature = "bench")]
@@ -31,25 +32,26 @@ const ROUTER: &[u8] = b"llm_router";
 /// The `root_id` of the upstream filter.
 const BACKEND: &[u8] = b"llm_backend";
 
-/// The `root_id` of a benchmark.
+/// The `root_id` of the benchmark.
 #[cfg(feature = "bench")]
 const BENCH: &[u8] = b"llm_bench";
 
-/// Filter state: the plan, from the router role to the backend role. Envoy's name for it is `wasm.llm.plan`.
+/// Filter state: the plan, from the router role to the backend role. Envoy names it `wasm.llm.plan`.
 const PLAN: &str = "llm.plan";
 
-/// Filter state: the cluster of the next attempt, for the route's matcher, as `wasm.llm.next`.
+/// Filter state: the cluster of the next attempt, for the route's matcher. Envoy names it `wasm.llm.next`.
 const NEXT: &str = "llm.next";
 
-/// Response header by which the backend role asks for the next attempt, listed in the route's `retriable_headers`.
+/// The response header with which the backend role asks for the next attempt. The route's `retriable_headers` list
+/// it.
 const RETRY: &str = "x-llm-router-retry";
 
 proxy_wasm::main! {{ start(); }}
 
-/// Called once when the VM starts.
+/// Sets up the module. Called once, when the VM starts.
 fn start() {
     proxy_wasm::set_root_context(|_| {
-        // Not earlier: while the VM starts, Envoy allows no host calls.
+        // Not earlier: Envoy allows no host calls while the VM starts.
         calls::adopt_log_level();
         match calls::property(&["plugin_root_id"]).as_deref() {
             Some(ROUTER) => Box::new(router::RouterRoot::default()),
@@ -61,7 +63,7 @@ fn start() {
     });
 }
 
-/// Logs what is wrong with a configuration; Envoy then refuses it.
+/// Logs the errors of a configuration, which Envoy then refuses.
 fn refuse(errors: &[ConfigError]) -> bool {
     for error in errors {
         log::error!("llm-router configuration: {error}");
@@ -69,7 +71,7 @@ fn refuse(errors: &[ConfigError]) -> bool {
     false
 }
 
-/// A plugin with a `root_id` that means neither role.
+/// A plugin whose `root_id` is neither role's.
 struct UnknownRoot;
 
 impl Context for UnknownRoot {}

@@ -1,4 +1,4 @@
-//! The live page: what this worker counts, what it shares with the others, and what it serves.
+//! The live page: what this worker counts, what it shares with other workers, and how it serves the page.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -17,17 +17,18 @@ use crate::page::{self, Gathered, Store};
 use crate::request::Headers;
 use crate::telemetry::Outcome;
 
-/// What the key of the shared value begins with. The plugin's name follows: what comes by one listener is not what comes by
-/// another one, but a new document of the same plugin goes on where the one before was.
+/// The prefix of the shared value's key. The plugin's name follows, so that each listener has its own page, and a new
+/// document of the same plugin continues where the one before stopped.
 const PAGE: &str = "llm.page.";
 
-/// How often a worker shares what it has, at most.
+/// The minimum time between two writes of a worker's counts to shared data, in milliseconds.
 const PERIOD_MS: u64 = 500;
 
-/// How often that is tried while other workers are faster. What could not be shared is kept for the next time.
+/// How often a write is tried while other workers write first. Counts that could not be shared are kept for the next
+/// time.
 const TRIES: usize = 16;
 
-/// The attempts of a root's requests that are under way, by target; `None`: nobody wants to know.
+/// The attempts under way of a root's requests, by target; `None` if no page shows them.
 #[derive(Default)]
 pub(super) struct Attempts(RefCell<Option<HashMap<u64, u64>>>);
 
@@ -50,7 +51,7 @@ pub(super) struct Attempt {
 }
 
 impl Attempt {
-    /// `None` where nobody wants to know.
+    /// Counts an attempt until the returned value is dropped; `None` if no page shows attempts.
     pub(super) fn begin(tally: &Rc<Tally>, target: TargetKey) -> Option<Self> {
         let mut attempts = tally.attempts.0.borrow_mut();
         let target = target.bits();
@@ -85,7 +86,7 @@ impl Drop for UnderWay {
     }
 }
 
-/// Nothing, where the document has no page.
+/// The live page of a root; empty if the document has none.
 #[derive(Default)]
 pub(super) struct LivePage(RefCell<Option<Counting>>);
 
@@ -93,17 +94,17 @@ struct Counting {
     document: Rc<Document>,
     tally: Rc<Tally>,
     key: String,
-    /// The worker's name, which is also where the random bits of its decisions begin.
+    /// The worker's name, which also seeds the ids of its decisions.
     worker: u64,
     gathered: Gathered,
     requests: Rc<Cell<u64>>,
-    /// Whether the others have been told of something under way.
+    /// Whether the shared value says that something is under way in this worker.
     has_said: bool,
     shared_at: u64,
 }
 
 impl LivePage {
-    /// Begins to count for a document that has a page. `random`: 64 random bits.
+    /// Starts to count for a document that has a page. `random`: 64 random bits.
     pub(super) fn configure(&self, document: &Rc<Document>, tally: &Rc<Tally>, random: u64) {
         self.hand_over();
         let mut counting = None;
@@ -126,7 +127,7 @@ impl LivePage {
         self.0.replace(counting);
     }
 
-    /// Notes that a request is on its way, until what this gives is dropped.
+    /// Notes that a request is under way, until the returned value is dropped.
     pub(super) fn begin(&self) -> Option<UnderWay> {
         let counting = self.0.borrow();
         let requests = &counting.as_ref()?.requests;
@@ -134,7 +135,7 @@ impl LivePage {
         Some(UnderWay(Rc::clone(requests)))
     }
 
-    /// Counts what became of a request that has just ended.
+    /// Counts the outcome of a request that has just ended.
     pub(super) fn record(&self, outcome: &Outcome) {
         if let Some(counting) = &mut *self.0.borrow_mut() {
             let document = Rc::clone(&counting.document);
@@ -142,7 +143,7 @@ impl LivePage {
         }
     }
 
-    /// Time has passed.
+    /// Shares the counts if the period has passed.
     pub(super) fn tick(&self) {
         if let Some(counting) = &mut *self.0.borrow_mut()
             && !counting.has_nothing_to_say()
@@ -154,7 +155,7 @@ impl LivePage {
         }
     }
 
-    /// This root ends, or has another document from now on: what it has is for the others to keep.
+    /// Shares the counts with the other workers, because this root ends or gets another document.
     pub(super) fn hand_over(&self) {
         if let Some(counting) = &mut *self.0.borrow_mut()
             && !counting.has_nothing_to_say()
@@ -164,7 +165,7 @@ impl LivePage {
         }
     }
 
-    /// Answers a request for the page that may have it, and says so.
+    /// Answers a request for the page if it is allowed, and returns whether it did.
     pub(super) fn serve(&self, headers: &Headers) -> bool {
         let mut counting = self.0.borrow_mut();
         let Some(counting) = &mut *counting else {
@@ -184,7 +185,7 @@ impl LivePage {
         true
     }
 
-    /// A request that goes on, without the page's secret: no backend gets it.
+    /// Removes the page's secret from a request that goes on, so that no backend gets it.
     pub(super) fn without_secret(&self, headers: Headers) -> Headers {
         let counting = self.0.borrow();
         let document = counting.as_ref().map(|counting| &counting.document);
@@ -202,8 +203,8 @@ impl LivePage {
     }
 }
 
-/// Makes the shared value, so that there is something to compare with. Envoy configures its main thread before any worker, so
-/// that this overwrites nothing.
+/// Creates the shared value, so that compare-and-swap has something to compare with. Envoy configures its main thread
+/// before any worker, so this overwrites nothing.
 fn prepare(key: &str) {
     if let Ok((_, None)) = hostcalls::get_shared_data(key) {
         let begun = Store::since(calls::now());
@@ -227,7 +228,7 @@ impl Counting {
         }
     }
 
-    /// Adds what has come to what all know, and gives that.
+    /// Adds this worker's counts to the shared value, and returns the sum.
     fn share(&mut self, now: u64) -> Store {
         self.shared_at = now;
         let random = Cell::new(hash::mix(self.worker.wrapping_add(now)));

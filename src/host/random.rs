@@ -1,16 +1,16 @@
-//! Random bits without a host call for each.
+//! Random bits without a host call for each number.
 
 use std::cell::Cell;
 use std::hash::{BuildHasher, RandomState};
 
-/// Gives 64 bits at a time. They are a Weyl sequence: whoever uses them mixes them.
+/// Returns 64 bits at a time. They are a Weyl sequence, so their users must mix them.
 #[derive(Debug, Default)]
 pub(super) struct Random(Cell<u64>);
 
 impl Random {
-    /// Begins elsewhere than every other worker.
+    /// Seeds the sequence, differently in every worker.
     pub(super) fn seed(&self) {
-        // The hasher's keys are the host's randomness.
+        // The hasher's keys come from the host's randomness.
         self.0.set(RandomState::new().hash_one(0));
     }
 

@@ -1,4 +1,4 @@
-//! What is to be looked at when time has passed: a root's tick runs while there is something, and no longer.
+//! Timers of contexts: a root's tick runs only while some context waits for a time.
 
 use std::cell::{Cell, RefCell};
 use std::time::Duration;
@@ -6,13 +6,13 @@ use std::time::Duration;
 use hashbrown::HashMap;
 use proxy_wasm::hostcalls;
 
-/// How late a time can be noticed.
+/// How late a passed time may be noticed.
 const PERIOD: Duration = Duration::from_millis(50);
 
-/// After how many periods without anything to look at the tick ends. Beginning one costs a host call.
+/// The number of periods without a waiting context after which the tick ends. Starting one costs a host call.
 const IDLE_PERIODS: u32 = 40;
 
-/// Contexts of one root that wait for a time, each with what belongs to it.
+/// The contexts of one root that wait for a time, each with its data.
 #[derive(Debug)]
 pub(super) struct Timers<T> {
     waiting: RefCell<HashMap<u32, T>>,
@@ -31,7 +31,7 @@ impl<T> Default for Timers<T> {
 }
 
 impl<T: Clone> Timers<T> {
-    /// This context is to be looked at.
+    /// Adds a context.
     pub(super) fn add(&self, context_id: u32, what: T) {
         let mut waiting = self.waiting.borrow_mut();
         waiting.entry(context_id).or_insert(what);
@@ -40,7 +40,7 @@ impl<T: Clone> Timers<T> {
         }
     }
 
-    /// It is not any more.
+    /// Removes a context.
     pub(super) fn remove(&self, context_id: u32) {
         // Most contexts never wait.
         if self.is_ticking.get() {
@@ -48,7 +48,7 @@ impl<T: Clone> Timers<T> {
         }
     }
 
-    /// A period has passed: all that wait.
+    /// Handles a tick. Returns all contexts that wait.
     pub(super) fn tick(&self) -> Vec<(u32, T)> {
         let waiting = self.waiting.borrow();
         if !waiting.is_empty() {

@@ -1,9 +1,10 @@
-//! Notices that Envoy holds the bodies back.
+//! Detects that Envoy holds request bodies back.
 //!
-//! Without `allow_on_headers_stop_iteration` a request whose headers were paused never gets its body callback, and
-//! would hang until some timeout. From a slow client that is told apart by `request.total_size`, which grows with every
-//! byte of the body that Envoy has received. Another filter that holds a body back in front of ours looks the same, so
-//! the first body callback of all ends the watch for good: the setting is there.
+//! Without `allow_on_headers_stop_iteration`, a request whose headers were paused never gets its body callback, and
+//! would hang until some timeout. Such a request differs from one of a slow client by `request.total_size`, which
+//! grows with every byte of the body that Envoy has received. Another filter in front of this one that holds a body
+//! back looks the same, so the first body callback of any request ends the watch for good: it proves that the setting
+//! is there.
 
 use std::cell::{Cell, RefCell};
 use std::time::Duration;
@@ -12,11 +13,11 @@ use hashbrown::HashMap;
 
 use crate::schema::Schema;
 
-/// Requests whose headers have been paused and of whose bodies nothing has come yet. Time is counted in ticks,
-/// because the clock is a host call.
+/// The requests whose headers were paused and whose bodies have not begun to arrive. Time is counted in ticks,
+/// because reading the clock is a host call.
 #[derive(Debug, Default)]
 pub(super) struct Watch {
-    /// Each with the tick at which it began.
+    /// The requests by context id, each with the tick at which the watch began.
     requests: RefCell<HashMap<u32, (u64, Watched)>>,
     now: Cell<u64>,
     proven: Cell<bool>,
@@ -30,7 +31,7 @@ pub(super) struct Watched {
     pub(super) context_id: u32,
     /// By how much `request.total_size` exceeds the bytes of the body.
     pub(super) header_bytes: usize,
-    /// The caller's dialect.
+    /// The caller's schema.
     pub(super) schema: Schema,
 }
 
@@ -42,7 +43,7 @@ impl Watch {
         self.patience.set(ticks.unwrap_or(1));
     }
 
-    /// Begins to watch a request.
+    /// Starts to watch a request.
     pub(super) fn begin(&self, watched: Watched) {
         if self.proven.get() {
             return;
@@ -51,19 +52,19 @@ impl Watch {
         self.requests.borrow_mut().insert(watched.context_id, entry);
     }
 
-    /// A body has come: the setting is there.
+    /// Notes that a body has arrived, which proves that the setting is there.
     pub(super) fn prove(&self) {
         if !self.proven.replace(true) {
             self.requests.borrow_mut().clear();
         }
     }
 
-    /// A request is gone.
+    /// Stops watching a request.
     pub(super) fn end(&self, context_id: u32) {
         self.requests.borrow_mut().remove(&context_id);
     }
 
-    /// A period has passed: the requests whose time is up.
+    /// Handles a tick. Returns the requests whose time is up.
     pub(super) fn tick(&self) -> Vec<Watched> {
         let now = self.now.get().saturating_add(1);
         self.now.set(now);

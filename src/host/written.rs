@@ -1,4 +1,4 @@
-//! What the router role writes into requests and answers, as the core has decided.
+//! Writes the core's decisions into requests and answers.
 
 use proxy_wasm::types::{BufferType, MapType};
 
@@ -7,8 +7,8 @@ use super::{NEXT, PLAN};
 use crate::attempt::{Plan, Unretried};
 use crate::routing::{Passed, Routed};
 
-/// Sends a request on that is no call of a model. No limit of ours is set: what passes may take as long as it will, a file
-/// or a conversation.
+/// Sends a pass-through request on. The router sets no time limit for it: a file or a realtime conversation may take
+/// as long as it needs.
 pub(super) fn let_through(passed: &Passed) {
     let map = MapType::HttpRequestHeaders;
     for name in &passed.remove_headers {
@@ -41,8 +41,8 @@ pub(super) fn send_on_its_way(routed: &Routed<'_>) {
     choose(&routed.cluster, routed.cluster_header, &routed.plan);
 }
 
-/// Leaves word of the cluster, and of what the backend role shall do there. The last of all: what Envoy selects from now
-/// on, it selects by what was just written.
+/// Writes the cluster, and what the backend role needs there. Must come last: from here on, Envoy selects by what was
+/// just written.
 fn choose(cluster: &str, cluster_header: Option<&str>, plan: &[u8]) {
     if let Some(name) = cluster_header {
         calls::set_header(MapType::HttpRequestHeaders, name, cluster.as_bytes());
@@ -52,7 +52,7 @@ fn choose(cluster: &str, cluster_header: Option<&str>, plan: &[u8]) {
     calls::clear_route_cache();
 }
 
-/// What answers tell of where they come from.
+/// The response headers that report where an answer comes from.
 const REPORTED: [&str; 6] = [
     "x-llm-router-route",
     "x-llm-router-backend",
@@ -62,7 +62,8 @@ const REPORTED: [&str; 6] = [
     "x-llm-router-unretried",
 ];
 
-/// Puts a report into an answer of a backend's, whose own word for it, a router's of its own perhaps, does not count.
+/// Writes a report into a backend's answer. Headers of these names that the backend sent, for example because it is a
+/// router itself, are removed.
 pub(super) fn write_report(report: Vec<(&'static str, String)>) {
     let map = MapType::HttpResponseHeaders;
     for name in REPORTED {
@@ -73,7 +74,7 @@ pub(super) fn write_report(report: Vec<(&'static str, String)>) {
     }
 }
 
-/// Where an answer comes from, for its headers.
+/// Returns the response headers that report where an answer comes from.
 pub(super) fn report(
     route: String,
     plan: Option<&Plan>,

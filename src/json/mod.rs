@@ -1,31 +1,31 @@
-//! A walk over JSON text: what is of interest is read where it stands, the rest is validated and skipped. Requests and
-//! answers are read by it.
+//! A walk over JSON text: values of interest are read in place, and the rest is validated and skipped. Both requests
+//! and answers are read with it.
 //!
-//! Grammar: RFC 8259, but for one thing. That text is UTF-8 is not checked: where it is not, readers of answers put
-//! U+FFFD in its place and go on. Keys are given as they are written.
+//! Grammar: RFC 8259, with one exception: the walk does not check that the text is UTF-8. Readers of answers replace
+//! invalid bytes with U+FFFD and continue. Keys are returned as they are written.
 //!
-//! Nothing is built. [`Json::skip`] costs one bit a level, up to [`MAX_DEPTH`]; the levels that are entered by
-//! [`Json::fields`] and [`Json::items`] are as many as the caller's code has.
+//! The walk allocates nothing. [`Json::skip`] needs one bit per level, up to [`MAX_DEPTH`]; [`Json::fields`] and
+//! [`Json::items`] enter only as many levels as the caller's code has.
 
 mod run;
 
 pub(crate) use run::{line_length, plain_prefix};
 
-/// How many objects and arrays may stand inside each other.
+/// The maximum nesting depth of objects and arrays.
 pub(crate) const MAX_DEPTH: usize = 512;
 
 /// Why a walk ended early.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
-    /// No JSON, or cut off.
+    /// The text is not JSON, or is cut off.
     Malformed,
-    /// It may be JSON, but nests too deeply to tell.
+    /// The text may be JSON, but nests too deeply to be read.
     TooDeep,
 }
 
 pub(crate) type Step<T = ()> = Result<T, Fault>;
 
-/// What is left of a text.
+/// The rest of a text, from the current position on.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Json<'a> {
     rest: &'a [u8],
@@ -41,7 +41,7 @@ impl<'a> Json<'a> {
         json.end()
     }
 
-    /// At the first value of a text.
+    /// Starts at the first value of a text.
     pub(crate) fn new(text: &'a [u8]) -> Self {
         let mut json = Json {
             rest: text,
@@ -51,7 +51,7 @@ impl<'a> Json<'a> {
         json
     }
 
-    /// There is to be nothing more.
+    /// Checks that nothing follows.
     pub(crate) fn end(&mut self) -> Step {
         self.white_space();
         if self.rest.is_empty() {
@@ -61,8 +61,8 @@ impl<'a> Json<'a> {
         }
     }
 
-    /// Calls `each` at the value of every field, if an object begins here; it has to take the value. Skips any other
-    /// value.
+    /// If an object begins here, calls `each` at the value of every field; `each` must take the value. Skips any
+    /// other value.
     pub(crate) fn fields(&mut self, mut each: impl FnMut(&mut Self, &'a [u8]) -> Step) -> Step {
         if !self.eat(b'{') {
             return self.skip().map(drop);
@@ -77,7 +77,7 @@ impl<'a> Json<'a> {
         Ok(())
     }
 
-    /// Calls `each` at every item, if an array begins here; it has to take the item. Skips any other value.
+    /// If an array begins here, calls `each` at every item; `each` must take the item. Skips any other value.
     pub(crate) fn items(&mut self, mut each: impl FnMut(&mut Self) -> Step) -> Step {
         if !self.eat(b'[') {
             return self.skip().map(drop);
@@ -91,7 +91,7 @@ impl<'a> Json<'a> {
         Ok(())
     }
 
-    /// Whether there is one more in the container that ends so; at the beginning of it then.
+    /// Moves to the next entry of the container that ends with `closing`. Returns whether there is one.
     #[inline(never)]
     fn next(&mut self, closing: u8, is_first: &mut bool) -> Step<bool> {
         self.white_space();
@@ -111,8 +111,9 @@ impl<'a> Json<'a> {
         self.skip_noting(&mut |_, _| false)
     }
 
-    /// The same, with a look at the keys of all objects inside: `note` gets each as it is written, and the text from its
-    /// value on. `true`: that value is an object whose own keys are not to be noted.
+    /// Takes one value of any kind, and calls `note` for each key of all objects inside: with the key as it is
+    /// written, and the text from its value on. `note` returns `true` if that value is an object whose own keys must
+    /// not be noted.
     pub(crate) fn skip_noting(
         &mut self,
         note: &mut dyn FnMut(&'a [u8], &'a [u8]) -> bool,
@@ -129,12 +130,12 @@ impl<'a> Json<'a> {
         Ok(start.get(..taken).unwrap_or_default())
     }
 
-    /// Takes one value and says whether it [is something](is_something).
+    /// Takes one value and returns whether it [is something](is_something).
     pub(crate) fn is_something(&mut self) -> Step<bool> {
         self.skip().map(is_something)
     }
 
-    /// Takes one value: the inside of its string, if it is one.
+    /// Takes one value. Returns the inside of its string, if it is one.
     pub(crate) fn text(&mut self) -> Step<Option<&'a [u8]>> {
         if self.peek() == Some(b'"') {
             self.string().map(Some)
@@ -143,7 +144,7 @@ impl<'a> Json<'a> {
         }
     }
 
-    /// What is left, beginning with the value that is next.
+    /// The rest of the text, beginning with the next value.
     pub(crate) fn rest(&self) -> &'a [u8] {
         self.rest
     }
@@ -162,7 +163,7 @@ impl<'a> Json<'a> {
         }
     }
 
-    /// `true` if the byte is next, which is then taken.
+    /// Takes the byte if it is next, and returns whether it was.
     fn eat(&mut self, byte: u8) -> bool {
         match self.rest.split_first() {
             Some((first, rest)) if *first == byte => {
@@ -181,7 +182,7 @@ impl<'a> Json<'a> {
         }
     }
 
-    /// A key, the colon and the white space before the value.
+    /// Takes a key, the colon and the white space before the value.
     #[inline(never)]
     fn key(&mut self) -> Step<&'a [u8]> {
         let key = self.string()?;
@@ -191,7 +192,7 @@ impl<'a> Json<'a> {
         Ok(key)
     }
 
-    /// Takes a string: its inside as it is written.
+    /// Takes a string and returns its inside as it is written.
     #[inline(never)]
     fn string(&mut self) -> Step<&'a [u8]> {
         self.expect(b'"')?;
@@ -208,7 +209,7 @@ impl<'a> Json<'a> {
         }
     }
 
-    /// A number, `true`, `false` or `null`.
+    /// Takes a number, `true`, `false` or `null`.
     fn scalar(&mut self) -> Step {
         let literal: &[u8] = match self.peek() {
             Some(b't') => b"true",
@@ -237,7 +238,7 @@ impl<'a> Json<'a> {
         Ok(())
     }
 
-    /// One digit or more.
+    /// Takes one digit or more.
     fn digits(&mut self) -> Step {
         let digits = self.rest.iter().take_while(|byte| byte.is_ascii_digit());
         match digits.count() {
@@ -275,7 +276,7 @@ impl<'a> Json<'a> {
                 }
                 _ => self.scalar()?,
             }
-            // A value has ended: so may the containers around it.
+            // A value has ended, and the containers around it may end too.
             loop {
                 let Some(is_object) = open.innermost() else {
                     return Ok(());
@@ -296,12 +297,13 @@ impl<'a> Json<'a> {
     }
 }
 
-/// How many bytes there are before the quote that ends a string, or before the byte that may not be in one.
+/// Returns the number of bytes before the quote that ends a string; the error is the number before the byte that is
+/// not allowed in one.
 fn string_length(bytes: &[u8]) -> Result<usize, usize> {
     let mut rest = bytes;
     loop {
         rest = rest.get(plain_prefix(rest)..).unwrap_or_default();
-        // Escapes often follow each other: JSON in a string has them in rows.
+        // Escapes often follow each other, for example in JSON within a string.
         loop {
             match rest {
                 [b'"', ..] => return Ok(bytes.len().saturating_sub(rest.len())),
@@ -328,7 +330,7 @@ fn string_length(bytes: &[u8]) -> Result<usize, usize> {
     }
 }
 
-/// How many of the first four bytes, from the first one on, are hexadecimal digits.
+/// Returns how many of the first four bytes are hexadecimal digits, counted up to the first that is not.
 fn hex_digits(bytes: &[u8]) -> usize {
     let digits = bytes.iter().take(4);
     digits.take_while(|byte| byte.is_ascii_hexdigit()).count()
@@ -347,19 +349,19 @@ pub(crate) fn is_something(value: &[u8]) -> bool {
     }
 }
 
-/// The containers that are open, one bit each: set for an object.
+/// The open containers, one bit for each, which is set for an object.
 #[derive(Debug)]
 pub(crate) struct Containers {
     bits: [u64; MAX_DEPTH / 64],
     depth: usize,
-    /// How many there may be.
+    /// The maximum number of open containers.
     limit: usize,
-    /// The depth of the object in which no key is noted; 0: there is none.
+    /// The depth of the object whose keys are not noted; 0 if there is none.
     quiet: usize,
 }
 
 impl Containers {
-    /// Inside of so many others.
+    /// Creates an empty stack inside of `entered` other containers.
     pub(crate) fn new(entered: usize) -> Self {
         Containers {
             bits: [0; MAX_DEPTH / 64],
@@ -398,12 +400,12 @@ impl Containers {
         }
     }
 
-    /// How many are open.
+    /// How many containers are open.
     pub(crate) fn depth(&self) -> usize {
         self.depth
     }
 
-    /// Whether the innermost is an object; `None` if none is open.
+    /// Whether the innermost container is an object; `None` if none is open.
     pub(crate) fn innermost(&self) -> Option<bool> {
         let depth = self.depth.checked_sub(1)?;
         let word = self.bits.get(depth / 64)?;

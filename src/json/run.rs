@@ -1,16 +1,16 @@
-//! Runs of bytes that need no look, eight at a time.
+//! Measures runs of bytes without special meaning, eight bytes at a time.
 
 const ONES: u64 = u64::from_ne_bytes([0x01; 8]);
 const TOPS: u64 = u64::from_ne_bytes([0x80; 8]);
 
-/// The top bit of the first byte that is zero is set, and no bit below it.
+/// Sets the top bit of the first zero byte, and no bit below it.
 const fn zero_bytes(word: u64) -> u64 {
-    // Mycroft's test; a borrow can only disturb the bytes above the first hit.
+    // Mycroft's test. A borrow can only affect the bytes above the first hit.
     word.wrapping_sub(ONES) & !word & TOPS
 }
 
-/// How many bytes there are before the first that ends a run: `in_word` has set the top bit of the first such byte in
-/// eight (little end first), `is_end` tells it of one.
+/// Returns the number of bytes before the first one that ends a run. `in_word` sets the top bit of the first such
+/// byte in eight (little-endian); `is_end` decides for a single byte.
 #[inline]
 fn run_length(bytes: &[u8], in_word: impl Fn(u64) -> u64, is_end: impl Fn(u8) -> bool) -> usize {
     let (words, _) = bytes.as_chunks::<8>();
@@ -23,12 +23,12 @@ fn run_length(bytes: &[u8], in_word: impl Fn(u64) -> u64, is_end: impl Fn(u8) ->
         }
         length = length.saturating_add(8);
     }
-    // Found again here, because most runs end before.
+    // Computes the tail here instead of keeping it from `as_chunks`, because most runs end before it.
     let tail = bytes.get(length..).unwrap_or_default();
     length.saturating_add(tail.iter().take_while(|byte| !is_end(**byte)).count())
 }
 
-/// How many bytes at the beginning are neither `"` nor `\` nor a control character.
+/// Returns the number of leading bytes that are neither `"` nor `\` nor a control character.
 pub(crate) fn plain_prefix(bytes: &[u8]) -> usize {
     run_length(
         bytes,
@@ -41,7 +41,7 @@ pub(crate) fn plain_prefix(bytes: &[u8]) -> usize {
     )
 }
 
-/// How many bytes there are before the end of the line, or of the text.
+/// Returns the number of bytes before the end of the line, or of the text.
 pub(crate) fn line_length(bytes: &[u8]) -> usize {
     run_length(
         bytes,

@@ -22,7 +22,7 @@ fn grammar() {
         assert_eq!(check(text.as_bytes()), Ok(()), "{text}");
         for end in 1..text.trim().len() {
             let cut = &text.trim().as_bytes()[..end];
-            // Of numbers, a part may be whole.
+            // A part of a number may be a complete number.
             let is_number = serde_json::from_slice::<f64>(cut).is_ok();
             assert_eq!(check(cut).is_ok(), is_number, "{text} {end}");
         }

@@ -4,16 +4,16 @@ use serde_json::Value;
 
 use super::ErrorCode;
 
-/// A whole answer, with a JSON body.
+/// A whole answer with a JSON body.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer {
     /// The HTTP status.
     pub status: u32,
-    /// What went wrong, if it tells that.
+    /// The error code, if the answer is an error.
     pub code: Option<ErrorCode>,
-    /// Headers beside `content-type`.
+    /// Headers in addition to `content-type`.
     pub headers: Vec<(&'static str, String)>,
-    /// JSON.
+    /// The body, as JSON.
     pub body: Vec<u8>,
 }
 
@@ -35,7 +35,7 @@ impl Answer {
         self
     }
 
-    /// The same with one header more.
+    /// Returns the answer with one more header.
     #[must_use]
     pub fn with_header(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.headers.push((name, value.into()));

@@ -1,4 +1,4 @@
-//! The APIs whose calls are routed by their model.
+//! The APIs whose calls are routed by model.
 
 use super::Schema;
 use crate::request::Accepts;
@@ -7,18 +7,18 @@ use crate::routing::{Condition, Pattern};
 /// Where a call names its model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Place {
-    /// The field `model` of a JSON body.
+    /// In the field `model` of a JSON body.
     Json,
-    /// The field `model` of a form (`multipart/form-data`).
+    /// In the field `model` of a form (`multipart/form-data`).
     Form,
-    /// Of either, as the body is.
+    /// In the field `model` of a JSON body or of a form, whichever the body is.
     JsonOrForm,
-    /// The path.
+    /// In the path.
     Path,
 }
 
 impl Place {
-    /// What kinds of body such calls have.
+    /// Returns the kinds of body that such calls may have.
     pub const fn accepts(self) -> Accepts {
         match self {
             Place::Json | Place::Path => Accepts::Json,
@@ -33,22 +33,22 @@ impl Place {
 pub enum Asks {
     /// By `stream` in its body.
     InBody,
-    /// By another field of its body, which routing does not read: the answer shows it.
+    /// By another field of its body, which routing does not read. The answer shows whether it is streamed.
     InAnswer,
     /// By its path.
     ByPath,
-    /// Not at all.
+    /// Its answers are never streamed.
     Never,
 }
 
-/// What the events of a streamed answer are like.
+/// The format of the events of a streamed answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Events {
     /// OpenAI's `choices`.
     Choices,
     /// OpenAI's events with a `type`.
     Typed,
-    /// Anthropic's.
+    /// Anthropic's events.
     Messages,
     /// Gemini's `candidates`.
     Candidates,
@@ -56,14 +56,14 @@ pub(super) enum Events {
 
 macro_rules! apis {
     ($($(#[$doc:meta])* $variant:ident $name:literal $schema:ident $operation:literal $place:ident $asks:ident $events:ident,)+) => {
-        /// An operation whose calls are routed. docs/apis.md says it for users.
+        /// An API whose calls are routed by model. docs/apis.md describes each for users.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub enum Api {
             $($(#[$doc])* $variant,)+
         }
 
         impl Api {
-            /// All of them.
+            /// All APIs.
             pub const ALL: &'static [Api] = &[$(Api::$variant,)+];
 
             /// The stable name.
@@ -71,12 +71,12 @@ macro_rules! apis {
                 match self { $(Api::$variant => $name,)+ }
             }
 
-            /// The dialect that it belongs to.
+            /// The schema that it belongs to.
             pub const fn schema(self) -> Schema {
                 match self { $(Api::$variant => Schema::$schema,)+ }
             }
 
-            /// What its path has behind the version, or behind the model: `/chat/completions`, `:generateContent`.
+            /// The end of its path, after the version or the model: `/chat/completions`, `:generateContent`.
             pub const fn operation(self) -> &'static str {
                 match self { $(Api::$variant => $operation,)+ }
             }
@@ -98,7 +98,7 @@ macro_rules! apis {
     };
 }
 
-// The most frequent ones first: they are looked for in this order.
+// The most frequent ones come first, because paths are compared in this order.
 apis! {
     /// OpenAI's chat completions.
     ChatCompletions "chat_completions" OpenAi "/chat/completions" Json InBody Choices,
@@ -110,75 +110,75 @@ apis! {
     Completions "completions" OpenAi "/completions" Json InBody Choices,
     /// OpenAI's embeddings.
     Embeddings "embeddings" OpenAi "/embeddings" Json Never Choices,
-    /// How many tokens a response would take in.
+    /// Counts the input tokens of an OpenAI response.
     ResponsesInputTokens "responses_input_tokens" OpenAi "/responses/input_tokens" Json Never Typed,
-    /// A conversation of responses made shorter.
+    /// Compacts a conversation of OpenAI responses.
     ResponsesCompact "responses_compact" OpenAi "/responses/compact" Json Never Typed,
-    /// OpenAI's images.
+    /// OpenAI's image generations.
     ImageGenerations "image_generations" OpenAi "/images/generations" Json InBody Typed,
-    /// Edits of images.
+    /// OpenAI's image edits.
     ImageEdits "image_edits" OpenAi "/images/edits" JsonOrForm InBody Typed,
-    /// Variations of images.
+    /// OpenAI's image variations.
     ImageVariations "image_variations" OpenAi "/images/variations" Form Never Typed,
-    /// Text to speech.
+    /// OpenAI's text to speech.
     Speech "speech" OpenAi "/audio/speech" Json InAnswer Typed,
-    /// Speech to text.
+    /// OpenAI's speech to text.
     Transcriptions "transcriptions" OpenAi "/audio/transcriptions" Form InBody Typed,
-    /// Speech to English text.
+    /// OpenAI's speech to English text.
     Translations "translations" OpenAi "/audio/translations" Form Never Typed,
     /// OpenAI's moderations.
     Moderations "moderations" OpenAi "/moderations" Json Never Choices,
-    /// Documents in the order of their relevance, as Cohere, Jina, vLLM and others have it.
+    /// Documents ranked by relevance, in the format of Cohere, Jina, vLLM and others.
     Rerank "rerank" OpenAi "/rerank" Json Never Choices,
-    /// How many tokens a message would take in.
+    /// Counts the input tokens of an Anthropic message.
     CountTokens "count_tokens" Anthropic "/messages/count_tokens" Json Never Messages,
-    /// Gemini's content.
+    /// Gemini's generated content.
     GenerateContent "generate_content" Gemini ":generateContent" Path Never Candidates,
-    /// Gemini's content as a stream.
+    /// Gemini's generated content as a stream.
     StreamGenerateContent "stream_generate_content" Gemini ":streamGenerateContent" Path ByPath Candidates,
-    /// How many tokens Gemini would take in.
+    /// Counts the input tokens of a Gemini request.
     GeminiCountTokens "gemini_count_tokens" Gemini ":countTokens" Path Never Candidates,
-    /// Bedrock's conversations, the same for all models.
+    /// Bedrock's conversations, in one format for all models.
     Converse "converse" Bedrock "/converse" Path Never Choices,
-    /// The same as a stream.
+    /// Bedrock's conversations as a stream.
     ConverseStream "converse_stream" Bedrock "/converse-stream" Path ByPath Choices,
-    /// Bedrock's models, each by its own format.
+    /// Bedrock's models, each in its own format.
     Invoke "invoke" Bedrock "/invoke" Path Never Choices,
-    /// The same as a stream.
+    /// Bedrock's models as a stream, each in its own format.
     InvokeStream "invoke_stream" Bedrock "/invoke-with-response-stream" Path ByPath Choices,
 }
 
 impl Api {
-    /// Whether it is about text on both sides, which bytes are a measure of.
+    /// Whether both the request and the answer are text, so that tokens can be estimated from bytes.
     pub const fn is_text(self) -> bool {
         self.is_prompted() || matches!(self, Api::Completions)
     }
 }
 
-/// What OpenAI's and Anthropic's paths begin with.
+/// The prefix of OpenAI's and Anthropic's paths.
 pub(super) const API_PREFIX: &str = "/v1";
 
-/// What Azure's paths begin with.
+/// The prefix of Azure's paths.
 pub(super) const AZURE_PREFIX: &str = "/openai/v1";
-/// The same without a version.
+/// The prefix of Azure's paths without a version.
 pub(super) const AZURE_OLD_PREFIX: &str = "/openai";
-/// The same with the model behind it.
+/// The prefix of Azure's paths that name the model, which follows it.
 pub(super) const AZURE_DEPLOYMENTS: &str = "/openai/deployments/";
 
-/// What Gemini's paths begin with.
+/// The prefixes of Gemini's paths.
 pub(super) const GEMINI_PREFIXES: [&str; 2] = ["/v1beta", "/v1"];
 
-/// Between that and the model.
+/// What stands between the prefix of a Gemini path and the model.
 pub(super) const GEMINI_MODELS: &str = "/models/";
 
-/// What Bedrock's paths begin with.
+/// The prefix of Bedrock's paths.
 pub(super) const BEDROCK_MODEL: &str = "/model/";
 
-/// Rerankers have two more paths.
+/// Two more paths of rerankers.
 pub(super) const RERANK_PATHS: [&str; 2] = ["/v2/rerank", "/rerank"];
 
 impl Api {
-    /// The path that its clients send first of all, with `{model}` for the model.
+    /// The path that its clients use by default, with `{model}` for the model.
     pub fn path(self) -> String {
         let before = match self.schema() {
             Schema::Gemini => "/v1beta/models/{model}",
@@ -188,7 +188,7 @@ impl Api {
         [before, self.operation()].concat()
     }
 
-    /// Whether its calls have one prompt each, and ask a model for an answer to it. Legacy completions may have many.
+    /// Whether its calls have one prompt each and ask a model to answer it. Legacy completions may have many prompts.
     pub const fn is_prompted(self) -> bool {
         matches!(
             self,
@@ -204,7 +204,7 @@ impl Api {
         )
     }
 
-    /// All paths that its calls can have.
+    /// Returns the condition that matches all paths of its calls.
     pub fn paths(self) -> Condition {
         let around = |before: &str| {
             Condition::All(vec![

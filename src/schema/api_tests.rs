@@ -1,11 +1,11 @@
-//! The APIs, their paths, and their table in the docs.
+//! Tests of the APIs, their paths, and their table in the docs.
 
 use super::super::Endpoint;
 use super::*;
 use crate::doc_tables::{self, quoted};
 use crate::routing::Subject;
 
-/// The paths by which clients reach an API.
+/// The paths with which clients reach an API.
 fn forms(api: Api) -> Vec<String> {
     let operation = api.operation();
     match api.schema() {
@@ -44,8 +44,8 @@ fn each_path_leads_to_its_api() {
             };
             for other in Api::ALL {
                 let takes = other.paths().evaluate(&subject) == Some(true);
-                // `m/chat/completions` could be `m/chat` and `/completions`: what is known of paths is no less than what
-                // there is.
+                // `m/chat/completions` could be `m/chat` and `/completions`, so the condition may match more paths
+                // than the API has, but never fewer.
                 let ends_alike = path.ends_with(other.operation());
                 assert!(takes == (other == api) || takes && ends_alike, "{path}");
             }
@@ -74,7 +74,7 @@ fn rows() -> Vec<Vec<&'static str>> {
     doc_tables::rows(docs, "apis")
 }
 
-/// docs/apis.md has a row for every API, and each says what the code does.
+/// docs/apis.md has a row for every API, and each row says what the code does.
 #[test]
 fn the_table_in_the_docs_is_the_code() {
     let rows = rows();
@@ -104,7 +104,7 @@ fn the_table_in_the_docs_is_the_code() {
             Asks::Never => "–",
         };
         assert!(streaming.starts_with(streams), "{streaming}");
-        // What cannot be has no trial; all else has.
+        // A cell that cannot apply names no trial; every other cell names one.
         for (what, cell, can_be) in [
             ("routed", routed, true),
             ("rewritten", rewritten, true),
@@ -119,7 +119,7 @@ fn the_table_in_the_docs_is_the_code() {
     }
 }
 
-/// The trials that the cells name are made for every API from these words.
+/// The trials that the cells name exist for every API: their names are built from these words.
 #[test]
 fn the_trials_in_the_table_exist() {
     let trials = include_str!("../../tests/e2e/apis/mod.rs");

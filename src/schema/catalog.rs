@@ -1,11 +1,11 @@
-//! The models that clients can ask for, as `GET /v1/models` and `GET /v1/models/{id}` tell.
+//! The models that clients can request, as `GET /v1/models` and `GET /v1/models/{id}` return them.
 
 use serde_json::{Value, json};
 
 use super::path::percent_decode;
 use super::{Answer, ErrorCode, Schema};
 
-/// The names that clients can ask for by name, fixed when the document is loaded.
+/// The models that clients can request by name, fixed when the document is loaded.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Catalog {
     /// Name and owner: a backend, or the router for virtual models.
@@ -13,22 +13,22 @@ pub struct Catalog {
 }
 
 impl Catalog {
-    /// Adds a model, unless the name is there already.
+    /// Adds a model, unless the name exists already.
     pub fn add(&mut self, name: &str, owner: &str) {
         if !self.entries.iter().any(|(known, _)| known == name) {
             self.entries.push((name.to_owned(), owner.to_owned()));
         }
     }
 
-    /// The names in order.
+    /// Returns the names in order.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.entries.iter().map(|(name, _)| name.as_str())
     }
 
-    /// The list, in the caller's format.
+    /// Returns the list in the caller's format.
     ///
-    /// Sources: OpenAI's `ListModelsResponse`, which Azure's clients read too, Anthropic's `ListResponse` of `ModelInfo`,
-    /// Gemini's `ListModelsResponse`. Bedrock's clients ask for its models at another address.
+    /// Sources: OpenAI's `ListModelsResponse`, which Azure's clients read too, Anthropic's `ListResponse` of
+    /// `ModelInfo`, Gemini's `ListModelsResponse`. Bedrock's clients request its models at another address.
     pub fn list(&self, schema: Schema) -> Answer {
         let data: Vec<Value> = self
             .entries
@@ -50,11 +50,11 @@ impl Catalog {
         Answer::json(200, &body)
     }
 
-    /// One model by its percent-encoded name, in the caller's format.
+    /// Returns one model by its percent-encoded name, in the caller's format.
     pub fn retrieve(&self, schema: Schema, encoded: &str) -> Answer {
         let name = percent_decode(encoded);
         let name = match (schema, &name) {
-            // As its lists call it.
+            // Gemini's lists give names with this prefix.
             (Schema::Gemini, Some(name)) => Some(name.strip_prefix(GEMINI_NAME).unwrap_or(name)),
             (_, name) => name.as_deref(),
         };
@@ -69,10 +69,11 @@ impl Catalog {
     }
 }
 
-/// What names of models begin with in Gemini's lists.
+/// The prefix of model names in Gemini's lists.
 const GEMINI_NAME: &str = "models/";
 
-/// Neither the router nor the document knows when a model was made: the formats that ask get the beginning of time.
+/// Formats a model. Neither the router nor the document knows when a model was created, so formats with a date get
+/// the Unix epoch.
 fn entry(schema: Schema, name: &str, owner: &str) -> Value {
     match schema {
         Schema::OpenAi | Schema::Bedrock => {

@@ -1,12 +1,12 @@
-//! Which API a request belongs to, by its path.
+//! Finds the API that a request calls, by its path.
 //!
 //! Paths, by the providers' references: OpenAI's and Anthropic's `/v1/…`; Azure's `/openai/v1/…`, `/openai/…` and
 //! `/openai/deployments/{model}/…`; Gemini's `/v1beta/models/{model}:method`, also with `/v1`; Bedrock's
-//! `/model/{modelId}/…`, where the model may be an ARN, percent-encoded.
+//! `/model/{modelId}/…`, where the model may be a percent-encoded ARN.
 //!
-//! What stands for a model may have slashes, encoded or not: clients put its name there as it is. It is told from the
-//! operation by the end of the path alone, decoded once, and sent on as one segment, so that no name can be made into
-//! a piece of path.
+//! A model in a path may contain slashes, encoded or not, because clients insert its name as it is. Only the end of
+//! the path separates the model from the operation. The model is decoded once and sent on as one segment, so that no
+//! name can turn into further path segments.
 
 use super::Schema;
 use super::api::{
@@ -16,37 +16,37 @@ use super::api::{
 use super::path::{percent_decode, percent_decoded};
 use crate::request::{Headers, MAX_MODEL_BYTES};
 
-/// A path and its query, without the `?`; the query is empty where there is none.
+/// Splits a path from its query, without the `?`. The query is empty if there is none.
 pub fn split_query(path: &str) -> (&str, &str) {
     path.split_once('?').unwrap_or((path, ""))
 }
 
-/// What a path says of a call of a model.
+/// What the path of a model call says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Call {
-    /// What is called.
+    /// The API that is called.
     pub api: Api,
-    /// The dialect of the path, in which the caller is answered.
+    /// The schema of the path, in which the caller is answered.
     pub schema: Schema,
-    /// The model, if the path names it; empty where that is no text.
+    /// The model, if the path names it; empty if it is not UTF-8.
     pub model: Option<String>,
-    /// The version that the path begins with, where clients choose it.
+    /// The version at the beginning of the path, where clients choose it.
     pub version: &'static str,
 }
 
 /// What a path asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Endpoint<'a> {
-    /// To be routed.
+    /// A call that is routed by model.
     Model(Call),
-    /// The list of models, answered by the filter.
+    /// The list of models, which the filter answers.
     ListModels,
-    /// One model, answered by the filter; its name as it stands in the path, percent-encoded.
+    /// One model, which the filter answers; its name as it appears in the path, percent-encoded.
     RetrieveModel(&'a str),
 }
 
 impl<'a> Endpoint<'a> {
-    /// The endpoint at a path (without its query), if there is one.
+    /// Returns the endpoint at a path (without its query), if there is one.
     pub fn at(path: &'a str) -> Option<Self> {
         let in_body = |api: Api| Endpoint::Model(Call::new(api, api.schema()));
         if let Some(api) = path.strip_prefix(API_PREFIX).and_then(of_operation) {
@@ -69,7 +69,7 @@ impl<'a> Endpoint<'a> {
             .find_map(|prefix| gemini(prefix, path.strip_prefix(prefix)?))
     }
 
-    /// The one method that it has.
+    /// Returns the only method that the endpoint accepts.
     pub fn method(&self) -> &'static str {
         match self {
             Endpoint::Model(_) => "POST",
@@ -88,7 +88,7 @@ impl Call {
         }
     }
 
-    /// Whether a streamed answer is asked for; `in_body`: by the body.
+    /// Whether the call asks for a streamed answer. `in_body`: whether its body asks for one.
     pub fn streams(&self, in_body: bool) -> bool {
         match self.api.place() {
             Place::Path => self.api.asks() == Asks::ByPath,
@@ -96,21 +96,21 @@ impl Call {
         }
     }
 
-    /// With the model that stands in the path like this.
+    /// Sets the model to the one that the path contains in this encoded form.
     fn named(mut self, encoded: &str) -> Self {
         self.model = Some(percent_decode(encoded).unwrap_or_default());
         self
     }
 }
 
-/// OpenAI's or Anthropic's API with this operation.
+/// Finds OpenAI's or Anthropic's API with this operation.
 fn of_operation(operation: &str) -> Option<Api> {
     let mut apis = Api::ALL.iter();
     let api = apis.find(|api| api.operation() == operation)?;
     matches!(api.schema(), Schema::OpenAi | Schema::Anthropic).then_some(*api)
 }
 
-/// The API with the longest operation that a path ends with, and what stands before it.
+/// Finds the API with the longest operation that a path ends with, and returns it with the text before the operation.
 fn before_operation(path: &str, schema: Schema) -> Option<(Api, &str)> {
     let apis = Api::ALL.iter().filter(|api| api.schema() == schema);
     let found = apis.filter_map(|api| Some((*api, path.strip_suffix(api.operation())?)));
@@ -146,7 +146,7 @@ fn gemini<'a>(version: &'static str, rest: &'a str) -> Option<Endpoint<'a>> {
     catalog(rest)
 }
 
-/// The list of models, or one of them, behind the version.
+/// Finds the list of models, or one model of it, in the path after the version.
 fn catalog(rest: &str) -> Option<Endpoint<'_>> {
     match rest.strip_prefix("/models")? {
         "" => Some(Endpoint::ListModels),
@@ -157,7 +157,7 @@ fn catalog(rest: &str) -> Option<Endpoint<'_>> {
     }
 }
 
-/// The dialect in which a request to a path is answered.
+/// Returns the schema in which a request to a path is answered.
 pub fn caller_schema(path: &str, headers: &Headers) -> Schema {
     if path.starts_with(AZURE_OLD_PREFIX) {
         return Schema::AzureOpenAi;
@@ -171,7 +171,8 @@ pub fn caller_schema(path: &str, headers: &Headers) -> Schema {
     if path.starts_with("/v1/messages") {
         return Schema::Anthropic;
     }
-    // Every client of Anthropic's sends the one, every client of Google's one of the others, and no other does.
+    // Every Anthropic client sends the first header, every Google client one of the others, and no other client sends
+    // them.
     if headers.contains("anthropic-version") {
         return Schema::Anthropic;
     }
@@ -181,7 +182,7 @@ pub fn caller_schema(path: &str, headers: &Headers) -> Schema {
     Schema::OpenAi
 }
 
-/// What paths to what a provider has stored begin with, behind the version.
+/// The first segments, after the version, of paths to state that a provider has stored.
 const STORED: [&str; 24] = [
     "assistants",
     "async-invoke",
@@ -209,8 +210,8 @@ const STORED: [&str; 24] = [
     "messages/batches",
 ];
 
-/// Whether a path (without its query) that is none of a model's leads to what one provider has stored: files, batches,
-/// earlier responses and the like.
+/// Whether a path (without its query) that is not a model call leads to state that one provider has stored: files,
+/// batches, earlier responses and the like.
 pub fn is_stored_state(path: &str) -> bool {
     let path = path.strip_prefix("/upload").unwrap_or(path);
     let prefixes = [
@@ -232,9 +233,9 @@ pub fn is_stored_state(path: &str) -> bool {
     })
 }
 
-/// Whether a server that is lenient with paths could read another one here than a route does: one above, or that of a call
-/// of a model, which nobody would have routed. Such servers decode slashes and dots, merge slashes, ignore letter case, or what
-/// follows a `;`.
+/// Whether a server with lenient path parsing could read this path differently than a route does: as a path further
+/// up, or as the path of a model call, which would then bypass routing. Such servers decode slashes and dots, merge
+/// slashes, ignore letter case, or ignore what follows a `;`.
 pub fn is_ambiguous(path: &str, method: &str) -> bool {
     let decoded = percent_decoded(path);
     let mut plain = Vec::new();
@@ -259,8 +260,7 @@ pub fn is_ambiguous(path: &str, method: &str) -> bool {
     method == "POST" && Api::ALL.iter().any(is_call)
 }
 
-/// Whether this can be a model's name: some text without control characters, in which no segment of a path stands that
-/// would mean another path.
+/// Whether this can be a model's name: text without control characters, none of whose segments would change a path.
 pub fn is_model_name(name: &str) -> bool {
     let is_segment = |segment: &str| !matches!(segment, "." | "..");
     (1..=MAX_MODEL_BYTES).contains(&name.len())

@@ -1,11 +1,11 @@
-//! Paths as clients send them, and as nobody should.
+//! Tests of paths as clients send them, and of malformed ones.
 
 use proptest::prelude::*;
 
 use super::super::PathTemplate;
 use super::*;
 
-/// What a path is, as text.
+/// Describes the endpoint at a path as text.
 fn at(path: &str) -> String {
     match Endpoint::at(path) {
         None => "nothing".to_owned(),
@@ -68,7 +68,7 @@ fn endpoints_by_path() {
             "/model/m/invoke-with-response-stream",
             "bedrock invoke_stream of m",
         ),
-        // What is encoded is part of the model, whatever it says.
+        // Encoded text is part of the model, whatever it says.
         ("/model/m%2Finvoke/converse", "bedrock converse of m/invoke"),
         (
             "/model/m%252Finvoke/converse",
@@ -106,7 +106,7 @@ fn endpoints_by_path() {
             "{path}: {what}"
         );
     }
-    // Another method than the known ones is no call.
+    // A method that is not known is not a call.
     assert_eq!(at("/v1beta/models/m:embedContent"), "model m:embedContent");
 }
 
@@ -232,7 +232,7 @@ fn what_lenient_servers_read_otherwise() {
     }
 }
 
-/// Texts that look like paths more often than chance would have it.
+/// Texts that resemble paths more often than random ones.
 fn paths() -> impl Strategy<Value = String> {
     let pieces = prop::sample::select(vec![
         "/",
@@ -275,7 +275,8 @@ proptest! {
         let _ = is_model_name(&path);
     }
 
-    /// A call stays the same call, of the same model, when its path is written anew; and no path becomes a call by decoding.
+    /// A call stays the same call of the same model when its path is rebuilt, and no path becomes a call by being
+    /// decoded.
     #[test]
     fn no_path_becomes_another_apis(path in paths()) {
         if let Some(Endpoint::Model(call)) = Endpoint::at(&path) {
@@ -283,7 +284,7 @@ proptest! {
             let template = PathTemplate::new(call.api.schema(), None);
             let model = call.model.clone().unwrap_or_default();
             let is_in_path = call.api.place() == Place::Path;
-            // What is no text is refused before.
+            // A name that is not valid text was refused before.
             prop_assume!(!is_in_path || is_model_name(&model));
             let anew = template.fill(&call, &model, "");
             let Some(Endpoint::Model(again)) = Endpoint::at(&anew) else {

@@ -1,4 +1,4 @@
-//! Errors: one stable code for each, told in the caller's own format.
+//! The router's errors: each has one stable code and is written in the caller's own format.
 
 use serde_json::{Value, json};
 
@@ -8,14 +8,14 @@ use crate::request::{KindError, ScanError};
 
 macro_rules! error_codes {
     ($($(#[$doc:meta])* $variant:ident $code:literal $status:literal,)+) => {
-        /// What went wrong. docs/errors.md says it for users.
+        /// What went wrong with a request. docs/errors.md describes each code for users.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub enum ErrorCode {
             $($(#[$doc])* $variant,)+
         }
 
         impl ErrorCode {
-            /// All of them.
+            /// All codes.
             pub const ALL: &'static [ErrorCode] = &[$(ErrorCode::$variant,)+];
 
             /// The stable name.
@@ -32,7 +32,7 @@ macro_rules! error_codes {
 }
 
 error_codes! {
-    /// No body.
+    /// The request has no body.
     EmptyBody "empty_body" 400,
     /// The body is not UTF-8.
     InvalidUtf8 "invalid_utf8" 400,
@@ -40,49 +40,49 @@ error_codes! {
     InvalidJson "invalid_json" 400,
     /// The body nests too deeply.
     NestingTooDeep "nesting_too_deep" 400,
-    /// The body is no JSON object.
+    /// The body is not a JSON object.
     NotAnObject "not_an_object" 400,
-    /// No `model`.
+    /// The body has no `model`.
     MissingModel "missing_model" 400,
-    /// A `model` that names none.
+    /// `model` is not a name.
     InvalidModel "invalid_model" 400,
-    /// A `stream` that is no boolean.
+    /// `stream` is not a boolean.
     InvalidStream "invalid_stream" 400,
-    /// A field that routing reads stands there twice.
+    /// The body contains a field twice that routing reads.
     DuplicateField "duplicate_field" 400,
-    /// The body is no form.
+    /// The body is not a form.
     InvalidForm "invalid_form" 400,
-    /// A header of ours that does not say what it can.
+    /// One of the router's own request headers has an invalid value.
     InvalidRouterHeader "invalid_router_header" 400,
     /// No target of the route speaks the caller's API.
     ApiNotSupported "api_not_supported" 400,
-    /// The prompt fits into no target's window.
+    /// The prompt fits no target's context window.
     ContextLengthExceeded "context_length_exceeded" 400,
     /// No target of the route may take the request.
     NoEligibleTarget "no_eligible_target" 400,
-    /// The call names what one backend has stored, and nothing says which.
+    /// The call refers to state that one backend has stored, and nothing says which one.
     StoredStateUnpinned "stored_state_unpinned" 400,
-    /// No route, or no target, for this model.
+    /// There is no route, or no target, for this model.
     ModelNotFound "model_not_found" 404,
-    /// No such path.
+    /// There is no such path.
     PathNotFound "path_not_found" 404,
-    /// A path to what one provider has stored, and no route for it.
+    /// A path to state that one provider has stored, without a route for it.
     StoredStateNotRouted "stored_state_not_routed" 404,
-    /// An upgrade, and no route for it.
+    /// A protocol upgrade without a route for it.
     UpgradeNotRouted "upgrade_not_routed" 404,
-    /// The path has another method.
+    /// The path accepts another method.
     MethodNotAllowed "method_not_allowed" 405,
     /// The body is compressed.
     UnsupportedEncoding "unsupported_encoding" 415,
-    /// The body is of a type that the API does not take.
+    /// The API does not accept this content type.
     UnsupportedContentType "unsupported_content_type" 415,
     /// `allow_on_headers_stop_iteration` is missing.
     MissingEnvoySetting "missing_envoy_setting" 500,
-    /// An attempt came out at another backend's cluster.
+    /// An attempt arrived at another backend's cluster.
     BackendMismatch "backend_mismatch" 500,
     /// Envoy: the request did not arrive in time.
     RequestTimeout "request_timeout" 408,
-    /// Envoy: the body is over the buffer limit.
+    /// Envoy: the body exceeds the buffer limit.
     RequestTooLarge "request_too_large" 413,
     /// Envoy: no healthy host.
     NoHealthyUpstream "no_healthy_upstream" 503,
@@ -98,9 +98,9 @@ error_codes! {
     UpstreamTimeout "upstream_timeout" 504,
     /// The backend ended its answer before it was finished.
     UpstreamIncomplete "upstream_incomplete" 502,
-    /// No answer by the request's deadline.
+    /// No answer arrived by the request's deadline.
     DeadlineExceeded "deadline_exceeded" 504,
-    /// Envoy: the backend's key is not there.
+    /// Envoy: the backend's key is missing.
     BackendKeyMissing "backend_key_missing" 500,
     /// Envoy: anything else.
     ProxyError "proxy_error" 500,
@@ -136,11 +136,12 @@ impl From<KindError> for ErrorCode {
 }
 
 impl ErrorCode {
-    /// What an answer stands for that the router role sees, by its status and by `response.code_details`. `None`: it
-    /// is not for us to rewrite, being a backend's, or another filter's, which had its reasons.
+    /// Returns the code for an answer that the router role sees, by its status and by `response.code_details`.
+    /// Returns `None` if the router must not rewrite the answer, because it comes from a backend or from another
+    /// filter.
     ///
     /// Source: Envoy's `StreamInfo::ResponseCodeDetails`; those of a reset are
-    /// `upstream_reset_before_response_started{reason|transport failure}`. What our own filter answers has none.
+    /// `upstream_reset_before_response_started{reason|transport failure}`. Answers of this filter have no details.
     pub fn of_envoy(status: u32, details: &str) -> Option<ErrorCode> {
         let (details, cause) = details.split_once('{').unwrap_or((details, ""));
         let is_connection = [
@@ -168,7 +169,7 @@ impl ErrorCode {
         })
     }
 
-    /// The message for an answer of Envoy's own.
+    /// The message for an answer that Envoy generated.
     pub fn envoy_message(self) -> &'static str {
         match self {
             ErrorCode::RequestTimeout => "The request did not arrive in time.",
@@ -190,7 +191,7 @@ impl ErrorCode {
         }
     }
 
-    /// The message for an answer of the filter's own, where there is nothing more to say.
+    /// The message for an answer that the filter generates, if there is nothing more specific to say.
     pub fn own_message(self) -> &'static str {
         match self {
             ErrorCode::BackendMismatch => {
@@ -204,7 +205,7 @@ impl ErrorCode {
         }
     }
 
-    /// The field of the request that is at fault, in OpenAI's `param`.
+    /// The request's field that is at fault, for OpenAI's `param`.
     fn param(self) -> Option<&'static str> {
         match self {
             ErrorCode::MissingModel | ErrorCode::InvalidModel | ErrorCode::ModelNotFound => {
@@ -215,11 +216,11 @@ impl ErrorCode {
         }
     }
 
-    /// The answer in a caller's format.
+    /// Returns the answer in the caller's format.
     ///
-    /// Sources: OpenAI's `ErrorResponse`, which is Azure's too; Anthropic's `ErrorResponse`, whose error types are a
-    /// closed set and whose clients read the cause from `error.details.error_code`; Google's `Status` and `ErrorInfo`;
-    /// AWS's restJson1 protocol, whose clients read the error's type from the header first.
+    /// Sources: OpenAI's `ErrorResponse`, which Azure uses too; Anthropic's `ErrorResponse`, whose error types are a
+    /// closed set and whose clients read the cause from `error.details.error_code`; Google's `Status` and
+    /// `ErrorInfo`; AWS's restJson1 protocol, whose clients read the error's type from the header first.
     pub fn answer(self, schema: Schema, message: &str) -> Answer {
         let status = self.status();
         let body = match schema {
@@ -271,7 +272,7 @@ impl ErrorCode {
         answer.with_header("x-amzn-errortype", kind)
     }
 
-    /// OpenAI's error object.
+    /// Returns OpenAI's error object.
     fn openai(self, message: &str) -> Value {
         json!({
             "message": message,
@@ -281,10 +282,10 @@ impl ErrorCode {
         })
     }
 
-    /// The data of an event that tells the error in a stream.
+    /// Returns the data of an event that reports the error in a stream.
     pub(super) fn event(self, api: Api, message: &str) -> Vec<u8> {
-        // The events of responses and their like have a type, and their error no object around it; clients take either
-        // for an error.
+        // The events of responses and similar APIs have a `type` and no object around the error's fields. This event
+        // has both forms, because clients recognise either as an error.
         if api.events() == Events::Typed {
             let error = self.openai(message);
             let event = json!({

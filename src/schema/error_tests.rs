@@ -1,4 +1,4 @@
-//! Errors in every format, and what Envoy's own answers are.
+//! Tests of errors in every format, and of the codes for Envoy's own answers.
 
 use super::*;
 
@@ -90,7 +90,7 @@ fn what_others_answer_is_left_alone() {
     }
 }
 
-/// docs/errors.md has every code and status, and none that does not exist.
+/// docs/errors.md has every code with its status, and none that does not exist.
 #[test]
 fn the_table_in_the_docs_is_the_code() {
     let docs = include_str!("../../docs/errors.md");

@@ -1,9 +1,9 @@
-//! What one event of a streamed answer says, by its API.
+//! Reads one event of a streamed answer, in the format of its API.
 //!
 //! Sources: OpenAI's reference of `CreateChatCompletionStreamResponse` (and of legacy completions), the additions of
-//! compatible providers (`reasoning`, `reasoning_content`: OpenRouter, DeepSeek, vLLM), its references of streaming events
-//! of responses, images, speech and transcriptions, Anthropic's reference of streamed messages, Gemini's
-//! `GenerateContentResponse`.
+//! compatible providers (`reasoning`, `reasoning_content`: OpenRouter, DeepSeek, vLLM), OpenAI's references of
+//! streaming events of responses, images, speech and transcriptions, Anthropic's reference of streamed messages,
+//! Gemini's `GenerateContentResponse`.
 
 use super::json::{Json, Step};
 use super::large::LeftOut;
@@ -16,20 +16,20 @@ pub(super) struct Event<'a> {
     pub(super) is_error: bool,
     pub(super) seen: u128,
     pub(super) finished: u128,
-    /// About how many bytes of content it brings, as they are written.
+    /// The approximate number of content bytes in the event, as they are written.
     pub(super) content_bytes: usize,
-    /// The longest piece of it, without its quotes.
+    /// The longest piece of content, without its quotes.
     pub(super) content: &'a [u8],
-    /// The object with the counts of tokens, as it is written.
+    /// The object with the token counts, as it is written.
     pub(super) usage: Option<&'a [u8]>,
     /// The inside of the string that names the model.
     pub(super) model: Option<&'a [u8]>,
-    /// What its data lack.
+    /// The parts that are missing from the event's data, if it was too large to be held.
     pub(super) left_out: Option<&'a LeftOut<'a>>,
 }
 
 impl<'a> Event<'a> {
-    /// Of data that lack so much.
+    /// Creates an event whose data lack these parts.
     pub(super) fn new(left_out: Option<&'a LeftOut<'a>>) -> Self {
         Event {
             left_out,
@@ -37,7 +37,7 @@ impl<'a> Event<'a> {
         }
     }
 
-    /// Of OpenAI's completions.
+    /// Reads an event of OpenAI's completions.
     pub(super) fn choices(&mut self, data: &'a [u8]) -> Step {
         Json::whole(data, |json| self.answer(json))
     }
@@ -57,7 +57,7 @@ impl<'a> Event<'a> {
         })
     }
 
-    /// A field that may say what the answer took, or who gave it.
+    /// Reads a field that may contain the usage or the model.
     fn about(&mut self, json: &mut Json<'a>, key: &[u8]) -> Step {
         match key {
             b"usage" | b"usageMetadata" => {
@@ -87,7 +87,7 @@ impl<'a> Event<'a> {
                     let inside = something(json)?;
                     self.brings(inside, true);
                 }
-                // Some send `""` for `null`.
+                // Some providers send `""` for `null`.
                 b"finish_reason" => is_finished = json.is_something()?,
                 _ => {
                     json.skip()?;
@@ -99,7 +99,7 @@ impl<'a> Event<'a> {
         Ok(())
     }
 
-    /// Of Anthropic.
+    /// Reads an event of Anthropic's API.
     pub(super) fn messages(&mut self, name: &'a [u8], data: &'a [u8]) -> Step {
         let mut kind = name;
         let mut delta = Event::new(self.left_out);
@@ -118,7 +118,7 @@ impl<'a> Event<'a> {
                     })?,
                     b"content_block" => json.fields(|json, key| {
                         is_block_something |= match key {
-                            // The call of a tool, or its result, has begun.
+                            // A tool call, or its result, has begun.
                             b"type" => !matches!(json.text()?, Some(b"text" | b"thinking")),
                             b"text" | b"thinking" => json.is_something()?,
                             _ => {
@@ -145,7 +145,7 @@ impl<'a> Event<'a> {
         Ok(())
     }
 
-    /// Of OpenAI's events with a type: of responses, images, speech and transcripts.
+    /// Reads an event of OpenAI's APIs whose events have a type: responses, images, speech and transcriptions.
     pub(super) fn typed(&mut self, name: &'a [u8], data: &'a [u8]) -> Step {
         let mut kind = name;
         let mut delta = Event::new(self.left_out);
@@ -172,13 +172,13 @@ impl<'a> Event<'a> {
         Ok(())
     }
 
-    /// Of Gemini.
+    /// Reads an event of Gemini's API.
     pub(super) fn candidates(&mut self, data: &'a [u8]) -> Step {
         Json::whole(data, |json| {
             json.fields(|json, key| match key {
                 b"candidates" => json.items(|json| self.candidate(json)),
                 b"promptFeedback" => json.fields(|json, key| {
-                    // Refused before anything was written.
+                    // The prompt was refused before anything was written.
                     self.is_ended |= json.is_something()? && key == b"blockReason";
                     Ok(())
                 }),
@@ -200,7 +200,7 @@ impl<'a> Event<'a> {
                 b"content" => json.fields(|json, key| match key {
                     b"parts" => json.items(|json| {
                         json.fields(|json, key| {
-                            // Beside a thought stands that it is one.
+                            // A thought has a field next to its text that marks it as one.
                             let inside = something(json)?;
                             self.brings(inside, key != b"thought");
                             Ok(())
@@ -219,7 +219,7 @@ impl<'a> Event<'a> {
         Ok(())
     }
 
-    /// This was there of what may be content.
+    /// Notes a value that may be content.
     fn brings(&mut self, inside: &'a [u8], is_content: bool) {
         if is_content && !inside.is_empty() {
             self.has_content = true;
@@ -233,14 +233,14 @@ impl<'a> Event<'a> {
         }
     }
 
-    /// The content of a part was content indeed.
+    /// Takes over the content of a part that turned out to be content.
     fn bring(&mut self, part: &Event<'a>) {
         self.has_content |= part.has_content;
         self.content_bytes = self.content_bytes.saturating_add(part.content_bytes);
         self.content = part.content;
     }
 
-    /// A choice was there, and whether it is finished.
+    /// Notes a choice, and whether it is finished.
     fn saw(&mut self, bit: u128, is_finished: bool) {
         self.seen |= bit;
         if is_finished && bit != LAST_BIT {
@@ -249,7 +249,8 @@ impl<'a> Event<'a> {
     }
 }
 
-/// A value that is something, without the quotes that all content has that comes in pieces; empty: it is nothing.
+/// Reads a value and returns it without the quotes that all streamed content has; empty if the value is null or
+/// empty.
 fn something<'a>(json: &mut Json<'a>) -> Step<&'a [u8]> {
     let before = json.rest();
     let is_something = json.is_something()?;
@@ -263,7 +264,7 @@ fn something<'a>(json: &mut Json<'a>) -> Step<&'a [u8]> {
     })
 }
 
-/// How the types of events end that bring content.
+/// How the types of events that carry content end.
 const CONTENT: [&[u8]; 4] = [b".delta", b".partial_image", b".segment", b".completed"];
 
 /// The types of the events that end a stream.
@@ -276,7 +277,7 @@ const FINAL: [&[u8]; 6] = [
     b"transcript.text.done",
 ];
 
-/// Whether something in a delta under this name is content.
+/// Whether a non-empty field of this name in a delta is content.
 fn is_content(key: &[u8]) -> bool {
     matches!(
         key,
@@ -293,7 +294,7 @@ fn is_content(key: &[u8]) -> bool {
 
 const LAST_BIT: u128 = 1 << 127;
 
-/// The bit of a choice's index.
+/// Returns the bit of a choice's index.
 fn bit_of(index: &[u8]) -> u128 {
     let number = match index {
         b"null" => 0,

@@ -1,4 +1,4 @@
-//! Events of responses, images, speech, transcripts and Gemini, one at a time.
+//! Tests of single events of responses, images, speech, transcriptions and Gemini.
 
 use super::super::{Api, ErrorCode, Schema, StreamReader, error_event};
 use crate::attempt::Failure;
@@ -92,7 +92,7 @@ fn of_types() {
         ),
         (r#"{"type":"transcript.text.done","text":"hi"}"#, END),
         (r#"{"error":{"code":503}}"#, error(Failure::Unavailable)),
-        // The end of nothing is no answer.
+        // `[DONE]` without anything before it is not an answer.
         ("[DONE]", NOTHING),
     ] {
         assert_eq!(read(Api::Responses, data), expected, "{data}");
@@ -139,7 +139,7 @@ fn of_gemini() {
     }
 }
 
-/// Whatever the caller's API is, our own error events are errors to whoever reads that API.
+/// Whatever the caller's API is, its readers recognise the router's own error events as errors.
 #[test]
 fn an_error_of_ours_is_one() {
     // Bedrock's streams have no such events.

@@ -1,4 +1,4 @@
-//! What differs from API to API: paths, errors, streams, and the list of models.
+//! The differences between the providers' APIs: paths, errors, streams, usage, and the list of models.
 
 mod answer;
 mod api;
@@ -36,23 +36,23 @@ pub(crate) use usage::MOST_TOKENS;
 pub use usage::{Usage, UsageReader};
 pub use whole::{Whole, read_whole};
 
-/// An API dialect: what a caller speaks, what a backend speaks, and in which format an error is told.
+/// The API dialect that a caller or a backend speaks. Errors are answered in the caller's schema.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Schema {
-    /// OpenAI's, and what is compatible with it.
+    /// OpenAI's API, and the APIs that are compatible with it.
     OpenAi,
-    /// OpenAI's APIs at Azure's paths.
+    /// OpenAI's API at Azure's paths.
     AzureOpenAi,
-    /// Anthropic's.
+    /// Anthropic's API.
     Anthropic,
-    /// Google's.
+    /// Google's Gemini API.
     Gemini,
-    /// AWS's.
+    /// AWS Bedrock's API.
     Bedrock,
 }
 
 impl Schema {
-    /// All of them.
+    /// All schemas.
     pub const ALL: [Schema; 5] = [
         Schema::OpenAi,
         Schema::AzureOpenAi,
@@ -61,7 +61,7 @@ impl Schema {
         Schema::Bedrock,
     ];
 
-    /// Its name in the document.
+    /// The schema's name in the document.
     pub const fn name(self) -> &'static str {
         match self {
             Schema::OpenAi => "openai",
@@ -72,7 +72,7 @@ impl Schema {
         }
     }
 
-    /// Whether a backend of this dialect takes calls of an API.
+    /// Whether a backend with this schema takes calls of an API.
     pub fn speaks(self, api: Api) -> bool {
         let dialect = match self {
             Schema::AzureOpenAi => Schema::OpenAi,

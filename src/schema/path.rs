@@ -1,4 +1,4 @@
-//! The path of an attempt: a backend's template filled in.
+//! Builds the path of an attempt from the backend's template.
 
 use std::fmt::Write as _;
 
@@ -6,11 +6,11 @@ use super::Schema;
 use super::api::{API_PREFIX, AZURE_PREFIX, BEDROCK_MODEL, GEMINI_MODELS, GEMINI_PREFIXES};
 use super::endpoint::Call;
 
-/// How a backend's paths are made.
+/// The template of a backend's paths.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PathTemplate {
     schema: Schema,
-    /// What takes the place of the API's own prefix; `None`: the API's own, or the client's.
+    /// The prefix that replaces the API's own; `None` for the API's own or the client's.
     prefix: Option<String>,
     parts: Vec<Part>,
 }
@@ -18,7 +18,7 @@ pub struct PathTemplate {
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Part {
     Literal(String),
-    /// What the client's path begins with.
+    /// The version at the beginning of the client's path.
     Version,
     /// `{model}`
     Model,
@@ -27,7 +27,7 @@ enum Part {
 }
 
 impl PathTemplate {
-    /// The paths of an API, with some prefix in the place of its own.
+    /// Creates the template of a schema's paths, with `prefix` in place of its own.
     pub fn new(schema: Schema, prefix: Option<&str>) -> Self {
         let own = match schema {
             Schema::OpenAi | Schema::Anthropic => Some(API_PREFIX),
@@ -55,10 +55,10 @@ impl PathTemplate {
         }
     }
 
-    /// Reads a template with `{model}` and `{operation}`.
+    /// Parses a template with `{model}` and `{operation}`.
     ///
     /// # Errors
-    /// What is wrong with it, and what to do.
+    /// Returns a message that says what is wrong with the template and what to do.
     pub fn parse(schema: Schema, template: &str) -> Result<Self, String> {
         let mut parts = Vec::new();
         let mut rest = template;
@@ -88,14 +88,14 @@ impl PathTemplate {
         })
     }
 
-    /// Whether a call's path does not name its model, although nothing else does.
+    /// Whether the path of a call would not name the model although nothing else in the call does.
     pub fn loses_model(&self) -> bool {
         let is_in_path = matches!(self.schema, Schema::Gemini | Schema::Bedrock);
         is_in_path && !self.parts.contains(&Part::Model)
     }
 
-    /// The path for one call of one model (its upstream name), with the client's query after whatever query
-    /// the template has itself, but for parameters that the template sets: those are not the client's to choose.
+    /// Returns the path of one call of one model (its upstream name). The client's query follows the template's own,
+    /// without parameters that the template sets, because the client must not choose those.
     pub fn fill(&self, call: &Call, model: &str, client_query: &str) -> String {
         let mut path = String::new();
         for part in &self.parts {
@@ -106,16 +106,16 @@ impl PathTemplate {
                 Part::Operation => path.push_str(call.api.operation()),
             }
         }
-        // Azure's paths with a model want a version that its others do not know.
+        // Azure's paths that name a model need an `api-version` that its other paths do not accept.
         let is_for_azure = self.schema == Schema::AzureOpenAi
             && self.parts.contains(&Part::Model) == call.model.is_some();
         with_query(path, client_query, is_for_azure)
     }
 
-    /// The path for what is no call of a model: the client's own, but for the prefix.
+    /// Returns the path of a pass-through request: the client's own, with the backend's prefix.
     pub fn pass(&self, path: &str, client_query: &str) -> String {
         let known: &[&str] = match self.schema {
-            // Either's clients can be sent to the other.
+            // Clients of either schema can be sent to the other.
             Schema::OpenAi | Schema::AzureOpenAi => &[AZURE_PREFIX, API_PREFIX],
             Schema::Anthropic => &[API_PREFIX],
             Schema::Gemini => &GEMINI_PREFIXES,
@@ -133,10 +133,10 @@ impl PathTemplate {
     }
 }
 
-/// The query parameter by which Azure's clients choose a version: no other provider's.
+/// The query parameter with which Azure's clients choose a version. No other provider has it.
 const API_VERSION: &str = "api-version";
 
-/// A path with a client's query after its own.
+/// Appends a client's query to a path and its own query.
 fn with_query(mut path: String, client_query: &str, is_for_azure: bool) -> String {
     let own_query = path.split_once('?').map_or("", |(_, query)| query);
     let own_names: Vec<String> = parameters(own_query).map(|(name, _)| name).collect();
@@ -149,8 +149,8 @@ fn with_query(mut path: String, client_query: &str, is_for_azure: bool) -> Strin
     path
 }
 
-/// Query parameters in which some APIs take their key, or a signature made with it; in lower case. A `*` at the end stands
-/// for any.
+/// The query parameters in which some APIs accept a key, or a signature made with one, in lower case. A `*` at the
+/// end stands for any suffix.
 pub const CREDENTIAL_PARAMETERS: [&str; 14] = [
     "key",
     "$key",
@@ -168,18 +168,18 @@ pub const CREDENTIAL_PARAMETERS: [&str; 14] = [
     "x-amz-*",
 ];
 
-/// A query without credentials.
+/// Returns a query without its credentials.
 pub fn without_credentials(query: &str) -> String {
     let kept = query.split('&').filter(|parameter| {
-        // To some servers a semicolon separates parameters, too.
+        // Some servers also split parameters at semicolons.
         !parameter.is_empty() && !parameter.split(';').any(is_credential)
     });
     let kept: Vec<&str> = kept.collect();
     kept.join("&")
 }
 
-/// Whether a parameter, as it is written, is a credential to a server that forgives white space around its name, or a
-/// second `?` before it.
+/// Whether a parameter, as it is written, may be a credential to a server that ignores white space around its name or
+/// a second `?` before it.
 fn is_credential(parameter: &str) -> bool {
     let name = name_of(parameter).to_ascii_lowercase();
     let name = name.trim_matches(|char: char| char.is_whitespace() || matches!(char, '+' | '?'));
@@ -190,7 +190,7 @@ fn is_credential(parameter: &str) -> bool {
     })
 }
 
-/// A parameter's name as it is meant; empty if that is no text.
+/// Returns a parameter's decoded name; empty if it is not UTF-8.
 fn name_of(parameter: &str) -> String {
     let name = parameter
         .split_once('=')
@@ -198,13 +198,13 @@ fn name_of(parameter: &str) -> String {
     percent_decode(name).unwrap_or_default()
 }
 
-/// The parameters of a query: each name as it is meant, and the whole as it is written.
+/// Returns the parameters of a query: the decoded name and the whole parameter as it is written.
 fn parameters(query: &str) -> impl Iterator<Item = (String, &str)> {
     let written = query.split('&').filter(|parameter| !parameter.is_empty());
     written.map(|parameter| (name_of(parameter), parameter))
 }
 
-/// All but RFC 3986's unreserved characters as `%XX`, so that a model's name is always one segment.
+/// Encodes all but RFC 3986's unreserved characters as `%XX`, so that a model's name is always one segment.
 fn percent_encode(text: &str, out: &mut String) {
     for byte in text.bytes() {
         if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
@@ -216,12 +216,12 @@ fn percent_encode(text: &str, out: &mut String) {
     }
 }
 
-/// What a percent-encoded text means; `None` if that is no UTF-8.
+/// Decodes a percent-encoded text; `None` if the result is not UTF-8.
 pub(super) fn percent_decode(text: &str) -> Option<String> {
     String::from_utf8(percent_decoded(text)).ok()
 }
 
-/// What a percent-encoded text means. A `%` that begins no escape stands for itself.
+/// Decodes a percent-encoded text. A `%` that begins no escape stands for itself.
 pub(crate) fn percent_decoded(text: &str) -> Vec<u8> {
     let mut out = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();

@@ -1,4 +1,4 @@
-//! Paths on their way to a backend.
+//! Tests of the paths that backends receive.
 
 use proptest::prelude::*;
 
@@ -65,7 +65,7 @@ fn every_dialect_has_its_own_paths() {
             "/openai/v1/embeddings?api-version=preview",
             "/openai/v1/embeddings?api-version=preview",
         ),
-        // A dated version is of the paths with a deployment.
+        // The paths with a deployment need a dated version.
         (
             Schema::AzureOpenAi,
             None,
@@ -194,7 +194,7 @@ fn a_key_in_the_query_is_a_credential() {
         "X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Signature=secret&x-amz-security-token=secret",
         "%24key=secret&oauth_token=secret&subscription-key=secret",
         "X-Api-Key=secret&auth_token=secret&Authorization=secret",
-        // As some servers read it: white space around the name, a `?` before it, a semicolon between parameters.
+        // What some servers accept: white space around the name, a `?` before it, a semicolon between parameters.
         "key%20=secret&+key=secret&%09key+=secret&?key=secret&%3Fkey=secret",
         "a=1;key=secret&;key=secret;b=2",
         "",
@@ -217,7 +217,7 @@ fn percent_decoding() {
 }
 
 proptest! {
-    /// Whatever a model is called, it stays one segment: the path is the same call again, of this model.
+    /// Whatever a model's name is, it stays one segment: the resulting path is the same call of the same model.
     #[test]
     fn a_model_stays_one_segment(model in ".{1,20}", query in "[a-z&=?%0-9]{0,12}") {
         for api in Api::ALL {

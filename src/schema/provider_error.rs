@@ -1,6 +1,6 @@
-//! What providers' errors say.
+//! Reads the errors of providers, and decides how an attempt failed.
 //!
-//! Shapes, by OpenRouter's and Anthropic's references of errors and, for the others, by what their users reported:
+//! Formats, by OpenRouter's and Anthropic's references of errors and, for the others, by what their users reported:
 //!
 //! * OpenAI, Azure OpenAI and compatible: `{"error":{"message","type","param","code"}}`; Azure adds
 //!   `innererror.code`; OpenRouter has the HTTP status in `code`, and in `metadata` the provider's own text (`raw`)
@@ -12,12 +12,13 @@
 //! * vLLM, SGLang, Mistral: `{"object":"error","message","type","code"}`.
 //! * llama.cpp: the status in `error.code`, `exceed_context_size_error` in `error.type`.
 //! * Hugging Face TGI, Together: `{"error":"…","error_type":"…"}`.
-//! * FastAPI, which stands before many models: `{"detail":"…"}`.
+//! * FastAPI, which serves many models: `{"detail":"…"}`.
 
 use super::json::{Fault, Json, Step, is_something};
 use crate::attempt::Failure;
 
-/// What a non-2xx answer says went wrong. The body is as much of it as was read: it may be empty, cut off, or anything.
+/// Returns the failure that a non-2xx answer describes. `body` is as much of it as was read: it may be empty, cut
+/// off, or anything.
 pub fn failure_of_answer(status: u32, body: &[u8]) -> Failure {
     match status {
         400..500 if status != 429 => {
@@ -32,8 +33,8 @@ pub fn failure_of_answer(status: u32, body: &[u8]) -> Failure {
     }
 }
 
-/// What an error object of any known provider's shape says; `None` if this text is none. Only errors have
-/// something in `error`: `"error": null` is none.
+/// Returns the failure that an error object in any known provider's format describes; `None` if this text is not an
+/// error. An empty `error` field does not make it one: `"error": null` is not an error.
 pub fn failure_of_error_object(body: &[u8]) -> Option<Failure> {
     let (facts, walked) = Facts::read(body);
     if walked == Err(Fault::Malformed) {
@@ -52,8 +53,8 @@ fn of_status(status: u32) -> Failure {
     }
 }
 
-/// Names in `type`, `code` and `status` of a request that does not fit the model, or that its rules for content
-/// refuse.
+/// Values of `type`, `code` and `status` for a request that does not fit the model's context window or that its
+/// content policy refuses.
 const CODES: [(&str, Failure); 7] = [
     ("context_length_exceeded", Failure::ContextLength),
     ("exceed_context_size_error", Failure::ContextLength),
@@ -64,7 +65,7 @@ const CODES: [(&str, Failure); 7] = [
     ("ResponsibleAIPolicyViolation", Failure::ContentPolicy),
 ];
 
-/// Names there of other errors.
+/// Values of the same fields for other errors.
 const KINDS: [(&str, Failure); 30] = [
     ("rate_limit_error", Failure::RateLimited),
     ("rate_limit_exceeded", Failure::RateLimited),
@@ -98,8 +99,8 @@ const KINDS: [(&str, Failure); 30] = [
     ("ValidationException", Failure::Rejected),
 ];
 
-/// Parts of messages, in the order in which they stand there. Without quotes, which are not always written as they are
-/// meant.
+/// Parts of error messages, in the order in which they appear there. They contain no quotes, because messages may
+/// escape those.
 const WORDINGS: [(&[&str], Failure); 21] = [
     // OpenAI, Azure, DeepSeek, vLLM, Mistral, OpenRouter: "This model's maximum context length is 4096 tokens."
     (&["maximum context length"], Failure::ContextLength),
@@ -138,7 +139,7 @@ const WORDINGS: [(&[&str], Failure); 21] = [
         &["exceeds the available context size"],
         Failure::ContextLength,
     ),
-    // Of llama.cpp in Python: "Requested tokens (2) exceed context window of 1"
+    // llama-cpp-python: "Requested tokens (2) exceed context window of 1"
     (&["exceed context window"], Failure::ContextLength),
     // xAI: "This model's maximum prompt length is 1 but the request contains 2 tokens."
     (&["maximum prompt length is"], Failure::ContextLength),
@@ -165,25 +166,26 @@ const WORDINGS: [(&[&str], Failure); 21] = [
     (&["content exists risk"], Failure::ContentPolicy),
 ];
 
-/// A rate limit of Bedrock says "Too many tokens, please wait before trying again."
+/// Excludes a message from the wordings: a rate limit of Bedrock says "Too many tokens, please wait before trying
+/// again."
 const NO_WORDING: &str = "please wait";
 
 /// What an answer's fields say, if it is an error.
 #[derive(Debug, Default)]
 pub(super) struct Facts {
     is_error: bool,
-    /// By [`CODES`].
+    /// The failure by [`CODES`].
     code: Option<Failure>,
-    /// By [`KINDS`]; a request that is at fault only if nothing says more.
+    /// The failure by [`KINDS`]. [`Failure::Rejected`] counts only if no other field says more.
     kind: Option<Failure>,
-    /// By a number that is an HTTP status of an error.
+    /// The failure by a number that is the HTTP status of an error.
     status: Option<Failure>,
-    /// By [`WORDINGS`].
+    /// The failure by [`WORDINGS`].
     wording: Option<Failure>,
 }
 
 impl Facts {
-    /// Reads a text: what it says up to where it cannot be walked on, and why it cannot.
+    /// Reads a text. Returns what it says up to where it could be read, and why it could not be read further.
     pub(super) fn read(text: &[u8]) -> (Facts, Step) {
         let mut facts = Facts::default();
         let walked = Json::whole(text, |json| {
@@ -196,7 +198,7 @@ impl Facts {
         (facts, walked)
     }
 
-    /// What went wrong; `None` if it is no error.
+    /// Returns what went wrong; `None` if the answer is not an error.
     pub(super) fn failure(&self) -> Option<Failure> {
         let rejected = Some(Failure::Rejected);
         let specific = |failure: Option<Failure>| failure.filter(|_| failure != rejected);
@@ -211,11 +213,11 @@ impl Facts {
         })
     }
 
-    /// The object around an error, or the error itself.
+    /// Reads the object around an error, or the error itself.
     fn answer(&mut self, json: &mut Json<'_>) -> Step {
         json.fields(|json, key| match key {
             b"error" => self.error_field(json),
-            // Of a response of OpenAI's that failed in its stream.
+            // An OpenAI response that failed during its stream.
             b"response" => json.fields(|json, key| match key {
                 b"error" => self.error_field(json),
                 _ => json.skip().map(drop),
@@ -237,7 +239,7 @@ impl Facts {
         })
     }
 
-    /// What stands in `error`: the error object, its message, or nothing.
+    /// Reads the value of `error`: the error object, its message, or nothing.
     fn error_field(&mut self, json: &mut Json<'_>) -> Step {
         if json.peek() == Some(b'"') {
             self.is_error |= !json.rest().starts_with(b"\"\"");
@@ -250,7 +252,7 @@ impl Facts {
         walked
     }
 
-    /// The error object.
+    /// Reads the error object.
     fn error(&mut self, json: &mut Json<'_>) -> Step {
         json.fields(|json, key| match key {
             b"innererror" | b"inner_error" => json.fields(|json, key| match key {
@@ -278,14 +280,14 @@ impl Facts {
         }
     }
 
-    /// A text for people.
+    /// Reads a text for humans.
     fn message(&mut self, json: &mut Json<'_>) -> Step {
         if json.peek() != Some(b'"') {
             return json.skip().map(drop);
         }
         let rest = json.rest();
         let taken = json.text();
-        // Where the string is cut off, its beginning may say enough.
+        // If the string is cut off, its beginning may say enough.
         let text = taken.map_or(rest, Option::unwrap_or_default);
         if self.wording.is_none() && find(text, NO_WORDING).is_none() {
             self.wording = WORDINGS
@@ -296,14 +298,14 @@ impl Facts {
         taken.map(drop)
     }
 
-    /// A text for programs, or a number.
+    /// Reads a text for programs, or a number.
     fn name(&mut self, json: &mut Json<'_>) -> Step {
         let value = json.skip()?;
         let name = value
             .strip_prefix(b"\"")
             .and_then(|inside| inside.strip_suffix(b"\""))
             .unwrap_or(value);
-        // Of AWS: `com.amazon.coral.service#ThrottlingException`, `ThrottlingException:http://…`.
+        // AWS's names: `com.amazon.coral.service#ThrottlingException`, `ThrottlingException:http://…`.
         let name = name.rsplit(|byte| *byte == b'#').next().unwrap_or_default();
         let name = name.split(|byte| *byte == b':').next().unwrap_or_default();
         self.code = self.code.or_else(|| known(&CODES, name));
@@ -325,7 +327,7 @@ fn known(names: &[(&str, Failure)], name: &[u8]) -> Option<Failure> {
     found.map(|(_, failure)| *failure)
 }
 
-/// The number of a status that is an error's.
+/// Parses the HTTP status of an error.
 fn error_status(digits: &[u8]) -> Option<u32> {
     let digits = std::str::from_utf8(digits)
         .ok()
@@ -343,7 +345,7 @@ fn contains_in_order(text: &[u8], parts: &[&str]) -> bool {
     rest.is_some()
 }
 
-/// Where something stands in a text, whatever the case of its letters.
+/// Returns the position of a part in a text, ignoring the case of ASCII letters.
 fn find(text: &[u8], part: &str) -> Option<usize> {
     text.windows(part.len())
         .position(|window| window.eq_ignore_ascii_case(part.as_bytes()))

@@ -1,4 +1,4 @@
-//! Errors as providers word them.
+//! Tests of errors as providers word them.
 
 use proptest::prelude::*;
 
@@ -100,7 +100,7 @@ fn what_only_looks_like_them() {
         r#"{"type":"error","error":{"type":"invalid_request_error","message":"max_tokens: 10000 > 4096, which is the maximum allowed number of output tokens"}}"#,
         r#"{"message":"The maximum tokens you requested exceeds the model limit of 32768"}"#,
         r#"{"message":"Too many tokens, please wait before trying again."}"#,
-        // What was sent, echoed.
+        // An error that echoes what was sent.
         r#"{"error":{"message":"x","input":"prompt is too long","param":"content_filter"}}"#,
         r#"{"detail":[{"msg":"x","input":"maximum context length"}]}"#,
         "maximum context length",

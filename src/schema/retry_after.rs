@@ -1,15 +1,15 @@
-//! How long a backend asks to be left alone.
+//! Reads how long a backend asks not to be called.
 //!
 //! Sources: RFC 9110, section 10.2.3 (`retry-after`) and 5.6.7 (dates); OpenAI's SDKs (`retry-after-ms`); OpenAI's
 //! guide to rate limits (`x-ratelimit-*-requests`, `-tokens`, durations as Go writes them); OpenRouter
 //! (`x-ratelimit-reset`, Unix milliseconds); draft-ietf-httpapi-ratelimit-headers up to -06 (`ratelimit-reset`);
 //! Anthropic's reference of rate limits (`anthropic-ratelimit-*-reset`, RFC 3339).
 
-/// No backend is left alone for longer than a day.
+/// The longest wait that is honoured, in milliseconds: one day.
 const LONGEST: u64 = 86_400_000;
 
-/// How long a backend asks to be left alone, in milliseconds from `now_ms` (Unix time in milliseconds), by its response
-/// headers. A time that is past is `Some(0)`; a header that cannot be read is passed over.
+/// Returns how long a backend asks not to be called, by its response headers, in milliseconds from `now_ms` (Unix
+/// time in milliseconds). A time in the past is `Some(0)`; a header that cannot be parsed is ignored.
 pub fn retry_after(header: impl Fn(&str) -> Option<Vec<u8>>, now_ms: u64) -> Option<u64> {
     let text = |name: &str| String::from_utf8(header(name)?).ok();
     let read = |name: &str, parse: &dyn Fn(&str) -> Option<u64>| parse(text(name)?.trim());
@@ -39,7 +39,7 @@ pub fn retry_after(header: impl Fn(&str) -> Option<Vec<u8>>, now_ms: u64) -> Opt
             })
             .max()
     };
-    // Without a count of what remains, a reset is believed.
+    // Without a count of what remains, the reset time is believed.
     let generic = |remaining: &str, reset: &str| {
         if is_used_up(remaining) == Some(false) {
             return None;
@@ -72,7 +72,7 @@ pub fn retry_after(header: impl Fn(&str) -> Option<Vec<u8>>, now_ms: u64) -> Opt
     .map(|wait| wait.min(LONGEST))
 }
 
-/// A decimal number in thousandths, so a number of seconds in milliseconds; what is negative is 0.
+/// Parses a decimal number to thousandths, so seconds become milliseconds. Negative numbers become 0.
 #[inline(never)]
 fn decimal(text: &str) -> Option<u64> {
     let (magnitude, is_negative) = match text.strip_prefix('-') {
@@ -98,8 +98,8 @@ fn decimal(text: &str) -> Option<u64> {
     Some(if is_negative { 0 } else { thousandths })
 }
 
-/// A wait that is told in seconds, or as a Unix time in seconds or milliseconds, which is told by its size: no wait is
-/// thirty years long, and milliseconds have had three digits more since 2001.
+/// Converts a wait in seconds, or a Unix time in seconds or milliseconds, to a wait in milliseconds. The size shows
+/// which it is: no wait is thirty years long, and Unix times in milliseconds have had three more digits since 2001.
 fn from_now(thousandths: u64, now_ms: u64) -> u64 {
     const A_TIME: u64 = 1_000_000_000 * 1000;
     const A_TIME_IN_MS: u64 = A_TIME * 1000;
@@ -110,7 +110,7 @@ fn from_now(thousandths: u64, now_ms: u64) -> u64 {
     }
 }
 
-/// A duration as Go writes it: `1h2m3.5s`, `120ms`.
+/// Parses a duration as Go writes it (`1h2m3.5s`, `120ms`), to milliseconds.
 fn duration(text: &str) -> Option<u64> {
     let mut rest = text;
     let mut total = 0_u64;
@@ -143,7 +143,7 @@ const MONTHS: [&str; 12] = [
     "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
 ];
 
-/// A date of RFC 9110 in any of its three formats, as Unix milliseconds: `Sun, 06 Nov 1994 08:49:37 GMT`,
+/// Parses a date of RFC 9110 in any of its three formats to Unix milliseconds: `Sun, 06 Nov 1994 08:49:37 GMT`,
 /// `Sunday, 06-Nov-94 08:49:37 GMT`, `Sun Nov  6 08:49:37 1994`.
 fn http_date(text: &str, now_ms: u64) -> Option<u64> {
     let mut words = [""; 7];
@@ -162,7 +162,7 @@ fn http_date(text: &str, now_ms: u64) -> Option<u64> {
     let month = u64::try_from(month).ok()?.saturating_add(1);
     let mut year_number = digits(year)?;
     if year.len() == 2 {
-        // Of the years that end so, the last that is not more than 50 years ahead.
+        // Two digits mean the last such year that is not more than 50 years ahead.
         let this_year = (now_ms / 31_556_952_000).saturating_add(1970);
         year_number = year_number.saturating_add((this_year / 100).saturating_mul(100));
         if year_number > this_year.saturating_add(50) {
@@ -172,7 +172,7 @@ fn http_date(text: &str, now_ms: u64) -> Option<u64> {
     unix_ms(year_number, month, digits(day)?, time, 0)
 }
 
-/// A time of RFC 3339, as Unix milliseconds.
+/// Parses a time of RFC 3339 to Unix milliseconds.
 pub(crate) fn rfc_3339(text: &str) -> Option<u64> {
     let (date, time) = text.split_once(['T', 't', ' '])?;
     let mut parts = date.split('-');
@@ -203,15 +203,15 @@ pub(crate) fn rfc_3339(text: &str) -> Option<u64> {
     unix_ms(year, month, day, time, offset_minutes)
 }
 
-/// A number of at most nine digits.
+/// Parses a number of at most nine digits.
 #[inline(never)]
 fn digits(text: &str) -> Option<u64> {
     let is_number = (1..=9).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
     text.parse().ok().filter(|_| is_number)
 }
 
-/// A date and a time of day (`08:49:37.5`), `offset_minutes` ahead of UTC, as Unix milliseconds; what is before 1970 is
-/// 0.
+/// Converts a date and a time of day (`08:49:37.5`), `offset_minutes` ahead of UTC, to Unix milliseconds. Times
+/// before 1970 become 0.
 fn unix_ms(year: u64, month: u64, day: u64, time: &str, offset_minutes: i64) -> Option<u64> {
     const BEFORE: [u64; 12] = [0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334];
     let mut parts = time.split(':');
@@ -220,7 +220,7 @@ fn unix_ms(year: u64, month: u64, day: u64, time: &str, offset_minutes: i64) -> 
     let is_valid = (1..=9999).contains(&year)
         && hours < 24
         && minutes < 60
-        // A leap second may be there.
+        // Allows for a leap second.
         && seconds_ms < 61_000
         && parts.next().is_none();
     if !is_valid {
@@ -237,7 +237,7 @@ fn unix_ms(year: u64, month: u64, day: u64, time: &str, offset_minutes: i64) -> 
     if !(1..=length).contains(&day) {
         return None;
     }
-    // Days since the first of January of the year 1.
+    // Days since January 1 of the year 1.
     let past = year.saturating_sub(1);
     let days = past
         .saturating_mul(365)
@@ -247,7 +247,7 @@ fn unix_ms(year: u64, month: u64, day: u64, time: &str, offset_minutes: i64) -> 
         .saturating_add(before)
         .saturating_add(leap_day)
         .saturating_add(day.saturating_sub(1));
-    /// Those of 1970-01-01.
+    /// The days until 1970-01-01.
     const EPOCH: u64 = 719_162;
     let minutes = i64::try_from(
         days.saturating_mul(24)

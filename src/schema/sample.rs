@@ -1,31 +1,31 @@
-//! About how many tokens the text is that an answer brings piece by piece, for the few of which somebody asks.
+//! Estimates the tokens of a text that an answer brings piece by piece, for the few answers whose estimate is needed.
 //!
-//! Reading all of it for that would be for nothing nearly every time: answers tell what they took. So some of it is kept, and
-//! read only then.
+//! Most answers report their usage, so reading all of their text would nearly always be wasted. So a sample of the
+//! text is kept, and read only if the estimate is needed.
 
 use crate::prompt::{Estimate, is_data};
 use crate::request::text;
 
-/// How much is kept.
+/// How many bytes are kept.
 const KEPT: usize = 2048;
 
-/// How much of that stands together. After it, as much again is left out as there has been so far.
+/// How many consecutive bytes are kept. After each such window, as many bytes are skipped as have passed so far.
 const WINDOW: usize = 512;
 
-/// The text of an answer: how long it is, and some of it.
+/// The text of an answer: its length, and a sample of it.
 #[derive(Clone, Debug)]
 pub(super) struct Sample {
-    /// As JSON writes it.
+    /// The sample, as JSON writes it.
     kept: Vec<u8>,
     bytes: u64,
-    /// Where what is kept begins again.
+    /// The position from which on bytes are kept again.
     from: u64,
 }
 
 impl Default for Sample {
     fn default() -> Self {
         Sample {
-            // Most answers are short, and the first event should not have to wait for room.
+            // Most answers are short, and the first event should not wait for an allocation.
             kept: Vec::with_capacity(WINDOW),
             bytes: 0,
             from: 0,
@@ -34,8 +34,8 @@ impl Default for Sample {
 }
 
 impl Sample {
-    /// The next piece, of which the inside of a JSON string is the most; `bytes`: how long it is as a whole. Pictures and
-    /// sounds are no text.
+    /// Adds the next piece. `inside`: the inside of its longest JSON string; `bytes`: the length of the whole piece.
+    /// Images and audio are not text.
     pub(super) fn add(&mut self, inside: &[u8], bytes: usize) {
         if is_data(inside) {
             return;
@@ -52,13 +52,13 @@ impl Sample {
         self.bytes = self.bytes.saturating_add(bytes_of(bytes));
     }
 
-    /// About how many tokens it is.
+    /// Returns the estimated number of tokens.
     pub(super) fn tokens(&self) -> u64 {
         if self.kept.is_empty() {
             return 0;
         }
         let mut estimate = Estimate::default();
-        // A window may end inside of a character.
+        // A window may end inside a character.
         let kept = String::from_utf8_lossy(&self.kept);
         text::read(kept.as_bytes(), &mut |piece| estimate.add(piece));
         let of_kept = u128::from(estimate.tokens()).saturating_mul(self.bytes.into());
@@ -76,7 +76,7 @@ mod tests {
     use super::*;
     use crate::prompt::estimate;
 
-    /// A text that comes in pieces of so many characters, as JSON writes it.
+    /// A text in pieces of `size` characters, as JSON writes it.
     fn sample(text: &str, size: usize, is_ascii: bool) -> Sample {
         let mut sample = Sample::default();
         let characters: Vec<char> = text.chars().collect();
@@ -132,11 +132,11 @@ mod tests {
         }
         assert_eq!(sample.bytes, 1000 * (2 + 8 + 10_001 + 100_001));
         assert!(sample.tokens() > 0);
-        // A picture is none.
+        // An image has no tokens.
         let mut picture = Sample::default();
         picture.add(&[b'A'; 5000], 5000);
         assert_eq!(picture.tokens(), 0);
-        // What was not read at all is none.
+        // Text that was not read at all has none.
         let mut unread = Sample::default();
         unread.add(b"", 100);
         assert_eq!(unread.tokens(), 0);

@@ -1,47 +1,47 @@
-//! Server-sent events out of a stream that is cut anywhere.
+//! Parses server-sent events from a stream that arrives in arbitrary chunks.
 //!
 //! Source: the WHATWG's HTML standard, sections 9.2.5 and 9.2.6: UTF-8 with or without a byte order mark, lines that
 //! end with LF, CRLF or CR, fields and comments, an event's end at a blank line.
 //!
-//! A stream is a row of pieces: events (their lines, the blank line and the comments in between), and what stands
-//! between them, which means nothing: comments, blank lines and the byte order mark. A piece that lies inside of one
-//! chunk is read where it stands.
+//! A stream is a sequence of pieces. A piece is either an event (its lines, the comments between them, and the blank
+//! line), or something between events that has no meaning: a comment, a blank line or the byte order mark. A piece
+//! that lies within one chunk is read in place.
 
 use super::json::line_length;
 use super::large::Large;
 
-/// How many bytes of an event are held. A larger one is followed as it passes.
+/// The maximum number of bytes of an event that are held. A larger event is read while it passes through.
 pub(super) const MAX_EVENT_BYTES: usize = 64 * 1024;
 
 const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 
-/// Who reads the events.
+/// The reader of the events.
 pub(super) trait Events {
-    /// An event that has data. Whether it may pass.
+    /// Handles an event that has data. Returns whether it may pass.
     fn event(&mut self, name: &[u8], data: &[u8]) -> bool;
 
-    /// An event that was too large to be held, and has passed.
+    /// Handles an event that was too large to be held and has passed through.
     fn large(&mut self, large: &Large);
 }
 
-/// What is known of a stream up to where it was cut.
+/// The state of the parser between two chunks.
 #[derive(Debug)]
 pub(super) struct Pieces {
-    /// How much of a byte order mark was there; all of its length once it is settled.
+    /// How many bytes of a byte order mark have arrived; its full length once it is known whether there is one.
     mark: usize,
-    /// The beginning of a piece that is not complete.
+    /// The beginning of an incomplete piece.
     held: Vec<u8>,
-    /// The piece was too large, and what there was of it has passed.
+    /// The piece was too large, and what has arrived of it was passed on.
     is_passing: bool,
-    /// What is known of it, if it is an event.
+    /// The reader of that piece, if it is an event.
     large: Option<Box<Large>>,
     /// The piece has begun with a comment.
     is_comment: bool,
-    /// The piece has a whole line that is a field, so it is an event.
+    /// The piece contains a complete field line, so it is an event.
     is_event: bool,
-    /// No byte of the current line was there yet.
+    /// No byte of the current line has arrived yet.
     at_line_start: bool,
-    /// The last byte was a CR: a LF that follows ends no line.
+    /// The last byte was a CR, so an LF that follows does not end another line.
     after_cr: bool,
     /// The last piece was not passed on.
     was_dropped: bool,
@@ -67,12 +67,12 @@ impl Pieces {
         self.at_line_start && !self.is_event && !self.is_in_mark()
     }
 
-    /// Whether what there is of the stream may be the beginning of a byte order mark.
+    /// Whether the stream so far may be the beginning of a byte order mark.
     fn is_in_mark(&self) -> bool {
         (1..BYTE_ORDER_MARK.len()).contains(&self.mark)
     }
 
-    /// What looked like a byte order mark begins a line.
+    /// Treats bytes that looked like a byte order mark as the beginning of a line.
     fn settle_mark(&mut self) {
         let begun = BYTE_ORDER_MARK.get(..self.mark).unwrap_or_default();
         self.at_line_start = begun.is_empty();
@@ -80,7 +80,7 @@ impl Pieces {
         self.mark = BYTE_ORDER_MARK.len();
     }
 
-    /// Takes the next bytes; appends to `out` what passes, which is all but the events that may not.
+    /// Takes the next bytes. Appends what passes to `out`: everything except dropped events.
     pub(super) fn push(
         &mut self,
         chunk: &[u8],
@@ -88,14 +88,14 @@ impl Pieces {
         out: &mut Option<Vec<u8>>,
     ) {
         let chunk = self.after_mark(chunk, out);
-        // Where in this chunk the piece begins that is being read, and where the reading is.
+        // Where in this chunk the current piece begins, and the position of the parser.
         let mut start = 0_usize;
         let mut at = 0_usize;
         while let Some(first) = chunk.get(at) {
             if std::mem::take(&mut self.after_cr) && *first == b'\n' {
                 at = at.saturating_add(1);
                 if self.is_between() {
-                    // It belongs to the piece before it.
+                    // The LF belongs to the piece before.
                     if !self.was_dropped {
                         pass(out, b"\n");
                     }
@@ -128,7 +128,7 @@ impl Pieces {
         self.hold(chunk.get(start..).unwrap_or_default(), out);
     }
 
-    /// The stream has ended. An event that lacks nothing but its blank line is read, and given one.
+    /// Ends the stream. An event that lacks only its blank line is read and completed.
     pub(super) fn end(&mut self, reader: &mut impl Events, out: &mut Option<Vec<u8>>) {
         if self.is_in_mark() {
             self.settle_mark();
@@ -136,7 +136,7 @@ impl Pieces {
         if self.is_between() {
             return;
         }
-        // Behind a CR the first LF ends no line.
+        // The first LF after a CR does not end another line.
         let is_one_missing = self.at_line_start && !self.after_cr;
         let missing: &[u8] = if is_one_missing { b"\n" } else { b"\n\n" };
         self.at_line_start = true;
@@ -148,7 +148,7 @@ impl Pieces {
         }
     }
 
-    /// What of a chunk stands after a byte order mark at the stream's beginning.
+    /// Returns the part of a chunk after a byte order mark at the stream's beginning.
     fn after_mark<'a>(&mut self, chunk: &'a [u8], out: &mut Option<Vec<u8>>) -> &'a [u8] {
         let mut rest = chunk;
         while let Some(expected) = BYTE_ORDER_MARK.get(self.mark) {
@@ -167,7 +167,7 @@ impl Pieces {
         rest
     }
 
-    /// A piece ends with these bytes.
+    /// Completes a piece with these bytes.
     fn complete(&mut self, end: &[u8], reader: &mut impl Events, out: &mut Option<Vec<u8>>) {
         let is_event = std::mem::take(&mut self.is_event);
         self.is_comment = false;
@@ -201,7 +201,7 @@ impl Pieces {
         }
     }
 
-    /// A piece goes on with these bytes.
+    /// Continues a piece with these bytes.
     fn hold(&mut self, part: &[u8], out: &mut Option<Vec<u8>>) {
         if self.is_passing {
             self.large_goes_on(part);
@@ -218,7 +218,7 @@ impl Pieces {
         }
     }
 
-    /// What is held and this are the beginning of an event that is too large.
+    /// Starts to read an event that is too large: the bytes held so far, and this part.
     fn begin_large(&mut self, part: &[u8]) {
         let mut large = Box::new(Large::new());
         large.push(&self.held);
@@ -255,11 +255,11 @@ fn pass(out: &mut Option<Vec<u8>>, bytes: &[u8]) {
     }
 }
 
-/// Reads the lines of an event. Whether it may pass: one without data, which readers ignore, may.
+/// Reads the lines of an event. Returns whether it may pass: an event without data may, because readers ignore it.
 fn dispatch(event: &[u8], reader: &mut impl Events) -> bool {
     let mut name: &[u8] = b"";
     let mut data: Option<&[u8]> = None;
-    // Only of data in several lines, which are told as one with line feeds.
+    // Only used for data in several lines, which are joined with line feeds.
     let mut joined: Option<Vec<u8>> = None;
     let mut rest = event;
     while !rest.is_empty() {
@@ -287,7 +287,7 @@ fn dispatch(event: &[u8], reader: &mut impl Events) -> bool {
     }
 }
 
-/// The value of a field, if this is its line.
+/// Returns the value of a field, if this is its line.
 fn field<'a>(line: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
     match line.strip_prefix(name)? {
         [b':', b' ', value @ ..] | [b':', value @ ..] | value @ [] => Some(value),

@@ -2,11 +2,11 @@ use proptest::prelude::*;
 
 use super::*;
 
-/// Keeps what it is told, and refuses what has `bad` in it.
+/// Keeps the events that it is given, and drops those that contain `bad`.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Told {
     events: Vec<(String, String)>,
-    /// Those that were not held, by what is left of them.
+    /// The events that were not held, as their digests.
     large: Vec<(String, String)>,
 }
 
@@ -27,7 +27,8 @@ impl Events for Told {
     }
 }
 
-/// What is told and what passes of a stream that comes in these parts, and whether it is between events then.
+/// Reads a stream in these parts. Returns the events, what passes, and whether the stream is between events at the
+/// end.
 fn read<'a>(parts: impl IntoIterator<Item = &'a [u8]>, end: bool) -> (Told, Vec<u8>, bool) {
     let mut told = Told::default();
     let mut pieces = Pieces::new();
@@ -190,7 +191,7 @@ fn what_is_too_large_is_not_held() {
             assert_eq!(read(stream.as_bytes().chunks(size), false), whole, "{size}");
         }
     }
-    // A comment is nothing, however large.
+    // A comment has no meaning, however large it is.
     let comment = format!(":{}\n", "data: 1\r".repeat(2 * MAX_EVENT_BYTES));
     let comment = comment.replace('\r', " ");
     let stream = format!("{comment}data: a\n\n");
@@ -208,7 +209,7 @@ fn what_is_too_large_is_not_held() {
     assert!(pieces.held.capacity() <= 2 * MAX_EVENT_BYTES);
 }
 
-/// One that is large and lacks its end.
+/// A large event that lacks its end.
 #[test]
 fn the_end_of_what_is_too_large() {
     for (end, missing) in [("", "\n\n"), ("\n", "\n"), ("\r", "\n\n"), ("\r\n", "\n")] {
@@ -223,11 +224,19 @@ fn the_end_of_what_is_too_large() {
     }
 }
 
-/// A last line that is nothing but a name, or a name and a colon, is a field all the same.
+/// A last line that is only a name, or a name and a colon, is still a field.
 #[test]
 fn the_last_line_of_what_is_too_large() {
     let large = "a".repeat(MAX_EVENT_BYTES + 1);
-    for end in ["data", "data:", "event", "event: y", "data: 1\nevent:", "dat", ""] {
+    for end in [
+        "data",
+        "data:",
+        "event",
+        "event: y",
+        "data: 1\nevent:",
+        "dat",
+        "",
+    ] {
         let lines = format!("event: x\n{end}");
         let (small, ..) = read([format!("a\n{lines}").as_bytes()], true);
         let (told, ..) = read([format!("{large}\n{lines}").as_bytes()], true);
@@ -258,7 +267,7 @@ proptest! {
     fn arbitrary_bytes_never_panic(bytes: Vec<u8>) {
         let (told, out, _) = read([bytes.as_slice()], false);
         if !told.events.iter().any(|(_, data)| data.contains("bad")) {
-            // What is held back is the beginning of a piece.
+            // The bytes that are held back are the beginning of a piece.
             prop_assert!(bytes.starts_with(&out));
         }
     }

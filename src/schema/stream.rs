@@ -1,7 +1,8 @@
-//! What a streamed answer says on its way: that it has begun, that it is finished, that it is an error.
+//! Reads a streamed answer while it passes through: whether it has begun, whether it is finished, whether it is an
+//! error, and its usage.
 //!
-//! Every event is walked over once, also those after the first content: a search for the few names that matter then
-//! would not spare the walk, because nearly every event of OpenAI's has one of them, in `"finish_reason":null`.
+//! Every event is parsed once, even after the first content. Searching only for the few names that matter then would
+//! not save the parsing, because nearly every OpenAI event contains one of them, in `"finish_reason":null`.
 
 use super::api::Events as Kind;
 use super::event::Event;
@@ -14,23 +15,23 @@ use super::usage::{Reported, Usage};
 use super::{Api, ErrorCode, Schema};
 use crate::attempt::Failure;
 
-/// Which events of a stream are left out where some are.
+/// The events that are dropped from a filtered stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Drops {
-    /// Those whose data are neither JSON nor `[DONE]`.
+    /// Events whose data are neither JSON nor `[DONE]`.
     pub malformed: bool,
-    /// Those that bring nothing but the usage: OpenAI's, which come only where they were asked for.
+    /// Events that contain only the usage. OpenAI sends them only if they were asked for.
     pub usage: bool,
 }
 
 impl Drops {
-    /// Whether any are.
+    /// Whether any events are dropped.
     pub const fn any(self) -> bool {
         self.malformed || self.usage
     }
 }
 
-/// Reads one streamed answer.
+/// The reader of one streamed answer.
 #[derive(Debug)]
 pub struct StreamReader {
     pieces: Pieces,
@@ -38,7 +39,7 @@ pub struct StreamReader {
 }
 
 impl StreamReader {
-    /// At the beginning of an answer to a call of this API.
+    /// Creates a reader for the answer to a call of this API.
     pub fn new(api: Api) -> Self {
         StreamReader {
             pieces: Pieces::new(),
@@ -60,22 +61,23 @@ impl StreamReader {
         }
     }
 
-    /// The same, with these events left out by [`push_filtered`](Self::push_filtered).
+    /// Sets the events that [`push_filtered`](Self::push_filtered) drops.
     #[must_use]
     pub fn dropping(mut self, drops: Drops) -> Self {
         self.state.drops = drops;
         self
     }
 
-    /// Takes the next bytes, cut anywhere.
+    /// Takes the next bytes, in arbitrary chunks.
     pub fn push(&mut self, chunk: &[u8]) {
         self.pieces.push(chunk, &mut self.state, &mut None);
     }
 
-    /// The same, but returns what may be passed on where some events are left out, malformed ones if nothing else has been
-    /// said: all other events, whole, and what stands between events. At the stream's end an event that lacks its blank line is given one.
+    /// Takes the next bytes and returns what may pass: all events that are not dropped, each as a whole, and what is
+    /// between events. Without a call of [`dropping`](Self::dropping), malformed events are dropped. At the end of
+    /// the stream, an event that lacks its blank line is completed.
     ///
-    /// An event of more than 64 KiB passes as it is.
+    /// An event of more than 64 KiB passes through as it arrives, and is never dropped.
     pub fn push_filtered(&mut self, chunk: &[u8], end_of_stream: bool) -> Vec<u8> {
         let mut out = Some(Vec::with_capacity(chunk.len()));
         self.pieces.push(chunk, &mut self.state, &mut out);
@@ -85,58 +87,58 @@ impl StreamReader {
         out.unwrap_or_default()
     }
 
-    /// The stream has ended: what is held is read as if its blank line were there.
+    /// Ends the stream: a held event is read as if its blank line were there.
     pub fn end(&mut self) {
         self.pieces.end(&mut self.state, &mut None);
     }
 
-    /// Whether there was any content: text, reasoning, a tool call, a refusal or audio that is not empty, or an event
-    /// that nests too deeply to be read.
+    /// Whether the answer has had any content: non-empty text, reasoning, a tool call, a refusal or audio, or an
+    /// event that nests too deeply to be read.
     pub fn has_content(&self) -> bool {
         self.state.has_content
     }
 
-    /// Whether the answer is finished: by its last event, or because each of its choices has a finish reason.
+    /// Whether the answer is finished, by its last event or because each of its choices has a finish reason.
     pub fn is_finished(&self) -> bool {
         let state = &self.state;
         state.is_ended || (state.seen != 0 && state.seen == state.finished)
     }
 
-    /// What the first event said that was an error.
+    /// Returns the failure that the first error event describes.
     pub fn error(&self) -> Option<Failure> {
         self.state.error
     }
 
-    /// Whether an event that were appended now would stand by itself.
+    /// Whether an event could be appended now without becoming part of another one.
     pub fn is_between_events(&self) -> bool {
         self.pieces.is_between()
     }
 
-    /// What it took and gave, as far as it has said so.
+    /// Returns the usage that the answer has reported so far.
     pub fn usage(&self) -> Usage {
         self.state.reported.usage()
     }
 
-    /// Which model it says it is from.
+    /// Returns the model that the answer names.
     pub fn model(&self) -> Option<&str> {
         self.state.reported.model()
     }
 
-    /// About how many tokens of content there were.
+    /// Returns the estimated number of content tokens so far.
     pub fn content_tokens(&self) -> u64 {
         self.state.content.tokens()
     }
 
-    /// How many events had data that are neither JSON nor `[DONE]`.
+    /// Returns the number of events whose data were neither JSON nor `[DONE]`.
     pub fn malformed(&self) -> u32 {
         self.state.malformed
     }
 }
 
-/// An error as the last event of a stream in the caller's format, to be appended to what has passed.
+/// Returns an error in the caller's format as the last event of a stream, to be appended to what has passed.
 ///
-/// Sources: OpenAI's and Google's SDKs take an event whose data have an `error`; OpenAI's reference of responses, under
-/// `error`, and Anthropic's of streamed messages, under error events.
+/// Sources: OpenAI's and Google's SDKs recognise an event whose data have an `error`; OpenAI's reference of
+/// responses, under `error`, and Anthropic's reference of streamed messages, under error events.
 pub fn error_event(code: ErrorCode, api: Api, message: &str) -> Vec<u8> {
     let before: &[u8] = match (api.schema(), api.events()) {
         (Schema::Anthropic, _) | (_, Kind::Typed) => b"event: error\ndata: ",
@@ -150,15 +152,15 @@ struct State {
     kind: Kind,
     has_content: bool,
     is_ended: bool,
-    /// The choices that there were, and those that have a finish reason: one bit for each index. The last bit is of
-    /// all further ones, which are never seen to finish: then only `[DONE]` is the end.
+    /// The choices that have appeared, and those that have a finish reason: one bit for each index. The last bit
+    /// stands for all higher indexes, which never count as finished; then only `[DONE]` ends the answer.
     seen: u128,
     finished: u128,
     error: Option<Failure>,
     malformed: u32,
     content: Sample,
     drops: Drops,
-    /// Apart, because it is large.
+    /// Boxed because it is large.
     reported: Box<Reported>,
 }
 
@@ -175,10 +177,10 @@ impl Events for State {
 }
 
 impl State {
-    /// Reads an event; whether it may pass. `left_out`: what its data lack.
+    /// Reads an event and returns whether it may pass. `left_out`: the parts that its data lack.
     fn read(&mut self, name: &[u8], data: &[u8], left_out: Option<&LeftOut<'_>>) -> bool {
         if data.trim_ascii() == b"[DONE]" {
-            // The end of nothing is no answer.
+            // `[DONE]` without anything before it is not an answer.
             self.is_ended |= self.seen != 0 || self.has_content;
             return true;
         }
@@ -192,7 +194,7 @@ impl State {
         event.is_error |= name == b"error";
         match walked {
             Ok(()) => {}
-            // It is something.
+            // Data that cannot be read count as content.
             Err(Fault::TooDeep) => event.has_content = true,
             Err(Fault::Malformed) => {
                 self.malformed = self.malformed.saturating_add(1);
@@ -215,7 +217,7 @@ impl State {
         if event.is_error && self.error.is_none() {
             self.error = Some(failure_of_error_object(data).unwrap_or(Failure::ServerError));
         } else if data.first() == Some(&b'[') && self.error.is_none() {
-            // Of Gemini: an array with the error inside.
+            // Gemini sends an array that contains the error.
             self.error = failure_of_error_object(data);
         }
         let is_malformed = walked == Err(Fault::Malformed);

@@ -1,4 +1,4 @@
-//! Streams that are damaged, cut and ended.
+//! Tests of streams that are damaged, cut into pieces and ended anywhere.
 
 use proptest::prelude::*;
 

@@ -1,11 +1,11 @@
-//! Events that are too large to be held tell what the same ones tell that are not.
+//! Tests that events that are too large to be held report the same as equal ones that are held.
 
 use proptest::prelude::*;
 
 use super::*;
 use crate::schema::sse::MAX_EVENT_BYTES;
 
-/// API, name, data: what other tests have, and what is large where it comes from.
+/// API, name and data: the events of other tests, and events that are large in practice.
 fn all() -> Vec<(Api, &'static str, &'static str)> {
     let openai = OPENAI.iter().flat_map(|(data, ..)| *data);
     let openai = openai.map(|data| (Api::ChatCompletions, "", *data));
@@ -208,7 +208,7 @@ const LARGE: [(Api, &str, &str); 42] = [
     ),
 ];
 
-/// Some of an answer, so that `[DONE]` is its end.
+/// The beginning of an answer, so that `[DONE]` ends it.
 const BEGUN: &str = "data: {\"choices\":[{\"delta\":{}}]}\n\n";
 
 fn lines(name: &str, data: &str) -> String {
@@ -219,7 +219,7 @@ fn lines(name: &str, data: &str) -> String {
     }
 }
 
-/// Everything that is known, but for the sample of the content.
+/// The whole state, except the sample of the content.
 fn known(state: &State) -> String {
     let known = format!("{state:?}");
     let (before, sample) = known.split_once("kept: ").unwrap();
@@ -229,7 +229,7 @@ fn known(state: &State) -> String {
     format!("{before}{bytes}{after}")
 }
 
-/// Everything that is known after an event that is held.
+/// The whole state after an event that is held.
 fn of_held(api: Api, lines: &[u8]) -> String {
     assert!(lines.len() <= MAX_EVENT_BYTES);
     let mut reader = read(api, BEGUN);
@@ -237,7 +237,7 @@ fn of_held(api: Api, lines: &[u8]) -> String {
     known(&reader.state)
 }
 
-/// The same, of one that is followed in these parts, whatever its size.
+/// The whole state after an event that arrives in these parts and is not held, whatever its size.
 fn of_followed<'a>(api: Api, parts: impl IntoIterator<Item = &'a [u8]>) -> String {
     let mut reader = read(api, BEGUN);
     let mut large = Large::new();
@@ -262,7 +262,7 @@ fn the_same_wherever_they_are_cut() {
     }
 }
 
-/// What may stand between two others.
+/// Values that may be inserted between two others.
 fn paddings() -> Vec<String> {
     let deep = |depth| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
     vec![
@@ -285,13 +285,13 @@ fn paddings() -> Vec<String> {
     ]
 }
 
-/// Most of what comes of it is no JSON.
+/// Most of the resulting texts are not JSON.
 #[test]
 fn the_same_with_anything_put_in_anywhere() {
     for (api, name, data) in all() {
         for padding in paddings() {
             for (at, _) in data.char_indices() {
-                // In between.
+                // Insert the padding at this position: in long data, only before quotes, brackets and commas.
                 let (before, after) = data.split_at(at);
                 if data.len() > 80 && !after.starts_with(['"', '{', '[', '}', ']', ',']) {
                     continue;
@@ -327,7 +327,7 @@ proptest! {
             text.splice(at..end, with.bytes());
         }
         let text = String::from_utf8_lossy(&text).into_owned();
-        // One event of it.
+        // One event of the text.
         let text = text.split("\n\n").next().unwrap_or_default();
         let text = text.replace("\r\r", "").replace("\r\n\r", "").replace("\n\r", "");
         let text = format!("{}\n\n", text.trim_start_matches([':', '\r', '\n']));
@@ -342,13 +342,13 @@ proptest! {
     }
 }
 
-/// What a reader tells, however much text there was.
+/// What a reader reports, however much text there was.
 fn told(reader: &StreamReader) -> impl PartialEq + std::fmt::Debug + use<> {
     let model = reader.model().map(str::to_owned);
     (state(reader), reader.usage(), model)
 }
 
-/// As they come, of more than can be held.
+/// Whole events that padding makes too large to be held.
 #[test]
 fn the_same_with_padding_that_means_nothing() {
     let text = "x".repeat(MAX_EVENT_BYTES);
@@ -399,7 +399,7 @@ fn the_same_with_padding_that_means_nothing() {
     }
 }
 
-/// How much text there was is known exactly; some of it is a sample of it.
+/// The length of the text is known exactly, and a part of it is kept as a sample.
 #[test]
 fn the_length_of_content() {
     let text = "one two ".repeat(20_000);
@@ -428,7 +428,7 @@ fn the_length_of_content() {
         ),
     ] {
         let reader = read(api, &lines("", &data));
-        // Of the array the brackets do not count, but what is in it does.
+        // The brackets of the array do not count, but its content does.
         let quotes = if api == Api::Messages { 4 } else { 0 };
         let bytes = format!("bytes: {}", 2 * text.len() + quotes);
         let known = format!("{:?}", reader.state);
@@ -438,7 +438,7 @@ fn the_length_of_content() {
     }
 }
 
-/// What is hostile is no more than something.
+/// A hostile text takes no more than a bounded amount of memory.
 #[test]
 fn what_is_known_of_it_is_bounded() {
     for (hostile, is_json) in [

@@ -1,4 +1,4 @@
-//! Streams as providers send them.
+//! Tests of streams as providers send them.
 
 use super::*;
 
@@ -10,7 +10,7 @@ mod cuts;
 #[path = "stream_large_tests.rs"]
 mod large;
 
-/// Everything that a reader tells.
+/// Everything that a reader reports.
 fn state(reader: &StreamReader) -> (bool, bool, Option<Failure>, bool, u32) {
     (
         reader.has_content(),
@@ -27,7 +27,7 @@ fn read(api: Api, stream: &str) -> StreamReader {
     reader
 }
 
-/// Events of one line of data.
+/// Events with one line of data each.
 fn events(data: &[&str]) -> String {
     data.iter()
         .map(|data| format!("data: {data}\n\n"))
@@ -369,7 +369,7 @@ fn errors() {
         assert_eq!(reader.error(), Some(expected), "{stream}");
         assert_eq!(reader.malformed(), 0);
     }
-    // Not even JSON.
+    // The data are not even JSON.
     let reader = read(Api::Messages, "event: error\ndata: Bad Gateway\n\n");
     assert_eq!(
         (reader.error(), reader.malformed()),

@@ -1,21 +1,21 @@
-//! What a whole answer of a backend is that says `200`.
+//! Classifies whole answers that have the status `200`.
 
 use super::json::Fault;
 use super::provider_error::Facts;
 use crate::attempt::Failure;
 
-/// See [`read_whole`].
+/// What a whole answer is. See [`read_whole`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Whole {
-    /// As far as can be told, what was asked for.
+    /// The requested answer, as far as can be seen.
     Answer,
     /// An error in spite of its status.
     Error(Failure),
-    /// Empty, cut off, or no JSON.
+    /// Empty, cut off, or not JSON.
     Broken,
 }
 
-/// What a whole JSON answer with status 200 is. One that nests too deeply to be looked through passes for an answer.
+/// Classifies a whole JSON answer with status 200. One that nests too deeply to be read counts as an answer.
 pub fn read_whole(body: &[u8]) -> Whole {
     let (facts, walked) = Facts::read(body);
     match (walked, facts.failure()) {

@@ -1,12 +1,13 @@
-//! What an answer costs.
+//! The cost of an answer.
 
 use crate::config::{Price, Prices};
 use crate::schema::Usage;
 
-/// What tokens cost at these prices, in pico-dollars; `None`: that is not known, which is not nothing.
+/// Returns the cost of this usage at these prices, in pico-dollars; `None` if it is not known, which is different
+/// from zero.
 ///
-/// Where a kind of tokens has no price of its own, it has that of its whole: what was read from a cache or written to one that
-/// of the input, reasoning that of the output. A kind of which there was nothing needs no price.
+/// A kind of tokens without its own price has the price of the whole that it is part of: tokens read from or written
+/// to a cache cost as much as input, reasoning tokens as much as output. A kind that was not used needs no price.
 pub fn cost(usage: &Usage, prices: &Prices) -> Option<u64> {
     let input = usage.input?;
     let cached = usage.cached_input.unwrap_or(0);
@@ -28,11 +29,11 @@ pub fn cost(usage: &Usage, prices: &Prices) -> Option<u64> {
             sum = sum.saturating_add(tokens.saturating_mul(price));
         }
     }
-    // What has no prices at all is not known to be free.
+    // A model without any prices is not assumed to be free.
     (prices.input.is_some() || prices.output.is_some()).then_some(sum)
 }
 
-/// In dollars, as a decimal number.
+/// Formats a cost as a decimal number of dollars.
 pub fn dollars(cost: u64) -> String {
     const WHOLE: u64 = 1_000_000_000_000;
     let (whole, rest) = (cost / WHOLE, cost % WHOLE);

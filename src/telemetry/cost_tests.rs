@@ -34,13 +34,13 @@ fn costs() {
             Some(50 * 2 + 30 + 20 * 3 + 10 * 10 + 40 * 20),
         ),
         ([Some(100), NO, NO, Some(50), NO], all, Some(700)),
-        // What has none of its own has that of its whole.
+        // A kind without its own price has the price of its whole.
         (
             [Some(100), Some(30), Some(20), Some(50), Some(40)],
             [Some(2), NO, NO, Some(10), NO],
             Some(700),
         ),
-        // What is not known is not nothing.
+        // An unknown usage does not cost zero.
         ([NO; 5], all, NO),
         ([Some(100), NO, NO, Some(50), NO], [NO; 5], NO),
         (
@@ -55,7 +55,7 @@ fn costs() {
         ),
         ([NO, NO, NO, Some(50), NO], all, NO),
         ([Some(0), NO, NO, Some(0), NO], [NO; 5], NO),
-        // Of what there was nothing needs no price: embeddings.
+        // A kind that was not used needs no price, for example the output of embeddings.
         (
             [Some(100), NO, NO, NO, NO],
             [Some(2), NO, NO, NO, NO],
@@ -66,19 +66,19 @@ fn costs() {
             [Some(2), NO, NO, NO, NO],
             Some(200),
         ),
-        // Free is a price.
+        // A price of zero is a price.
         (
             [Some(100), NO, NO, Some(9), NO],
             [Some(0), NO, NO, Some(0), NO],
             Some(0),
         ),
-        // Parts that are larger than their whole are not taken off twice.
+        // Parts that exceed their whole are not subtracted twice.
         (
             [Some(10), Some(30), NO, Some(5), Some(9)],
             all,
             Some(30 + 180),
         ),
-        // Too much for a number.
+        // The sum exceeds what a number can hold.
         ([Some(u64::MAX), NO, NO, Some(1), NO], all, Some(u64::MAX)),
     ] {
         let found = cost(&usage(told), &prices(prices_are));
@@ -99,12 +99,13 @@ fn in_dollars() {
     }
 }
 
-/// The dearest answer that is believed costs a number of pico-dollars, with what metrics have carried over.
+/// The most expensive answer that is believed fits into a number of pico-dollars, including what metrics have carried
+/// over.
 #[test]
 fn no_cost_is_cut_off() {
     let dearest = Some(10_000 * 1_000_000);
     let most = crate::schema::MOST_TOKENS;
-    // Input and tools; what the cache had; output and reasoning.
+    // Input and tool tokens; cached tokens; output and reasoning tokens.
     let told = [
         Some(4 * most),
         Some(most),

@@ -1,4 +1,4 @@
-//! What access logs and traces can say of a request: an outcome, as texts by name.
+//! The fields of an outcome as text by name, for access logs and traces.
 
 use std::borrow::Cow;
 
@@ -6,25 +6,25 @@ use super::cost::dollars;
 use super::outcome::{Attempted, End, Outcome};
 use crate::schema::Api;
 
-/// From when on something of an outcome is known, and stays as it is.
+/// The stage from which on a field of an outcome is known and no longer changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Stage {
-    /// It has been decided where the request goes.
+    /// The router has decided where the request goes.
     Decided,
-    /// The headers of its answer have come to their last stop.
+    /// The headers of an answer have arrived that will not be retried any more.
     Answering,
-    /// It is over.
+    /// The request is over.
     Over,
 }
 
-/// What can be said.
+/// A field that access logs and traces can show.
 #[derive(Clone, Copy, Debug)]
 pub struct Field {
-    /// Envoy has it as filter state `wasm.<name>`.
+    /// The field's name. Envoy has it as filter state `wasm.<name>`.
     pub name: &'static str,
-    /// Since when it is known.
+    /// The stage from which on the field is known.
     pub stage: Stage,
-    /// How it is told; `None`: it is not known, or does not apply.
+    /// Returns the field's value; `None` if it is not known or does not apply.
     pub told: fn(&Outcome) -> Option<Cow<'_, str>>,
 }
 
@@ -48,8 +48,8 @@ const fn over(name: &'static str, told: fn(&Outcome) -> Option<Cow<'_, str>>) ->
     field(name, Stage::Over, told)
 }
 
-/// All of them, those first that are known first. Where OpenTelemetry's conventions for generative AI know one, it has their
-/// name behind `gen_ai.`.
+/// All fields, ordered by their stage. A field that OpenTelemetry's conventions for generative AI define has the name
+/// that follows `gen_ai.` there.
 pub const FIELDS: [Field; 24] = [
     decided("llm.route", |outcome| text(outcome.route.as_ref())),
     decided("llm.decision", |outcome| Some(outcome.decision.into())),
@@ -110,12 +110,12 @@ pub const FIELDS: [Field; 24] = [
     }),
 ];
 
-/// How many of a request's fields have been told.
+/// How many of a request's fields have been written.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Telling(usize);
 
 impl Telling {
-    /// What is known at this stage and has not been told: names and values.
+    /// Returns the names and values of the fields that are known at this stage and have not been written yet.
     pub fn up_to<'o>(
         &mut self,
         stage: Stage,
@@ -146,7 +146,7 @@ fn last<'o>(outcome: &'o Outcome, told: fn(&'o Attempted) -> &'o str) -> Option<
     outcome.attempts.last().map(told).map(Cow::from)
 }
 
-/// The attempts that failed, in order, as `backend=failure`.
+/// Returns the failed attempts in order, as `backend=failure`.
 fn failures(outcome: &Outcome) -> Option<Cow<'_, str>> {
     let failed = outcome.attempts.iter().filter(|one| one.is_failure());
     let failed: Vec<String> = failed
@@ -155,7 +155,7 @@ fn failures(outcome: &Outcome) -> Option<Cow<'_, str>> {
     (!failed.is_empty()).then(|| failed.join(",").into())
 }
 
-/// What OpenTelemetry calls a call of this API; its own name where it has none for it.
+/// Returns OpenTelemetry's operation name for this API, or the API's own name if OpenTelemetry has none.
 pub const fn operation(api: Api) -> &'static str {
     match api {
         Api::ChatCompletions

@@ -1,4 +1,4 @@
-//! What is counted, under which names.
+//! What the router measures, and the names under which it reports it: outcomes, metrics and log fields.
 
 mod cost;
 mod fields;
@@ -12,25 +12,26 @@ pub use fields::{FIELDS, Field, Stage, Telling, operation};
 pub use noted::{Noted, Offered, Over, caller_name, caller_of, decisions};
 pub use outcome::{Attempted, End, MAX_CALLER_BYTES, Outcome};
 
-/// Counter: requests answered 500 because Envoy held their bodies back (`allow_on_headers_stop_iteration` is missing).
+/// Counter: requests answered 500 because Envoy held their bodies back (`allow_on_headers_stop_iteration` is
+/// missing).
 pub const MISSING_ENVOY_SETTING: &str = "llm_router.missing_envoy_setting";
 
-/// Counter: attempts refused because they came out at another backend's cluster than the plan says.
+/// Counter: attempts refused because they arrived at a different backend's cluster than the plan says.
 pub const BACKEND_MISMATCH: &str = "llm_router.backend_mismatch";
 
-/// Counter: answers 401 and 403, by which backends refuse the gateway's keys.
+/// Counter: answers with status 401 or 403, with which backends refuse the gateway's keys.
 pub const UNAUTHORIZED: &str = "llm_router.unauthorized";
 
 /// Counter: requests answered 504 at their deadline.
 pub const DEADLINE_EXCEEDED: &str = "llm_router.deadline_exceeded";
 
-/// Counter: attempts that were to follow and that Envoy did not make, the body being too large for its buffer.
+/// Counter: retries that Envoy did not make because the request's body was too large for its buffer.
 pub const UNRETRIED_BODY_TOO_LARGE: &str = "llm_router.unretried.body_too_large";
 
-/// Counter: the same, for a circuit breaker.
+/// Counter: retries that Envoy did not make because of a circuit breaker.
 pub const UNRETRIED_CIRCUIT_BREAKER: &str = "llm_router.unretried.circuit_breaker";
 
-/// The counter of attempts that were not made for this reason.
+/// Returns the counter of retries that Envoy did not make for this reason.
 pub const fn unretried(reason: Unretried) -> &'static str {
     match reason {
         Unretried::BodyTooLarge => UNRETRIED_BODY_TOO_LARGE,
@@ -38,7 +39,7 @@ pub const fn unretried(reason: Unretried) -> &'static str {
     }
 }
 
-/// All of these. Those that have labels are in [`metrics`].
+/// The names of all plain metrics. Metrics with labels are in [`metrics`].
 pub const METRICS: [&str; 6] = [
     MISSING_ENVOY_SETTING,
     BACKEND_MISMATCH,

@@ -1,4 +1,4 @@
-//! What the router role has seen of a request, and what its attempts tell → its outcome.
+//! Builds the outcome of a request from what the router role has seen and what its attempts report.
 
 use super::cost::cost;
 use super::outcome::{Attempted, End, MAX_CALLER_BYTES, Outcome};
@@ -9,54 +9,54 @@ use crate::request::{Caller, Headers};
 use crate::routing::KeySource;
 use crate::schema::{Answer, Api, ErrorCode, Usage};
 
-/// A target that a request may be sent to.
+/// A target that the plan of a request offers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Offered {
     /// The backend's name.
     pub backend: String,
-    /// What the backend calls the model.
+    /// The model's upstream name.
     pub model: String,
-    /// What its tokens cost.
+    /// The prices of the model's tokens.
     pub prices: Prices,
 }
 
-/// What has been seen of a request so far.
+/// What the router role has seen of a request so far.
 #[derive(Clone, Debug, Default)]
 pub struct Noted {
-    /// What is known of its outcome. Its decision is empty as long as that has not been made; its attempts, and what they
-    /// gave, come at the end.
+    /// The outcome as far as it is known. The decision stays empty until it has been made; the attempts and their
+    /// usage are added at the end.
     pub known: Outcome,
     /// The targets of its plan, in order.
     pub offered: Vec<Offered>,
-    /// About how many tokens its prompt has, once it is on its way.
+    /// The estimated number of tokens in the prompt, set once the request was sent on.
     pub prompt_tokens: Option<u64>,
-    /// Whether the last of the answer has passed.
+    /// Whether the answer has passed through to its end.
     pub is_whole: bool,
-    /// Whether Envoy says that the backend broke it off; only of a request whose attempts are not seen.
+    /// Whether Envoy says that the backend reset the answer. Only set for requests whose attempts are not seen.
     pub is_cut: bool,
 }
 
-/// Names of decisions beside those of a route's choice and of errors.
+/// The names of decisions that are neither a route's choice nor an error.
 pub mod decisions {
-    /// What is no call of a model was sent on by its headers.
+    /// A request that does not call a model was routed by its headers.
     pub const PASS_THROUGH: &str = "pass_through";
-    /// It was answered here, and that was no error: the list of models, a dry run.
+    /// The router answered the request itself without an error: the list of models, or a dry run.
     pub const ANSWERED: &str = "answered";
-    /// It ended before anything was decided.
+    /// The request ended before anything was decided.
     pub const NONE: &str = "none";
 }
 
-/// What is known of a request when it is over.
+/// The times at which a request began and ended.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Over {
-    /// When it arrived, in Unix milliseconds.
+    /// When the request arrived, in Unix milliseconds.
     pub arrived_at: u64,
-    /// When it was over.
+    /// When the request was over, in Unix milliseconds.
     pub ended_at: u64,
 }
 
 impl Noted {
-    /// It is answered here.
+    /// Notes that the router has answered the request itself.
     pub fn answered(&mut self, answer: &Answer) {
         self.known.error = answer.code.map(ErrorCode::name);
         self.known.status = u16::try_from(answer.status).unwrap_or(0);
@@ -65,13 +65,13 @@ impl Noted {
         }
     }
 
-    /// Takes over what became of its attempts by now: all of them, in order.
+    /// Replaces the noted attempts with the state of all attempts as of `now`, in order.
     pub fn attempts(&mut self, attempts: &[Report], now: u64) {
         let attempts = attempts.iter().map(|one| self.attempted(one, now));
         self.known.attempts = attempts.collect();
     }
 
-    /// What became of it. `attempts`: of the same worker, in order.
+    /// Returns the outcome of the request. `attempts`: its attempts as this worker has seen them, in order.
     pub fn outcome(mut self, attempts: &[Report], over: Over) -> Outcome {
         let is_answered = self.known.error.is_none();
         let last = attempts.last();
@@ -92,9 +92,10 @@ impl Noted {
         self.known
     }
 
-    /// How its answer ended.
+    /// How the answer ended.
     fn end(&self, last: Option<&Report>) -> End {
-        // The attempt that is not over was ended by the caller: its context ends before the request's in any other case.
+        // If the last attempt is not over, the caller has ended it: in every other case, the attempt's context ends
+        // before the request's does.
         let is_open = last.is_none_or(|last| last.end.is_none() && last.failure.is_none());
         match (self.known.error, last.and_then(|last| last.end)) {
             (Some(_), _) => End::None,
@@ -122,7 +123,7 @@ impl Noted {
         }
     }
 
-    /// Takes over what the answer took and gave, whether that is an estimate, and what it costs. `end`: how it ended.
+    /// Sets the usage of the answer, whether it is an estimate, and its cost. `end`: how the answer ended.
     fn bill(&mut self, report: &Report, end: End) {
         let told = report.usage;
         let estimate = if self.has_tokens(report, end) {
@@ -136,11 +137,11 @@ impl Noted {
         self.known.cost = offered.and_then(|offered| cost(&self.known.usage, &offered.prices));
     }
 
-    /// Whether something is asked and answered that is counted in tokens, of which bytes are a measure.
+    /// Whether the request and its answer are counted in tokens that can be estimated from bytes.
     fn has_tokens(&self, report: &Report, end: End) -> bool {
         let is_something = match end {
             End::Complete => self.known.response_bytes > 0,
-            // An error and nothing else.
+            // Only tokens count here: the stream may consist of nothing but an error.
             End::InBandError => report.content_tokens.is_some_and(|tokens| tokens > 0),
             _ => true,
         };
@@ -148,7 +149,7 @@ impl Noted {
         is_text && is_something && (200..300).contains(&self.known.status)
     }
 
-    /// What it took and gave where it has not said so, or only how it began.
+    /// Estimates the usage if the answer did not report it, or reported only the beginning of it.
     fn estimate(&self, report: &Report, end: End) -> Option<Usage> {
         let told = report.usage;
         if told.is_unknown() {
@@ -169,8 +170,8 @@ impl Noted {
     }
 }
 
-/// A caller's name, if it can be one: of printable ASCII, and not too long. Another one is not cut, which could make it
-/// that of somebody else.
+/// Returns the name of a caller if it is printable ASCII and not too long. A longer name is dropped, not cut, because
+/// a cut name could be that of another caller.
 pub fn caller_name(value: &[u8]) -> Option<String> {
     let is_name = (1..=MAX_CALLER_BYTES).contains(&value.len())
         && value.iter().all(|byte| matches!(byte, b' '..=b'~'));
@@ -179,7 +180,7 @@ pub fn caller_name(value: &[u8]) -> Option<String> {
         .flatten()
 }
 
-/// Who sent a request, as this source tells it.
+/// Returns the caller of a request, as this source names it.
 pub fn caller_of(source: &KeySource, headers: &Headers, caller: &Caller) -> Option<String> {
     match source {
         KeySource::Header(name) => caller_name(headers.values(name).next()?),

@@ -1,4 +1,4 @@
-//! What a request has shown → its outcome.
+//! Tests of the outcome that follows from what was seen of a request.
 
 use super::*;
 use crate::attempt::Failure;
@@ -12,7 +12,7 @@ const OVER: Over = Over {
     ended_at: 3_000,
 };
 
-/// Of a request that was routed to two targets.
+/// A request that was routed to two targets.
 fn routed() -> Noted {
     let offered = |backend: &str| Offered {
         backend: backend.to_owned(),
@@ -105,13 +105,13 @@ fn a_failed_attempt_is_not() {
         ]
     );
     assert_eq!(outcome.cost, Some(250));
-    // Whatever it says that it took.
+    // A failed attempt is not billed, whatever usage its answer reports.
     let mut noted = routed();
     noted.known.status = 429;
     let outcome = noted.outcome(&[failed(Failure::RateLimited)], OVER);
     assert_eq!((outcome.cost, outcome.usage), (None, Usage::default()));
     assert_eq!((outcome.end, outcome.first_token_ms), (End::Complete, None));
-    // Nor is one that the caller never got.
+    // Neither is an answer that the caller never got.
     let mut noted = routed();
     let code = ErrorCode::UpstreamIncomplete;
     noted.answered(&code.answer(Schema::OpenAi, ""));
@@ -134,7 +134,8 @@ fn estimates() {
         (Some(100), Some(3))
     );
     assert_eq!(outcome.cost, Some(230));
-    // Of its body, where its content was not seen; of its prompt, if that is known.
+    // If the content was not seen, the output is estimated from the body; the input is estimated from the prompt, if
+    // that is known.
     let unseen = Report {
         content_tokens: None,
         ..silent.clone()
@@ -146,7 +147,7 @@ fn estimates() {
         (outcome.usage.input, outcome.usage.output),
         (Some(7), Some(51))
     );
-    // Bytes of pictures say nothing of tokens.
+    // The number of bytes in a picture says nothing about tokens.
     let mut noted = routed();
     noted.known.api = Some(Api::ImageGenerations);
     let outcome = noted.outcome(&[silent], OVER);
@@ -157,7 +158,7 @@ fn estimates() {
     assert_eq!(outcome.cost, None);
 }
 
-/// What a stream has told before it was over is only how it began.
+/// The usage that a stream reported before it broke off covers only its beginning.
 #[test]
 fn the_rest_of_what_broke_off_is_estimated() {
     let part = |output| Report {
@@ -200,7 +201,7 @@ fn the_rest_of_what_broke_off_is_estimated() {
             assert_eq!((outcome.usage, outcome.is_estimated), (usage, is_estimated));
             assert!(outcome.cost.is_some_and(|cost| cost >= 6_000));
         }
-        // It had said all before.
+        // The stream had reported everything before it broke off.
         let finished = Report {
             end: Some(end),
             is_finished: true,
@@ -212,7 +213,7 @@ fn the_rest_of_what_broke_off_is_estimated() {
             (Some(5), false)
         );
     }
-    // A prompt that was blocked has no output.
+    // A blocked prompt has no output.
     let outcome = routed().outcome(&[part(None)], OVER);
     assert_eq!((outcome.usage.output, outcome.is_estimated), (None, false));
 }
@@ -245,7 +246,7 @@ fn what_brings_nothing_takes_nothing() {
         assert_eq!((outcome.usage, outcome.cost), (Usage::default(), None));
         assert!(!outcome.is_estimated, "{status} {bytes} {end:?}");
     }
-    // The model has read the prompt of what broke off, and of an answer without words.
+    // The model has read the prompt, even if the answer broke off or has no text.
     for (bytes, end) in [(0, End::Cut), (9, End::Complete)] {
         let outcome = with(200, bytes, end);
         assert_eq!(outcome.usage.input, Some(100));
@@ -288,7 +289,7 @@ fn ends() {
     }
 }
 
-/// Where both roles have VMs of their own, there is only what Envoy says.
+/// If the two roles run in separate VMs, only Envoy's own information is available.
 #[test]
 fn what_is_not_seen_is_not_told() {
     for (is_whole, is_cut, end) in [

@@ -1,55 +1,56 @@
-//! What became of a request: measured once, at its end.
+//! The outcome of a request, measured once, at its end.
 
 use crate::schema::{Api, Usage};
 
-/// What became of one request. No prompt, no answer, no key and no query is in it.
+/// The outcome of one request. It contains no prompt, no answer, no key and no query.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Outcome {
-    /// The route that took it; `None`: none did.
+    /// The route that matched; `None` if none did.
     pub route: Option<String>,
-    /// By what its targets were chosen, or why it went nowhere: a name of a closed set.
+    /// How its targets were chosen, or why the request went nowhere: one name of a closed set.
     pub decision: &'static str,
-    /// The call; `None`: it was no call of a model.
+    /// The API that was called; `None` if the request does not call a model.
     pub api: Option<Api>,
-    /// Whether a streamed answer was asked for.
+    /// Whether the request asked for a streamed answer.
     pub stream: bool,
-    /// Who sent it, as the document says how to tell: of at most [`MAX_CALLER_BYTES`] printable ASCII bytes.
+    /// The caller, from the source that the document configures: at most [`MAX_CALLER_BYTES`] bytes of printable
+    /// ASCII.
     pub caller: Option<String>,
-    /// The model that was asked for.
+    /// The model that the request asked for.
     pub model: Option<String>,
-    /// The attempts, in order; the last one is the one that was answered, if any was.
+    /// The attempts, in order. If the caller got a backend's answer, it is that of the last attempt.
     pub attempts: Vec<Attempted>,
-    /// Whether there were attempts of which nothing is known here.
+    /// Whether there were attempts that this VM did not see.
     pub is_unseen: bool,
-    /// The model that the answer says it is from.
+    /// The model that the answer names.
     pub answered_model: Option<String>,
-    /// The status that the caller got; 0: none.
+    /// The status that the caller got; 0 if it got none.
     pub status: u16,
-    /// The stable code, where the answer was an error of the router's own.
+    /// The stable error code, if the answer was one of the router's own errors.
     pub error: Option<&'static str>,
     /// How the answer ended.
     pub end: End,
-    /// What the answer took and gave.
+    /// The token usage of the request and its answer.
     pub usage: Usage,
-    /// Whether the usage is an estimate, because the answer did not tell it.
+    /// Whether the usage is an estimate, because the answer did not report it.
     pub is_estimated: bool,
-    /// In pico-dollars (US); `None`: a price is not known.
+    /// The cost in pico-dollars (US); `None` if a price is not known.
     pub cost: Option<u64>,
-    /// From the request's arrival to the first token of the answer, or to its first byte where it is no stream, in
-    /// milliseconds.
+    /// The time from the request's arrival to the first token of a streamed answer, or to the first byte of any other
+    /// answer, in milliseconds.
     pub first_token_ms: Option<u64>,
-    /// From its arrival to its end, in milliseconds.
+    /// The time from the request's arrival to its end, in milliseconds.
     pub whole_ms: u64,
-    /// What the router role took for its decision, in microseconds.
+    /// The time that the router role took for its decision, in microseconds.
     pub decision_us: u64,
-    /// The bytes of the request's body.
+    /// The size of the request's body, in bytes.
     pub request_bytes: u64,
-    /// The bytes of the answer's body.
+    /// The size of the answer's body, in bytes.
     pub response_bytes: u64,
 }
 
 impl Outcome {
-    /// The failed attempts that another one followed at another target, in order.
+    /// Returns the failed attempts that were followed by an attempt at another target, in order.
     pub fn fallbacks(&self) -> impl Iterator<Item = &Attempted> {
         let pairs = self.attempts.iter().zip(self.attempts.iter().skip(1));
         let is_elsewhere = |one: &Attempted, next: &Attempted| {
@@ -61,19 +62,19 @@ impl Outcome {
     }
 }
 
-/// How long the name of a caller may be.
+/// The maximum length of a caller's name, in bytes.
 pub const MAX_CALLER_BYTES: usize = 128;
 
-/// One attempt.
+/// One attempt of a request, as the outcome reports it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Attempted {
     /// The backend's name.
     pub backend: String,
-    /// What the backend calls the model.
+    /// The model's upstream name.
     pub model: String,
     /// [`ACCEPTED`](Self::ACCEPTED), [`ABANDONED`](Self::ABANDONED), or the name of its failure.
     pub verdict: &'static str,
-    /// From its beginning to its end, in milliseconds, as far as that is known.
+    /// The duration of the attempt in milliseconds, as far as it is known.
     pub ms: Option<u64>,
 }
 
@@ -81,10 +82,10 @@ impl Attempted {
     /// The verdict on an attempt whose answer the caller got.
     pub const ACCEPTED: &'static str = "accepted";
 
-    /// The verdict on one for which the caller did not wait.
+    /// The verdict on an attempt that the caller did not wait for.
     pub const ABANDONED: &'static str = "abandoned";
 
-    /// Whether it failed.
+    /// Whether the attempt failed.
     pub fn is_failure(&self) -> bool {
         ![Self::ACCEPTED, Self::ABANDONED].contains(&self.verdict)
     }
@@ -93,25 +94,25 @@ impl Attempted {
 /// How an answer ended.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum End {
-    /// There was none: the caller got an error of the router's, or nothing.
+    /// There was no answer: the caller got one of the router's errors, or nothing.
     #[default]
     None,
-    /// As it should.
+    /// The answer ended as it should.
     Complete,
-    /// A stream without what ends one, which the router has ended with an error.
+    /// A stream ended without its terminator, so the router ended it with an error.
     NoTerminator,
-    /// A stream with an error in it.
+    /// A stream contained an error.
     InBandError,
-    /// The backend broke it off.
+    /// The backend broke the answer off.
     Cut,
-    /// Nothing more came of it, and it was given up.
+    /// The answer stopped making progress, and the router gave it up.
     Stalled,
-    /// The caller went away.
+    /// The caller disconnected.
     ClientGone,
 }
 
 impl End {
-    /// All of them, with their names.
+    /// All ends, with their names.
     pub const ALL: [(&'static str, End); 7] = [
         ("none", End::None),
         ("complete", End::Complete),

@@ -1,14 +1,14 @@
-//! What the benchmark is held to.
+//! The goals of the benchmark.
 
 use super::summary::{cpu_per_request, p50};
 use super::tables::PEERS_32;
 use super::{Purpose, ROUTER, ROUTER_100, Record};
 
-/// One goal, and how far from it we are.
+/// One goal, and the measured value.
 pub(crate) struct Goal {
     pub(crate) text: &'static str,
     pub(crate) found: String,
-    /// Nothing where it was not measured.
+    /// `None` if it was not measured.
     pub(crate) is_met: Option<bool>,
 }
 
@@ -90,7 +90,7 @@ fn where_from(title: &str, connections: u32) -> String {
     format!("{title} at {connections}")
 }
 
-/// Met where the worst is within the limit.
+/// A goal that is met if the worst value is within the limit.
 fn at_most(text: &'static str, limit: f64, unit: &str, values: Vec<(String, f64)>) -> Goal {
     let worst = values.iter().map(|(_, value)| *value).reduce(f64::max);
     Goal {
@@ -127,7 +127,7 @@ fn listed(values: &[(String, f64)], unit: &str) -> String {
     values.join(", ")
 }
 
-/// The goals as a table.
+/// Renders the goals as a table.
 pub(crate) fn table(record: &Record) -> String {
     let mut text = String::from("| goal | found | |\n|---|---|---|\n");
     for goal in all(record) {

@@ -1,7 +1,7 @@
-//! What a benchmark found: raw in `results.json`, from which everything that people read is rendered.
+//! The results of a benchmark: raw in `results.json`, from which everything that people read is rendered.
 //!
-//! Nothing here measures or looks at the clock, so that a test can prove that what stands in a record and in
-//! README.md is what its numbers render to.
+//! Nothing here measures anything or reads the clock, so that a test can prove that a record and README.md contain
+//! exactly what the numbers render to.
 
 pub(crate) mod goals;
 pub(crate) mod observing;
@@ -29,7 +29,7 @@ pub(crate) const OBSERVED: &str = "observed";
 pub(crate) const ROUTER: &str = "llm-router";
 pub(crate) const ROUTER_100: &str = "llm-router-100";
 
-/// What is compared, in the order of the tables, and what each is.
+/// The compared variants, in the order of the tables, with a description of each.
 pub(crate) const VARIANTS: [(&str, &str); 10] = [
     (DIRECT, "no Envoy: the load generator on the mock backend"),
     (
@@ -67,37 +67,37 @@ pub(crate) const VARIANTS: [(&str, &str); 10] = [
     ),
 ];
 
-/// One whole benchmark.
+/// One complete benchmark.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 pub(crate) struct Record {
-    /// In UTC, as `2026-11-21`.
+    /// The date in UTC, as `2026-11-21`.
     pub(crate) date: String,
-    /// A smoke test, whose numbers mean little.
+    /// Whether it is a smoke test, whose numbers mean little.
     pub(crate) quick: bool,
     pub(crate) rounds: u32,
     pub(crate) seconds: u64,
-    /// Machine and versions: what it is, and its value.
+    /// Machine and versions: names and values.
     pub(crate) facts: Vec<(String, String)>,
-    /// Which CPU what ran on, or why nothing was pinned.
+    /// What ran on which CPU, or why nothing was pinned.
     pub(crate) pinning: String,
     pub(crate) commands: Vec<String>,
     pub(crate) cells: Vec<Cell>,
     pub(crate) runs: Vec<Run>,
     pub(crate) first_event: Option<FirstEvent>,
-    /// Older records have none.
+    /// Missing in older records.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) held_token: Option<HeldToken>,
     pub(crate) memory: Vec<Memory>,
     pub(crate) peers: Vec<Peer>,
-    /// What went wrong, in words.
+    /// Descriptions of what went wrong.
     pub(crate) problems: Vec<String>,
 }
 
-/// What each of its variants is asked, again in every round.
+/// The request that each of the cell's variants gets, in every round.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub(crate) struct Cell {
     pub(crate) id: String,
-    /// The body's name in `bodies`, and what was changed about it.
+    /// The body's name in `bodies`, with a suffix for what was changed.
     pub(crate) body: String,
     pub(crate) title: String,
     pub(crate) bytes: usize,
@@ -106,34 +106,34 @@ pub(crate) struct Cell {
     pub(crate) variants: Vec<String>,
 }
 
-/// What the mock backend answers.
+/// The answers of the mock backend.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Answer {
     /// About 1 KB, at once.
     Whole,
-    /// 64 events, each written by itself, without a wait.
+    /// 64 events, each written separately, without a wait.
     Fast,
-    /// 1,024 of them, so that what is once for each request hardly counts.
+    /// 1,024 such events, so that the cost per request hardly counts.
     Many,
-    /// 64 events, one each 20 ms.
+    /// 64 events, one every 20 ms.
     Paced,
     /// One event, and the end 2 ms later.
     First,
 }
 
-/// Whose cells these are.
+/// What a cell compares.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Purpose {
-    /// llm-router beside the same Envoy without it.
+    /// llm-router with the same Envoy without it.
     Main,
-    /// llm-router with more and with less of what it observes.
+    /// llm-router with more and with less of its observing.
     Observing,
-    /// Other gateways.
+    /// llm-router with other gateways.
     Peers,
 }
 
-/// That of the cell with this id.
+/// Returns the purpose of the cell with this id.
 pub(crate) fn purpose(cell: &str) -> Purpose {
     if cell.starts_with("peers-") {
         Purpose::Peers
@@ -163,24 +163,25 @@ pub(crate) struct Run {
     pub(crate) variant: String,
     pub(crate) round: u32,
     pub(crate) seconds: f64,
-    /// As the load generator counts them.
+    /// The requests that the load generator counted.
     pub(crate) requests: u64,
     pub(crate) p50_us: f64,
     pub(crate) p90_us: f64,
     pub(crate) p99_us: f64,
     pub(crate) max_us: f64,
-    /// As the backend counts them: the CPU's divisor, because it has those in it that the end cut off.
+    /// The requests that the backend counted. CPU time is divided by this number, because it includes requests that
+    /// were cut off at the end.
     pub(crate) served: u64,
     pub(crate) events: u64,
-    /// Of all of the gateway's processes and threads.
+    /// The CPU time of all of the gateway's processes and threads.
     pub(crate) cpu_us: Option<f64>,
     pub(crate) backend_cpu_us: Option<f64>,
-    /// It counts for nothing then.
+    /// If set, the run does not count.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) failure: Option<String>,
 }
 
-/// The time until an answer's first event, request by request in turn through both.
+/// The time until an answer's first event, measured with requests that alternate between both.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub(crate) struct FirstEvent {
     pub(crate) pairs: usize,
@@ -188,12 +189,13 @@ pub(crate) struct FirstEvent {
     pub(crate) bare_p99_us: f64,
     pub(crate) router_p50_us: f64,
     pub(crate) router_p99_us: f64,
-    /// Of the pairs' differences.
+    /// The percentiles of the pairs' differences.
     pub(crate) added_p50_us: f64,
     pub(crate) added_p99_us: f64,
 }
 
-/// The time until an answer's first token, request by request in turn by a route that holds it and by one that does not.
+/// The time until an answer's first token, measured with requests that alternate between a route that holds it and
+/// one that does not.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub(crate) struct HeldToken {
     pub(crate) pairs: usize,
@@ -201,12 +203,12 @@ pub(crate) struct HeldToken {
     pub(crate) unheld_p99_us: f64,
     pub(crate) held_p50_us: f64,
     pub(crate) held_p99_us: f64,
-    /// Of the pairs' differences.
+    /// The percentiles of the pairs' differences.
     pub(crate) added_p50_us: f64,
     pub(crate) added_p99_us: f64,
 }
 
-/// A fresh Envoy of this variant under bodies that are all held open before any is complete.
+/// The memory of a fresh Envoy of this variant, with bodies that are all held open before any is complete.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 pub(crate) struct Memory {
     pub(crate) variant: String,
@@ -222,13 +224,13 @@ pub(crate) struct Memory {
     pub(crate) failure: Option<String>,
 }
 
-/// Another gateway, whose runs stand among the others in cells of their own.
+/// Another gateway. Its runs are among the others, in their own cells.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub(crate) struct Peer {
     pub(crate) id: String,
     pub(crate) name: String,
     pub(crate) version: String,
-    /// How many processes it ran as.
+    /// The number of processes that it ran as.
     pub(crate) processes: Option<usize>,
     pub(crate) idle_kib: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -246,7 +248,7 @@ impl Record {
         cells.filter(move |cell| cell.purpose() == purpose)
     }
 
-    /// Writes the raw results and all that is rendered from them.
+    /// Writes the raw results and everything that is rendered from them.
     pub(crate) fn write(&self, folder: &Path) -> io::Result<()> {
         fs::create_dir_all(folder)?;
         fs::write(folder.join("results.json"), self.to_json()?)?;
@@ -254,7 +256,7 @@ impl Record {
         fs::write(folder.join("cpu.svg"), svg::render(self))
     }
 
-    /// JSON with a line for each run, so that a person can read it and a diff too.
+    /// Formats the record as JSON with one line per run, so that it is easy to read and to diff.
     pub(crate) fn to_json(&self) -> io::Result<String> {
         let mut text = String::from("{");
         let Value::Object(fields) = serde_json::to_value(self)? else {
@@ -275,7 +277,7 @@ impl Record {
     }
 }
 
-/// The records' folders, which are named by their dates: the newest is the last.
+/// Returns the records' folders, which are named by their dates, with the newest one last.
 pub(crate) fn all(records: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(records).into_iter().flatten();
     let mut folders: Vec<PathBuf> = entries

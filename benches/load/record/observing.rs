@@ -1,17 +1,17 @@
-//! What observing costs: llm-router with more and with less of it, in turn, in cells of their own.
+//! Compares llm-router with more and with less observing, in cells of their own.
 
 use super::summary::{Metric, cpu_ns_per_event, cpu_per_request};
 use super::tables::{self, median, spread, times_spread};
 use super::{BARE, NOOP_2, OBSERVED, Purpose, ROUTER, Record, UNOBSERVED, page};
 
-/// A plain exchange.
+/// The cell with a plain exchange.
 pub(crate) const WHOLE: &str = "observing-whole";
-/// A long stream.
+/// The cell with a long stream.
 pub(crate) const MANY: &str = "observing-many";
 
 pub(crate) const VARIANTS: [&str; 5] = [BARE, NOOP_2, UNOBSERVED, OBSERVED, ROUTER];
 
-/// What each adds to another one.
+/// What each variant adds to another one.
 const STEPS: [(&str, &str, &str); 4] = [
     (
         "a wasm filter that does nothing, in both roles",
@@ -27,7 +27,7 @@ const STEPS: [(&str, &str, &str); 4] = [
     ("the page", ROUTER, OBSERVED),
 ];
 
-/// The record's section; empty where it was not measured.
+/// Renders the record's section; empty if it was not measured.
 pub(crate) fn section(record: &Record) -> String {
     let cells: Vec<_> = record.cells_for(Purpose::Observing).collect();
     if cells.is_empty() {
@@ -66,7 +66,7 @@ pub(crate) fn section(record: &Record) -> String {
     text
 }
 
-/// The same in a sentence; nothing where it was not measured.
+/// Renders the section as a sentence; `None` if it was not measured.
 pub(crate) fn sentence(record: &Record) -> Option<String> {
     let added = |cell, variant, base, metric: Metric| {
         let stat = record.added_to(cell, variant, base, metric);

@@ -1,4 +1,4 @@
-//! A record's own page.
+//! Renders a record's own page.
 
 use super::tables::{self, backend_alone, number};
 use super::{Purpose, Record, VARIANTS, goals, observing};
@@ -111,7 +111,7 @@ fn ours(record: &Record, page: &mut String) {
     }
 }
 
-/// Far below 2^53.
+/// Converts a length, which is far below 2^53.
 #[expect(clippy::cast_precision_loss, reason = "no body has 2^53 bytes")]
 fn kilo(bytes: usize) -> f64 {
     bytes as f64

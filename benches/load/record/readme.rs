@@ -1,4 +1,4 @@
-//! The newest record in the project's README.md, between two markers.
+//! Writes the newest record into the project's README.md, between two markers.
 
 use std::path::Path;
 
@@ -9,14 +9,14 @@ use super::{BARE, NOOP_1, NOOP_2, ROUTER, Record, goals, observing, svg, tables}
 pub(crate) const BEGIN: &str = "<!-- bench -->";
 pub(crate) const END: &str = "<!-- /bench -->";
 
-/// The README with this between its markers; nothing if it has none.
+/// Returns the README with `block` between its markers; `None` if it has none.
 pub(crate) fn with_block(readme: &str, block: &str) -> Option<String> {
     let (before, rest) = readme.split_once(BEGIN)?;
     let (_, after) = rest.split_once(END)?;
     Some(format!("{before}{BEGIN}\n{block}{END}{after}"))
 }
 
-/// What stands there for the newest of these records; nothing at all without one.
+/// Renders the block for the newest record; empty if there is none.
 pub(crate) fn block(newest: Option<(&Path, &Record)>) -> String {
     let Some((folder, record)) = newest else {
         return String::new();

@@ -2,10 +2,10 @@
 
 use super::{BARE, Record, Run};
 
-/// What is read off a run.
+/// A value of a run.
 pub(crate) type Metric = fn(&Run) -> Option<f64>;
 
-/// The median of the rounds, and the least and the most of them.
+/// The median of the rounds, their minimum and their maximum.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Stat {
     pub(crate) median: f64,
@@ -21,7 +21,7 @@ pub(crate) fn cpu_per_event(run: &Run) -> Option<f64> {
     per(run.cpu_us?, run.events)
 }
 
-/// In nanoseconds.
+/// Returns the CPU time per event in nanoseconds.
 pub(crate) fn cpu_ns_per_event(run: &Run) -> Option<f64> {
     Some(cpu_per_event(run)? * 1000.0)
 }
@@ -34,7 +34,8 @@ pub(crate) fn requests_per_second(run: &Run) -> Option<f64> {
     (run.seconds > 0.0).then(|| count(run.requests) / run.seconds)
 }
 
-/// How much of its CPU the gateway had in use: near 1, it is the bottleneck, and not the load or the backend.
+/// Returns how much of its CPU the gateway used. Near 1, the gateway is the bottleneck, not the load generator or the
+/// backend.
 pub(crate) fn busy(run: &Run) -> Option<f64> {
     (run.seconds > 0.0).then_some(run.cpu_us? / run.seconds / 1e6)
 }
@@ -51,7 +52,7 @@ fn per(total: f64, many: u64) -> Option<f64> {
     (many > 0).then(|| total / count(many))
 }
 
-/// Exact up to 2^53, which no benchmark counts to.
+/// Converts a count, exact up to 2^53, which no benchmark reaches.
 #[expect(clippy::cast_precision_loss, reason = "no benchmark counts to 2^53")]
 fn count(many: u64) -> f64 {
     many as f64
@@ -92,7 +93,7 @@ impl Record {
         Stat::of(self.good_runs(cell, variant).filter_map(metric).collect())
     }
 
-    /// Round by round, so that what slows a whole round down cancels out.
+    /// Combines two variants round by round, so that what slows a whole round down cancels out.
     fn paired(
         &self,
         cell: &str,
@@ -110,7 +111,7 @@ impl Record {
         Stat::of(pairs.filter(|value| value.is_finite()).collect())
     }
 
-    /// This variant's to the other's.
+    /// Returns the ratio of this variant to the other.
     pub(crate) fn ratio(
         &self,
         cell: &str,
@@ -125,12 +126,12 @@ impl Record {
         self.ratio(cell, variant, BARE, metric)
     }
 
-    /// What this variant has over bare Envoy.
+    /// Returns what this variant adds to bare Envoy.
     pub(crate) fn added(&self, cell: &str, variant: &str, metric: Metric) -> Option<Stat> {
         self.added_to(cell, variant, BARE, metric)
     }
 
-    /// What this variant has over the other one.
+    /// Returns what this variant adds to the other one.
     pub(crate) fn added_to(
         &self,
         cell: &str,

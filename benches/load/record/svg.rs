@@ -1,10 +1,10 @@
-//! The picture: CPU per request by variant, a panel for each body.
+//! Renders the chart: CPU per request by variant, with a panel for each body.
 
 use super::summary::{Stat, cpu_per_request};
 use super::tables::number;
 use super::{Answer, BARE, Cell, NO_WASM, NOOP_1, NOOP_2, Purpose, ROUTER, ROUTER_100, Record};
 
-/// The bars of a panel, from the top.
+/// The bars of a panel, from top to bottom.
 const BARS: [&str; 6] = [BARE, NO_WASM, NOOP_1, NOOP_2, ROUTER, ROUTER_100];
 
 const WIDTH: f64 = 960.0;
@@ -17,10 +17,10 @@ const PANEL_HEAD: f64 = 32.0;
 const BAR: f64 = 20.0;
 const STEP: f64 = 26.0;
 const LABEL: f64 = 120.0;
-/// What is written behind the longest bar fits into this.
+/// The room for the label after the longest bar.
 const VALUE: f64 = 118.0;
 
-/// The cells that stand for a body each: answered whole, with 32 connections, in all variants.
+/// Returns the cells in the chart, one for each body: answered whole, with 32 connections, in all variants.
 pub(crate) fn charted(record: &Record) -> Vec<&Cell> {
     let cells = record.cells_for(Purpose::Main);
     cells
@@ -91,7 +91,7 @@ fn panel(record: &Record, cell: &Cell, left: f64, top: f64, body: &mut String) -
     let start = left + LABEL;
     let mut y = top + PANEL_HEAD;
     for (variant, stat, ratio) in &bars {
-        // The thin line may go beyond the longest bar, but not out of the panel.
+        // The thin line may extend beyond the longest bar, but not out of the panel.
         let scale = |value: f64| (room * value / most).min(room + VALUE - 4.0);
         let width = scale(stat.median);
         let middle = y + BAR / 2.0;

@@ -1,4 +1,4 @@
-//! The tables of a record, in Markdown.
+//! Renders the tables of a record, in Markdown.
 
 use super::summary::{
     self, Metric, Stat, backend_cpu_per_request, busy, cpu_per_event, cpu_per_request,
@@ -6,10 +6,10 @@ use super::summary::{
 };
 use super::{Answer, BARE, Cell, DIRECT, Memory, ROUTER, Record};
 
-/// What stands where there is no number.
+/// The text of a cell without a number.
 const NOTHING: &str = "–";
 
-/// A number with as many places as mean something.
+/// Formats a number with as many digits as are meaningful.
 pub(crate) fn number(value: f64) -> String {
     if value.abs() < 100.0 {
         format!("{value:.1}")
@@ -40,7 +40,7 @@ pub(crate) fn times(stat: Option<Stat>) -> String {
     stat.map_or_else(|| NOTHING.to_owned(), |stat| format!("{:.2}×", stat.median))
 }
 
-/// The median, and from where to where the rounds went.
+/// Formats the median, and the range of the rounds.
 pub(crate) fn spread(stat: Option<Stat>) -> String {
     stat.map_or_else(
         || NOTHING.to_owned(),
@@ -69,7 +69,7 @@ fn percent(stat: Option<Stat>) -> String {
     )
 }
 
-/// One cell of a benchmark: a row for each of its variants.
+/// Renders one cell of a benchmark, with a row for each of its variants.
 pub(crate) fn cell(record: &Record, cell: &Cell) -> String {
     let events = cell.answer.is_streamed();
     let mut text = String::from(
@@ -118,7 +118,7 @@ pub(crate) fn cell(record: &Record, cell: &Cell) -> String {
     text
 }
 
-/// A variant's own name, or a peer's.
+/// Returns a variant's own name, or a peer's.
 fn label(record: &Record, variant: &str) -> String {
     let peer = record.peers.iter().find(|peer| peer.id == variant);
     peer.map_or_else(
@@ -200,13 +200,13 @@ pub(crate) fn memory(record: &Record) -> String {
     text
 }
 
-/// Far below 2^53.
+/// Converts KiB to MiB. The number is far below 2^53.
 #[expect(clippy::cast_precision_loss, reason = "no machine has 2^53 KiB")]
 pub(crate) fn mib(kib: u64) -> f64 {
     kib as f64 / 1024.0
 }
 
-/// The other gateways beside llm-router, in short.
+/// Renders the summary of the other gateways and llm-router.
 pub(crate) fn peers(record: &Record) -> String {
     let mut text = String::from(
         "| 1 KB chat | CPU µs per request | llm-router's × | requests/s, 32 connections | 1 connection | p50 µs | p99 µs | \
@@ -241,12 +241,12 @@ pub(crate) fn peers(record: &Record) -> String {
     text
 }
 
-/// The cells in which the peers are measured.
+/// The cell in which the peers are measured with one connection.
 pub(crate) const PEERS_1: &str = "peers-1";
-/// With 32 connections.
+/// The cell in which the peers are measured with 32 connections.
 pub(crate) const PEERS_32: &str = "peers-32";
 
-/// The mock backend by itself, which must not be what limits the others.
+/// Compares the mock backend by itself with the one behind bare Envoy, to show that it does not limit the others.
 pub(crate) fn backend_alone(record: &Record, cell: &str) -> Option<(f64, f64)> {
     let alone = record.stat(cell, DIRECT, requests_per_second)?;
     let behind = record.stat(cell, BARE, requests_per_second)?;

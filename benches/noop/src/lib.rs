@@ -1,4 +1,4 @@
-//! A proxy-wasm filter that does nothing, in whichever role.
+//! A proxy-wasm filter that does nothing, in either role.
 
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
 use proxy_wasm::types::{ContextType, LogLevel};
@@ -26,5 +26,5 @@ struct Stream;
 
 impl Context for Stream {}
 
-/// Every callback is the SDK's own, which continues.
+/// Every callback is the SDK's default, which continues.
 impl HttpContext for Stream {}

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Installs LiteLLM's proxy, at the version that peer.json names and with the packages that constraints.txt pins, into
-# .tools/peers/litellm. Does nothing if it is there.
+# Installs LiteLLM's proxy into .tools/peers/litellm, at the version in peer.json and with the packages that
+# constraints.txt pins. Does nothing if it is installed already.
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -15,7 +15,8 @@ python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' && python3 -m pip 
     echo 'LiteLLM needs Python 3.11 or later, with pip' >&2
     exit 1
 }
-# Beside, and then moved, so that an interrupted installation is not taken for a whole one.
+# Install in a temporary folder and then move it, so that an interrupted installation is never taken for a complete
+# one.
 rm -rf "$target.new"
 mkdir -p "$target.new"
 PIP_REQUIRE_VIRTUALENV=0 PIP_USER=0 PIP_ROOT_USER_ACTION=ignore python3 -m pip install --quiet \

@@ -1,5 +1,5 @@
 #!/bin/sh
-# start.sh PORT UPSTREAM_URL: LiteLLM's proxy on 127.0.0.1:PORT, in the foreground.
+# start.sh PORT UPSTREAM_URL: runs LiteLLM's proxy on 127.0.0.1:PORT, in the foreground.
 set -eu
 
 [ $# -eq 2 ] || {
@@ -9,8 +9,8 @@ set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 target=$(cd "$here/../../.." && pwd)/.tools/peers/litellm
 
-# It is configured by some hundred variables, so it gets an environment of its own: no database, no Redis, no proxy.
-# LITELLM_LOCAL_*: use the copies in the package and fetch none.
+# About a hundred variables configure LiteLLM, so it gets a clean environment: no database, no Redis, no proxy.
+# LITELLM_LOCAL_*: use the copies in the package instead of fetching them.
 exec env -i PATH="$PATH" HOME="${HOME:-/}" LANG=C.UTF-8 PYTHONPATH="$target" \
     UPSTREAM_URL="$2" \
     LITELLM_MODE=PRODUCTION \

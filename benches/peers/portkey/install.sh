@@ -1,7 +1,7 @@
 #!/bin/sh
-# Installs Portkey's gateway, at the version that peer.json names and on the web server's versions that are pinned
-# here, into .tools/peers/portkey. Does nothing if it is there. With a later @hono/node-server, which is what
-# npm takes on its own, the gateway answers each streamed request with 500: its issue 1389.
+# Installs Portkey's gateway into .tools/peers/portkey, at the version in peer.json and with the versions of its web
+# server that are pinned here. Does nothing if it is installed already. With a later @hono/node-server, which npm
+# would choose by itself, the gateway answers every streamed request with 500: see its issue 1389.
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -16,15 +16,16 @@ node -e 'process.exit(+(process.versions.node.split(".")[0] < 18))' && command -
     echo 'Portkey needs Node.js 18 or later, with npm' >&2
     exit 1
 }
-# Beside, and then moved, so that an interrupted installation is not taken for a whole one.
+# Install in a temporary folder and then move it, so that an interrupted installation is never taken for a complete
+# one.
 rm -rf "$target.new"
 mkdir -p "$target.new"
-# A manifest of its own, or npm would write into the one of a folder above.
+# Without its own manifest, npm would write into the manifest of a parent folder.
 echo '{"private": true}' >"$target.new/package.json"
-# Unquoted: each is an argument. The package's only script patches its own development tree.
+# Unquoted, because each word is an argument. The package's only script patches its own development tree.
 npm install --prefix "$target.new" --loglevel=error --no-save --no-package-lock --no-audit --no-fund --omit=dev \
     --ignore-scripts --no-update-notifier $wanted >/dev/null
-# npm's own lock, with the addresses that it fetched from.
+# npm's own lock, which contains the addresses that it fetched from.
 rm -f "$target.new/node_modules/.package-lock.json"
 echo "$wanted" >"$target.new/.installed"
 rm -rf "$target"

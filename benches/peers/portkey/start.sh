@@ -1,6 +1,6 @@
 #!/bin/sh
-# start.sh PORT UPSTREAM_URL: Portkey's gateway on 127.0.0.1:PORT, in the foreground.
-# It has no upstream of its own: each request names it, by the headers in peer.json.
+# start.sh PORT UPSTREAM_URL: runs Portkey's gateway on 127.0.0.1:PORT, in the foreground. It ignores UPSTREAM_URL:
+# each request names its upstream, with the headers in peer.json.
 set -eu
 
 [ $# -eq 2 ] || {
@@ -10,8 +10,8 @@ set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 gateway=$(cd "$here/../../.." && pwd)/.tools/peers/portkey/node_modules/@portkey-ai/gateway
 
-# An environment of its own: no Redis, no proxy, no keys.
-# TRUSTED_CUSTOM_HOSTS: the hosts that a request may name although they are not public.
+# A clean environment: no Redis, no proxy, no keys. TRUSTED_CUSTOM_HOSTS: the hosts that a request may name although
+# they are not public.
 exec env -i PATH="$PATH" HOME="${HOME:-/}" LANG=C.UTF-8 \
     NODE_ENV=production \
     TRUSTED_CUSTOM_HOSTS=127.0.0.1 \

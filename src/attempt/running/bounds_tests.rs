@@ -1,4 +1,4 @@
-//! Whatever backends do, in whatever order.
+//! Properties that hold whatever backends do, in whatever order.
 
 use proptest::prelude::*;
 
@@ -44,7 +44,7 @@ fn event() -> impl Strategy<Value = Event> {
     ]
 }
 
-/// Which events can come next, as Envoy has it: headers, pieces of a body, its end.
+/// Which events can come next from Envoy: headers, pieces of a body, or its end.
 #[derive(Clone, Copy, Debug, Default, PartialEq, PartialOrd)]
 enum Stage {
     #[default]
@@ -54,7 +54,7 @@ enum Stage {
 }
 
 impl Stage {
-    /// The stage after an event; `None` if it cannot come now.
+    /// The stage after an event; `None` if the event cannot come now.
     fn after(self, event: &Event) -> Option<Stage> {
         match event {
             Head(..) => (self == Stage::Sent).then_some(Stage::Answering),
@@ -124,20 +124,20 @@ proptest! {
             let is_done = matches!(event, Done | NoConnection);
             let asks_again = step.starts_with("retry") || step.starts_with("left");
             if was_released {
-                // What the client has is never begun anew.
+                // An answer that the client has begun to receive is never started over.
                 prop_assert!(!asks_again && !step.starts_with("wait"), "{event:?}: {step}");
             }
             if step == "reset" || step.starts_with("502") || (is_done && was_released) {
                 break;
             }
-            // Nothing is held when its end has been seen and no timer runs.
+            // Nothing is held after its end has been seen, unless a timer runs.
             if stage == Stage::Answered && step == "hold" && !matches!(event, After(_)) {
                 prop_assert!(exchange.running.due_at().is_some(), "{event:?}");
             }
             if !asks_again && !is_done {
                 continue;
             }
-            // Envoy makes the next attempt, by what was left; what must not be made refuses itself.
+            // Envoy makes the next attempt from what was written; the attempt refuses itself if it must not be made.
             if exchange.left.is_none() || exchange.next().is_err() {
                 break;
             }

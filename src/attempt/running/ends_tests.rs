@@ -1,14 +1,14 @@
-//! Streams on their way to the client, and how they end.
+//! Tests of streams on their way to the client, and of how they end.
 
 use super::exchange::*;
 use super::*;
 
-/// After it is released.
+/// The stream breaks after it was released.
 #[test]
 fn what_is_broken_never_looks_whole() {
     let error = incomplete();
     for (headers, events, expected, client) in [
-        // Clean, but not finished.
+        // The stream ends cleanly but is not finished.
         (SSE, vec![last("")], "replace", error.clone()),
         (
             SSE,
@@ -35,7 +35,7 @@ fn what_is_broken_never_looks_whole() {
             "pass; reset",
             TOKEN.to_owned(),
         ),
-        // An event that the client would not see is given its end.
+        // An event without its blank line, which the client would ignore, is completed.
         (SSE, vec![last(STOP.trim())], "replace", STOP.to_owned()),
         (
             LENGTH,
@@ -49,7 +49,7 @@ fn what_is_broken_never_looks_whole() {
             "pass; pass",
             STOP.trim().to_owned(),
         ),
-        // An error is an end.
+        // An error ends a stream too.
         (SSE, vec![last(ERROR)], "pass", ERROR.to_owned()),
         // Malformed events change nothing.
         (
@@ -77,7 +77,7 @@ fn what_is_broken_never_looks_whole() {
             "hold; pass; hold; hold; reset",
             TOKEN.to_owned(),
         ),
-        // A reset is not ours to mend.
+        // The router cannot mend a reset.
         (
             SSE,
             vec![piece(TOKEN), Done],
@@ -133,7 +133,7 @@ fn malformed_events_are_dropped_where_that_is_wanted() {
             "hold; hold; replace",
             [TOKEN, STOP].concat(),
         ),
-        // Its length does not keep anything in.
+        // Its length does not prevent that events are dropped.
         (
             FirstToken,
             LENGTH,
@@ -141,7 +141,7 @@ fn malformed_events_are_dropped_where_that_is_wanted() {
             "hold; replace",
             [TOKEN, STOP].concat(),
         ),
-        // Nothing can be left out of this one.
+        // No events can be dropped from this one.
         (
             Complete,
             SSE,
@@ -186,7 +186,7 @@ fn past_the_limit_it_is_let_go() {
     );
 }
 
-/// What Envoy did not retry passes on, and is followed.
+/// An answer that Envoy did not retry passes through and is followed.
 #[test]
 fn a_retry_that_was_not_to_be_had() {
     let mut exchange = Exchange::with("a b", held(Hold::FirstToken));

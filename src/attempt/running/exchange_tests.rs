@@ -1,5 +1,5 @@
-//! An attempt with everything around it: the backend's answer comes in as events, Envoy does as it is told, and the
-//! client gets what is let go.
+//! A simulated exchange around one attempt: the backend's answer arrives as events, Envoy does as it is told, and the
+//! client gets what is released.
 
 use super::super::*;
 use crate::attempt::test_plans::{NOW, NoHeaders, Store, plan};
@@ -16,30 +16,30 @@ pub(super) const JSON: Headers = &[("content-type", "application/json")];
 pub(super) enum Event {
     /// The headers of an answer with a body.
     Head(u32, Headers),
-    /// Those of one without.
+    /// The headers of an answer without a body.
     Only(u32, Headers),
-    /// Some of the body.
+    /// A piece of the body.
     Piece(String),
-    /// The last of it.
+    /// The last piece of the body.
     Last(String),
     Trailers,
-    /// So many milliseconds later a timer goes off.
+    /// A timer fires this many milliseconds later.
     After(u64),
-    /// It is over.
+    /// The attempt ends.
     Done,
-    /// It is over, and there never was a connection.
+    /// The attempt ends without ever having had a connection.
     NoConnection,
 }
 pub(super) use Event::{After, Done, Head, Last, NoConnection, Only, Piece, Trailers};
 
-/// A request under way, with what Envoy has of the answer.
+/// A request under way, with the part of the answer that Envoy has.
 pub(super) struct Exchange {
     pub(super) running: Running,
     pub(super) store: Store,
     pub(super) now: u64,
-    /// What the client has.
+    /// What the client has received.
     pub(super) client: String,
-    /// Whether anything has gone to it.
+    /// Whether the client has received anything.
     pub(super) is_released: bool,
     pub(super) left: Option<Left>,
     held: Vec<u8>,
@@ -129,7 +129,7 @@ impl Exchange {
         step
     }
 
-    /// Does what Envoy does.
+    /// Does what Envoy does with this step.
     fn take(&mut self, step: Step) -> String {
         match step {
             Step::Hold => return "hold".to_owned(),
@@ -169,7 +169,7 @@ impl Exchange {
         }
     }
 
-    /// The attempt that Envoy makes after what was left.
+    /// Makes the attempt that Envoy makes from what was written.
     pub(super) fn next(&mut self) -> Result<(), Refusal> {
         let plan = Plan::decode(&self.left.take().unwrap().plan).unwrap();
         let backend = plan.target().unwrap().backend.clone();
@@ -185,7 +185,7 @@ impl Exchange {
     }
 }
 
-/// Where the next attempt goes; `-` if there is none.
+/// The target of the next attempt; `-` if there is none.
 fn target_of(left: &Left) -> String {
     let plan = Plan::decode(&left.plan).unwrap();
     assert_eq!(plan.cluster(), left.cluster);
@@ -195,7 +195,7 @@ fn target_of(left: &Left) -> String {
     }
 }
 
-/// Some of a buffer, or nothing where it has less.
+/// A part of a buffer; empty if the buffer is shorter.
 fn some(buffer: &[u8], start: usize, length: usize) -> Vec<u8> {
     let rest = buffer.get(start..).unwrap_or_default();
     rest.get(..length).unwrap_or_default().to_vec()

@@ -1,4 +1,4 @@
-//! An attempt that failed: by what it is judged, and what its client gets or is left for the next one.
+//! What happens when an attempt fails: how the failure is judged, and what the client gets or the next attempt finds.
 
 use super::held::{Held, What};
 use super::{Left, Phase, Running, Step};
@@ -8,18 +8,18 @@ use crate::attempt::verdict::{Failed, Moment, Verdict};
 use crate::schema::ErrorCode;
 use crate::telemetry::End;
 
-/// Envoy's timers may be this early by our clock.
+/// Envoy's timers may fire this much early by the filter's clock.
 const CLOCK_SLACK_MS: u64 = 20;
 
 impl Running {
-    /// The attempt is over, and Envoy asks the matcher again after this if it makes another.
+    /// Handles the end of the attempt. If Envoy makes another attempt, it evaluates the matcher after this call.
     ///
-    /// `no_connection`: it never had one. What is returned must be left for the next attempt.
+    /// Returns what must be written for the next attempt. `no_connection`: the attempt never had a connection.
     pub fn on_done(&mut self, no_connection: bool, moment: Moment<'_>) -> Option<Left> {
         let elapsed = moment.now.saturating_sub(self.began_at);
         let limit = u64::from(self.plan.attempt_timeout_ms());
         let is_past_deadline = moment.now >= self.plan.deadline_at;
-        // At the request's deadline it is the router role that ends it.
+        // At the request's deadline, the router role ends the attempt.
         let is_late = elapsed.saturating_add(CLOCK_SLACK_MS) >= limit || is_past_deadline;
         let failure = match &self.phase {
             Phase::Sent if no_connection => Failure::ConnectFailure,
@@ -37,8 +37,8 @@ impl Running {
             Phase::Held(_) => Failure::Reset,
             Phase::Waiting { .. } | Phase::Following(_) | Phase::Over => return None,
         };
-        // Nothing follows that would show that it was not the client who ended it. An attempt that had little of the time
-        // is not to blame.
+        // After the deadline, nothing follows that would show that the client did not end the attempt. An attempt
+        // that had little of the time is not to blame.
         let had_its_time = elapsed.saturating_mul(2) >= u64::from(self.plan.policy.deadline_ms);
         let failed = Failed {
             failure,
@@ -51,7 +51,7 @@ impl Running {
         Some(self.leave(failed, verdict))
     }
 
-    /// The attempt failed.
+    /// Handles a failure of the attempt.
     pub(super) fn fail(
         &mut self,
         failure: Failure,
@@ -60,7 +60,7 @@ impl Running {
     ) -> Step {
         let is_callers = self.plan.target().is_some_and(|target| target.callers_key);
         let failure = match failure {
-            // What any caller can send must not close the target to all.
+            // A failure that any caller can provoke must not close the target for everyone.
             Failure::Unauthorized if is_callers => Failure::Rejected,
             failure => failure,
         };
@@ -83,7 +83,7 @@ impl Running {
                     self.phase = Phase::Waiting { until };
                     Step::Wait(left)
                 } else {
-                    // What Envoy does not retry after all passes on.
+                    // If Envoy does not retry after all, the answer passes through.
                     self.let_pass();
                     Step::Retry(Some(left))
                 }
@@ -91,7 +91,8 @@ impl Running {
         }
     }
 
-    /// A target that finds fault with the request is well, unless the route holds that against it.
+    /// Reports a success of a target that rejects the request, unless the route counts such rejections against the
+    /// target.
     fn tell_alive(&self, failure: Failure, moment: Moment<'_>) {
         let is_requests = matches!(
             failure,
@@ -102,15 +103,15 @@ impl Running {
         }
     }
 
-    /// No other attempt will be made: what this one brought is what there is.
+    /// Handles a failure after which no other attempt is made: the client gets what this attempt brought.
     fn pass_failed(&mut self, failed: Failed) -> Step {
-        // Held for its end only, which did not come.
+        // The stream was held only for its end, which did not arrive.
         let is_finished = matches!(
             &self.phase,
             Phase::Held(Held { what: What::Stream { reader, .. }, .. }) if reader.is_finished()
         );
         match failed.failure {
-            // It may come yet.
+            // The token may still arrive.
             Failure::LateFirstToken => self.forgive(),
             Failure::Incomplete if is_finished => self.forgive(),
             Failure::Incomplete => {
@@ -128,7 +129,7 @@ impl Running {
         }
     }
 
-    /// What failed passes to the client as an answer.
+    /// Passes an answer that was taken for a failure on to the client.
     fn forgive(&mut self) -> Step {
         self.observed.forgive();
         self.let_pass()

@@ -1,26 +1,26 @@
-//! An answer on its way to the client: read to its end if it is a stream, and watched for silence.
+//! An answer that passes through to the client: a stream is read to its end, and every answer is watched for silence.
 
 use super::{Body, Moment, Phase, Running, Step};
 use crate::schema::{ErrorCode, StreamReader, error_event};
 use crate::telemetry::End;
 
-/// How streams of server-sent events begin.
+/// The possible beginnings of a stream of server-sent events.
 const FIELDS: [&[u8]; 5] = [b"data:", b"event:", b":", b"id:", b"retry:"];
 
-/// As much of an answer as tells that it does.
+/// The number of bytes that are enough to recognise such a beginning.
 const FIELD_BYTES: usize = 6;
 
 pub(super) struct Followed {
-    /// Reads a stream; `None`: it is not read.
+    /// The reader of a stream; `None` if the answer is not read.
     reader: Option<StreamReader>,
-    /// How many bytes are still to come; where its length has not been told, more than there can be.
+    /// How many bytes are still to come; more than are possible if the length is not known.
     left: usize,
     pub(super) touched_at: u64,
-    /// Whether something has come since somebody looked at the clock, which is a host call.
+    /// Whether something has arrived since the clock was last read. Reading it takes a host call.
     pub(super) is_touched: bool,
-    /// Whether some events are left out.
+    /// Whether some events are dropped.
     filters: bool,
-    /// Whether its first bytes are yet to tell that it is a stream, which its headers do not say.
+    /// Whether the answer may be a stream although its headers do not say so. Its first bytes will tell.
     may_be_stream: bool,
 }
 
@@ -35,13 +35,13 @@ impl Followed {
 }
 
 impl Running {
-    /// A stream passes from its beginning.
+    /// Follows a stream that passes through from its beginning.
     pub(super) fn follow(&mut self, reader: StreamReader) -> Step {
         let filters = self.filters();
         self.watch(Some(reader), self.length, filters)
     }
 
-    /// An answer passes that may be a stream.
+    /// Follows an answer that may be a stream.
     pub(super) fn follow_if_stream(&mut self) -> Step {
         let step = self.let_go(None, 0);
         if let Phase::Following(followed) = &mut self.phase {
@@ -50,7 +50,7 @@ impl Running {
         step
     }
 
-    /// A piece of an answer is there that is not read as a stream. Whether it is one after all.
+    /// Whether an answer that is not read as a stream turns out to be one by this piece, its first.
     pub(super) fn is_stream_after_all(&mut self, body: &Body<'_>) -> bool {
         let Phase::Following(followed) = &mut self.phase else {
             return false;
@@ -67,9 +67,9 @@ impl Running {
         is_stream
     }
 
-    /// What has come of it, and cannot be changed any more, passes, and the rest as it comes.
+    /// Lets an answer pass through. What has arrived cannot be changed any more; the rest passes as it arrives.
     pub(super) fn let_go(&mut self, reader: Option<StreamReader>, size: usize) -> Step {
-        // In between events it is as if it began here.
+        // Between two events, filtering can start as if the stream began here.
         let filters =
             self.filters() && reader.as_ref().is_some_and(StreamReader::is_between_events);
         self.watch(reader, self.length.saturating_sub(size), filters)
@@ -123,8 +123,8 @@ impl Running {
         if !self.observed.has_begun() && reader.has_content() {
             self.observed.first(moment().now);
         }
-        // Where the length is known, the last byte is the end: Envoy may tell only after it has passed, and with it an
-        // HTTP/1.1 client takes the answer for whole.
+        // If the length is known, the last byte is the end. Envoy may report the end only after the last byte has
+        // passed, and an HTTP/1.1 client then considers the answer complete.
         if body.end_of_stream || followed.left == 0 {
             let is_cut = end_of(reader);
             return self.end(piece, is_cut);
@@ -140,10 +140,10 @@ impl Running {
         self.end(Vec::new(), is_cut)
     }
 
-    /// A held stream goes to the client, and is followed from here on.
+    /// Releases a held stream to the client and follows it from here on.
     pub(super) fn release(&mut self, reader: StreamReader, is_cut: bool, body: &Body<'_>) -> Step {
         if self.filters() {
-            // From its beginning, because an event may be malformed that has come already.
+            // Filter from the beginning, because an event that has already arrived may be malformed.
             let mut reader = self.reader();
             let all = (body.read)(0, body.size);
             let passed = reader.push_filtered(&all, body.end_of_stream);
@@ -160,7 +160,7 @@ impl Running {
         Step::Pass
     }
 
-    /// Nothing more is read of it.
+    /// Stops reading the answer.
     pub(super) fn stop_following(&mut self) -> Option<Followed> {
         match std::mem::replace(&mut self.phase, Phase::Over) {
             Phase::Following(followed) => {
@@ -176,8 +176,8 @@ impl Running {
         }
     }
 
-    /// The end of a stream that passes, with what passes of its last piece. `is_cut`: its last event lacks its blank
-    /// line, without which it is none for the client.
+    /// Ends a stream that passes through, with `last` as what is sent of its last piece. `is_cut`: its last event
+    /// lacks its blank line, and clients ignore an event without one.
     fn end(&mut self, mut last: Vec<u8>, is_cut: bool) -> Step {
         let Some(followed) = self.stop_following() else {
             return Step::Pass;
@@ -190,7 +190,7 @@ impl Running {
         let is_whole = told.is_some();
         self.observed.end(told.unwrap_or(End::NoTerminator));
         if self.is_fixed {
-            // Nothing can be added, so that what is not whole must not look so.
+            // Nothing can be appended, so an incomplete answer must be reset to not look complete.
             return if is_whole { Step::Pass } else { Step::Reset };
         }
         if is_cut {
@@ -209,7 +209,7 @@ impl Running {
     }
 }
 
-/// How a stream has ended, if its events have told that.
+/// How a stream has ended, if its events have said so.
 pub(super) fn end_told_by(reader: &StreamReader) -> Option<End> {
     match reader.error() {
         Some(_) => Some(End::InBandError),
@@ -217,7 +217,7 @@ pub(super) fn end_told_by(reader: &StreamReader) -> Option<End> {
     }
 }
 
-/// Reads the end of a stream; whether its last event lacks its blank line.
+/// Ends the reading of a stream. Returns whether its last event lacks its blank line.
 pub(super) fn end_of(reader: &mut StreamReader) -> bool {
     let is_cut = !reader.is_between_events();
     reader.end();

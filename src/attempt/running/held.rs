@@ -1,4 +1,4 @@
-//! An answer that is held back, until it is known to be one or the next attempt is to be made.
+//! An answer that is held back until it is known to be good, or until the next attempt is made.
 
 use super::followed::end_of;
 use super::observed::Observed;
@@ -11,7 +11,7 @@ use crate::telemetry::End;
 
 pub(super) struct Held {
     pub(super) what: What,
-    /// How many bytes of it are there, and how many of them have been looked at.
+    /// How many bytes have arrived, and how many of them have been read.
     pub(super) size: usize,
     seen: usize,
     pub(super) touched_at: u64,
@@ -25,17 +25,17 @@ pub(super) enum What {
     },
     /// A JSON answer.
     Json,
-    /// What cannot be read, held for its completeness only.
+    /// An answer that cannot be read and is only held until it is complete.
     Opaque,
-    /// The body of an error, of this status, after which the backend asks to be left alone for this long.
+    /// The body of an error with this status, and the time for which the backend asks not to be called.
     Error { status: u32, asked_ms: Option<u64> },
 }
 
-/// How much of an error's body is read.
+/// The maximum number of bytes of an error's body that are read.
 pub(super) const ERROR_LIMIT: usize = 64 * 1024;
 
 impl Held {
-    /// When the first content token is late, if it has not come.
+    /// Returns the time at which the first content token is late, if it has not arrived yet.
     pub(super) fn first_token_timeout(&self, began_at: u64, plan: &Plan) -> Option<u64> {
         let limit = u64::from(plan.policy.first_token_timeout_ms);
         match &self.what {
@@ -46,12 +46,12 @@ impl Held {
         }
     }
 
-    /// Whether some of an answer has come that is no error by its status.
+    /// Whether some of an answer with a successful status has arrived.
     pub(super) fn has_begun(&self) -> bool {
         self.size > 0 && !matches!(self.what, What::Error { .. })
     }
 
-    /// Whether its first token is there, or something of what is no stream.
+    /// Whether the first token of a stream has arrived, or the first byte of any other answer.
     fn has_first(&self) -> bool {
         match &self.what {
             What::Stream { reader, .. } => reader.has_content(),
@@ -59,7 +59,7 @@ impl Held {
         }
     }
 
-    /// What it turns out to be with what has come of it.
+    /// Reads what has arrived, and returns what the answer turns out to be.
     fn read(&mut self, body: &Body<'_>, limit: usize, observed: &mut Observed) -> Found {
         let is_over = body.size > limit;
         match &mut self.what {
@@ -71,7 +71,7 @@ impl Held {
                 let is_finished = reader.is_finished();
                 let is_enough = !*complete && (reader.has_content() || is_finished);
                 match reader.error() {
-                    // What came before it is let go together with it, if this is the last attempt.
+                    // If this is the last attempt, the client gets the error together with what came before it.
                     Some(failure) => Found::Failure(failure, None),
                     None if is_over || body.end_of_stream && is_finished => {
                         Found::Answer { is_cut }
@@ -106,11 +106,11 @@ impl Held {
 }
 
 enum Found {
-    /// It cannot be told yet.
+    /// Not known yet.
     Nothing,
-    /// An answer, of which the client may have the beginning. `is_cut`: its last event lacks its blank line.
+    /// An answer whose beginning the client may have. `is_cut`: its last event lacks its blank line.
     Answer { is_cut: bool },
-    /// After which the backend asks to be left alone for this long.
+    /// A failure, and the time for which the backend asks not to be called.
     Failure(Failure, Option<u64>),
 }
 
@@ -132,8 +132,8 @@ impl Running {
         };
         held.touched_at = moment.now;
         held.size = body.size;
-        // Where the length is known, the last byte is the end: Envoy may tell only after it has passed, and with it an
-        // HTTP/1.1 client takes the answer for whole.
+        // If the length is known, the last byte is the end. Envoy may report the end only after the last byte has
+        // passed, and an HTTP/1.1 client then considers the answer complete.
         let is_last = matches!(held.what, What::Stream { .. }) && body.size >= self.length;
         let body = Body {
             end_of_stream: body.end_of_stream || is_last,
@@ -160,7 +160,7 @@ impl Running {
         }
     }
 
-    /// Ends the holding; what reads it, if it is a stream, and how much has come.
+    /// Stops holding the answer. Returns its reader, if it is a stream, and how many bytes have arrived.
     pub(super) fn take_held(&mut self) -> Option<(StreamReader, usize)> {
         match std::mem::replace(&mut self.phase, Phase::Over) {
             Phase::Held(Held {

@@ -1,4 +1,4 @@
-//! An attempt that is under way: what is seen of its answer → what is done with it.
+//! An attempt that is under way: takes the events of its answer and returns what to do with the answer.
 
 mod failed;
 mod followed;
@@ -16,28 +16,29 @@ use held::{Held, What};
 pub use observed::Report;
 use observed::{Known, Observed};
 
-/// What has come of an answer's headers.
+/// The headers of an answer.
 pub struct Head<'a> {
     /// The HTTP status.
     pub status: u32,
-    /// Whether there is no body.
+    /// Whether the answer has no body.
     pub end_of_stream: bool,
-    /// Looks one up.
+    /// Looks up a header by name.
     pub header: &'a dyn Fn(&str) -> Option<Vec<u8>>,
 }
 
-/// What has come of an answer's body.
+/// The part of an answer's body that Envoy has at the moment.
 #[derive(Clone, Copy)]
 pub struct Body<'a> {
-    /// How many bytes Envoy has: all of the body while it is held, else the piece that is passing.
+    /// How many bytes Envoy has: all of the body so far while it is held, otherwise the piece that is passing
+    /// through.
     pub size: usize,
-    /// Whether these are the last.
+    /// Whether these are the last bytes.
     pub end_of_stream: bool,
-    /// Reads some of them: from where, how many.
+    /// Reads bytes from Envoy: offset and length.
     pub read: &'a dyn Fn(usize, usize) -> Vec<u8>,
 }
 
-/// Where the next attempt goes, for the route's matcher and for the backend role.
+/// The destination of the next attempt, for the route's matcher and for the backend role.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Left {
     /// The plan, encoded.
@@ -46,48 +47,49 @@ pub struct Left {
     pub cluster: String,
 }
 
-/// What the host has to do with an answer.
+/// What the host must do with an answer.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Step {
-    /// Let it pass.
+    /// Let it pass through.
     Pass,
-    /// Let this pass in the place of what has come.
+    /// Send these bytes in place of the ones that arrived.
     Replace(Vec<u8>),
     /// Hold it back.
     Hold,
-    /// Hold it back, and leave word of the next attempt already.
+    /// Hold it back, and write the destination of the next attempt now.
     Wait(Left),
-    /// Have Envoy make the next attempt. Word of it may have been left before.
+    /// Make Envoy retry. `None` if the destination of the next attempt was written before.
     Retry(Option<Left>),
-    /// Leave word of how it ended, and give this answer instead.
+    /// Write how the attempt ended, and send this answer instead.
     Answer(Left, Answer),
-    /// Break it off.
+    /// Reset the stream.
     Reset,
 }
 
-/// An attempt whose request is on its way.
+/// An attempt whose request has been sent.
 pub struct Running {
     plan: Plan,
     began_at: u64,
     phase: Phase,
-    /// Whether nothing can be added to the answer: its length has been told, or its body has passed.
+    /// Whether nothing can be appended to the answer, because its length was announced or its body has already
+    /// passed.
     is_fixed: bool,
-    /// Whether its length has been told, and is not that of what the client gets.
+    /// Whether the answer has a `content-length` that must be removed, because the client may get fewer bytes.
     drops_length: bool,
-    /// How long the answer's body is; where that has not been told, more than there can be.
+    /// The length of the answer's body; `usize::MAX` if it is not known.
     length: usize,
     last_failure: Option<Failure>,
     observed: Observed,
 }
 
 enum Phase {
-    /// No answer yet.
+    /// No answer has arrived yet.
     Sent,
-    /// It is held.
+    /// The answer is held back.
     Held(Held),
-    /// It failed, and is held until the next attempt may begin.
+    /// The attempt failed, and its answer is held until the next attempt may begin.
     Waiting { until: u64 },
-    /// It passes and is followed to its end.
+    /// The answer passes through and is followed to its end.
     Following(Followed),
     /// Nothing more has to be done.
     Over,
@@ -107,17 +109,17 @@ impl Running {
         }
     }
 
-    /// Whether the client must not be told the length of an answer whose headers have come, because some of it may be left out.
+    /// Whether the answer's `content-length` must be removed, because some of its body may be dropped.
     pub fn drops_length(&self) -> bool {
         self.drops_length
     }
 
-    /// The failure that was found by the last event, once.
+    /// Takes the failure that the last event revealed, if any.
     pub fn take_failure(&mut self) -> Option<Failure> {
         self.last_failure.take()
     }
 
-    /// The time at which [`Running::on_time`] has something to do, if nothing else happens before.
+    /// The time at which [`Running::on_time`] must be called, unless something else happens first.
     pub fn due_at(&self) -> Option<u64> {
         let policy = &self.plan.policy;
         let idle = |touched_at: u64| touched_at.saturating_add(policy.idle_timeout_ms.into());
@@ -133,7 +135,7 @@ impl Running {
         }
     }
 
-    /// The headers of an answer.
+    /// Handles the headers of an answer.
     pub fn on_headers<'m>(&mut self, head: &Head<'_>, moment: impl FnOnce() -> Moment<'m>) -> Step {
         if !matches!(self.phase, Phase::Sent) {
             return Step::Pass;
@@ -155,9 +157,9 @@ impl Running {
             .flatten();
         let is_plain = is_plain(head);
         let may_say_more = matches!(status, 400 | 402 | 403 | 404..=428 | 430..500);
-        // Read only where another target could do better.
+        // Read the body only if another target could do better.
         let may_follow = self.plan.targets.len() > 1 && self.plan.has_budget();
-        // 403 is also what a moderated prompt gets, which must not be held against the backend's key.
+        // A moderated prompt also gets a 403, which must not count against the backend's key.
         let is_of_use = may_follow || status == 403;
         if may_say_more && is_plain && !head.end_of_stream && is_of_use {
             return self.hold(What::Error { status, asked_ms }, moment.now);
@@ -214,7 +216,7 @@ impl Running {
         if let Some(what) = what {
             return self.hold(what, moment().now);
         }
-        // What time it is is a host call.
+        // Only ask for the time if it is needed, because that is a host call.
         if self.plan.target().is_some_and(|target| target.ailing) {
             self.plan.tell_success(self.began_at, moment());
         }
@@ -229,7 +231,7 @@ impl Running {
         }
     }
 
-    /// Some of an answer's body.
+    /// Handles a piece of an answer's body.
     pub fn on_body<'m>(&mut self, body: &Body<'_>, moment: impl FnOnce() -> Moment<'m>) -> Step {
         if self.passes_unread(body.end_of_stream) {
             return Step::Pass;
@@ -251,7 +253,8 @@ impl Running {
         }
     }
 
-    /// The trailers of an answer: its body has ended, and was never told so. `read` reads what is held of it.
+    /// Handles the trailers of an answer. They end the body, whose own callback never saw its end. `read` reads the
+    /// part of the body that is held.
     pub fn on_trailers<'m>(
         &mut self,
         read: &dyn Fn(usize, usize) -> Vec<u8>,
@@ -276,17 +279,17 @@ impl Running {
         }
     }
 
-    /// Whether it is held, and nothing of its body has come since some time.
+    /// Whether the answer is held and none of its body has arrived since `then`.
     pub fn waits_for_body_since(&self, then: u64) -> bool {
         matches!(&self.phase, Phase::Held(held) if held.size == 0 && held.touched_at <= then)
     }
 
-    /// Whether it is held.
+    /// Whether the answer is held.
     pub fn is_held(&self) -> bool {
         matches!(self.phase, Phase::Held(_))
     }
 
-    /// Gives up holding it.
+    /// Stops holding the answer and lets it pass through.
     pub fn let_pass(&mut self) -> Step {
         match self.take_held() {
             Some((reader, size)) => self.let_go(Some(reader), size),
@@ -294,7 +297,8 @@ impl Running {
         }
     }
 
-    /// Whether the next piece of its answer passes without a look at it, which then has come.
+    /// Whether the next piece of the answer passes through without being read. If so, that piece is noted as having
+    /// arrived.
     pub fn passes_unread(&mut self, end_of_stream: bool) -> bool {
         let is_unread = match &mut self.phase {
             Phase::Over => true,
@@ -312,12 +316,12 @@ impl Running {
         is_unread
     }
 
-    /// Whether its end may be the end of an attempt without an answer.
+    /// Whether the attempt may still end without an answer.
     pub fn may_end_unanswered(&self) -> bool {
         matches!(self.phase, Phase::Sent | Phase::Held(_))
     }
 
-    /// Time has passed.
+    /// Handles the passing of time.
     pub fn on_time(&mut self, moment: Moment<'_>) -> Step {
         if let Phase::Following(followed) = &mut self.phase
             && std::mem::take(&mut followed.is_touched)
@@ -352,12 +356,12 @@ impl Running {
         }
     }
 
-    /// Reads a stream of this attempt's.
+    /// Returns a reader for the stream of this attempt.
     fn reader(&self) -> StreamReader {
         StreamReader::new(self.plan.api).dropping(self.drops())
     }
 
-    /// Which events are left out of it.
+    /// Returns which events are dropped from the stream.
     fn drops(&self) -> Drops {
         let target = self.plan.target();
         Drops {
@@ -372,7 +376,7 @@ impl Running {
     }
 }
 
-/// Whether a body is as it was written.
+/// Whether a body is not compressed.
 fn is_plain(head: &Head<'_>) -> bool {
     (head.header)("content-encoding")
         .is_none_or(|encoding| encoding.eq_ignore_ascii_case(b"identity"))

@@ -1,4 +1,4 @@
-//! What is seen of an answer on its way, for the outcome of its request. Nothing of it is changed or held for that.
+//! Observes an answer for the outcome of its request. Observing never changes the answer or holds it back.
 
 use super::followed::end_told_by;
 use super::{Body, Head, Moment, Phase, Running};
@@ -7,38 +7,38 @@ use crate::prompt::rough_tokens;
 use crate::schema::{Api, Schema, StreamReader, Usage, UsageReader};
 use crate::telemetry::End;
 
-/// What became of an attempt.
+/// The result of an attempt, as its request's outcome needs it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Report {
-    /// Which of the plan's targets it was made at.
+    /// The index of the attempt's target in the plan.
     pub target: u8,
-    /// Why it failed.
+    /// Why the attempt failed; `None` if it has not failed.
     pub failure: Option<Failure>,
-    /// Whether its answer is the client's, or as much of it as there is.
+    /// Whether the client gets this attempt's answer, or as much of it as there is.
     pub is_accepted: bool,
-    /// When it was begun, in Unix milliseconds.
+    /// When the attempt began, in Unix milliseconds.
     pub began_at: u64,
-    /// When it failed.
+    /// When the attempt failed, in Unix milliseconds.
     pub ended_at: Option<u64>,
-    /// When the first token came, or the first byte of what is no stream that can be read.
+    /// When the first token arrived, or the first byte if the answer is not a readable stream, in Unix milliseconds.
     pub first_at: Option<u64>,
-    /// How its answer ended; `None`: it has not.
+    /// How the answer ended; `None` if it has not ended.
     pub end: Option<End>,
-    /// What the answer says that it took and gave.
+    /// The usage that the answer reports.
     pub usage: Usage,
-    /// Which model it says that it is from.
+    /// The model that the answer names.
     pub model: Option<String>,
-    /// About how many tokens of content were seen, where the answer may not have told all; `None`: it was not read so
-    /// closely.
+    /// The estimated number of content tokens seen, if the answer may not have reported its whole usage; `None` if
+    /// its content was not read.
     pub content_tokens: Option<u64>,
-    /// Whether a stream has said that it is finished: what it has told by then is all.
+    /// Whether a stream has said that it is finished, so that the usage it has reported is complete.
     pub is_finished: bool,
 }
 
-/// What has been seen so far.
+/// What has been observed of an answer so far.
 #[derive(Default)]
 pub(super) struct Observed {
-    /// Of an answer that nothing else reads.
+    /// Reads an answer that nothing else reads.
     reader: Option<Reader>,
     failure: Option<Failure>,
     is_accepted: bool,
@@ -57,7 +57,7 @@ enum Reader {
 }
 
 impl Observed {
-    /// An answer that is no error has begun. `is_stream`: as server-sent events, which may yet be read as such.
+    /// Notes that an answer with a successful status has begun, and chooses a reader if nothing else reads it.
     pub(super) fn begin(&mut self, running: &Known<'_>, head: &Head<'_>) {
         self.is_accepted = true;
         if head.end_of_stream {
@@ -83,7 +83,7 @@ impl Observed {
         self.reader.is_some()
     }
 
-    /// Some of the body is there; `now` is asked once.
+    /// Reads a piece of the body.
     pub(super) fn push(&mut self, bytes: &[u8]) {
         match &mut self.reader {
             Some(Reader::Whole(reader)) => {
@@ -97,7 +97,7 @@ impl Observed {
         }
     }
 
-    /// It is read as a stream.
+    /// Stops reading, because the answer is read as a stream elsewhere.
     pub(super) fn read_elsewhere(&mut self) {
         self.reader = None;
     }
@@ -106,17 +106,17 @@ impl Observed {
         self.first_at.is_some()
     }
 
-    /// Its first token, or byte, is there.
+    /// Notes the time of the first token or byte.
     pub(super) fn first(&mut self, now: u64) {
         self.first_at.get_or_insert(now);
     }
 
-    /// It has ended, in this way unless it had before.
+    /// Notes how the answer ended, unless an end was noted before.
     pub(super) fn end(&mut self, end: End) {
         self.end.get_or_insert(end);
     }
 
-    /// All of it has passed, as far as nothing but this reads it.
+    /// Notes the end of an answer that has passed through completely and that only the observation reads.
     pub(super) fn end_whole(&mut self) {
         let is_error = matches!(&self.reader, Some(Reader::Whole(reader)) if reader.is_error());
         self.end(if is_error {
@@ -132,14 +132,14 @@ impl Observed {
         self.ended_at = Some(now);
     }
 
-    /// What was taken for a failure is the client's answer after all.
+    /// Takes a failure back: the answer goes to the client after all.
     pub(super) fn forgive(&mut self) {
         self.failure = None;
         self.is_accepted = true;
         self.ended_at = None;
     }
 
-    /// Takes over what a stream has said that nothing reads any more.
+    /// Keeps what a stream has reported, before its reader is dropped.
     pub(super) fn keep(&mut self, reader: &StreamReader) {
         self.usage = reader.usage();
         self.model = reader.model().map(str::to_owned);
@@ -148,24 +148,24 @@ impl Observed {
     }
 }
 
-/// How many tokens a stream has brought that has not told all.
+/// Returns the estimated number of content tokens of a stream that has not reported its whole usage.
 fn estimate(reader: &StreamReader) -> Option<u64> {
     let is_needed = reader.usage().is_unknown() || !reader.is_finished();
     is_needed.then(|| reader.content_tokens())
 }
 
-/// What is known of an answer by its headers.
+/// What an answer's headers say about it.
 pub(super) struct Known<'a> {
     pub(super) api: Api,
     pub(super) is_plain: bool,
     pub(super) is_stream: bool,
-    /// Whether a reader of the attempt's own reads it.
+    /// Whether one of the attempt's own readers reads it.
     pub(super) is_read: bool,
     pub(super) content_type: &'a [u8],
 }
 
 impl Known<'_> {
-    /// Of an answer that says nothing of itself.
+    /// An answer whose headers say nothing about it.
     pub(super) fn nothing(api: Api) -> Self {
         Known {
             api,
@@ -178,12 +178,12 @@ impl Known<'_> {
 }
 
 impl Running {
-    /// By which the router role of the same worker knows it.
+    /// The number by which the router role of the same worker finds this attempt's request in the ledger.
     pub fn ticket(&self) -> u64 {
         self.plan.ticket()
     }
 
-    /// A piece of an answer passes that nothing but the observation reads.
+    /// Handles a piece of an answer that passes through and that only the observation reads.
     pub(super) fn on_unread_body<'m>(
         &mut self,
         body: &Body<'_>,
@@ -203,14 +203,14 @@ impl Running {
         }
     }
 
-    /// The context of the attempt is over: an answer that has begun and not ended was cut.
+    /// Handles the end of the attempt's context. An answer that has begun but not ended was cut off.
     pub fn on_over(&mut self) {
         if self.observed.is_accepted && !matches!(self.phase, Phase::Sent | Phase::Held(_)) {
             self.observed.end(End::Cut);
         }
     }
 
-    /// What became of it, as far as that is known now.
+    /// Returns the result of the attempt as far as it is known now.
     pub fn report(&self) -> Report {
         let seen = &self.observed;
         let stream = match (&self.phase, &seen.reader) {
@@ -236,7 +236,7 @@ impl Running {
             report.model = reader.model().map(str::to_owned);
             report.content_tokens = estimate(reader);
             report.is_finished = reader.is_finished();
-            // Whoever goes away now has all of it.
+            // A client that disconnects now has the whole answer.
             let told = end_told_by(reader).filter(|_| report.is_accepted);
             report.end = report.end.or(told);
         } else if let Some(Reader::Whole(reader)) = &seen.reader {

@@ -1,4 +1,4 @@
-//! What is seen of answers on their way.
+//! Tests of what is observed of answers on their way.
 
 use super::exchange::*;
 use super::*;
@@ -27,7 +27,7 @@ fn all() -> String {
     [ROLE, TOKEN, STOP, USAGE, DONE].concat()
 }
 
-/// An exchange whose stream was asked for its usage by us.
+/// An exchange in which the router has asked the stream for its usage.
 fn asking(hold: Hold) -> Exchange {
     let mut plan = Exchange::with("a b", held(hold)).running.plan;
     for target in &mut plan.targets {
@@ -78,7 +78,7 @@ fn usage_model_and_end() {
             if headers != COUNTED {
                 assert_eq!(report.model.as_deref(), Some("m-2"), "{hold:?} {events:?}");
             }
-            // What is whole is there when it is read, if it was held.
+            // A held answer that is complete in one piece is noted when it is read.
             assert!(
                 report.first_at.is_some_and(|at| at > NOW),
                 "{hold:?} {events:?}"
@@ -87,7 +87,7 @@ fn usage_model_and_end() {
     }
 }
 
-/// The time is that of the first content, not of what comes before it.
+/// The time is that of the first content, not of the events before it.
 #[test]
 fn the_first_token() {
     for hold in [Hold::None, Hold::FirstToken] {
@@ -103,7 +103,7 @@ fn the_first_token() {
         assert_eq!(report.content_tokens, Some(2));
         assert_eq!(report.end, None);
     }
-    // What is no stream of events has its first byte.
+    // An answer that is not a stream of events is timed by its first byte.
     for headers in [AWS, GZIP] {
         let mut exchange = Exchange::with("a", held(Hold::None));
         exchange.play(&[Head(200, headers)]);
@@ -141,7 +141,7 @@ fn ends() {
             true,
         ),
         (Hold::FirstToken, vec![piece(TOKEN)], Some(End::Cut), true),
-        // Nobody has it yet.
+        // Nothing has been released to the client yet.
         (Hold::FirstToken, vec![piece(ROLE)], None, false),
         (Hold::Complete, vec![piece(TOKEN)], None, false),
         (Hold::FirstToken, vec![piece(ROLE), last("")], None, false),
@@ -163,7 +163,7 @@ fn ends() {
     assert_eq!(exchange.running.report().end, Some(End::Complete));
 }
 
-/// A client that goes away when the answer has said its last has all of it.
+/// A client that disconnects after the stream's last content has the whole answer.
 #[test]
 fn finished_before_its_end() {
     let error = "data: {\"error\":{\"code\":503}}\n\n";
@@ -173,13 +173,13 @@ fn finished_before_its_end() {
         (Hold::None, all(), Some(End::Complete)),
         (Hold::None, [TOKEN, error].concat(), Some(End::InBandError)),
         (Hold::FirstToken, all(), Some(End::Complete)),
-        // Nobody has it yet.
+        // Nothing has been released to the client yet.
         (Hold::Complete, all(), None),
     ] {
         let mut exchange = Exchange::with("a b", held(hold));
         exchange.play(&[Head(200, SSE), piece(&text)]);
         assert_eq!(exchange.running.report().end, end, "{hold:?} {text}");
-        // But the backend can still break it off.
+        // But the backend can still break the stream off.
         exchange.running.on_over();
         let is_passing = hold != Hold::Complete;
         let end = exchange.running.report().end;
@@ -203,7 +203,7 @@ fn failures() {
     exchange.play(&[Done]);
     let report = exchange.running.report();
     assert_eq!((report.target, report.failure), (1, Some(Failure::Reset)));
-    // It comes late, and is the answer nevertheless, there being no other one.
+    // The token is late, but the answer still counts because there is no other target.
     let mut exchange = Exchange::with("a", held(Hold::FirstToken));
     exchange.play(&[Head(200, SSE), piece(ROLE), After(5_000)]);
     let all = [TOKEN, STOP, USAGE, DONE].concat();
@@ -216,7 +216,8 @@ fn failures() {
     );
 }
 
-/// The event that we have asked for is taken out, and every other byte stays, wherever the stream is cut.
+/// The usage event that the router asked for is removed and every other byte stays, wherever the stream is cut into
+/// pieces.
 #[test]
 fn our_usage_event_is_taken_out() {
     let own = "data: {\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}],\"usage\":{\"prompt_tokens\":1,\"completion_tokens\":1}}\n\n";
@@ -232,7 +233,7 @@ fn our_usage_event_is_taken_out() {
             [TOKEN, ODD, STOP, DONE].concat(),
         ),
         (crlf(&all()), crlf(&[ROLE, TOKEN, STOP, DONE].concat())),
-        // One that breaks off with its usage.
+        // A stream that breaks off after its usage.
         ([TOKEN, STOP, USAGE].concat(), [TOKEN, STOP].concat()),
     ] {
         for hold in [Hold::None, Hold::FirstToken, Hold::Complete] {
@@ -246,13 +247,13 @@ fn our_usage_event_is_taken_out() {
             }
         }
     }
-    // Not what the client has asked for itself.
+    // The event stays if the client asked for it itself.
     let mut exchange = Exchange::with("a b", held(Hold::None));
     exchange.play(&[Head(200, SSE), last(&all())]);
     assert_eq!(exchange.client, all());
 }
 
-/// Where some is left out, the length that the backend has told is not that of what comes.
+/// If events are dropped, the client does not see the backend's `content-length`.
 #[test]
 fn a_length_that_may_not_be_right_is_not_told() {
     for hold in [Hold::None, Hold::FirstToken, Hold::Complete] {
@@ -262,13 +263,13 @@ fn a_length_that_may_not_be_right_is_not_told() {
         exchange.play(&[piece(&all()[..9]), piece(&all()[9..]), last("")]);
         assert_eq!(exchange.client, [ROLE, TOKEN, STOP, DONE].concat());
         assert_eq!(exchange.running.report().end, Some(End::Complete));
-        // What is not whole can be ended as it is without a length.
+        // Without a length, an incomplete answer can be ended with an error event.
         let mut exchange = asking(hold);
         exchange.play(&[Head(200, LENGTH), piece(TOKEN), piece(ROLE), last("")]);
         if hold != Hold::Complete {
             assert_eq!(exchange.client, [TOKEN, ROLE, &incomplete()].concat());
         }
-        // As long as nothing is left out, it stays.
+        // As long as no events are dropped, the length stays.
         let mut exchange = Exchange::with("a b", held(hold));
         exchange.play(&[Head(200, LENGTH)]);
         assert!(!exchange.running.drops_length());
@@ -278,7 +279,7 @@ fn a_length_that_may_not_be_right_is_not_told() {
     }
 }
 
-/// What does not say what it is is known by its first bytes, and nothing of it is held for that.
+/// An answer without a content type is recognised by its first bytes. Nothing is held for that.
 #[test]
 fn answers_without_a_content_type() {
     const PLAIN: Headers = &[("content-type", "text/plain; charset=utf-8")];
@@ -326,7 +327,7 @@ fn answers_without_a_content_type() {
     }
 }
 
-/// Whether a client that goes away now has been told all.
+/// Content tokens are counted until the stream has reported its whole usage.
 #[test]
 fn what_a_stream_brings_is_counted_until_it_is_finished() {
     let anthropic = "event: message_start\ndata: {\"type\":\"message_start\",\"message\":{\"model\":\"m-2\",\"usage\":{\"input_tokens\":50,\"output_tokens\":1}}}\n\n";

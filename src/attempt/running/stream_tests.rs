@@ -1,10 +1,10 @@
-//! Streams that are held: what lets them go, and what another target mends.
+//! Tests of held streams: what releases them, and which failures another target mends.
 
 use super::exchange::*;
 use super::*;
 use crate::schema::Api;
 
-/// What is held goes out whole with the first token, and no later.
+/// With the first token, and no later, everything that is held is released.
 #[test]
 fn until_the_first_token() {
     let begin = [ROLE, PING, PING].concat();
@@ -187,7 +187,7 @@ fn what_is_held_falls_back() {
     assert_eq!(exchange.play(&events), "hold; hold; left b");
 }
 
-/// Nothing else is left to try.
+/// No other target is left.
 #[test]
 fn the_last_one_is_told_as_it_is() {
     use Hold::{Complete, FirstToken};
@@ -217,7 +217,7 @@ fn the_last_one_is_told_as_it_is() {
             "hold; hold; pass",
             &[ROLE, ERROR].concat(),
         ),
-        // Late is better than never.
+        // The late token is still the answer.
         (
             FirstToken,
             vec![
@@ -236,7 +236,7 @@ fn the_last_one_is_told_as_it_is() {
             "hold; pass; replace",
             &[TOKEN, &incomplete()].concat(),
         ),
-        // It is finished, and only its end is missing.
+        // The stream is finished; only its end is missing.
         (
             Complete,
             vec![

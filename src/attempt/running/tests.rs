@@ -1,4 +1,4 @@
-//! Attempts played: what a backend does, what Envoy is told, and what the client gets.
+//! Scenarios of attempts: what a backend does, what Envoy is told, and what the client gets.
 
 use super::held::ERROR_LIMIT;
 use super::*;
@@ -80,7 +80,7 @@ fn an_errors_status_and_body() {
             "hold; retry b",
             "cooling 800",
         ),
-        // What was moderated is not held against the key, whether or not anything can follow.
+        // A moderated prompt does not count against the key, whether or not another attempt can follow.
         (
             "a b",
             vec![Head(403, JSON), last(FILTERED)],
@@ -105,7 +105,7 @@ fn an_errors_status_and_body() {
             "pass; pass",
             "counted",
         ),
-        // It broke, or fell silent, before it had said why.
+        // The answer broke off or stalled before the error's body was there.
         (
             "a b",
             vec![Head(400, JSON), piece("{"), Done],
@@ -195,7 +195,7 @@ fn without_an_answer() {
             "hold; hold; left b",
             ErrorCode::UpstreamIncomplete,
         ),
-        // Envoy's timer for the attempt, not the limit of the first token: it was silent.
+        // Envoy's timer ended the attempt, not the first-token limit: the backend was silent.
         (
             vec![Head(200, SSE), After(LIMIT), Done],
             "hold; hold; left b",
@@ -210,12 +210,12 @@ fn without_an_answer() {
         let mut exchange = Exchange::new(plan("a b"));
         assert!(exchange.running.may_end_unanswered());
         assert_eq!(exchange.play(&events), expected, "{events:?}");
-        // It may have been the client: the next attempt shows that it was not.
+        // The client may have ended the attempt; the next attempt shows that it did not.
         assert_eq!(exchange.health(0), "well");
         assert_eq!(exchange.next(), Ok(()));
         assert_eq!(exchange.health(0), "counted");
 
-        // With nothing to follow, what Envoy begins nevertheless is refused.
+        // No attempt can follow. If Envoy starts one anyway, it is refused.
         let mut alone = Exchange::with("a b", |policy| policy.max_attempts = 1);
         assert!(alone.play(&events).ends_with("left -"));
         let refusal = alone.next().unwrap_err();
@@ -241,7 +241,7 @@ fn an_attempt_that_comes_too_late_refuses_itself() {
         assert_eq!(exchange.play(&[Done]), "left a");
         exchange.now = NOW + late;
         assert_eq!(exchange.next(), expected);
-        // It was the backend in any case.
+        // The backend is at fault in any case.
         assert_eq!(exchange.health(0), "counted");
     }
     assert_eq!(Refusal::DeadlineExceeded.code().status(), 504);
@@ -310,14 +310,14 @@ fn a_whole_answer() {
             "hold; retry b",
             Some(Failure::Incomplete),
         ),
-        // Past the limit it is let go.
+        // Past the limit, the answer is released.
         (
             Hold::Complete,
             vec![Head(200, JSON), piece(&long), last("")],
             "hold; pass; pass",
             None,
         ),
-        // What cannot be read.
+        // Answers that cannot be read.
         (Hold::FirstToken, vec![Head(200, GZIP_JSON)], "pass", None),
         (
             Hold::Complete,
@@ -350,7 +350,7 @@ fn a_whole_answer() {
             "{hold:?} {events:?}"
         );
     }
-    // The last hope.
+    // No other target is left.
     for (events, expected, client) in [
         (vec![Head(200, JSON), last(error)], "hold; pass", error),
         (

@@ -1,4 +1,4 @@
-//! Deadlines, silence, and what an answer says of its target.
+//! Tests of deadlines and silence, and of what an answer says about its target's health.
 
 use super::exchange::*;
 use super::*;
@@ -6,7 +6,7 @@ use crate::attempt::test_plans::{NOW, plan};
 use crate::attempt::{Action, Cooldown, Refusal, Row};
 use crate::health::{Blow, CooldownPolicy, Ended, HealthStore};
 
-/// At the deadline nothing follows that would show that it was not the client who left.
+/// After the deadline, no attempt follows that would show that the client did not leave.
 #[test]
 fn silent_until_the_deadline() {
     let silent = |hurried: bool, began_late_ms: u64| {
@@ -23,13 +23,13 @@ fn silent_until_the_deadline() {
     };
     assert_eq!(silent(false, 0), "counted");
     assert_eq!(silent(false, 500), "counted");
-    // It had little of the time.
+    // The attempt had too little of the time.
     assert_eq!(silent(false, 501), "well");
-    // It was the caller who could not wait.
+    // The caller's own deadline was shorter.
     assert_eq!(silent(true, 0), "well");
 }
 
-/// What has been answered is not asked again when there is no time left for that.
+/// An error that arrives at the deadline goes to the caller, because no time is left for another attempt.
 #[test]
 fn an_error_at_the_deadline_is_the_answer() {
     let mut exchange = Exchange::with("a b", |policy| policy.deadline_ms = 1_000);
@@ -41,7 +41,7 @@ fn an_error_at_the_deadline_is_the_answer() {
     assert_eq!(exchange.health(0), "counted");
 }
 
-/// A request that is at fault shows that its target is well.
+/// A request that is at fault shows that its target is healthy.
 #[test]
 fn a_rejection_ends_a_cooldown() {
     for (status, cooldown, health) in [
@@ -75,7 +75,7 @@ fn a_rejection_ends_a_cooldown() {
 
 const BINARY: Headers = &[("content-type", "audio/mpeg")];
 
-/// Also what is not read is broken off when nothing comes of it any more.
+/// A stalled answer is reset even if it is not read.
 #[test]
 fn silence_after_the_headers() {
     for (hold, stream) in [

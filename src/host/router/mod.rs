@@ -1,4 +1,5 @@
-//! The router role: a downstream HTTP filter, one context per request. Here is what all requests of a worker share.
+//! The router role: a downstream HTTP filter with one context per request. This module holds the state that all
+//! requests of a worker share.
 
 mod outcome;
 mod stream;
@@ -25,25 +26,25 @@ use crate::schema::{Answer, ErrorCode};
 use crate::telemetry::{self, Outcome};
 use stream::RouterStream;
 
-/// How late a deadline, or a setting that is missing, can be noticed.
+/// How late a passed deadline or a missing Envoy setting may be noticed.
 const TICK: Duration = Duration::from_millis(100);
 
-/// What all requests of a worker share.
+/// The state that all requests of a worker share.
 struct Worker {
     watch: Watch,
     random: Random,
-    /// Requests of which no answer has begun.
+    /// Requests whose answer has not begun yet.
     deadlines: Deadlines,
     missing_setting: Cell<Counter>,
     deadline_exceeded: Cell<Counter>,
     unretried: Cell<[Counter; Unretried::ALL.len()]>,
     reported: Cell<bool>,
-    /// Whether attempts have been made that are not seen here.
+    /// Whether this VM cannot see the attempts, because the backend role runs in another VM.
     is_apart: Cell<bool>,
     page: LivePage,
     tally: Rc<Tally>,
     health: SharedHealth,
-    /// What was answered beside a request's own callbacks.
+    /// Errors that were answered outside of the request's own callbacks, by context id.
     answered: RefCell<HashMap<u32, ErrorCode>>,
 }
 
@@ -80,19 +81,19 @@ impl Worker {
         }
     }
 
-    /// A request is over, and this is what became of it: called once for each, in its own context.
+    /// Records the outcome of a finished request. Called once per request, in the request's own context.
     fn record(&self, outcome: &Outcome) {
         self.tally.metrics.record(outcome);
         log::debug!("llm-router: {} {}", outcome.decision, outcome.end.name());
         self.page.record(outcome);
     }
 
-    /// What this request was answered beside its own callbacks.
+    /// Takes the error that this request was answered outside of its own callbacks, if any.
     fn take_answered(&self, context_id: u32) -> Option<ErrorCode> {
         self.answered.borrow_mut().remove(&context_id)
     }
 
-    /// A request is answered beside its own callbacks; its context must be the effective one.
+    /// Answers a request outside of its own callbacks. The request's context must be the effective one.
     fn answer(&self, context_id: u32, answer: &Answer) {
         if let Some(code) = answer.code {
             self.answered.borrow_mut().insert(context_id, code);
@@ -188,7 +189,7 @@ impl RootContext for RouterRoot {
 }
 
 impl RouterRoot {
-    /// Answers a request whose body is held back; its context must be the effective one.
+    /// Answers a request whose body Envoy holds back. The request's context must be the effective one.
     fn report_missing_setting(&self, watched: Watched) {
         self.worker.watch.end(watched.context_id);
         if !self.worker.reported.replace(true) {

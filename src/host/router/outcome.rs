@@ -1,4 +1,4 @@
-//! What is told of a request, and when: its outcome.
+//! Reports the outcome of a request: which fields go to filter state, and when.
 
 use std::borrow::Cow;
 
@@ -7,26 +7,27 @@ use crate::host::{calls, ledger};
 use crate::schema::ErrorCode;
 use crate::telemetry::{Over, Stage, decisions};
 
-/// Leaves a field of an outcome where access logs and traces find it.
+/// Writes a field of the outcome to filter state, where access logs and traces find it.
 fn leave((name, value): (&str, Cow<'_, str>)) {
     calls::set_state(name, value.as_bytes());
 }
 
 impl RouterStream {
-    /// Whether its outcome goes into filter state.
+    /// Whether this request's outcome is written to filter state.
     fn tells(&self) -> bool {
         let document = self.document.as_ref();
         document.is_some_and(|document| document.telemetry.access_log)
     }
 
-    /// Leaves what is known at this stage as filter state: whatever comes, Envoy's span has it.
+    /// Writes all that is known at this stage to filter state, so that Envoy's span has it however the request ends.
     pub(super) fn tell(&mut self, stage: Stage) {
         if self.tells() {
             self.telling.up_to(stage, &self.noted.known).for_each(leave);
         }
     }
 
-    /// The answer that is passing is that of the last attempt, whatever comes of it.
+    /// Reports the attempts made so far. No other attempt follows: the answer that is passing through is that of the
+    /// last one.
     pub(super) fn tell_attempts(&mut self) {
         if let Some(ticket) = self.ticket.filter(|_| self.tells()) {
             self.noted.attempts(&ledger::attempts(ticket), 0);
@@ -34,7 +35,7 @@ impl RouterStream {
         }
     }
 
-    /// Notices that there were attempts of which nothing is known here.
+    /// Notices that a backend has answered although this VM has seen no attempt.
     pub(super) fn look_for_attempts(&mut self) {
         if self.ticket.is_none_or(ledger::has_attempts) {
             return;
@@ -50,8 +51,8 @@ impl RouterStream {
         self.noted.known.is_unseen = worker.is_apart.get();
     }
 
-    /// The request is over: everything of it is known that ever will be. Where its answer passes to its end, that is before
-    /// Envoy finishes the span; otherwise, Envoy says so when it logs.
+    /// Concludes the request once its outcome is complete. If the answer passes through to its end, this happens
+    /// before Envoy finishes the span; otherwise it happens when Envoy logs the request.
     pub(super) fn conclude(&mut self) {
         if self.outcome.is_some() || matches!(self.state, State::Served) {
             return;

@@ -1,4 +1,4 @@
-//! One request: what Envoy calls, and what is done then.
+//! The router role's state machine for one request: Envoy's callbacks, and what each of them does.
 
 use std::rc::Rc;
 
@@ -19,27 +19,27 @@ use crate::telemetry::{Noted, Outcome, Stage, Telling, caller_of, decisions};
 
 /// How far a request has come.
 pub(super) enum State {
-    /// Its headers have not been seen.
+    /// The headers have not arrived yet.
     Arriving,
-    /// Its body decides.
+    /// The router is waiting for the body, which decides where the request goes.
     AwaitingBody(Pending),
-    /// It is on its way.
+    /// The request was sent on to a backend.
     Routed(OnItsWay),
-    /// It has been answered here.
+    /// The router has answered the request itself.
     Answered,
-    /// It got the page, and counts for nothing.
+    /// The router has served its own page; such requests are not counted.
     Served,
-    /// It has been answered here that its body is too large. Where Envoy's limit is the same, it has just found so itself,
-    /// and then its answer comes in the place of this one.
+    /// The router has answered that the body is too large. If Envoy's own limit is the same, Envoy has just reached
+    /// it too, and its answer then takes the place of this one.
     TooLarge(Answer),
 }
 
 #[derive(Clone)]
 pub(super) struct OnItsWay {
     schema: Schema,
-    /// The route's name, where answers tell it.
+    /// The route's name, if response headers report it.
     route: Option<String>,
-    /// Whether an answer that is no error may be one that failed.
+    /// Whether an attempt whose status is no error may still fail.
     holds: bool,
 }
 
@@ -50,10 +50,10 @@ pub(super) struct RouterStream {
     pub(super) state: State,
     under_way: Option<UnderWay>,
     pub(super) noted: Noted,
-    /// What of its outcome Envoy has as filter state.
+    /// Which fields of the outcome are in filter state already.
     pub(super) telling: Telling,
     pub(super) outcome: Option<Outcome>,
-    /// By which its attempts are known, if any can be made.
+    /// The number by which its attempts find their request in the ledger; `None` if there can be no attempts.
     pub(super) ticket: Option<u64>,
 }
 
@@ -73,7 +73,7 @@ impl Context for RouterStream {}
 impl HttpContext for RouterStream {
     fn on_http_request_headers(&mut self, _count: usize, end_of_stream: bool) -> Action {
         let Some(document) = self.document.clone() else {
-            // Envoy creates no request's context before a configuration was accepted.
+            // Unreachable: Envoy creates no request contexts until it has accepted a configuration.
             return Action::Continue;
         };
         let document = document.as_ref();
@@ -139,7 +139,7 @@ impl HttpContext for RouterStream {
             }
             State::Answered | State::Served | State::TooLarge(_) => Action::Pause,
             State::Routed(_) => {
-                // What passes unread comes piece by piece.
+                // The body of a pass-through request arrives piece by piece.
                 let more = u64::try_from(size).unwrap_or(u64::MAX);
                 self.noted.known.request_bytes =
                     self.noted.known.request_bytes.saturating_add(more);
@@ -150,10 +150,11 @@ impl HttpContext for RouterStream {
     }
 
     fn on_http_request_trailers(&mut self, _count: usize) -> Action {
-        // No API has any, and some servers take them for headers: a key among them, or what a backend must not see.
+        // No API uses request trailers, and some servers merge them into the headers, where they could smuggle in a
+        // key or another header that a backend must not see.
         calls::remove_request_trailers();
         match self.state {
-            // The body has ended, and its callback was never told so.
+            // The body ended with the trailers, so its own callback never saw `end_of_stream`.
             State::AwaitingBody(_) => {
                 self.worker.watch.prove();
                 self.decide(usize::MAX)
@@ -206,15 +207,15 @@ pub(super) fn code_details() -> Vec<u8> {
     calls::property(&["response", "code_details"]).unwrap_or_default()
 }
 
-/// What an answer stands for that is Envoy's own.
+/// Returns the error code for an answer that Envoy generated itself.
 fn envoys_code(details: &[u8]) -> Option<ErrorCode> {
     let status = calls::response_status().filter(|status| *status >= 400)?;
     ErrorCode::of_envoy(status, &String::from_utf8_lossy(details))
 }
 
-/// Whether Envoy has not made an attempt that was to follow one without an answer.
+/// Whether Envoy did not make the attempt that was to follow one without an answer.
 fn is_dropped(plan: &Plan, code: Option<ErrorCode>) -> bool {
-    // Others end a request, or an attempt before it has begun.
+    // All other codes end the whole request, or an attempt that has not begun.
     let is_an_attempts = matches!(
         code,
         Some(ErrorCode::UpstreamUnreachable | ErrorCode::UpstreamReset)
@@ -222,7 +223,7 @@ fn is_dropped(plan: &Plan, code: Option<ErrorCode>) -> bool {
     is_an_attempts && plan.wants_another()
 }
 
-/// The plan as the attempts have left it.
+/// Reads the plan back as the attempts have left it.
 fn plan() -> Option<Plan> {
     Plan::decode(&calls::property(&[PLAN])?)
 }
@@ -242,7 +243,7 @@ impl RouterStream {
         }
     }
 
-    /// The headers of an answer have come to their last stop.
+    /// Takes the headers of an answer that will not be retried any more.
     fn take_answer(&mut self, end_of_stream: bool) -> Action {
         match &self.state {
             State::AwaitingBody(pending) => {
@@ -258,7 +259,7 @@ impl RouterStream {
             }
             State::TooLarge(answer) => {
                 let answer = answer.clone();
-                // Its details do not tell which of the two it is.
+                // The response code details are the same for both answers, so tell them apart by the content type.
                 let kind = calls::response_header("content-type");
                 if kind.as_deref() == Some(Answer::CONTENT_TYPE.as_bytes()) {
                     Action::Continue
@@ -270,12 +271,12 @@ impl RouterStream {
         }
     }
 
-    /// An answer to a request that was sent on has come to its last stop.
+    /// Finishes the headers of an answer to a request that was sent on.
     fn finish(&mut self, way: &OnItsWay, end_of_stream: bool) -> Action {
         let status = calls::response_status().unwrap_or(0);
         self.noted.known.status = u16::try_from(status).unwrap_or(0);
-        // The mark is still there when the retry that it asked for was not to be had. What is neither an error nor held
-        // can have it only if it is empty.
+        // The retry mark is still present if the retry that it asked for could not be made. An answer that is neither
+        // an error nor held can only carry the mark if it is empty.
         let may_be_marked = status >= 400 || way.holds || end_of_stream;
         let is_marked = may_be_marked && calls::response_header(RETRY).is_some();
         if is_marked {
@@ -293,7 +294,7 @@ impl RouterStream {
         }
         let is_dropped = is_marked || plan.as_ref().is_some_and(|plan| is_dropped(plan, code));
         let unretried = is_dropped.then(|| self.count_unretried());
-        // What was held and broke off must not pass for whole.
+        // A held answer that broke off must not look complete.
         let is_cut = is_marked && status < 400 && plan.as_ref().is_some_and(Plan::is_cut);
         let code = code.or(is_cut.then_some(ErrorCode::UpstreamIncomplete));
         if is_marked
@@ -316,7 +317,8 @@ impl RouterStream {
         Action::Continue
     }
 
-    /// Envoy gave up: the last attempt ended without an answer, and no other one will say that it did.
+    /// Reports the last attempt, which ended without an answer, to the targets' health. Envoy has given up, so no
+    /// later attempt will do it.
     fn tell_health(&self, code: ErrorCode, plan: &mut Plan) {
         let is_upstreams = matches!(
             code,
@@ -327,7 +329,7 @@ impl RouterStream {
         }
     }
 
-    /// Why an attempt was not made.
+    /// Counts an attempt that Envoy did not make, and returns the reason.
     fn count_unretried(&self) -> Unretried {
         let flags = calls::integer_property(&["response", "flags"]);
         let reason = Unretried::of(flags.unwrap_or(0));
@@ -347,7 +349,7 @@ impl RouterStream {
         Action::Pause
     }
 
-    /// The body is whole, and its buffer has at most `size` bytes.
+    /// Routes the request. The body is complete, and its buffer has at most `size` bytes.
     fn decide(&mut self, size: usize) -> Action {
         let (State::AwaitingBody(pending), Some(document)) = (&self.state, &self.document) else {
             return Action::Continue;

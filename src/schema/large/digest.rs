@@ -1,33 +1,37 @@
-//! Of a JSON text that is too long to be held a short one that says the same to whoever reads events, made while the bytes pass.
+//! A digest of a JSON text that is too long to be held: a short JSON text that means the same to the reader of
+//! events, built while the bytes pass through.
 //!
-//! What is looked into is copied: the names of fields, numbers, texts that mean something. Of what only has to be something, the
-//! beginning stands for all of it, of an object or an array as a text in an array. How much has been left out is kept beside it.
+//! The digest copies what the reader interprets: field names, numbers, and certain texts. Of values that only have to
+//! be non-empty, it keeps the beginning; an object or an array is represented by a text in an array. How many bytes
+//! were left out is stored separately.
 //!
-//! The long text is checked as it passes. Where something is wrong with it, the short one ends with something that is wrong in
-//! the same way, so that it is read as far as the long one would be.
+//! The long text is validated as it passes. If something is wrong with it, the digest ends with the same kind of
+//! error, so that it is read as far as the long text would be.
 
 use crate::schema::json::{Containers, Json, MAX_DEPTH, closing, plain_prefix};
 
-/// How much there may be of it before a value. The next one then nests too deeply to tell.
+/// The maximum size of the digest before a value. Beyond it, the next value counts as nesting too deeply.
 const MAX_BYTES: usize = 32 * 1024;
 
-/// How many bytes are kept of a name. A longer one is nobody's.
+/// The maximum number of bytes kept of a key. No known key is longer.
 const MAX_KEY_BYTES: usize = 64;
 
-/// How many bytes are kept of a text that means something.
+/// The maximum number of bytes kept of a text that is interpreted.
 const MAX_TEXT_BYTES: usize = 4 * 1024;
 
-/// How many bytes are kept of other texts, as many as are taken as a sample of it; and where there are many.
+/// The maximum number of bytes kept of other texts: normally the size of a sample, and less if the digest is already
+/// large.
 const CONTENT_BYTES: [usize; 2] = [512, ESCAPE_BYTES];
 
-/// The longest that stands for one character.
+/// The length of the longest escape of one character.
 const ESCAPE_BYTES: usize = br"\u0000".len();
 
-/// How many digits in a row mean as much as more of them, and how many other bytes a number, `true`, `false` or `null` may have.
+/// The number of consecutive digits beyond which further ones make no difference, and the maximum number of other
+/// bytes in a number, `true`, `false` or `null`.
 const MAX_DIGITS: usize = 40;
 const MAX_OTHERS: usize = 16;
 
-/// What is left out of a digest: behind how many of its bytes, and how many.
+/// What was left out of a digest: after how many of its bytes, and how many bytes.
 #[derive(Debug)]
 pub(in crate::schema) struct LeftOut<'a> {
     text: &'a [u8],
@@ -35,12 +39,12 @@ pub(in crate::schema) struct LeftOut<'a> {
 }
 
 impl LeftOut<'_> {
-    /// How many bytes are missing in this part of the digest, the inside of a value.
+    /// Returns how many bytes are missing in this part of the digest, which is the inside of a value.
     #[inline(never)]
     pub(in crate::schema) fn of(&self, part: &[u8]) -> usize {
         let start = part.as_ptr().addr();
         let start = start.saturating_sub(self.text.as_ptr().addr());
-        // Of a number the last digit is no part of it.
+        // The inside of a number does not include its last digit.
         let end = start.saturating_add(part.len()).saturating_add(1);
         let first = self.counts.partition_point(|(at, _)| *at < start);
         let inside = self.counts.iter().skip(first);
@@ -50,18 +54,18 @@ impl LeftOut<'_> {
     }
 }
 
-/// What is made of a value, by the name of its field.
+/// How a value is treated, by the name of its field.
 #[derive(Clone, Copy, Debug)]
 enum Treatment {
-    /// A text that means something.
+    /// A text that is interpreted.
     Text,
-    /// An object or an array that is looked into.
+    /// An object or an array whose content is interpreted.
     Inside,
-    /// The same, or a text that means something.
+    /// An object or an array whose content is interpreted, or a text that is interpreted.
     TextOrInside,
-    /// The same, but only an object.
+    /// An object whose content is interpreted.
     InsideObject,
-    /// It is something, or nothing.
+    /// A value for which it only matters whether it is empty.
     Whole,
 }
 
@@ -105,23 +109,23 @@ impl Treatment {
     }
 }
 
-/// What has to come next, white space aside.
+/// What must come next, apart from white space.
 #[derive(Clone, Copy, Debug)]
 enum Expected {
     Value,
-    /// Or the end of the array.
+    /// A value, or the end of the array.
     FirstItem,
     Key,
-    /// Or the end of the object.
+    /// A key, or the end of the object.
     FirstKey,
     Colon,
-    /// A comma, or the end of what is open.
+    /// A comma, or the end of the open container.
     Next,
     /// Nothing.
     End,
 }
 
-/// What has begun and not ended.
+/// The token that has begun and not ended.
 #[derive(Clone, Copy, Debug)]
 enum Token {
     None,
@@ -141,9 +145,9 @@ struct Inside {
     is_key: bool,
     /// Where it begins in the digest.
     start: usize,
-    /// How many more bytes are kept.
+    /// How many more bytes may be kept.
     room: usize,
-    /// Some were not.
+    /// Some bytes were not kept.
     is_cut: bool,
     escape: Escape,
 }
@@ -152,31 +156,31 @@ struct Inside {
 enum Escape {
     None,
     Begun,
-    /// So many digits are missing.
+    /// This many digits are missing.
     Unicode(u8),
 }
 
-/// An object or an array that is not looked into.
+/// An object or an array whose content is not interpreted.
 #[derive(Clone, Copy, Debug)]
 struct Skipped {
-    /// In how many others it is.
+    /// How many containers it is in.
     depth: usize,
-    /// How long it is so far.
+    /// How many bytes of it have passed.
     bytes: usize,
-    /// How much of it is kept.
+    /// The maximum number of bytes of it that are kept.
     room: usize,
 }
 
 #[derive(Debug)]
 pub(super) struct Digest {
     text: Vec<u8>,
-    /// The beginning of what is skipped.
+    /// The beginning of the skipped container.
     skipped_text: Vec<u8>,
     left_out: Vec<(usize, usize)>,
     open: Containers,
     expected: Expected,
     token: Token,
-    /// Of the value that is next.
+    /// The treatment of the next value.
     treatment: Treatment,
     skipped: Option<Skipped>,
     /// Nothing more is read.
@@ -232,7 +236,7 @@ impl Digest {
         }
     }
 
-    /// A byte between strings, numbers and the like; how many have been taken.
+    /// Takes a byte between tokens. Returns how many bytes were taken.
     fn structure(&mut self, byte: u8) -> usize {
         use Expected::{Colon, FirstItem, FirstKey, Key, Next, Value};
         match (self.expected, byte) {
@@ -309,7 +313,7 @@ impl Digest {
                 self.skipped = None;
                 self.write(b"[");
                 if !is_empty {
-                    // Without the first bracket. The second one is not counted yet.
+                    // The count does not include the first bracket; the second one is not counted yet.
                     self.write_skipped(skipped.bytes.saturating_sub(1));
                 }
                 self.write(b"]");
@@ -319,7 +323,7 @@ impl Digest {
         self.value_ends();
     }
 
-    /// Writes what stands for the inside of something, which is not empty and so long.
+    /// Writes a text that stands for the content of a skipped container, which is not empty and has this many bytes.
     fn write_skipped(&mut self, bytes: usize) {
         let start = self.text.len();
         let quotes = 2;
@@ -372,7 +376,7 @@ impl Digest {
         });
     }
 
-    /// Bytes of a string; how many have been taken.
+    /// Takes bytes of a string. Returns how many were taken.
     fn string(&mut self, mut inside: Inside, rest: &[u8], first: u8) -> usize {
         let mut taken = 1;
         inside.escape = match (inside.escape, first) {
@@ -381,7 +385,7 @@ impl Digest {
                 return 1;
             }
             (Escape::None, b'\\') => {
-                // It is kept whole or not at all.
+                // An escape is kept whole or not at all.
                 if inside.room < ESCAPE_BYTES {
                     inside.room = 0;
                 }
@@ -432,7 +436,7 @@ impl Digest {
         self.write(b"\"");
     }
 
-    /// A byte that is in a number, `true`, `false` or `null`, or behind it; how many have been taken.
+    /// Takes a byte of a number, `true`, `false` or `null`, or the byte after it. Returns how many bytes were taken.
     fn scalar(&mut self, byte: u8, start: usize, digits: usize, others: usize) -> usize {
         let (digits, others) = match byte {
             b'0'..=b'9' => (digits.saturating_add(1), others),
@@ -472,7 +476,7 @@ impl Digest {
         self.value_ends();
     }
 
-    /// Appends to the digest, unless what is there is skipped.
+    /// Appends to the digest, unless a container is being skipped.
     fn write(&mut self, bytes: &[u8]) {
         if self.skipped.is_none() {
             self.text.extend_from_slice(bytes);
@@ -490,7 +494,7 @@ impl Digest {
         }
     }
 
-    /// How much is kept of a value that only has to be something.
+    /// Returns how many bytes are kept of a value that only has to be non-empty.
     fn content_room(&self) -> usize {
         let [usual, least] = CONTENT_BYTES;
         if self.size() < MAX_BYTES / 2 {
@@ -505,7 +509,7 @@ impl Digest {
         self.text.len().saturating_add(counts)
     }
 
-    /// Whether there is room for another value; otherwise nothing more is read.
+    /// Whether there is room for another value. If not, nothing more is read.
     fn has_room(&mut self) -> bool {
         if self.size() > MAX_BYTES {
             self.too_deep();
@@ -513,13 +517,13 @@ impl Digest {
         !self.is_over
     }
 
-    /// It is no JSON from here on.
+    /// Ends the digest with invalid JSON.
     fn fault(&mut self) {
         self.text.push(0);
         self.is_over = true;
     }
 
-    /// At the beginning of a value: it nests too deeply.
+    /// Ends the digest, at the beginning of a value, with a value that nests too deeply.
     fn too_deep(&mut self) {
         let depth = self.text.len().saturating_add(MAX_DEPTH);
         self.text.resize(depth.saturating_add(1), b'[');

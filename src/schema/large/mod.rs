@@ -1,4 +1,5 @@
-//! An event that is too large to be held, followed while its bytes pass: what is left of it in the end is read as any other event.
+//! An event that is too large to be held: it is read while its bytes pass through, and the digest that is left is
+//! then read like any other event.
 
 mod digest;
 
@@ -6,10 +7,10 @@ use super::json::line_length;
 use digest::Digest;
 pub(super) use digest::LeftOut;
 
-/// How many bytes are kept of an event's name. No known one is as long.
+/// The maximum number of bytes kept of an event's name. No known name is that long.
 const MAX_NAME_BYTES: usize = 4 * 1024;
 
-/// The fields that mean something.
+/// The fields that have a meaning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Field {
     Data,
@@ -17,11 +18,11 @@ enum Field {
     Other,
 }
 
-/// Where in a line one is.
+/// The position within a line.
 #[derive(Clone, Copy, Debug)]
 enum Place {
     Name,
-    /// Where a space may stand that is not the value's.
+    /// Where a space may follow that does not belong to the value.
     BeforeValue(Field),
     Value(Field),
 }
@@ -29,7 +30,7 @@ enum Place {
 #[derive(Debug)]
 pub(super) struct Large {
     place: Place,
-    /// The name of the line's field, or as much of it as makes sure that it is none that means something.
+    /// The name of the line's field, or enough of it to know that it has no meaning.
     field: Vec<u8>,
     /// The last byte was a CR.
     after_cr: bool,
@@ -50,18 +51,18 @@ impl Large {
         }
     }
 
-    /// Its name.
+    /// Returns the event's name.
     pub(super) fn name(&self) -> &[u8] {
         &self.name
     }
 
-    /// Its data, and what has been left out of them; `None`: it has none.
+    /// Returns the event's data and what was left out of them; `None` if it has no data.
     pub(super) fn data(&self) -> Option<(&[u8], LeftOut<'_>)> {
         let digest = &self.digest;
         self.has_data.then(|| (digest.text(), digest.left_out()))
     }
 
-    /// Takes the next of its bytes: lines with their names.
+    /// Takes the next bytes of the event: lines with their field names.
     pub(super) fn push(&mut self, bytes: &[u8]) {
         let mut rest = bytes;
         while let Some(first) = rest.first() {
@@ -96,7 +97,7 @@ impl Large {
         }
     }
 
-    /// There are no more of its bytes: the last line may lack its end.
+    /// Ends the event. Its last line may lack its end.
     pub(super) fn end(&mut self) {
         self.line_ends(self.place);
     }
@@ -113,7 +114,7 @@ impl Large {
         self.place = Place::Value(field);
         match field {
             Field::Data => {
-                // Several lines are one text with line feeds.
+                // Several lines of data are one text, joined with line feeds.
                 if std::mem::replace(&mut self.has_data, true) {
                     self.digest.push(b"\n");
                 }
@@ -137,7 +138,7 @@ impl Large {
 
     fn line_ends(&mut self, place: Place) {
         match place {
-            // A name alone has an empty value.
+            // A field name alone has an empty value.
             Place::Name if !self.field.is_empty() => self.begin_value(self.field()),
             Place::BeforeValue(field) => self.begin_value(field),
             Place::Name | Place::Value(_) => {}
@@ -147,5 +148,5 @@ impl Large {
     }
 }
 
-/// The longest name of a field that means something.
+/// The length of the longest field name that has a meaning.
 const FIELD_BYTES: usize = b"event".len();

@@ -1,4 +1,4 @@
-//! The counts of a usage, as each provider calls and writes them.
+//! Reads the counts of a usage, under the names and in the formats of each provider.
 
 use std::borrow::Cow;
 
@@ -6,8 +6,8 @@ use super::Usage;
 use crate::json::Json;
 use crate::request::text;
 
-/// No answer takes or gives more tokens than that: a larger count is not believed. With it, what one answer costs at the
-/// highest price is a number of pico-dollars that fits.
+/// The largest count that is believed. With this limit, the cost of one answer at the highest price fits into a
+/// number of pico-dollars.
 pub(crate) const MOST_TOKENS: u64 = 100_000_000;
 
 /// One count.
@@ -16,7 +16,7 @@ enum Count {
     #[default]
     Untold,
     Told(u64),
-    /// What cannot be one was told for it.
+    /// A value that cannot be a count was given for it.
     Odd,
 }
 
@@ -29,7 +29,7 @@ impl Count {
         }
     }
 
-    /// Takes over another one, if that has been told.
+    /// Replaces this count with another one, if that was given.
     fn replace(&mut self, other: Self) {
         if other != Count::Untold {
             *self = other;
@@ -44,48 +44,49 @@ impl Count {
     }
 }
 
-/// Where the counts of the cache stand, by what the input is called.
+/// Whether the input includes the cache's counts, by the name of the input.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Style {
-    /// In the input: `prompt_tokens`, and Gemini's.
+    /// Included: `prompt_tokens`, and Gemini's.
     #[default]
     Inside,
-    /// Beside it, if they have names of Anthropic's: `input_tokens` is OpenAI's as well.
+    /// Not included, if the cache's counts have Anthropic's names: OpenAI uses `input_tokens` too.
     Named,
-    /// Beside it: Bedrock's.
+    /// Not included: Bedrock's.
     Beside,
 }
 
-/// The counts as they are told, of which later ones take the place of earlier ones.
+/// The counts as they were given. Later ones replace earlier ones.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Counts {
     input: Count,
     style: Style,
     cached_input: Count,
     cache_write: Count,
-    /// Whether the cache's counts have names that may stand beside the input.
+    /// Whether the cache's counts have names that the input may not include.
     may_be_beside: bool,
-    /// Whether the last usage has told what the cache had as a detail of the input.
+    /// Whether the last usage gave the cached tokens as a detail of the input.
     is_detail: bool,
-    /// Whether the last usage has a prompt and a completion: what else it calls input and output is not meant then.
+    /// Whether the last usage has prompt and completion tokens. If so, its other counts named input and output are
+    /// ignored.
     is_completion: bool,
-    /// What tools brought in, beside the input.
+    /// Input from tools, which the input does not include.
     tool_input: Count,
     output: Count,
-    /// Without reasoning, always.
+    /// Output that never includes reasoning.
     plain_output: Count,
     reasoning: Count,
-    /// Input and output together, of the last usage.
+    /// The sum of input and output in the last usage.
     total: Count,
 }
 
 impl Counts {
-    /// Takes over what one usage says.
+    /// Takes the counts of one usage.
     pub(super) fn read(&mut self, object: &[u8]) {
         self.total = Count::Untold;
         self.is_detail = false;
         self.is_completion = false;
-        // What is malformed further on has said what it has said.
+        // If the object is malformed further on, the counts before that still apply.
         let _ = Json::whole(object, |json| {
             json.fields(|json, key| match &*decoded(key) {
                 b"prompt_tokens_details"
@@ -103,7 +104,7 @@ impl Counts {
         });
     }
 
-    /// Takes over one count.
+    /// Takes one count.
     pub(super) fn take(&mut self, key: &[u8], value: &[u8]) {
         let told = Count::of(value);
         match key {
@@ -162,7 +163,7 @@ impl Counts {
         count.replace(told);
     }
 
-    /// All together. Nothing is told where a count cannot be one, or where the input is not told.
+    /// Returns the combined usage. It is empty if any count is invalid or if the input was not given.
     pub(super) fn usage(&self) -> Usage {
         let all = [
             self.input,
@@ -187,7 +188,7 @@ impl Counts {
         }
     }
 
-    /// What the cache had that is not in the input.
+    /// Returns the cached tokens that the input does not include.
     fn cache_beside(&self, input: u64) -> u64 {
         let cache = sum(&[or_0(self.cached_input), or_0(self.cache_write)]);
         let is_beside = self.may_be_beside
@@ -199,15 +200,15 @@ impl Counts {
                 }
                 Style::Beside => true,
             };
-        // A part is not larger than its whole.
+        // A part cannot be larger than its whole.
         if is_beside || cache > input { cache } else { 0 }
     }
 
-    /// The output with its reasoning.
+    /// Returns the output including reasoning.
     fn whole_output(&self, input: u64) -> Option<u64> {
         let reasoning = or_0(self.reasoning);
         let Some(output) = self.output.told() else {
-            // A model of Gemini's that was stopped while it thought has no candidates.
+            // A Gemini model that was stopped while it was thinking reports no candidates.
             let is_told = self.plain_output.told().or(self.reasoning.told()).is_some();
             return is_told.then(|| sum(&[or_0(self.plain_output), reasoning]));
         };
@@ -222,14 +223,14 @@ fn or_0(count: Count) -> u64 {
     count.told().unwrap_or(0)
 }
 
-/// None of them is large.
+/// Adds counts, none of which is large.
 fn sum(counts: &[u64]) -> u64 {
     counts
         .iter()
         .fold(0, |sum: u64, one| sum.saturating_add(*one))
 }
 
-/// What a key means, however it is written.
+/// Returns a key with its escapes decoded.
 fn decoded(key: &[u8]) -> Cow<'_, [u8]> {
     if key.contains(&b'\\')
         && let Some(decoded) = text::decode(key)
@@ -239,7 +240,8 @@ fn decoded(key: &[u8]) -> Cow<'_, [u8]> {
     Cow::Borrowed(key)
 }
 
-/// A whole number that is believed, in any way of JSON to write it (`100`, `100.0`, `1e2`), also as a string.
+/// Parses a whole number that is believed, in any notation that JSON allows (`100`, `100.0`, `1e2`), also as a
+/// string.
 fn number(value: &[u8]) -> Option<u64> {
     let inside = value.strip_prefix(b"\"");
     let inside = inside.and_then(|value| value.strip_suffix(b"\""));

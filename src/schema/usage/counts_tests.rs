@@ -1,4 +1,4 @@
-//! What providers write, each in its own way.
+//! Tests of usages as each provider writes them.
 
 use super::*;
 
@@ -20,7 +20,7 @@ fn of(objects: &[&str]) -> [Option<u64>; 5] {
 
 const NOT_TOLD: [Option<u64>; 5] = [None; 5];
 
-/// A prompt and a completion: the cache is in the prompt, whatever its counts are called.
+/// With a prompt and a completion, the prompt includes the cached tokens, whatever their counts are called.
 #[test]
 fn chat_completions() {
     for (provider, object, expected) in [
@@ -119,7 +119,7 @@ fn chat_completions() {
     }
 }
 
-/// What is called `input_tokens` is OpenAI's, with the cache inside, or Anthropic's, with the cache beside it.
+/// `input_tokens` is OpenAI's, which includes cached tokens, or Anthropic's, which does not.
 #[test]
 fn input_tokens() {
     for (provider, object, expected) in [
@@ -198,7 +198,7 @@ fn gemini() {
     }
 }
 
-/// Later counts take the place of earlier ones, and what a total says is said of its own usage.
+/// Later counts replace earlier ones, and a total refers only to its own usage.
 #[test]
 fn one_after_the_other() {
     let start = r#"{"input_tokens":50,"cache_creation_input_tokens":10,"cache_read_input_tokens":40,"output_tokens":1}"#;
@@ -221,7 +221,7 @@ fn one_after_the_other() {
     let second = r#"{"prompt_tokens":9,"completion_tokens":5}"#;
     assert_eq!(of(&[first])[3], Some(8));
     assert_eq!(of(&[first, second])[3], Some(5));
-    // What was odd and is told again is told.
+    // A count that was invalid and is given again counts.
     let odd = r#"{"prompt_tokens":-9,"completion_tokens":5}"#;
     assert_eq!(of(&[odd]), NOT_TOLD);
     assert_eq!(of(&[odd, second]), [Some(9), None, None, Some(5), None]);
@@ -266,7 +266,7 @@ fn numbers() {
     }
 }
 
-/// A usage is not told if a count of it cannot be one; what is not told of it, or is none of its counts, changes nothing.
+/// An invalid count makes the whole usage unknown. Missing counts, and fields that are not counts, change nothing.
 #[test]
 fn what_is_not_believed() {
     for odd in [

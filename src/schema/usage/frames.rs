@@ -1,27 +1,28 @@
 //! AWS's event stream: the frames in which Bedrock streams its answers.
 //!
-//! Source: "Amazon event stream encoding" in the Smithy specification: total length, length of the headers and checksum of both
-//! (four bytes each, the big end first), headers, payload, checksum. The checksums are the client's to check.
+//! Source: "Amazon event stream encoding" in the Smithy specification: total length, length of the headers and
+//! checksum of both (four bytes each, big-endian), headers, payload, checksum. Checking the checksums is left to the
+//! client.
 //!
-//! The payload of a call of `converse-stream` is JSON; that of `invoke-with-response-stream` is JSON with the model's own
-//! event in `bytes`, in base64.
+//! The payload of a `converse-stream` call is JSON; that of an `invoke-with-response-stream` call is JSON with the
+//! model's own event in `bytes`, in base64.
 
 use super::scanner::{Found, Scanner};
 use crate::json::Json;
 
-/// How many bytes of a payload are held; a larger one passes unread.
+/// The maximum number of bytes of a payload that are held; the rest of a larger one passes unread.
 const MAX_PAYLOAD_BYTES: usize = 64 * 1024;
 
 const PRELUDE_BYTES: usize = 12;
 const CHECKSUM_BYTES: usize = 4;
 
-/// Where in a frame one is.
+/// The position within a frame.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Frames {
-    /// The prelude, or the payload.
+    /// The prelude or the payload, as far as it has arrived.
     held: Vec<u8>,
     part: Part,
-    /// Looks through one payload after the other.
+    /// Reads one payload after the other.
     scanner: Scanner,
 }
 
@@ -29,7 +30,7 @@ pub(super) struct Frames {
 enum Part {
     #[default]
     Prelude,
-    /// So many bytes of headers are left, and so many of the payload come then.
+    /// The number of bytes left of the headers, and the length of the payload that follows.
     Headers {
         left: usize,
         payload: usize,
@@ -40,12 +41,12 @@ enum Part {
     Checksum {
         left: usize,
     },
-    /// It is no such stream.
+    /// The bytes are not such a stream.
     Lost,
 }
 
 impl Frames {
-    /// Takes the next bytes, cut anywhere.
+    /// Takes the next bytes, in arbitrary chunks.
     pub(super) fn push(&mut self, bytes: &[u8], found: &mut impl Found) {
         let mut rest = bytes;
         while !rest.is_empty() {
@@ -64,7 +65,7 @@ impl Frames {
         }
     }
 
-    /// About how many bytes of text the model wrote.
+    /// Returns the approximate number of bytes of text that the model wrote.
     pub(super) fn text_bytes(&self) -> u64 {
         self.scanner.text_bytes()
     }
@@ -101,7 +102,7 @@ impl Frames {
         self.part = self.skip_empty(next, found);
     }
 
-    /// The part that has bytes to come.
+    /// Skips parts of length zero. Returns the next part that has bytes.
     fn skip_empty(&mut self, part: Part, found: &mut impl Found) -> Part {
         let mut part = part;
         if let Part::Headers { left: 0, payload } = part {
@@ -119,10 +120,10 @@ impl Frames {
         part
     }
 
-    /// Reads the payload that is held. What was too large is not whole, and says what its beginning says.
+    /// Reads the held payload. Of a payload that was too large, only its beginning is read.
     fn read(&mut self, found: &mut impl Found) {
         let mut inner = None;
-        // What is no JSON has nothing to say.
+        // A payload that is not JSON reports nothing.
         let _ = Json::whole(&self.held, |json| {
             json.fields(|json, key| {
                 if key == b"bytes" {
@@ -140,7 +141,7 @@ impl Frames {
     }
 }
 
-/// What follows a prelude; `None` if its lengths make no sense.
+/// Returns the part that follows a prelude; `None` if its lengths are not plausible.
 fn after_prelude(prelude: &[u8]) -> Option<Part> {
     let length = |at: usize| {
         let bytes = prelude.get(at..at.checked_add(4)?)?;
@@ -155,7 +156,7 @@ fn after_prelude(prelude: &[u8]) -> Option<Part> {
     })
 }
 
-/// What this base64 (RFC 4648, section 4) is of; `None` if it is none.
+/// Decodes base64 (RFC 4648, section 4); `None` if the text is not base64.
 fn base64(text: &[u8]) -> Option<Vec<u8>> {
     let text = text
         .strip_suffix(b"==")
@@ -171,7 +172,7 @@ fn base64(text: &[u8]) -> Option<Vec<u8>> {
             b'0'..=b'9' => byte.checked_sub(b'0')?.checked_add(52)?,
             b'+' => 62,
             b'/' => 63,
-            // As JSON may have it.
+            // JSON may write a slash as `\/`.
             b'\\' => continue,
             _ => return None,
         };

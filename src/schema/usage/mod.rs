@@ -1,14 +1,15 @@
-//! What an answer took and gave, in tokens, as the answer itself says.
+//! Reads an answer's usage: the number of tokens, as the answer itself reports them.
 //!
-//! Providers count differently. Here the input includes what was read from a cache and written to one, and the output includes
-//! reasoning; the parts are told as well.
+//! Providers count differently. Here the input includes tokens that were read from or written to a cache, and the
+//! output includes reasoning; these parts are also given separately.
 //!
-//! Sources: OpenAI's references of `CompletionUsage`, `ResponseUsage` and the usages of images and transcriptions; Anthropic's of
-//! `Usage` and of `message_delta` (its counts are cumulative, its input is without what the cache had); Gemini's
-//! `UsageMetadata` (thoughts are beside the candidates, what tools bring in beside the prompt, cached content inside of it);
-//! Bedrock's `TokenUsage` (as Anthropic's); the additions of DeepSeek (`prompt_cache_hit_tokens`), OpenRouter
-//! (`cache_write_tokens`), Moonshot (`cached_tokens`), Perplexity and SGLang (`reasoning_tokens`); xAI's guide to reasoning (it is
-//! beside the completion, and in the total); LiteLLM's `Usage` (names of Anthropic's for parts of `prompt_tokens`).
+//! Sources: OpenAI's references of `CompletionUsage`, `ResponseUsage` and the usages of images and transcriptions;
+//! Anthropic's of `Usage` and of `message_delta` (its counts are cumulative, and its input does not include cached
+//! tokens); Gemini's `UsageMetadata` (candidates do not include thoughts, the prompt does not include what tools
+//! bring in, but it includes cached content); Bedrock's `TokenUsage` (counts as Anthropic's); the additions of
+//! DeepSeek (`prompt_cache_hit_tokens`), OpenRouter (`cache_write_tokens`), Moonshot (`cached_tokens`), Perplexity
+//! and SGLang (`reasoning_tokens`); xAI's guide to reasoning (the completion does not include it, the total does);
+//! LiteLLM's `Usage` (Anthropic's names for parts of `prompt_tokens`).
 
 mod counts;
 mod frames;
@@ -23,29 +24,29 @@ use scanner::{Found, Scanner};
 use super::endpoint::is_model_name;
 use crate::request::{MAX_MODEL_BYTES, text};
 
-/// Tokens; `None`: not told.
+/// The number of tokens that an answer used; `None` if it was not reported.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Usage {
-    /// All that the model read, with what the cache had.
+    /// All tokens that the model read, including cached ones.
     pub input: Option<u64>,
-    /// Of these, what was read from a cache.
+    /// The part of the input that was read from a cache.
     pub cached_input: Option<u64>,
-    /// Of these, what was written to a cache.
+    /// The part of the input that was written to a cache.
     pub cache_write: Option<u64>,
-    /// All that the model wrote, with its reasoning.
+    /// All tokens that the model wrote, including its reasoning.
     pub output: Option<u64>,
-    /// Of these, its reasoning.
+    /// The part of the output that was reasoning.
     pub reasoning: Option<u64>,
 }
 
 impl Usage {
-    /// Whether nothing has been told.
+    /// Whether no usage was reported.
     pub fn is_unknown(&self) -> bool {
         *self == Usage::default()
     }
 }
 
-/// What an answer has said about itself so far.
+/// What an answer has reported about itself so far.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Reported {
     counts: Counts,
@@ -53,7 +54,7 @@ pub(super) struct Reported {
 }
 
 impl Reported {
-    /// Takes over what an event says: an object with counts, the inside of the string that names the model.
+    /// Takes what an event reports: the object with the counts, and the inside of the string that names the model.
     pub(super) fn take(&mut self, usage: Option<&[u8]>, model: Option<&[u8]>) {
         if let Some(object) = usage {
             self.counts.read(object);
@@ -62,7 +63,7 @@ impl Reported {
             && let Some(inside) =
                 model.filter(|inside| (1..=MAX_MODEL_BYTES).contains(&inside.len()))
         {
-            // It is logged: what could not be asked for is not told.
+            // The model is logged, so a name that no request could ask for is ignored.
             self.model = text::decode(inside).filter(|name| is_model_name(name));
         }
     }
@@ -86,7 +87,7 @@ impl Found for Reported {
     }
 }
 
-/// Reads the usage of an answer that is no server-sent stream, whose bytes pass.
+/// Reads the usage of an answer that is not a server-sent stream, while its bytes pass through.
 #[derive(Clone, Debug)]
 pub struct UsageReader {
     form: Form,
@@ -97,14 +98,14 @@ pub struct UsageReader {
 enum Form {
     Json(Scanner),
     AwsEvents(Frames),
-    /// What it is, it does not say: its first byte tells.
+    /// The headers do not name the format; the first byte will tell.
     Unsaid,
-    /// Nothing that can be read.
+    /// A format that cannot be read.
     Other,
 }
 
 impl Form {
-    /// Of a body that begins so; `None`: with nothing but white space.
+    /// Returns the format of a body that begins with these bytes; `None` if they are only white space.
     fn of_bytes(bytes: &[u8]) -> Option<Self> {
         match bytes.trim_ascii_start().first()? {
             b'{' | b'[' => Some(Form::Json(Scanner::default())),
@@ -114,7 +115,7 @@ impl Form {
 }
 
 impl UsageReader {
-    /// Of an answer of this `content-type`; `None` if such an answer says nothing about itself.
+    /// Creates a reader for an answer of this `content-type`; `None` if such an answer never reports a usage.
     pub fn new(content_type: &[u8]) -> Option<Self> {
         let begins = |kind: &[u8]| {
             let start = content_type.get(..kind.len());
@@ -135,7 +136,7 @@ impl UsageReader {
         })
     }
 
-    /// Takes what the headers of an answer tell (Bedrock's, to `invoke`).
+    /// Reads the usage from an answer's headers (Bedrock's `invoke`).
     pub fn read_headers(&mut self, header: &dyn Fn(&str) -> Option<Vec<u8>>) {
         for (name, count) in BEDROCK_HEADERS {
             if let Some(value) = header(name) {
@@ -144,7 +145,7 @@ impl UsageReader {
         }
     }
 
-    /// Takes the next bytes of the body, cut anywhere.
+    /// Takes the next bytes of the body, in arbitrary chunks.
     pub fn push(&mut self, chunk: &[u8]) {
         if matches!(self.form, Form::Unsaid)
             && let Some(form) = Form::of_bytes(chunk)
@@ -158,27 +159,29 @@ impl UsageReader {
         }
     }
 
-    /// Whether it is of any use to push more.
+    /// Whether pushing more bytes is of any use.
     pub fn is_of_use(&self) -> bool {
         !matches!(self.form, Form::Other)
     }
 
-    /// What it took and gave, as far as it has said so.
+    /// Returns the usage that the answer has reported so far.
     pub fn usage(&self) -> Usage {
         self.reported.usage()
     }
 
-    /// Which model it says it is from.
+    /// Returns the model that the answer names.
     pub fn model(&self) -> Option<&str> {
         self.reported.model()
     }
 
-    /// Whether it is an error, whatever its status: there is something in its `error`, or it says that it is one.
+    /// Whether the answer is an error, whatever its status: its `error` is not empty, or its type says that it is
+    /// one.
     pub fn is_error(&self) -> bool {
         matches!(&self.form, Form::Json(scanner) if scanner.is_error())
     }
 
-    /// About how many bytes of text the model wrote, in the fields that text is in; `None`: it cannot be read.
+    /// Returns the approximate number of bytes of text that the model wrote, in the fields that contain text; `None`
+    /// if the answer cannot be read.
     pub fn text_bytes(&self) -> Option<u64> {
         match &self.form {
             Form::Json(scanner) => Some(scanner.text_bytes()),
@@ -188,7 +191,7 @@ impl UsageReader {
     }
 }
 
-/// Headers with counts, and under which name a usage has the same.
+/// Headers with counts, and the names of the same counts in a usage.
 const BEDROCK_HEADERS: [(&str, &[u8]); 4] = [
     ("x-amzn-bedrock-input-token-count", b"inputTokens"),
     ("x-amzn-bedrock-output-token-count", b"outputTokens"),

@@ -1,41 +1,41 @@
-//! Finds what an answer says about itself while its bytes pass: its usage, its model, whether it is an error, and how much
-//! text it brings.
+//! Finds what an answer reports about itself while its bytes pass through: its usage, its model, whether it is an
+//! error, and how much text it has.
 //!
-//! Of one JSON text, cut anywhere, nothing is kept but the place, and one small value at a time. It is lenient: what is no JSON
-//! does no harm.
+//! The scanner reads one JSON text in arbitrary chunks. It keeps only its position and one small value at a time. It
+//! is lenient: invalid JSON does no harm.
 
 use crate::json::plain_prefix;
 
-/// How many bytes a usage may have.
+/// The maximum number of bytes of a usage.
 const MAX_USAGE_BYTES: usize = 8 * 1024;
 
-/// How many bytes a key or a model's name may have.
+/// The maximum number of bytes of a key or a model's name.
 const MAX_TEXT_BYTES: usize = 256;
 
-/// Who is told what is found.
+/// Receives what is found.
 pub(super) trait Found {
-    /// An object with the counts of tokens, as it is written.
+    /// Receives an object with the token counts, as it is written.
     fn usage(&mut self, object: &[u8]);
 
-    /// The inside of the string that names the model.
+    /// Receives the inside of the string that names the model.
     fn model(&mut self, inside: &[u8]);
 }
 
-/// What a key means where it stands.
+/// The meaning of a key at its position.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Key {
     #[default]
     Other,
     Usage,
     Model,
-    /// Of an object that holds the answer itself.
+    /// The key of an object that contains the answer itself.
     Answer,
     Error,
-    /// What kind of object it is.
+    /// The key of the object's type.
     Kind,
-    /// Of text that the model wrote.
+    /// The key of text that the model wrote.
     Text,
-    /// Of what the model wrote for a tool, of which every string is text.
+    /// The key of a tool's arguments, in which every string is text that the model wrote.
     Arguments,
 }
 
@@ -56,31 +56,31 @@ impl Key {
     }
 }
 
-/// Where in a JSON text one is.
+/// The position within a JSON text.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Scanner {
     /// How many containers are open.
     depth: u32,
     /// How many of them are arrays around the answers: none, or the first one.
     around: u32,
-    /// What the key means that was last at the top of the answer, and one level further in.
+    /// The meaning of the last key at the top level of the answer, and one level below.
     keys: [Key; 2],
-    /// What the last key means, wherever it stands.
+    /// The meaning of the last key at any level.
     last: Key,
     in_string: bool,
     is_escaped: bool,
-    /// A colon was last: what comes is a value.
+    /// A colon came last, so the next token is a value.
     is_value: bool,
-    /// The last string, or what is being captured.
+    /// The last string, or the value that is being captured.
     held: Vec<u8>,
-    /// The depth at which what is captured began.
+    /// The depth at which the captured value began.
     captured_at: Option<u32>,
-    /// The depth at which arguments began.
+    /// The depth at which the arguments began.
     arguments_at: Option<u32>,
-    /// Whether the string that is open is text that the model wrote.
+    /// Whether the open string is text that the model wrote.
     is_text: bool,
     written: Written,
-    /// Whether the value of `error` is yet to tell whether it is something.
+    /// Whether the value of `error` must still show whether it is empty.
     awaits_error: bool,
     is_error: bool,
 }
@@ -89,12 +89,12 @@ pub(super) struct Scanner {
 #[derive(Clone, Copy, Debug, Default)]
 struct Written {
     bytes: u64,
-    /// How many characters of it are written as four digits.
+    /// How many of its characters are written as `\u` escapes.
     units: u64,
 }
 
 impl Scanner {
-    /// The text is over, another one begins.
+    /// Starts over for the next text.
     pub(super) fn restart(&mut self) {
         let held = std::mem::take(&mut self.held);
         *self = Scanner {
@@ -105,12 +105,12 @@ impl Scanner {
         self.held.clear();
     }
 
-    /// Whether there is something in `error`, or it says that it is one.
+    /// Whether `error` is not empty, or the type says that the answer is an error.
     pub(in crate::schema) fn is_error(&self) -> bool {
         self.is_error
     }
 
-    /// About how many bytes of text the model wrote.
+    /// Returns the approximate number of bytes of text that the model wrote.
     pub(in crate::schema) fn text_bytes(&self) -> u64 {
         let Written { bytes, units } = self.written;
         // Such a character has two bytes in most alphabets.
@@ -138,7 +138,7 @@ impl Scanner {
         }
     }
 
-    /// A byte inside of a string that may end it.
+    /// Takes a byte of a string that may end it.
     fn string_byte(&mut self, byte: u8, found: &mut impl Found) {
         let was_escaped = std::mem::take(&mut self.is_escaped);
         match byte {
@@ -159,7 +159,7 @@ impl Scanner {
         self.keep(&[byte]);
     }
 
-    /// So many bytes of a string have passed.
+    /// Counts bytes of a string that have passed.
     fn writes(&mut self, bytes: usize) {
         if self.is_text {
             let more = u64::try_from(bytes).unwrap_or(u64::MAX);
@@ -179,13 +179,13 @@ impl Scanner {
         }
     }
 
-    /// Whether the value of `error` is something, by a byte of its beginning.
+    /// Decides by one of its first bytes whether the value of `error` is something.
     fn look_for_error(&mut self, byte: u8) {
         let is_first = self.inside() == 1;
         match byte {
             b'{' | b'[' if is_first => return,
             b' ' | b'\t' | b'\n' | b'\r' => return,
-            // A string tells by its end.
+            // Whether a string is empty shows at its end.
             b'"' | b'n' | b'f' if is_first => {}
             b'}' | b']' | b',' => {}
             _ => self.is_error = true,
@@ -217,7 +217,7 @@ impl Scanner {
         }
     }
 
-    /// The last string was a key.
+    /// Handles a string that turned out to be a key.
     fn name_value(&mut self) {
         let key = Key::of(&self.held);
         self.is_value = true;
@@ -266,12 +266,12 @@ impl Scanner {
         }
     }
 
-    /// How many containers are open, those around the answers aside.
+    /// Returns how many containers are open, not counting those around the answers.
     fn inside(&self) -> u32 {
         self.depth.saturating_sub(self.around)
     }
 
-    /// What the key means whose value is here.
+    /// Returns the meaning of the key whose value begins here.
     fn key(&self) -> Key {
         match (self.inside(), self.keys) {
             (1, [top, _]) => top,
@@ -280,7 +280,7 @@ impl Scanner {
         }
     }
 
-    /// Keeps bytes of what is held, no more than one too many.
+    /// Keeps bytes, up to one more than the limit allows.
     fn keep(&mut self, bytes: &[u8]) {
         let limit = match self.captured_at {
             Some(_) => MAX_USAGE_BYTES,

@@ -1,4 +1,4 @@
-//! Answers of each API, as their references have them, cut everywhere.
+//! Tests of answers of each API as in their references, cut at every position.
 
 use proptest::prelude::*;
 
@@ -81,7 +81,7 @@ fn whole() -> Vec<(&'static str, Expected, Option<&'static str>)> {
             [Some(12), None, None, Some(40), Some(40)],
             None,
         ),
-        // A stream of Gemini's without `alt=sse`.
+        // A Gemini stream without `alt=sse`.
         (
             r#"[{"candidates":[{"content":{"parts":[{"text":"h"}]}}],"usageMetadata":{"promptTokenCount":12,"candidatesTokenCount":1},"modelVersion":"gemini-3-flash"},
 {"candidates":[{"content":{"parts":[{"text":"i"}]},"finishReason":"STOP"}],"usageMetadata":{"promptTokenCount":12,"candidatesTokenCount":3},"modelVersion":"gemini-3-flash"}]"#,
@@ -208,7 +208,7 @@ fn events_that_are_too_large_to_be_held() {
     }
 }
 
-/// One frame, with headers that nobody reads and checksums that nobody checks.
+/// A frame, with headers and checksums that are not read.
 fn frame(payload: &[u8]) -> Vec<u8> {
     let headers = b"\x0b:event-type\x07\x00\x05chunk";
     let total = u32::try_from(16 + headers.len() + payload.len()).unwrap();
@@ -272,7 +272,7 @@ fn other_answers_say_nothing() {
     }
 }
 
-/// What does not say what it is is JSON if it begins as such.
+/// An answer without a content type is JSON if it begins as JSON.
 #[test]
 fn answers_that_do_not_say_what_they_are() {
     let body = r#" {"model":"m","usage":{"prompt_tokens":5,"completion_tokens":7}}"#;
@@ -293,7 +293,7 @@ fn answers_that_do_not_say_what_they_are() {
     }
 }
 
-/// The model is logged, in lines of text, too.
+/// The model is also written to text logs.
 #[test]
 fn models_that_are_not_told() {
     let long = "m".repeat(300);

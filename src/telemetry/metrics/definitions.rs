@@ -1,27 +1,27 @@
-//! All series of a document's metrics, and which number each has.
+//! All series of a document's metrics, and their numbers.
 
 use super::labels::Label;
 use super::names::Names;
 use super::{Kind, Metric};
 use crate::config::Document;
 
-/// One series, to be defined.
+/// The definition of one series.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Definition {
-    /// What kind of metric it is of.
+    /// The kind of its metric.
     pub kind: Kind,
-    /// Its name, with its labels.
+    /// The metric's name with the labels of this series.
     pub name: String,
 }
 
-/// Where the series of a metric are, and how many values each of its labels has.
+/// The number of a metric's first series, and how many values each of its labels has.
 #[derive(Clone, Debug)]
 struct Place {
     first: usize,
     sizes: Vec<usize>,
 }
 
-/// The series of a document: numbered, metric by metric.
+/// The series of a document, numbered metric by metric.
 #[derive(Clone, Debug)]
 pub struct Definitions {
     pub(super) names: Names,
@@ -30,7 +30,7 @@ pub struct Definitions {
 }
 
 impl Definitions {
-    /// Those of this document.
+    /// Returns the series of this document.
     pub fn of(document: &Document) -> Definitions {
         let names = Names::of(document);
         let mut places = Vec::new();
@@ -55,12 +55,12 @@ impl Definitions {
         }
     }
 
-    /// How many there are.
+    /// How many series there are.
     pub fn count(&self) -> usize {
         self.count
     }
 
-    /// All of them, in the order of their numbers.
+    /// Returns all series in the order of their numbers.
     pub fn all(&self) -> Vec<Definition> {
         let mut all = Vec::with_capacity(self.count);
         for metric in Metric::ALL {
@@ -79,7 +79,7 @@ impl Definitions {
         all
     }
 
-    /// The number of a series: of the metric, at these values of its labels.
+    /// Returns the number of the metric's series with these label values.
     pub(super) fn number(&self, metric: Metric, values: &[usize]) -> Option<usize> {
         let index = Metric::ALL.iter().position(|one| *one == metric)?;
         let place = self.places.get(index)?;

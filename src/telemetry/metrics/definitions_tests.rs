@@ -1,4 +1,4 @@
-//! The series that documents have.
+//! Tests of the series that documents have.
 
 use super::labels::DECISIONS;
 use super::*;
@@ -11,7 +11,7 @@ fn a_series_is_named_by_its_labels() {
         let those = names.iter().filter_map(|name| name.strip_prefix(prefix));
         those.collect()
     };
-    // What passes through has no model, and what a pattern stands for is not told apart.
+    // Pass-through requests have no model, and models that match only a pattern are counted as one.
     assert_eq!(
         of("gen_ai_client_operation_duration_milliseconds"),
         [
@@ -68,7 +68,7 @@ fn numbers_are_those_of_the_definitions() {
     assert_eq!(names.len(), all.len());
 }
 
-/// How many series a document has at most: what docs/metrics.md says.
+/// The maximum number of series of a document, as docs/metrics.md states it.
 #[test]
 fn the_number_of_series_is_bounded() {
     let mut yaml = String::from("backends:\n- name: one\n  schema: openai\n  models:\n");
@@ -103,7 +103,7 @@ fn the_number_of_series_is_bounded() {
     );
     let others = recorded.sum("llm_router_requests_total[route=other]");
     assert_eq!(others, all - MAX_ROUTES as u64);
-    // Callers make many of few: that is refused.
+    // Naming many callers multiplies the series, so such a document is refused.
     let callers: Vec<String> = (0..MAX_SHARES / MAX_TARGETS)
         .map(|index| format!("c{index}"))
         .collect();
@@ -166,7 +166,7 @@ fn names_of_closed_sets_are_found() {
     assert_eq!(Label::Verdict.position("no such name"), None);
 }
 
-/// What docs/metrics.md says of an ordinary document.
+/// The number of series of an ordinary document, as docs/metrics.md states it.
 #[test]
 fn the_demo_has_few_series() {
     let demo = document(include_str!("../../../envoy/documents/demo.yaml"));

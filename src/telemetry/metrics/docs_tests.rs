@@ -1,4 +1,4 @@
-//! What is written about metrics is what there is: the documentation, the rules, the dashboard.
+//! Tests that the documentation, the rules and the dashboard match the metrics that exist.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,7 +12,7 @@ const PAGE: &str = include_str!("../../../docs/metrics.md");
 const RULES: &str = include_str!("../../../envoy/observability/rules.yaml");
 const DASHBOARD: &str = include_str!("../../../envoy/observability/dashboard.json");
 
-/// The rows of a table of the page, cell by cell.
+/// The rows of a table in docs/metrics.md, cell by cell.
 fn table(name: &str) -> Vec<Vec<&'static str>> {
     doc_tables::rows(PAGE, name)
 }
@@ -71,7 +71,7 @@ fn the_names_of_opentelemetry_are_the_code() {
     );
 }
 
-/// The metrics as Prometheus has them, with their labels.
+/// The metrics under their Prometheus names, with their labels.
 fn known() -> BTreeMap<String, BTreeSet<&'static str>> {
     let mut known = BTreeMap::new();
     for metric in Metric::ALL {
@@ -92,7 +92,7 @@ fn known() -> BTreeMap<String, BTreeSet<&'static str>> {
     known
 }
 
-/// What an expression names.
+/// The names that an expression contains.
 #[derive(Debug, Default, PartialEq)]
 struct Named {
     metrics: Vec<String>,
@@ -102,7 +102,7 @@ struct Named {
     grouped: Vec<String>,
 }
 
-/// What may stand in an expression besides metrics and labels.
+/// The words that an expression may contain besides metrics and labels.
 const WORDS: [&str; 9] = [
     "sum",
     "max",
@@ -115,7 +115,7 @@ const WORDS: [&str; 9] = [
     "e6",
 ];
 
-/// Takes an expression apart: words, and what stands between them.
+/// Splits an expression into words and the text between them.
 fn named(expression: &str) -> Named {
     let is_of_word = |char: char| char.is_ascii_alphanumeric() || matches!(char, '_' | ':');
     let mut named = Named::default();
@@ -161,7 +161,7 @@ fn named(expression: &str) -> Named {
     named
 }
 
-/// What an expression names is there. `recorded`: names of rules, with their labels.
+/// Checks that everything that an expression names exists. `recorded`: the names of rules, with their labels.
 fn check(expression: &str, recorded: &BTreeMap<String, BTreeSet<&'static str>>) -> Named {
     let named = named(expression);
     assert!(!named.metrics.is_empty(), "{expression}");
@@ -250,7 +250,7 @@ fn the_dashboard_shows_what_there_is() {
         for target in panel["targets"].as_array().into_iter().flatten() {
             let expression = target["expr"].as_str().unwrap();
             let named = check(expression, &known);
-            // It may be shorter than the time between two scrapes, and then there is nothing in it.
+            // An interval that is shorter than the scrape interval would contain no samples.
             assert!(!expression.contains("$__interval"), "{expression}");
             let legend = target["legendFormat"].as_str().unwrap();
             for label in shown(legend) {
@@ -274,7 +274,7 @@ fn the_dashboard_shows_what_there_is() {
             assert_eq!(variable["name"], label);
         }
     }
-    // And all of it.
+    // The dashboard shows all metrics.
     for metric in Metric::ALL.iter().map(|metric| metric.name()) {
         let is_shown = used.iter().any(|used| used.starts_with(metric));
         assert!(is_shown, "{metric} is not on the dashboard");

@@ -1,10 +1,10 @@
-//! By what metrics are told apart, and how that is written into their names.
+//! The labels of metrics, and how they are written into the metrics' names.
 
 use crate::attempt::Failure;
 use crate::schema::ErrorCode;
 use crate::telemetry::{Attempted, End, decisions};
 
-/// What tells the series of a metric apart. Some are several labels, which only go together in some ways.
+/// A label of a metric. Some stand for several labels that only occur in certain combinations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Label {
     /// The route.
@@ -13,33 +13,33 @@ pub enum Label {
     Target,
     /// Backend and model.
     Place,
-    /// Who sent the request.
+    /// The caller of the request.
     Caller,
     /// The class of the status.
     Status,
-    /// By what targets were chosen.
+    /// How the targets were chosen.
     Decision,
     /// The stable code of an error.
     Error,
     /// How an answer ended.
     End,
-    /// What became of an attempt.
+    /// The verdict on an attempt.
     Verdict,
     /// Why an attempt failed.
     Reason,
     /// All types of tokens.
     TokenType,
-    /// Tokens in and out.
+    /// Input and output tokens only.
     Direction,
 }
 
-/// All names of labels.
+/// The names of all labels.
 pub const LABEL_NAMES: [&str; 11] = [
     "route", "backend", "model", "caller", "status", "decision", "error", "end", "verdict",
     "reason", "type",
 ];
 
-/// Statuses by their class; the first: there was none.
+/// The classes of statuses; the first one is for requests without a status.
 pub(super) const STATUSES: [&str; 6] = ["none", "1xx", "2xx", "3xx", "4xx", "5xx"];
 
 /// The types of tokens, in the order of [`crate::schema::Usage`].
@@ -51,10 +51,11 @@ pub(super) const TOKEN_TYPES: [&str; 5] = [
     "reasoning",
 ];
 
-/// Those of which the others are parts.
+/// The types of tokens that include the others.
 pub(super) const DIRECTIONS: [&str; 2] = ["input", "output"];
 
-/// By what targets were chosen, or why that was not done; the last: it was answered by an error, which is told by its code.
+/// How the targets were chosen, or why no targets were chosen. The last one is for requests that were answered with
+/// an error; its code is another label.
 pub(super) const DECISIONS: [&str; 7] = [
     "ordered",
     "drawn",
@@ -65,11 +66,11 @@ pub(super) const DECISIONS: [&str; 7] = [
     "refused",
 ];
 
-/// What becomes of attempts that do not fail.
+/// The verdicts on attempts that did not fail.
 const NO_FAILURES: [&str; 2] = [Attempted::ACCEPTED, Attempted::ABANDONED];
 
 impl Label {
-    /// The names of its labels.
+    /// The names of the labels that this stands for.
     pub const fn names(self) -> &'static [&'static str] {
         match self {
             Label::Route => &["route"],
@@ -86,7 +87,7 @@ impl Label {
         }
     }
 
-    /// Where a name is among the closed values; `None`: not at all.
+    /// Returns the index of a name among the closed values; `None` if it is not one of them.
     pub(super) fn position(self, name: &str) -> Option<usize> {
         let failure = || {
             let mut failures = Failure::ALL.iter();
@@ -112,7 +113,7 @@ impl Label {
         }
     }
 
-    /// Its values, where they are the same for every document.
+    /// Returns the values, if they are the same for every document.
     pub(super) fn closed_values(self) -> Vec<&'static str> {
         let failures = || Failure::ALL.iter().map(|failure| failure.name());
         match self {
@@ -129,18 +130,18 @@ impl Label {
     }
 }
 
-/// Labels as they stand in a name: `[route=chat][status=2xx]`.
+/// Formats labels as they appear in a metric's name: `[route=chat][status=2xx]`.
 pub(super) fn write<'a>(names: &[&str], values: impl IntoIterator<Item = &'a str>) -> String {
     let mut out = String::new();
     for (name, value) in names.iter().zip(values) {
         out.extend(["[", name, "="]);
-        // Envoy drops one there.
+        // Envoy drops a dot at the end of a name.
         let (value, end) = match value.strip_suffix('.') {
             Some(value) => (value, "_]"),
             None => (value, "]"),
         };
         out.extend(value.chars().map(|char| match char {
-            // They would end it.
+            // Brackets would end the label.
             '[' | ']' => '_',
             char if char.is_control() => '_',
             char => char,
@@ -150,8 +151,9 @@ pub(super) fn write<'a>(names: &[&str], values: impl IntoIterator<Item = &'a str
     out
 }
 
-/// What takes a label out of a name, for Envoy's `stats_tags`: its first group goes from the name, its second one is the
-/// value. Not bound to the name's beginning, which takes Envoy longer to search.
+/// Returns the regex that removes a label from a metric's name, for Envoy's `stats_tags`: the first group is removed
+/// from the name, the second one is the value. The regex is not anchored at the beginning of the name, because Envoy
+/// takes longer to match an anchored one.
 pub fn tag_regex(label: &str) -> String {
     format!(r"(\[{label}=([^\]]*)\])")
 }

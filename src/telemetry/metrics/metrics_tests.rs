@@ -1,4 +1,4 @@
-//! What outcomes made by hand add to the metrics of a document.
+//! Tests of what given outcomes add to the metrics of a document.
 
 use std::collections::BTreeMap;
 
@@ -27,7 +27,7 @@ fn document(yaml: &str) -> Document {
     Document::of_yaml(yaml).unwrap()
 }
 
-/// A recorder, and the sums of what it has recorded, by the series' names.
+/// A recorder, and the sums of its values by the names of the series.
 struct Recorded {
     recorder: Recorder,
     names: Vec<String>,
@@ -60,7 +60,7 @@ impl Recorded {
         });
     }
 
-    /// The sums of the series whose names begin so.
+    /// The sums of the series whose names begin with `prefix`.
     fn of(&self, prefix: &str) -> Vec<(&str, u64)> {
         let series = self
             .sums
@@ -200,7 +200,7 @@ fn a_stream_after_a_fallback() {
     let mut all: BTreeMap<String, u64> = tokens.into_iter().collect();
     all.extend(expected.map(|(metric, labels, value)| (format!("{metric}{labels}"), value)));
     assert_eq!(recorded.sums, all);
-    // As docs/metrics.md says of a stream: one attempt more here, and a part of the tokens less.
+    // docs/metrics.md states the number for a stream; here it is one attempt more and a part of the tokens less.
     assert_eq!(recorded.values, 22);
 }
 
@@ -291,7 +291,7 @@ fn parts_of_a_micro_dollar_are_not_lost() {
         recorded.record(&outcome);
     }
     assert_eq!(recorded.sum("llm_router_cost_microdollars_total"), 3);
-    // Of each series apart.
+    // The remainder is carried over for each series separately.
     outcome.caller = None;
     outcome.cost = Some(999_999);
     recorded.record(&outcome);
@@ -336,7 +336,7 @@ fn only_streams_have_times_of_tokens() {
     recorded.record(&outcome);
     let kinds: Vec<_> = recorded.of("gen_ai_server");
     assert_eq!(kinds.len(), 1, "{kinds:?}");
-    // One token has none that follows it.
+    // An answer of one token has no further tokens to time.
     outcome.end = End::Complete;
     outcome.usage.output = Some(1);
     recorded.record(&outcome);

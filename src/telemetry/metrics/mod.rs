@@ -1,8 +1,8 @@
 //! The metrics of a document, and what an outcome adds to them.
 //!
-//! Envoy lets a module name its metrics, and gives them no labels. So the labels stand in the name, as
-//! `llm_router_requests_total[route=chat][status=2xx]`, and Envoy's `stats_tags` take them out of it again
-//! ([`tag_regex`]). All of them are defined when a document is loaded, so that no request can make one.
+//! Envoy lets a module name its metrics but gives them no labels. So the name contains the labels, as in
+//! `llm_router_requests_total[route=chat][status=2xx]`, and Envoy's `stats_tags` extract them again ([`tag_regex`]).
+//! All series are defined when a document is loaded, so that no request can create one.
 
 mod definitions;
 mod labels;
@@ -14,19 +14,19 @@ pub use labels::{LABEL_NAMES, Label, tag_regex};
 pub use names::{MAX_PLACES, MAX_ROUTES, MAX_SHARES, MAX_TARGETS, OTHER, shares};
 pub use record::{Recorder, Sink};
 
-/// What kind of metric.
+/// The kinds of metrics.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// It only grows.
+    /// A value that only grows.
     Counter,
-    /// It is set.
+    /// A value that is set.
     Gauge,
-    /// How its values are spread.
+    /// A distribution of values.
     Histogram,
 }
 
 impl Kind {
-    /// What Prometheus calls it.
+    /// The name that Prometheus has for this kind.
     pub const fn name(self) -> &'static str {
         match self {
             Kind::Counter => "counter",
@@ -38,14 +38,14 @@ impl Kind {
 
 macro_rules! metrics {
     ($($(#[$doc:meta])* $variant:ident $kind:ident $name:literal [$($label:ident),*],)+) => {
-        /// A metric with labels. docs/metrics.md says it for users.
+        /// A metric with labels. docs/metrics.md describes each for users.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub enum Metric {
             $($(#[$doc])* $variant,)+
         }
 
         impl Metric {
-            /// All of them.
+            /// All metrics.
             pub const ALL: &'static [Metric] = &[$(Metric::$variant,)+];
 
             /// The name, without labels.
@@ -53,12 +53,12 @@ macro_rules! metrics {
                 match self { $(Metric::$variant => $name,)+ }
             }
 
-            /// What kind it is.
+            /// The kind of metric.
             pub const fn kind(self) -> Kind {
                 match self { $(Metric::$variant => Kind::$kind,)+ }
             }
 
-            /// By what it is told apart.
+            /// The labels of its series.
             pub const fn labels(self) -> &'static [Label] {
                 match self { $(Metric::$variant => &[$(Label::$label),*],)+ }
             }
@@ -69,51 +69,51 @@ macro_rules! metrics {
 metrics! {
     /// Requests by the status that the caller got.
     Requests Counter "llm_router_requests_total" [Route, Status],
-    /// By what their targets were chosen.
+    /// Requests by how their targets were chosen.
     Decisions Counter "llm_router_decisions_total" [Route, Decision],
-    /// Those that were answered by an error of the router's own.
+    /// Requests that were answered with one of the router's own errors.
     Errors Counter "llm_router_errors_total" [Route, Error],
-    /// How answers ended.
+    /// Answers by how they ended.
     Ends Counter "llm_router_answers_total" [Route, End],
-    /// Requests by who sent them.
+    /// Requests by caller.
     CallerRequests Counter "llm_router_caller_requests_total" [Caller, Status],
-    /// Attempts.
+    /// Attempts by verdict.
     Attempts Counter "llm_router_attempts_total" [Place, Verdict],
-    /// Attempts that followed one at another target.
+    /// Attempts that followed a failed one at another target.
     Fallbacks Counter "llm_router_fallbacks_total" [Route, Reason],
     /// Cooldowns that have begun.
     Cooldowns Counter "llm_router_cooldowns_total" [Place],
-    /// Whether a target is left alone.
+    /// Whether a target is in cooldown.
     Cooling Gauge "llm_router_target_cooling" [Place],
-    /// Tokens.
+    /// Tokens used.
     Tokens Counter "llm_router_tokens_total" [TokenType, Target, Caller],
-    /// Tokens of answers that did not tell them.
+    /// Tokens of answers that did not report their usage.
     EstimatedTokens Counter "llm_router_estimated_tokens_total" [Direction, Target, Caller],
-    /// Micro-dollars (US).
+    /// Cost in micro-dollars (US).
     Cost Counter "llm_router_cost_microdollars_total" [Target, Caller],
     /// Answers with tokens whose cost is not known.
     Unpriced Counter "llm_router_unpriced_answers_total" [Place],
-    /// Bytes of requests' bodies.
+    /// Bytes of request bodies.
     RequestBytes Counter "llm_router_request_bytes_total" [Route],
-    /// Bytes of answers' bodies.
+    /// Bytes of answer bodies.
     ResponseBytes Counter "llm_router_response_bytes_total" [Route],
-    /// What the router role took.
+    /// Time that the router role took for its decision.
     DecisionTime Histogram "llm_router_decision_microseconds" [],
-    /// What attempts took.
+    /// Duration of attempts.
     AttemptTime Histogram "llm_router_attempt_milliseconds" [Place],
-    /// What requests took.
+    /// Duration of requests.
     Duration Histogram "gen_ai_client_operation_duration_milliseconds" [Target],
     /// Tokens of each answer.
     TokenUsage Histogram "gen_ai_client_token_usage" [Direction, Target],
-    /// Until the first token of a stream.
+    /// Time until the first token of a stream.
     FirstToken Histogram "gen_ai_server_time_to_first_token_milliseconds" [Target],
-    /// For each further token of a stream.
+    /// Time for each further token of a stream.
     PerToken Histogram "gen_ai_server_time_per_output_token_microseconds" [Target],
 }
 
 impl Metric {
-    /// Up to where each bucket of a histogram goes; none of other kinds. They are those that OpenTelemetry advises, in
-    /// the units here.
+    /// The upper bounds of a histogram's buckets; empty for other kinds. They are the ones that OpenTelemetry
+    /// recommends, in the units used here.
     pub const fn buckets(self) -> &'static [u64] {
         match self {
             Metric::DecisionTime => &[

@@ -1,4 +1,4 @@
-//! The values that labels can have by a document.
+//! The label values that follow from a document.
 
 use hashbrown::HashMap;
 
@@ -8,26 +8,26 @@ use crate::hash;
 use crate::health::TargetKey;
 use crate::routing::Subject;
 
-/// What is not told apart counts as this: callers that the document does not name, models that only a pattern of it names,
-/// and what is beyond the limits.
+/// The label value for everything that is not counted separately: callers that the document does not name, models
+/// that only match one of its patterns, and whatever exceeds the limits.
 pub const OTHER: &str = "other";
 
-/// What stands for a route where none took the request.
+/// The label value for requests that no route took.
 const NONE: &str = "none";
 
-/// How many routes are told apart: the document's first ones.
+/// How many routes are counted separately: the first ones of the document.
 pub const MAX_ROUTES: usize = 128;
 
-/// How many targets (routes with a backend and a model) are told apart: the document's first ones.
+/// How many targets (routes with a backend and a model) are counted separately: the first ones of the document.
 pub const MAX_TARGETS: usize = 256;
 
-/// How many models of backends are told apart: the document's first ones.
+/// How many models of backends are counted separately: the first ones of the document.
 pub const MAX_PLACES: usize = 256;
 
-/// How many targets times callers there may be. A document with more is refused, since it names its callers.
+/// The maximum number of targets times callers. A document with more is refused, because it names its callers itself.
 pub const MAX_SHARES: usize = 1_024;
 
-/// Combinations of values, each as it is written, and where to find it.
+/// Combinations of values, as they are written, and their indexes.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Values {
     written: Vec<String>,
@@ -35,7 +35,8 @@ pub(super) struct Values {
 }
 
 impl Values {
-    /// Adds one, unless it is there or there are `max` already. What is not added is found as the last one.
+    /// Adds a combination, unless it exists or there are `max` already. A combination that was not added counts as
+    /// the last one.
     fn add(&mut self, label: Label, values: &[&str], max: usize) {
         let key = hash::names(values);
         if self.written.len() < max && !self.places.contains_key(&key) {
@@ -45,7 +46,7 @@ impl Values {
         }
     }
 
-    /// Adds what stands for all others, as the last one.
+    /// Adds the combination that stands for all others, as the last one.
     fn end(&mut self, label: Label) {
         let names = label.names();
         self.written
@@ -56,7 +57,7 @@ impl Values {
         self.places.get(&hash::names(values)).copied()
     }
 
-    /// Where the last one is.
+    /// The index of the last combination.
     fn last(&self) -> usize {
         self.written.len().saturating_sub(1)
     }
@@ -73,7 +74,7 @@ pub(super) struct Names {
     targets: Values,
     places: Values,
     callers: Values,
-    /// The places of what cools.
+    /// The targets that can cool down, with the indexes of their backends and models.
     keys: Vec<(TargetKey, usize)>,
 }
 
@@ -144,7 +145,7 @@ impl Names {
         found.unwrap_or(self.callers.last())
     }
 
-    /// What can cool, and its place.
+    /// The targets that can cool down, with the indexes of their backends and models.
     pub(super) fn keys(&self) -> &[(TargetKey, usize)] {
         &self.keys
     }
@@ -156,7 +157,8 @@ impl Names {
     }
 }
 
-/// How many series each metric has that tells targets and callers apart, but for targets that are not told apart.
+/// Returns how many series a metric by target and caller has, not counting the one for targets that are not counted
+/// separately.
 pub fn shares(routes: &[Route], named: &[String]) -> usize {
     let targets = targets(routes).last();
     targets.saturating_mul(callers(named).written.len())
@@ -183,14 +185,14 @@ fn targets(routes: &[Route]) -> Values {
     values
 }
 
-/// The backends and models of a route.
+/// Returns the backends and models of a route.
 fn of_route(route: &Route) -> Vec<(&str, &str)> {
     let targets = route.targets.iter();
     let of_target = |target| models(route, target).into_iter();
     targets.flat_map(of_target).collect()
 }
 
-/// What requests can come to at a target, by what its backend calls it.
+/// Returns the models that requests can reach at a target, under their upstream names.
 fn models<'d>(route: &Route, target: &'d Target) -> Vec<(&'d str, &'d str)> {
     let backend = &target.backend;
     let mut models: Vec<&str> = match &target.model {
@@ -215,7 +217,7 @@ fn models<'d>(route: &Route, target: &'d Target) -> Vec<(&'d str, &'d str)> {
     models.into_iter().map(|model| (backend, model)).collect()
 }
 
-/// A backend's models, by what it calls them. Those that a pattern stands for are not told apart.
+/// Returns a backend's models under their upstream names. Models that match a pattern are counted as one.
 fn entries(backend: &Backend) -> Vec<(TargetKey, &str)> {
     let entries = backend.models.iter();
     entries

@@ -1,4 +1,4 @@
-//! What an outcome adds to the metrics.
+//! Records an outcome in the metrics.
 
 use super::labels::{DIRECTIONS, Label, STATUSES, TOKEN_TYPES};
 use super::{Definition, Definitions, Kind, Metric};
@@ -6,24 +6,25 @@ use crate::config::Document;
 use crate::health::{Health, State, TargetKey};
 use crate::telemetry::{Attempted, End, Outcome};
 
-/// In one micro-dollar.
+/// The number of pico-dollars in one micro-dollar.
 const PICO_DOLLARS: u64 = 1_000_000;
 
-/// Turns outcomes into values of the series of a document.
+/// Turns outcomes into values of a document's series.
 #[derive(Clone, Debug)]
 pub struct Recorder {
     definitions: Definitions,
-    /// Of each series of [`Metric::Cost`] the pico-dollars that are no whole micro-dollar yet, so that sums are right.
+    /// For each series of [`Metric::Cost`], the pico-dollars that do not make a whole micro-dollar yet, so that sums
+    /// are exact.
     carried: Vec<u64>,
-    /// What cooled when that was last looked at, by its place.
+    /// The indexes of the targets that were in cooldown at the last check.
     cooling: Vec<usize>,
 }
 
-/// Takes what is to be recorded: the number of a series, its kind, the value.
+/// Receives the values to record: the number of a series, its kind, and the value.
 pub type Sink<'a> = &'a mut dyn FnMut(usize, Kind, u64);
 
 impl Recorder {
-    /// For the metrics of this document.
+    /// Creates a recorder for the metrics of this document.
     pub fn new(document: &Document) -> Recorder {
         Recorder {
             definitions: Definitions::of(document),
@@ -32,13 +33,13 @@ impl Recorder {
         }
     }
 
-    /// All series, in the order of their numbers.
+    /// Returns all series in the order of their numbers.
     pub fn definitions(&self) -> Vec<Definition> {
         self.definitions.all()
     }
 
-    /// Records an outcome: from 8 values, where nothing was answered, to 18 for a stream that one attempt answered, and 3
-    /// more for each further attempt.
+    /// Records an outcome. That takes from 8 values, if nothing was answered, to 18 for a stream that one attempt
+    /// answered, and 3 more for each further attempt.
     pub fn record(&mut self, outcome: &Outcome, sink: Sink<'_>) {
         let mut line = Line {
             definitions: &self.definitions,
@@ -66,7 +67,7 @@ impl Recorder {
         }
     }
 
-    /// Records which targets cool, as far as that has changed since it was last looked at.
+    /// Records which targets are in cooldown, as far as that has changed since the last check.
     pub fn record_health(
         &mut self,
         document: &Document,
@@ -98,7 +99,7 @@ impl Recorder {
     }
 }
 
-/// What one outcome is recorded with.
+/// Records the values of one outcome.
 struct Line<'a> {
     definitions: &'a Definitions,
     carried: &'a mut Vec<u64>,
@@ -112,7 +113,7 @@ impl Line<'_> {
         }
     }
 
-    /// The same, where nothing says nothing.
+    /// Records a value unless it is zero.
     fn add(&mut self, metric: Metric, values: &[usize], value: u64) {
         if value > 0 {
             self.put(metric, values, value);
@@ -136,7 +137,7 @@ impl Line<'_> {
         }
         self.add(Metric::RequestBytes, &[route], outcome.request_bytes);
         self.add(Metric::ResponseBytes, &[route], outcome.response_bytes);
-        // What was refused, passed through or answered here has none.
+        // Requests that were refused, passed through or answered by the router have no decision time.
         self.add(Metric::DecisionTime, &[], outcome.decision_us);
     }
 
@@ -165,7 +166,7 @@ impl Line<'_> {
             return;
         };
         self.put(Metric::FirstToken, &[target], first);
-        // The first one has been waited for.
+        // The wait for the first token is a metric of its own.
         let further = outcome.usage.output.and_then(|all| all.checked_sub(1));
         if let (End::Complete, Some(further)) = (outcome.end, further) {
             let us = outcome.whole_ms.saturating_sub(first).saturating_mul(1_000);
@@ -212,7 +213,7 @@ impl Line<'_> {
         }
     }
 
-    /// Adds the whole micro-dollars, and keeps the rest for the next time.
+    /// Adds the whole micro-dollars and carries the remainder over.
     fn cost(&mut self, pico_dollars: u64, values: &[usize]) {
         let first = self.definitions.number(Metric::Cost, &[0, 0]);
         let number = self.definitions.number(Metric::Cost, values);
