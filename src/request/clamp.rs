@@ -51,8 +51,8 @@ pub(super) fn number(value: &[u8]) -> Option<f64> {
     is_number.then(|| parse(text))
 }
 
-/// Parses a number in JSON notation or in one that lenient readers accept. Returns infinity if the value is not plain.
-/// Exact for all that people write: up to 15 digits, and exponents up to 22.
+/// Parses a number in JSON notation or in one that lenient readers accept; any other text counts as infinity. Exact for
+/// all that people write: up to 15 digits, and exponents up to 22.
 fn parse(text: &[u8]) -> f64 {
     let (is_negative, text) = match text {
         [b'-', rest @ ..] => (true, rest),
