@@ -1,3 +1,3 @@
-//! Properties of the core that hold for every input. Each target is one; README.md says what each input is.
+//! Properties of the core that hold for every input. Each target checks one; README.md describes the inputs.
 
 pub mod targets;

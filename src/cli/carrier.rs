@@ -1,10 +1,10 @@
-//! The filter's configurations in a file: the document itself, or what an Envoy or Istio file carries.
+//! Finds the filter's configurations in a file: the document itself, or those within an Envoy or Istio file.
 
 use super::report::Finding;
 use super::source::{Located, Place, parse};
 use crate::config::Tree;
 
-/// Which of the module's two roles a configuration is for.
+/// The role of the module that a configuration is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Role {
     Router,
@@ -21,17 +21,17 @@ impl Role {
     }
 }
 
-/// One configuration.
+/// One configuration of the filter.
 #[derive(Debug)]
 pub(super) struct Carried<'a> {
     pub(super) role: Role,
-    /// As the filter gets it, with places in the file; or why it gets none.
+    /// The value that the filter gets, with places in the file; or why it gets none.
     pub(super) value: Result<Value, (Place, String)>,
-    /// Envoy's configuration of the plugin and its path, where that is Envoy's.
+    /// The path and the node of Envoy's plugin configuration, if the file is Envoy's.
     pub(super) plugin: Option<(String, &'a Located)>,
 }
 
-/// What the filter gets, and where each part of it stands.
+/// The value that the filter gets, and the place of each part of it.
 #[derive(Debug)]
 pub(super) struct Value {
     pub(super) tree: Tree,
@@ -39,7 +39,7 @@ pub(super) struct Value {
 }
 
 impl Value {
-    /// As Envoy reads it, if the filter reads that.
+    /// Converts a node the way Envoy does; an error if it nests too deeply for the filter.
     fn of(located: &Located) -> Result<Value, (Place, String)> {
         match located.deeper_than(Tree::MAX_DEPTH) {
             Some(place) => {
@@ -57,7 +57,7 @@ impl Value {
     }
 }
 
-/// What marks a file as one that is not the document itself.
+/// Top-level fields of files that are not the document itself.
 const OTHER_FILES: [&str; 7] = [
     "static_resources",
     "staticResources",
@@ -68,7 +68,7 @@ const OTHER_FILES: [&str; 7] = [
     "apiVersion",
 ];
 
-/// All configurations in a file. `text` is the whole of it.
+/// Finds all configurations in a file. `text` is the complete file.
 pub(super) fn find<'a>(documents: &'a [Located], text: &str) -> Vec<Carried<'a>> {
     let mut found = Vec::new();
     for document in documents {
@@ -84,7 +84,7 @@ pub(super) fn find<'a>(documents: &'a [Located], text: &str) -> Vec<Carried<'a>>
     {
         found.push(Carried {
             role: Role::Router,
-            // `render` writes out what is merged.
+            // `render` writes merged maps out.
             value: Value::of(&document.clone().merged()),
             plugin: None,
         });
@@ -92,7 +92,7 @@ pub(super) fn find<'a>(documents: &'a [Located], text: &str) -> Vec<Carried<'a>>
     found
 }
 
-/// What is wrong with a file that has no configuration only because it has several documents.
+/// Returns the error of a file in which no configuration is found only because it has several documents.
 pub(super) fn second(documents: &[Located]) -> Option<Finding> {
     let has_one = |document: &Located| {
         let names = ["backends", "routes"];
@@ -106,7 +106,7 @@ pub(super) fn second(documents: &[Located]) -> Option<Finding> {
     })
 }
 
-/// Envoy's `PluginConfig`, which an EnvoyFilter of Istio has too.
+/// Reads Envoy's `PluginConfig`, which Istio's EnvoyFilter contains too.
 fn of_plugin<'a>(path: &str, node: &'a Located, text: &str) -> Option<Carried<'a>> {
     let root_id = either(node, "root_id", "rootId")?;
     let role = Role::of(root_id.text()?)?;
@@ -125,7 +125,7 @@ fn of_plugin<'a>(path: &str, node: &'a Located, text: &str) -> Option<Carried<'a
     })
 }
 
-/// Istio's WasmPlugin: its `pluginConfig` becomes JSON in a StringValue.
+/// Reads Istio's WasmPlugin, whose `pluginConfig` becomes JSON in a StringValue.
 fn of_wasm_plugin(node: &Located) -> Option<Carried<'static>> {
     if node.get("kind")?.text()? != "WasmPlugin" {
         return None;
@@ -148,12 +148,12 @@ fn of_wasm_plugin(node: &Located) -> Option<Carried<'static>> {
     })
 }
 
-/// A field by the name that protobuf gives it, or its name in JSON.
+/// Returns a field by its protobuf name or by its JSON name.
 pub(super) fn either<'a>(node: &'a Located, snake: &str, camel: &str) -> Option<&'a Located> {
     node.get(snake).or_else(|| node.get(camel))
 }
 
-/// What a `google.protobuf.Any` gives the filter.
+/// Returns the value that the filter gets from a `google.protobuf.Any`.
 fn unwrap(any: &Located, text: &str) -> Result<Value, (Place, String)> {
     let kind = any.get("@type").and_then(Located::text).unwrap_or_default();
     let value = any.get("value");
@@ -175,7 +175,7 @@ fn unwrap(any: &Located, text: &str) -> Result<Value, (Place, String)> {
     }
 }
 
-/// JSON in a string of the file.
+/// Parses JSON in a string of the file.
 fn of_json(json: &str, at: &Located, text: &str) -> Result<Value, (Place, String)> {
     let inner = Inner::find(json, at.place, text);
     let tree: Tree = serde_json::from_str(json).map_err(|error| {
@@ -184,7 +184,7 @@ fn of_json(json: &str, at: &Located, text: &str) -> Result<Value, (Place, String
             column: error.column().max(1),
         };
         let why = error.to_string();
-        // Its place in the text is not its place in the file.
+        // The parser's place is within the text, not in the file.
         let why = why.split(" at line ").next().unwrap_or_default();
         let message = format!(
             "the value of a StringValue must be JSON, and here it is not: {why}. There names and texts stand in double \
@@ -210,11 +210,11 @@ fn of_json(json: &str, at: &Located, text: &str) -> Result<Value, (Place, String
     }
 }
 
-/// Where a text stands in a file.
+/// Where an embedded text is in the file.
 struct Inner {
-    /// Of the text as a whole.
+    /// The place of the whole text.
     whole: Place,
-    /// Of its first line, where all of its lines stand below each other.
+    /// The place of its first line, if the file has all of its lines one below the other.
     first: Option<Place>,
 }
 
@@ -244,7 +244,7 @@ impl Inner {
         }
     }
 
-    /// A place of the text as a place of the file.
+    /// Converts a place in the text to a place in the file.
     fn place(&self, inner: Place) -> Place {
         let Some(first) = self.first else {
             return self.whole;

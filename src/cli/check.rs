@@ -1,4 +1,4 @@
-//! `check`: everything that is wrong with a file, and what it hardly means.
+//! The command `check`: reports everything that is wrong with a file, and warns about what is probably a mistake.
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -35,7 +35,7 @@ pub(super) struct CheckArgs {
     format: Format,
 }
 
-/// What is known of a file.
+/// The result of checking a file.
 #[derive(Debug, Default)]
 pub(super) struct Checked {
     pub(super) findings: Vec<Finding>,
@@ -52,7 +52,7 @@ impl Checked {
         findings.filter(|one| one.severity == severity).count()
     }
 
-    /// In one line.
+    /// Returns the summary line.
     fn summary(&self) -> String {
         let errors = self.count(Severity::Error);
         let warnings = self.count(Severity::Warning);
@@ -82,7 +82,7 @@ fn counted(number: usize, what: &str) -> String {
     format!("{number} {what}{s}")
 }
 
-/// Checks a file and says what was found.
+/// Checks a file and prints the findings.
 pub(super) fn run(args: &CheckArgs) -> Result<ExitCode, Failed> {
     let file = args.file.display().to_string();
     let text = super::read(&args.file)?;
@@ -121,7 +121,7 @@ pub(super) fn run(args: &CheckArgs) -> Result<ExitCode, Failed> {
     })
 }
 
-/// Checks the text of a file. `path`: for the files that its tests name.
+/// Checks the text of a file. `path` locates the files that its tests name.
 pub(super) fn check(path: &Path, text: &str) -> Result<Checked, Failed> {
     let mut checked = Checked::default();
     let documents = match parse(text) {
@@ -161,7 +161,7 @@ pub(super) fn check(path: &Path, text: &str) -> Result<Checked, Failed> {
     Ok(checked)
 }
 
-/// The Envoy file that a plugin stands in; where there are several documents, it is none.
+/// Returns the Envoy file that contains a plugin; `None` if the file has several documents.
 fn file_of<'a>(documents: &'a [Located], plugin: &str) -> Option<&'a Located> {
     let is_static = ["static_resources.", "staticResources."];
     match documents {
@@ -234,16 +234,16 @@ fn check_document(
     }
 }
 
-/// Errors of a document where they stand in the file.
+/// Converts a document's errors to findings at their places in the file.
 pub(super) fn located(errors: &[ConfigError], located: &Located) -> Vec<Finding> {
     let odd = warnings::odd(located);
     let places = errors.iter().map(|error| {
-        // What is wrong with a name stands at the name.
+        // An error about a name is reported at the name.
         let message = error.message();
         let is_of_name = ["unknown field", "unknown failure", "stands there twice"];
         let is_of_name = is_of_name.iter().any(|what| message.starts_with(what));
         let place = located.find(error.path(), is_of_name);
-        // It may be wrong only because it is not what it looks like.
+        // Envoy may read the value as something else, which explains the error.
         let why = odd.iter().find(|one| one.place == place);
         let why = why.map(|one| format!(". {}", one.message));
         let message = format!("{message}{}", why.unwrap_or_default());

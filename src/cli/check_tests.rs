@@ -1,8 +1,8 @@
-//! Files that are wrong, and where that is said.
+//! Tests of faulty files, and of the places at which their errors are reported.
 
 use super::*;
 
-/// The findings of a file's text, one a line, without the excerpts.
+/// Returns the findings for a text, one a line, without excerpts.
 fn findings(text: &str) -> Vec<String> {
     let checked = check(Path::new("tests/cli/none.yaml"), text).unwrap();
     let findings = checked.findings.iter().map(|finding| {
@@ -13,7 +13,7 @@ fn findings(text: &str) -> Vec<String> {
     findings.collect()
 }
 
-/// With one place of a text changed, which has to be there.
+/// Changes one place of a text, which must exist.
 fn changed(text: &str, from: &str, to: &str) -> String {
     assert!(text.contains(from), "{from}");
     text.replacen(from, to, 1)
@@ -123,14 +123,14 @@ fn errors_and_warnings_of_a_document() {
             "{from} {found:#?}"
         );
     }
-    // Where somebody has a fallback, several APIs under one name are meant.
+    // With a fallback, several APIs under one name are intended.
     let mixed = changed(
         DOCUMENT,
         "[{backend: openai}]",
         "[{backend: openai, model: gpt}, {backend: openai, model: gpt}, {backend: claude, model: opus}]",
     );
     assert_eq!(findings(&mixed), [""; 0]);
-    // What is free is known.
+    // A price of 0 is known.
     let free = changed(DOCUMENT, "{name: gpt}", "{name: gpt, prices: {input: 1}}");
     let free = changed(&free, "{name: opus}", "{name: opus, prices: {input: 0}}");
     assert_eq!(findings(&free), [""; 0]);
@@ -152,7 +152,7 @@ fn errors_and_warnings_of_a_document() {
     );
 }
 
-/// A key that something is chosen by needs no warning, and none is there where a route switches it off.
+/// A key that a choice uses causes no warning, nor does a route that switches keys off.
 #[test]
 fn a_key_that_is_used() {
     for (from, to) in [
@@ -271,7 +271,7 @@ fn what_an_envoy_file_lacks() {
     }
 }
 
-/// Routes that ask who the caller is need an Envoy that knows.
+/// Routes with conditions on the caller need an Envoy that verifies the caller.
 #[test]
 fn who_vouches_for_callers() {
     let text = include_str!("../../envoy/minimal.yaml");
@@ -346,7 +346,7 @@ fn who_vouches_for_callers() {
     );
 }
 
-/// What is not, to Envoy, what it looks like.
+/// Scalars that Envoy reads differently from what they look like.
 #[test]
 fn scalars_that_envoy_reads_otherwise() {
     for (from, to, expected) in [
@@ -398,7 +398,7 @@ fn scalars_that_envoy_reads_otherwise() {
         ),
     ] {
         let found = findings(&changed(DOCUMENT, from, to));
-        // A model without a name is missed elsewhere, too.
+        // A model without a name causes errors elsewhere, too.
         assert_eq!(found.is_empty(), expected.is_empty(), "{to} {found:#?}");
         for (found, expected) in found.iter().zip(expected) {
             assert!(found.starts_with(expected), "{found}");
@@ -406,7 +406,7 @@ fn scalars_that_envoy_reads_otherwise() {
     }
 }
 
-/// It is not known whether it was in quotes.
+/// It is not known whether the number was in quotes.
 #[test]
 fn a_wide_number_is_found_as_a_number_and_as_text() {
     let document = changed(
@@ -431,7 +431,7 @@ fn a_wide_number_is_found_as_a_number_and_as_text() {
     }
 }
 
-/// Documents of which the whole is wrong.
+/// Files whose document as a whole is wrong.
 #[test]
 fn files_with_too_much_in_them() {
     let two = format!("{DOCUMENT}---\n{DOCUMENT}");
@@ -459,7 +459,7 @@ fn files_with_too_much_in_them() {
     );
 }
 
-/// The places of an error in a document that stands as JSON in a string.
+/// The places of errors in a document that is JSON in a string.
 #[test]
 fn json_in_a_string() {
     let plugin = |value: &str| {
@@ -563,7 +563,7 @@ fn what_has_no_document() {
     }
 }
 
-/// Every error of a document is said where something stands.
+/// Every error of a document is reported at a place that exists.
 #[test]
 fn every_place_is_in_the_file() {
     let text = include_str!("../../envoy/demo.yaml");

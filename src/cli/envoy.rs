@@ -1,21 +1,21 @@
-//! What the filter needs of the Envoy file around it, as far as that file tells.
+//! Checks the Envoy file around a configuration for what the filter needs there, as far as the file tells.
 
 use super::carrier::{Carried, Role, either};
 use super::report::Finding;
 use super::source::Located;
 use crate::config::Document;
 
-/// The response header by which the backend role asks for the next attempt.
+/// The response header with which the backend role asks for the next attempt.
 const RETRY: &str = "x-llm-router-retry";
 
-/// What an Envoy file has, beside the filter's configurations.
+/// The parts of an Envoy file around the filter's configurations.
 pub(super) struct Surroundings<'a> {
     pub(super) file: &'a Located,
-    /// The backend roles, each with the name of its backend.
+    /// The paths of the backend roles, each with the name of its backend.
     pub(super) backends: Vec<(&'a str, String)>,
 }
 
-/// A plugin of either role without the flag by which it gets bodies.
+/// Reports a plugin of either role without the flag that it needs to receive bodies.
 pub(super) fn check_plugin(carried: &Carried<'_>) -> Option<Finding> {
     let (path, plugin) = carried.plugin.as_ref()?;
     let flag = either(
@@ -33,7 +33,7 @@ pub(super) fn check_plugin(carried: &Carried<'_>) -> Option<Finding> {
     ))
 }
 
-/// What a document needs of the file that carries it. `path`: of its plugin.
+/// Checks what a document needs of the file that contains it. `path` is that of its plugin.
 pub(super) fn check(document: &Document, path: &str, around: &Surroundings<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     check_clusters(document, around, &mut findings);
@@ -51,7 +51,7 @@ pub(super) fn check(document: &Document, path: &str, around: &Surroundings<'_>) 
     findings
 }
 
-/// The clusters of the file, by name, with their paths; `None` where others may come from elsewhere.
+/// Returns the clusters of the file by name, with their paths; `None` if clusters may also come from elsewhere.
 fn clusters(file: &Located) -> Option<Vec<(String, String, &Located)>> {
     let elsewhere = ["cds_config", "ads_config", "cdsConfig", "adsConfig"];
     let dynamic = either(file, "dynamic_resources", "dynamicResources");
@@ -95,7 +95,7 @@ fn check_clusters(document: &Document, around: &Surroundings<'_>, findings: &mut
             ));
             continue;
         };
-        // Members of an aggregate cluster have the role of that.
+        // The backend role of members is on the aggregate cluster.
         let is_member = document.routes.iter().any(|route| {
             let mut targets = route.targets.iter();
             route.aggregate_cluster.is_some()
@@ -117,7 +117,7 @@ fn check_clusters(document: &Document, around: &Surroundings<'_>, findings: &mut
     }
 }
 
-/// Whether a backend's cluster has the role of this backend.
+/// Checks that a backend's cluster has the backend role of this backend.
 fn check_role(
     backend: &str,
     path: &str,
@@ -147,13 +147,13 @@ fn check_role(
     })
 }
 
-/// Whether a path stands inside of another.
+/// Whether a path is inside of another.
 pub(super) fn is_below(path: &str, above: &str) -> bool {
     let rest = path.strip_prefix(above);
     rest.is_some_and(|rest| rest.starts_with(['.', '[']))
 }
 
-/// The connection manager that has the plugin at this path among its filters.
+/// Returns the connection manager that has the plugin at this path among its filters.
 pub(super) fn manager_of<'a>(file: &'a Located, plugin: &str) -> Option<(String, &'a Located)> {
     let mut found = None;
     file.walk("", &mut |path, node| {
@@ -189,7 +189,7 @@ fn check_routes(document: &Document, path: &str, config: &Located, findings: &mu
     check_limits(document, (path, config), &limits, findings);
 }
 
-/// The clusters that the matcher of a route's action knows, if it asks for ours.
+/// Returns the clusters that the matcher of a route's action knows, if it reads the router's choice.
 fn matcher(action: &Located) -> Option<&Located> {
     let plugin = either(
         action,
@@ -298,10 +298,10 @@ fn check_limits(
     }
 }
 
-/// What Envoy buffers of a body where nothing is said.
+/// Envoy's default limit for the body that it buffers, in bytes.
 const ENVOYS_LIMIT: u32 = 1_048_576;
 
-/// The backend roles of a file, each with its path and the backend that it names.
+/// Returns the backend roles of a file, each with its path and the name of its backend.
 pub(super) fn backend_roles<'a>(carried: &'a [Carried<'_>]) -> Vec<(&'a str, String)> {
     let roles = carried.iter().filter(|one| one.role == Role::Backend);
     let named = roles.filter_map(|one| {

@@ -1,4 +1,4 @@
-//! The document of a file, for the commands that need a valid one.
+//! Loads the document of a file, for the commands that need a valid one.
 
 use std::path::Path;
 
@@ -8,15 +8,15 @@ use super::source::parse;
 use super::{Failed, check};
 use crate::config::{Document, Tree};
 
-/// A file's first document.
+/// The first document of a file.
 pub(super) struct Loaded {
     pub(super) document: Document,
     pub(super) tree: Tree,
-    /// All of the file.
+    /// The text of the complete file.
     pub(super) text: String,
 }
 
-/// Loads a file's first document; `None`: what is wrong with it has been said.
+/// Loads a file's first document; `None` if it has errors, which are then already printed.
 pub(super) fn load(file: &Path) -> Result<Option<Loaded>, Failed> {
     let text = super::read(file)?;
     match of_text(file, text.clone())? {
@@ -30,11 +30,11 @@ pub(super) fn load(file: &Path) -> Result<Option<Loaded>, Failed> {
     }
 }
 
-/// The same of a text, or what is wrong with it.
+/// Loads the first document of a text, or returns its errors.
 pub(super) fn of_text(file: &Path, text: String) -> Result<Result<Loaded, Vec<Finding>>, Failed> {
     let documents = match parse(&text) {
         Ok(documents) => documents,
-        // Said with its place.
+        // Report the error with its place.
         Err(_) => return Ok(Err(check::check(file, &text)?.findings)),
     };
     let mut carried = carrier::find(&documents, &text).into_iter();

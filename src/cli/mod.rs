@@ -1,4 +1,4 @@
-//! The program `llm-router`: checks documents, explains what they do, and renders what stands around them.
+//! The program `llm-router`: checks documents, explains what they do, and renders the files around them.
 //!
 //! Native only, behind the feature `cli`; nothing in here is part of the filter.
 
@@ -65,7 +65,7 @@ enum Command {
     },
 }
 
-/// Why nothing could be done.
+/// Why a command could not do anything.
 #[derive(Debug)]
 struct Failed(String);
 
@@ -78,7 +78,7 @@ impl Failed {
     }
 }
 
-/// The whole program.
+/// Runs the program.
 #[must_use]
 pub fn main() -> ExitCode {
     let done = match Cli::parse().command {
@@ -103,7 +103,7 @@ pub fn main() -> ExitCode {
     })
 }
 
-/// Prints, in colours on a terminal only. Who stops reading is no error.
+/// Prints text, with colours only on a terminal. A closed pipe is not an error.
 fn say(text: &str) {
     let _ = anstream::stdout().write_all(text.as_bytes());
 }
@@ -132,7 +132,7 @@ fn read(file: &Path) -> Result<String, Failed> {
     })
 }
 
-/// A file that another one names, from that one's folder.
+/// Reads a file that another one names, relative to that one's folder.
 fn read_beside(file: &Path, name: &str) -> Result<Vec<u8>, String> {
     let folder = file.parent().unwrap_or(Path::new(""));
     std::fs::read(folder.join(name)).map_err(|error| format!("cannot be read: {error}"))

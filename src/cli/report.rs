@@ -1,4 +1,4 @@
-//! What is found in a file, for people and for programs.
+//! Findings in a file, and their output for people and for programs.
 
 use std::fmt::Write as _;
 
@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::source::Place;
 
-/// How bad it is.
+/// The severity of a finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum Severity {
@@ -15,13 +15,13 @@ pub(super) enum Severity {
     Warning,
 }
 
-/// One thing that is found.
+/// One finding.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub(super) struct Finding {
     pub(super) severity: Severity,
     #[serde(flatten)]
     pub(super) place: Place,
-    /// In the document, or in Envoy's file; empty for the whole.
+    /// The path in the document or in Envoy's file; empty for the whole.
     pub(super) path: String,
     pub(super) message: String,
 }
@@ -43,7 +43,7 @@ impl Finding {
         }
     }
 
-    /// `file:line:column: path: message`, and the line with a mark below.
+    /// Formats `file:line:column: path: message`, and the line with a marker below.
     pub(super) fn render(&self, file: &str, text: &str) -> String {
         let bold = Style::new().bold();
         let colour = match self.severity {
@@ -78,15 +78,15 @@ impl Finding {
     }
 }
 
-/// How much of a line is shown at most.
+/// How many characters of a line are shown at most.
 const WIDTH: usize = 100;
 
 /// A part of a line.
 struct Excerpt {
     shown: String,
-    /// How many characters stand before what is marked.
+    /// How many characters precede the marked ones.
     before: usize,
-    /// How many are marked.
+    /// How many characters are marked.
     width: usize,
 }
 
@@ -103,7 +103,7 @@ impl Excerpt {
         let before = at.saturating_sub(start);
         let marked = shown.chars().skip(before);
         let width = match shown.chars().nth(before) {
-            // Text in quotes to its end.
+            // Mark quoted text up to its end.
             Some(quote @ ('"' | '\'')) => {
                 let inside = marked.skip(1).take_while(|char| *char != quote);
                 inside.count().saturating_add(2)
@@ -121,7 +121,7 @@ impl Excerpt {
     }
 }
 
-/// Text of a file as a terminal may have it.
+/// Escapes text of a file for output to a terminal.
 pub(super) fn shown(text: &str) -> String {
     let visible = |char: char| if char.is_control() { '\u{fffd}' } else { char };
     text.replace('\t', " ").chars().map(visible).collect()
@@ -146,7 +146,7 @@ mod tests {
             rendered("y: 'a b'\n", 1, 4),
             "f.yaml:1:4: a.b: no\n  |\n1 | y: 'a b'\n  |    ^^^^^\n"
         );
-        // A place that is not there has no excerpt.
+        // A place that does not exist has no excerpt.
         assert_eq!(rendered("x: 1\n", 7, 1), "f.yaml:7:1: a.b: no\n");
         assert_eq!(rendered("", 1, 1), "f.yaml:1:1: a.b: no\n");
     }

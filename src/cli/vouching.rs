@@ -1,4 +1,4 @@
-//! Whether Envoy can vouch for what a document asks of callers, as far as its file tells.
+//! Checks whether Envoy verifies what a document needs to know about callers, as far as its file tells.
 
 use super::carrier::either;
 use super::envoy::{is_below, manager_of};
@@ -6,7 +6,7 @@ use super::report::Finding;
 use super::source::Located;
 use crate::config::Document;
 
-/// What is missing for the conditions on callers. `plugin`: the path of the document's plugin.
+/// Returns what is missing for the conditions on callers. `plugin` is the path of the document's plugin.
 pub(super) fn check(document: &Document, plugin: &str, file: &Located) -> Vec<Finding> {
     let mut findings = Vec::new();
     if document.caller_asks.claims
@@ -34,7 +34,7 @@ fn check_tokens(path: &str, manager: &Located, plugin: &str) -> Option<Finding> 
     let configs: Option<Vec<&Located>> = before
         .map(|(_, filter)| either(filter, "typed_config", "typedConfig"))
         .collect();
-    // What comes from elsewhere may be anything.
+    // Configuration from elsewhere may be anything.
     let configs = configs?;
     let is_jwt_authn = |config: &&&Located| {
         let kind = config.get("@type").and_then(Located::text);

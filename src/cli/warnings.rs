@@ -1,4 +1,4 @@
-//! What a document may say, but hardly means.
+//! Warnings about valid documents that are probably not what their authors meant.
 
 use super::report::Finding;
 use super::source::Located;
@@ -7,7 +7,7 @@ use crate::config::{Backend, Document, PageAccess, Prices, Route, Target};
 use crate::routing::{KeySource, LeftOut, Subject, meets};
 use crate::schema::Api;
 
-/// All of them, of a document that has no errors.
+/// Returns all warnings about a document without errors.
 pub(super) fn find(document: &Document, located: &Located) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mut add = |path: String, message: String| {
@@ -40,7 +40,7 @@ pub(super) fn find(document: &Document, located: &Located) -> Vec<Finding> {
     findings
 }
 
-/// A backend that no route uses, or models of it.
+/// Warns about backends that no route uses, and about unused models.
 fn unused(
     document: &Document,
     backend: &Backend,
@@ -86,11 +86,11 @@ fn unused(
     }
 }
 
-/// Scalars that are not, to Envoy, what they look like, in a document that may have errors.
+/// Warns about scalars that Envoy reads differently from what they look like. The document may have errors.
 pub(super) fn odd(located: &Located) -> Vec<Finding> {
     let mut findings = Vec::new();
     located.walk("", &mut |path, node| {
-        // Text and numbers stand here alike, and say which they are.
+        // Text and numbers are both valid here, so a wide number must say which it is.
         let is_of_body = path.contains(".parameters.") || path.starts_with("tests[");
         let wide = node.wide_number().filter(|_| is_of_body);
         let wide = wide.map(|written| {
@@ -106,7 +106,7 @@ pub(super) fn odd(located: &Located) -> Vec<Finding> {
     findings
 }
 
-/// Prices that are missing where others are there, or that are probably mixed up.
+/// Warns about prices that are missing although others are set, and about prices that are probably mixed up.
 fn prices(
     document: &Document,
     backend: &Backend,
@@ -118,7 +118,7 @@ fn prices(
     for (index, model) in backend.models.iter().enumerate() {
         let path = format!("{path}.models[{index}]");
         let prices = &model.prices;
-        // What a pattern stands for costs this and that.
+        // The models that a pattern stands for have different prices.
         let is_one = model.name.as_exact().is_some();
         if are_some_known && is_one && *prices == Prices::default() {
             let message = "the model has no `prices`, and others do: what it costs is not known, which is not free, and no \
@@ -133,7 +133,7 @@ fn prices(
     }
 }
 
-/// Whether a request for this model may come to this route.
+/// Whether this route may take a request for this model.
 fn may_take(route: &Route, model: &str) -> bool {
     let subject = Subject {
         model: Some(model),
@@ -142,7 +142,7 @@ fn may_take(route: &Route, model: &str) -> bool {
     route.condition.evaluate(&subject) != Some(false)
 }
 
-/// A route of targets that speak different APIs, one target for each: nobody ever gets another one of them.
+/// Warns about a route whose targets all speak different APIs: each request has one target and no fallback.
 fn mixed_apis(route: &Route, path: &str, add: &mut impl FnMut(String, String)) {
     let speaks = |target: &Target| -> Vec<Api> {
         let apis = Api::ALL.iter().copied();
@@ -170,7 +170,7 @@ fn mixed_apis(route: &Route, path: &str, add: &mut impl FnMut(String, String)) {
     }
 }
 
-/// Callers that are named for metrics that there are not, or in a header that no request is known to have.
+/// Warns about callers that are listed although there are no metrics by caller, or whose header no request has.
 fn callers(document: &Document, add: &mut impl FnMut(String, String)) {
     let telemetry = &document.telemetry;
     if !telemetry.metrics && !telemetry.callers.is_empty() {
@@ -187,7 +187,7 @@ fn callers(document: &Document, add: &mut impl FnMut(String, String)) {
     }
 }
 
-/// A key that nothing is chosen by.
+/// Warns about a key source that no choice uses.
 fn idle_sticky(route: &Route, path: &str, add: &mut impl FnMut(String, String)) {
     if route.has_own_sticky && !route.sticky.sources().is_empty() && !route.has_choice() {
         let message = "has no effect: only `strategy: weighted` and `percent` choose by a key, and the route has neither";
@@ -195,7 +195,7 @@ fn idle_sticky(route: &Route, path: &str, add: &mut impl FnMut(String, String)) 
     }
 }
 
-/// Targets of which it is not known whether what was too long for another one fits.
+/// Warns about targets without a known context window: a prompt that was too long for another target never goes there.
 fn unknown_windows(route: &Route, path: &str, add: &mut impl FnMut(String, String)) {
     if route.policy.row(Failure::ContextLength).action != Action::LargerWindow {
         return;
@@ -220,10 +220,10 @@ fn unknown_windows(route: &Route, path: &str, add: &mut impl FnMut(String, Strin
     }
 }
 
-/// Models that keep out of a route because just the price is missing that it limits.
+/// Warns about models that a route leaves out because the one price that it limits is missing.
 fn unknown_prices(route: &Route, path: &str, add: &mut impl FnMut(String, String)) {
     for (index, target) in route.targets.iter().enumerate() {
-        // A model that a target names has had its error.
+        // For a model that a target names, this is already an error.
         if target.model.is_some() {
             continue;
         }

@@ -1,4 +1,4 @@
-//! Other names for models.
+//! Model aliases: other names by which clients may ask for a model.
 
 use std::sync::Arc;
 
@@ -9,19 +9,19 @@ use super::reader::Node;
 use super::route::Route;
 use crate::schema::is_model_name;
 
-/// The names that requests may ask by, and what routes see in their place.
+/// Maps each alias to the model that routes see in its place.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Aliases(Vec<(String, String)>);
 
 impl Aliases {
-    /// The model that goes by this name too.
+    /// Returns the model that `name` is an alias of.
     pub fn get(&self, name: &str) -> Option<&str> {
         let mut all = self.iter();
         all.find(|(alias, _)| *alias == name)
             .map(|(_, model)| model)
     }
 
-    /// All of them in the order of the document, with their models.
+    /// Returns all aliases with their models, in the order of the document.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         let all = self.0.iter();
         all.map(|(alias, model)| (alias.as_str(), model.as_str()))
@@ -41,7 +41,7 @@ pub(super) fn read(node: &Node<'_>, routes: &[Route], backends: &[Arc<Backend>])
     Aliases(aliases)
 }
 
-/// Why one name cannot stand for another.
+/// Returns why `alias` cannot stand for `model`; `None` if it can.
 fn why_not(
     alias: &str,
     model: &str,

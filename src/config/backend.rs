@@ -1,4 +1,4 @@
-//! Backends and their models.
+//! Reads the document's backends and their models.
 
 use std::sync::Arc;
 
@@ -13,35 +13,37 @@ use crate::schema::{PathTemplate, Schema};
 /// One LLM API endpoint.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Backend {
-    /// What routes call it.
+    /// The name that routes use for it.
     pub name: String,
-    /// The Envoy cluster that reaches it.
+    /// The Envoy cluster through which it is reached.
     pub cluster: String,
-    /// The API that it speaks.
+    /// The API schema that it speaks.
     pub schema: Schema,
-    /// What it receives as `:authority`; `None`: the client's own.
+    /// The `:authority` that it receives; `None`: the client's own.
     pub host: Option<String>,
-    /// How its paths are made.
+    /// The template from which request paths are built.
     pub path: PathTemplate,
-    /// Headers that every request to it carries; names in lower case.
+    /// Headers that are set on every request to it; names in lower case.
     pub set_headers: Vec<(String, String)>,
-    /// Headers that must not reach it; in lower case.
+    /// Headers that are removed from every request to it; names in lower case.
     pub remove_headers: Vec<String>,
-    /// Which of the client's other headers may.
+    /// The client's other headers that it may receive.
     pub allow_headers: Allowed,
-    /// Whether the caller's own credentials go along.
+    /// Whether the client's own credentials are forwarded to it.
     pub forward_client_credentials: bool,
-    /// Whether its streams of chat completions may be asked for their usage.
+    /// Whether the router may ask for the usage in streams of chat completions.
     pub ask_for_usage: bool,
-    /// What people say of it.
+    /// The labels that the document gives it.
     pub labels: Labels,
     /// The models that it serves.
     pub models: Vec<Model>,
 }
 
 impl Backend {
-    /// The entry of a model; `None` if this backend does not serve it. An exact name comes before a pattern. What a pattern
-    /// takes is still the model that another entry calls so upstream: what is said of that one holds for it.
+    /// Returns the entry of a model; `None` if this backend does not serve it.
+    ///
+    /// An exact name takes precedence over a pattern. A model that only a pattern matches may be another entry's
+    /// upstream name: then that other entry is returned, because what the document says of it applies here too.
     pub fn model(&self, model: &str) -> Option<&Model> {
         let find = |is: &dyn Fn(&Model) -> bool| self.models.iter().find(|known| is(known));
         find(&|known| known.name.as_exact() == Some(model)).or_else(|| {
@@ -50,7 +52,8 @@ impl Backend {
         })
     }
 
-    /// Whether requests of which the model is kept may come to one of its models. `takes`: which names may come here.
+    /// Whether requests that keep the client's model can reach `entry`. `takes` tells which model names can arrive
+    /// here.
     pub fn may_be_asked(&self, entry: &Model, takes: impl Fn(&str) -> bool) -> bool {
         let Some(name) = entry.name.as_exact() else {
             return true;
@@ -63,13 +66,13 @@ impl Backend {
         takes(name) || upstream_name.is_some_and(takes)
     }
 
-    /// What this backend calls a model; `None` if it does not serve it.
+    /// Returns the upstream name of a model; `None` if this backend does not serve it.
     pub fn upstream_name<'a>(&'a self, model: &'a str) -> Option<&'a str> {
         let known = self.model(model)?;
         Some(known.upstream_name.as_deref().unwrap_or(model))
     }
 
-    /// The models that have a name of their own.
+    /// Returns the names of all models that are not patterns.
     pub fn exact_models(&self) -> impl Iterator<Item = &str> {
         self.models.iter().filter_map(|model| model.name.as_exact())
     }
@@ -127,7 +130,7 @@ fn read(node: &Node<'_>, fields: &Fields<'_>) -> Option<Backend> {
         .unwrap_or(false);
     let ask_for_usage = fields.optional("ask_for_usage").and_then(Node::boolean);
     let cluster = fields.optional("cluster").and_then(Node::name);
-    // A backend whose schema is wrong is kept, so that its routes are not reported as naming nothing.
+    // A backend with an invalid schema is kept: otherwise its routes would be reported as naming an unknown backend.
     Some(Backend {
         name: name?.to_owned(),
         cluster: cluster.or(name)?.to_owned(),
@@ -226,7 +229,7 @@ fn read_path(node: &Node<'_>, fields: &Fields<'_>, schema: Schema) -> PathTempla
     PathTemplate::new(schema, None)
 }
 
-/// Refuses a path that no longer says which of several models is called, where nothing else does.
+/// Refuses a path template without the model where nothing else tells which of several models is called.
 fn check_template(node: &Node<'_>, path: &PathTemplate, models: &[Model]) {
     let is_one = matches!(models, [model] if model.name.as_exact().is_some());
     if path.loses_model() && !is_one {
@@ -237,7 +240,7 @@ fn check_template(node: &Node<'_>, path: &PathTemplate, models: &[Model]) {
     }
 }
 
-/// A header's name in lower case, if a document may set, remove or match it.
+/// Returns the header's name in lower case, if a document may set, remove or match this header.
 pub(super) fn read_header_name(node: &Node<'_>, written: &str) -> Option<String> {
     let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
     if written.is_empty() || !written.bytes().all(is_token) {
@@ -247,7 +250,7 @@ pub(super) fn read_header_name(node: &Node<'_>, written: &str) -> Option<String>
     Some(written.to_ascii_lowercase())
 }
 
-/// The name of a header that a document may change on its way to a backend.
+/// Returns the header's name in lower case, if a document may change this header on its way to a backend.
 pub(super) fn read_changed_header(node: &Node<'_>, written: &str) -> Option<String> {
     let name = read_header_name(node, written)?;
     let why_not = match name.as_str() {

@@ -1,4 +1,4 @@
-//! What clients can ask for by name.
+//! Builds the list of models that clients can ask for by name.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use super::route::Route;
 use crate::routing::Subject;
 use crate::schema::Catalog;
 
-/// Virtual models in the order of the routes, then the backends' own, then other names for them.
+/// Returns the virtual models in the order of the routes, then the backends' own models, then the aliases.
 pub(super) fn catalog(routes: &[Route], backends: &[Arc<Backend>], aliases: &Aliases) -> Catalog {
     let mut catalog = Catalog::default();
     let owner = |name: &str| {
@@ -36,8 +36,8 @@ pub(super) fn catalog(routes: &[Route], backends: &[Arc<Backend>], aliases: &Ali
     catalog
 }
 
-/// Whether some request for this model gets an answer: by one of the routes that may take it, up to the first that
-/// takes all such requests.
+/// Whether a request for this model can be served by a route. The search ends at the first route that takes every such
+/// request.
 pub(super) fn can_be_asked_for(routes: &[Route], model: &str) -> bool {
     let subject = Subject {
         model: Some(model),

@@ -1,4 +1,4 @@
-//! What a document may say of how targets are chosen, and what is wrong with what it may not.
+//! Tests of how a document chooses targets, and of the errors in what it says about that.
 
 use super::{Document, Strategy};
 use crate::doc_tables::first_names;
@@ -73,14 +73,14 @@ fn groups_and_what_stands_beside_them() {
         (2, "targets[3]", 1),
     ];
     assert_eq!(places, expected);
-    // Each is one of its own, the same once more as well.
+    // Each target has an identity of its own, also one that repeats another.
     let mut identities: Vec<u64> = route.targets.iter().map(|one| one.identity).collect();
     identities.sort_unstable();
     identities.dedup();
     assert_eq!(identities.len(), 5);
 }
 
-/// What stands for a target does not depend on where it stands or what stands beside it.
+/// A target's identity does not depend on its place or on its neighbours.
 #[test]
 fn a_target_is_who_it_is() {
     let identities = |targets: &str| -> Vec<u64> {
@@ -92,7 +92,7 @@ fn a_target_is_who_it_is() {
     let turned =
         identities("[{backend: b, model: m}, {backend: a, model: other}, {backend: a, model: m}]");
     assert_eq!([two[1], two[0]], [turned[0], turned[2]]);
-    // It must never change: keys would go elsewhere.
+    // The identity must never change: keys would move to other targets.
     assert_eq!(
         two,
         [crate::hash::fnv1a(b"a\xffm"), crate::hash::fnv1a(b"b\xffm")]
@@ -106,7 +106,7 @@ fn fractions_of_a_percent() {
         ("0.5", "0.5"),
         ("33.3333", "33.3333"),
         ("0.07", "0.07"),
-        // As Envoy hands it on.
+        // As Envoy hands it over.
         ("'2.5'", "2.5"),
         ("100", "100"),
     ] {
@@ -267,7 +267,7 @@ fn what_passes_unread_has_no_key_in_its_body() {
     );
 }
 
-/// The tables of docs/choosing.md, and every piece of a document in it.
+/// Checks the tables and every piece of a document in docs/choosing.md.
 #[test]
 fn the_page_about_it_is_the_code() {
     let page = include_str!("../../docs/choosing.md");

@@ -1,4 +1,4 @@
-//! What a route asks of its targets, beyond that they serve a request.
+//! Reads a route's requirements on its targets: labels and maximum prices.
 
 use std::sync::Arc;
 
@@ -6,16 +6,16 @@ use super::backend::Backend;
 use super::model::{MaxPrices, Required, read_max_prices, read_required};
 use super::reader::Fields;
 
-/// What a route asks of its targets.
+/// The requirements of a route on its targets, beyond being able to serve the request.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Demands {
-    /// The labels that a target must have, of its model or its backend.
+    /// The labels that a target must have, on its model or its backend.
     pub require: Vec<Required>,
-    /// What it may cost.
+    /// The maximum prices of a target.
     pub max_prices: MaxPrices,
 }
 
-/// Of the fields of a route.
+/// Reads the requirements from the fields of a route.
 pub(super) fn read(route: &Fields<'_>, backends: &[Arc<Backend>]) -> Demands {
     let require = route.optional("require");
     let max_prices = route.optional("max_prices");
@@ -27,7 +27,7 @@ pub(super) fn read(route: &Fields<'_>, backends: &[Arc<Backend>]) -> Demands {
     }
 }
 
-/// The names of all labels that there are.
+/// Returns the names of all labels in the document.
 fn label_names(backends: &[Arc<Backend>]) -> Vec<&str> {
     let names = backends.iter().flat_map(|backend| {
         let models = backend.models.iter();

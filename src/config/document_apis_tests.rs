@@ -1,4 +1,4 @@
-//! Documents with routes for what is no call of a model, and with stored state.
+//! Tests of documents with pass-through routes and with stored state.
 
 use super::{errors, route_errors};
 
@@ -100,7 +100,7 @@ fn routes_of_both_kinds_stand_side_by_side() {
 - {name: rest, match: {path: '*'}, pass_through: true, targets: [{backend: openai}]}",
         "- {name: rest, match: {path: '*'}, pass_through: true, targets: [{backend: openai}]}
 - {name: all, match: {path: '*'}, targets: [{backend: openai}]}",
-        // What is stored can be at the path of a call.
+        // Stored state can be at the path of a model call.
         "- {name: a, match: {path: /v1/chat/completions, method: GET}, pass_through: true, targets: [{backend: openai}]}",
         "- {name: a, match: {path: /v1/responses, headers: {upgrade: websocket}}, pass_through: true, targets: [{backend: openai}]}",
         "- {name: a, match: {path: '/v1/chat/completions*'}, pass_through: true, targets: [{backend: openai}]}",
@@ -169,7 +169,7 @@ routes: [{{name: r, match: {{model: '*'}}, targets: [{{backend: a}}]}}]"
     }
 }
 
-/// The examples in docs/apis.md, over the backends that they name.
+/// Loads the examples in docs/apis.md, with the backends that they name.
 #[test]
 fn the_examples_of_apis_load() {
     let docs = include_str!("../../docs/apis.md");

@@ -1,9 +1,9 @@
-//! Conditions on who sent a request and when, in a document.
+//! Tests of documents with conditions on the caller and the time.
 
 use super::*;
 use crate::doc_tables::first_names;
 
-/// The errors of a match, one a line.
+/// Returns the errors of a match, one a line.
 fn match_errors(written: &str) -> Vec<String> {
     route_errors(&format!(
         "- {{name: a, match: {written}, targets: [{{backend: openai}}]}}"
@@ -115,7 +115,7 @@ fn what_no_request_can_meet() {
             "{all: [{time: {weekdays: mon}}, {time: {weekdays: [tue, wed]}}]}",
             Some(impossible),
         ),
-        // Midnight in one zone is another day's in the other.
+        // The same moment can be on another day in the other time zone.
         (
             r#"{all: [{time: {weekdays: mon}}, {time: {weekdays: tue, utc_offset: "+02:00"}}]}"#,
             None,
@@ -146,7 +146,7 @@ fn what_an_earlier_route_takes() {
             false,
         ),
         ("{claims: {sub: x, aud: z}}", "{claims: {sub: x}}", true),
-        // Of two tokens, one may say this and the other that.
+        // With two tokens, each may satisfy one of the claims.
         (
             "{claims: {sub: x, aud: z}}",
             "{all: [{claims: {sub: x}}, {claims: {aud: z}}]}",
@@ -204,7 +204,7 @@ defaults: {{mesh_gateways: {list}}}"
         gateways("[]"),
         ["defaults.mesh_gateways: must not be empty"]
     );
-    // Anybody could be one.
+    // These patterns would match any identity.
     for wrong in [
         "\"*\"",
         "\"spiffe://*\"",
@@ -221,7 +221,7 @@ defaults: {{mesh_gateways: {list}}}"
     }
 }
 
-/// What no condition asks for costs no host call.
+/// The router fetches nothing about the caller that no condition needs: each costs a host call.
 #[test]
 fn what_is_asked_of_the_caller() {
     let asks = |written: &str| {
@@ -263,7 +263,7 @@ routes: [{{name: a, match: {{mesh: {{namespace: x}}}}, targets: [{{backend: a}}]
     assert!(document.mesh_gateways[0].matches(gateway));
 }
 
-/// Where a request names its caller is said by one of three forms, and the errors show them.
+/// The caller is named by one of three forms, and the errors list them.
 #[test]
 fn who_asked_is_told_by_a_header_a_claim_or_the_mesh() {
     for (caller, expected) in [

@@ -1,4 +1,4 @@
-//! Documents with conditions on what a body says.
+//! Tests of documents with conditions on the content of a body.
 
 use super::route_errors;
 

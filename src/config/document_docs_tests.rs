@@ -1,4 +1,4 @@
-//! The tables and documents in the docs and the readme are the code's.
+//! Compares the tables and documents in the docs and the readme with the code.
 
 use super::*;
 use crate::attempt::{Action, Cooldown, Failure};
@@ -62,7 +62,7 @@ fn the_tables_of_fallback_are_the_code() {
     assert_eq!(numbers("cooldown"), known);
 }
 
-/// docs/configuration.md has a row for every known field, and for none else.
+/// docs/configuration.md has a row for every known field, and no others.
 #[test]
 fn the_tables_in_the_docs_are_the_code() {
     let docs = include_str!("../../docs/configuration.md");
@@ -108,7 +108,7 @@ fn the_tables_in_the_docs_are_the_code() {
     }
 }
 
-/// What is stripped is in the docs as it is in the code.
+/// The docs list the same headers as the code.
 #[test]
 fn the_tables_of_headers_in_the_docs_are_the_code() {
     let docs = include_str!("../../docs/configuration.md");
@@ -149,7 +149,7 @@ fn the_overview_in_the_readme_is_the_code() {
         ("defaults.page", fields::PAGE),
     ]) {
         let row = match row.as_slice() {
-            // Two names for the same fields.
+            // The readme has one row for both names of the same fields.
             ["routes[].fallback", "defaults.fallback", rest @ ..] => {
                 [&["routes[].fallback"], rest].concat()
             }

@@ -1,4 +1,5 @@
-//! What is known of models, what routes ask of them, and other names for them: right, wrong, and as the docs have it.
+//! Tests of what documents say of models, of what routes require of them, and of aliases, including the examples in the
+//! docs.
 
 use super::*;
 use crate::doc_tables::first_names;
@@ -6,7 +7,7 @@ use crate::routing::LeftOut;
 
 const DOCS: &str = include_str!("../../docs/eligibility.md");
 
-/// Each is a whole document with tests, which have to pass.
+/// Each example is a complete document with tests, which must pass.
 #[test]
 fn every_document_in_the_docs_passes_its_tests() {
     let blocks: Vec<&str> = DOCS
@@ -18,12 +19,12 @@ fn every_document_in_the_docs_passes_its_tests() {
     for block in blocks {
         let enforced = format!("{block}enforce_tests: true\n");
         assert_eq!(errors(&enforced), [""; 0], "{block}");
-        // The tests are run: each fails where something else is expected.
+        // The tests really run: each fails when it expects something else.
         let others = block.matches("expect: {").count();
         let wrong = enforced.replace("expect: {", "expect: {nothing: x, ");
         assert!(errors(&wrong).len() >= others, "{block}");
     }
-    // What the text says of the first one.
+    // Checks what the page says about its first example.
     let (_, first) = DOCS.split_once("```yaml\n").unwrap();
     let (first, _) = first.split_once("```").unwrap();
     let abroad = first.replacen(
@@ -77,7 +78,7 @@ fn the_tables_of_reasons_and_capabilities_are_the_code() {
     assert_eq!(first_names(DOCS, "capabilities"), capabilities);
 }
 
-/// The errors of a document with these fields of its models, its routes, and anything else.
+/// Returns the errors of a document with these model fields, route fields and other fields.
 fn errors_with(model: &str, routes: &str, more: &str) -> Vec<String> {
     errors(&format!(
         "backends:
@@ -96,7 +97,7 @@ fn what_is_known_of_a_model() {
     for model in [
         ", prices: {input: 0, output: 0.000001}",
         ", prices: {cache_write: 10000}, capabilities: []",
-        // As Envoy's own YAML gives it to the filter.
+        // As Envoy's own YAML arrives at the filter.
         ", prices: {input: '0.25', output: '2.0'}",
         ", capabilities: [tools, images, audio, files, json_schema, reasoning]",
         ", max_output_tokens: 1, labels: {zdr: true, cost: 1.5, 'any name': x}",
@@ -169,7 +170,7 @@ fn prices_are_exact() {
         ("0.1", 100_000, "0.1"),
         ("0.075", 75_000, "0.075"),
         ("1.25", 1_250_000, "1.25"),
-        // As Envoy hands on what its own YAML has.
+        // As Envoy hands over the values of its own YAML.
         ("'2.5'", 2_500_000, "2.5"),
         ("0.000001", 1, "0.000001"),
         ("9999.999999", 9_999_999_999, "9999.999999"),
@@ -258,7 +259,7 @@ fn labels_hold_for_what_passes_and_prices_do_not() {
                  us)",
             ),
         ),
-        // Of its only model, not of the backend.
+        // The label is the only model's, not the backend's.
         (
             "require: {tier: 2}, targets: [{backend: b}]",
             Some(

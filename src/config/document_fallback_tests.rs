@@ -1,4 +1,4 @@
-//! What documents say of fallback, cooldowns and steering.
+//! Tests of what documents say about fallback, cooldowns and steering.
 
 use super::*;
 use crate::attempt::{Action, Cooldown, Failure, Hold, Row};
@@ -15,7 +15,7 @@ fn document(route: &str, defaults: &str) -> Document {
     Document::of_yaml(&with(route, defaults, "")).unwrap()
 }
 
-/// The policy of a route with this `fallback` over these defaults.
+/// Returns the policy of a route with this `fallback` over these defaults.
 fn policy(fallback: &str, defaults: &str) -> Policy {
     let route = format!(", fallback: {{{fallback}}}");
     let defaults = format!("fallback: {{{defaults}}}");
@@ -52,7 +52,7 @@ fn all_that_can_be_said() {
     };
     assert_eq!(policy(every, ""), expected);
     assert_eq!(policy("", every), expected);
-    // A route changes what it names and nothing else.
+    // A route changes only the fields that it names.
     assert_eq!(
         policy("hold: first_token, malformed_events: pass", every),
         Policy {
@@ -116,7 +116,7 @@ fn rows() {
             Action::Pass,
             Cooldown::Count,
         ),
-        // One half from the defaults, the other from the route.
+        // The defaults set one half, the route the other.
         (
             "reset: {cooldown: none}",
             "reset: pass",
@@ -138,7 +138,7 @@ fn rows() {
             Row { action, cooldown },
             "{fallback} over {defaults}"
         );
-        // The other rows are as they were.
+        // The other rows are unchanged.
         let changed = policy(&of(fallback), &of(defaults));
         for other in Failure::ALL.iter().filter(|other| **other != failure) {
             assert_eq!(changed.row(*other), Policy::default().row(*other));
@@ -195,7 +195,7 @@ fn errors_of_fallbacks() {
         errors(&with(", fallback: complete", "", "")),
         ["routes[0].fallback: must be a map, not text"]
     );
-    // All of them at once.
+    // All errors are reported at once.
     let all = errors(&with(
         ", fallback: {hold: x, max_attempts: 0, on_failure: {reset: x, x: x}}",
         "",

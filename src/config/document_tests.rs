@@ -1,4 +1,4 @@
-//! Documents as people write them, wrong in every way that is known.
+//! Tests of documents with every known kind of error.
 
 use super::*;
 
@@ -15,7 +15,7 @@ mod eligibility;
 #[path = "document_fallback_tests.rs"]
 mod fallbacks;
 
-/// The errors of a document, one a line.
+/// Returns the errors of a document, one a line.
 fn errors(document: &str) -> Vec<String> {
     match Document::of_yaml(document) {
         Ok(_) => Vec::new(),
@@ -23,7 +23,7 @@ fn errors(document: &str) -> Vec<String> {
     }
 }
 
-/// The errors of a document with these routes over two backends.
+/// Returns the errors of a document with these routes over two backends.
 fn route_errors(routes: &str) -> Vec<String> {
     errors(&format!(
         "backends:
@@ -264,7 +264,7 @@ routes: [{{name: r, match: {{model: '*'}}, targets: [{{backend: a}}]}}]"
             "backends[0].models: stands there twice",
         ),
     ] {
-        // YAML itself refuses a name that stands twice; JSON does not.
+        // YAML itself refuses a name that occurs twice; JSON does not.
         if fields.starts_with("models") {
             let tree = Tree::Map(vec![
                 ("backends".into(), Tree::Null),
@@ -313,7 +313,7 @@ routes: [{{name: r, match: {{model: '*'}}, targets: [{{backend: a}}]}}]"
             models(&format!("{{name: '{before}'}}, {{name: '{later}'}}")),
             [error]
         );
-        // The other way round, and by its own name.
+        // In the other order, and with its own name.
         assert_eq!(
             models(&format!(
                 "{{name: '{later}'}}, {{name: '{before}'}}, {{name: gpt-us-x-mini}}"
@@ -374,7 +374,7 @@ fn both_encodings_are_told_apart() {
             errors[0]
         );
     }
-    // An empty Struct is a document without anything.
+    // An empty Struct is an empty document.
     assert!(Document::load(b"{}").unwrap_err().len() == 2);
 }
 

@@ -1,8 +1,8 @@
-//! What is wrong with a document: every error at once, each with its path and what to do.
+//! The errors of a document: all are reported at once, each with its path and what to do about it.
 
 use std::fmt;
 
-/// One thing that is wrong.
+/// One error of a document.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfigError {
     path: String,
@@ -17,12 +17,13 @@ impl ConfigError {
         }
     }
 
-    /// Where in the document, as `routes[3].targets[0].backend`; empty for the document as a whole.
+    /// Returns the path of the error in the document, such as `routes[3].targets[0].backend`; empty for the document as
+    /// a whole.
     pub fn path(&self) -> &str {
         &self.path
     }
 
-    /// What is wrong and what to do.
+    /// Returns what is wrong and what to do about it.
     pub fn message(&self) -> &str {
         &self.message
     }
@@ -40,9 +41,10 @@ impl fmt::Display for ConfigError {
 
 impl std::error::Error for ConfigError {}
 
-/// ` did you mean "x"?` with a leading comma, if one of the known names is close to what was written; else nothing.
+/// Returns ` did you mean "x"?` with a leading comma if a known name is close to what was written; otherwise an empty
+/// string.
 pub(crate) fn suggestion<'a>(written: &str, known: impl IntoIterator<Item = &'a str>) -> String {
-    // A third of the letters may differ: "opnai" is meant to be "openai", "foo" is not meant to be "gpt".
+    // A third of the letters may differ: "opnai" suggests "openai", but "foo" does not suggest "gpt".
     let limit = written.chars().count().max(3) / 3;
     known
         .into_iter()
@@ -53,8 +55,8 @@ pub(crate) fn suggestion<'a>(written: &str, known: impl IntoIterator<Item = &'a 
         .unwrap_or_default()
 }
 
-/// How many letters have to be added, removed, replaced or swapped with their neighbour (Damerau–Levenshtein,
-/// optimal string alignment).
+/// Returns how many letters have to be added, removed, replaced or swapped with their neighbour (Damerau–Levenshtein
+/// distance, optimal string alignment).
 fn distance(a: &str, b: &str) -> usize {
     let b: Vec<char> = b.chars().collect();
     let width = b.len().saturating_add(1);

@@ -1,4 +1,4 @@
-//! Fallback policies and cooldowns, as routes and defaults write them.
+//! Reads fallback policies and cooldowns, of routes and of `defaults`.
 
 use super::error::suggestion;
 use super::fields;
@@ -6,10 +6,10 @@ use super::reader::{Fields, Node};
 use crate::attempt::{Action, Cooldown, Failure, Hold, Policy, Row};
 use crate::health::CooldownPolicy;
 
-/// A day, in milliseconds.
+/// One day, in milliseconds.
 const DAY: u32 = 86_400_000;
 
-/// Reads a `fallback`, on top of what holds where it says nothing.
+/// Reads a `fallback`; fields that are not set keep their value in `base`.
 pub(super) fn read_policy(node: &Node<'_>, base: &Policy) -> Policy {
     let fields = node.fields(fields::FALLBACK);
     let mut policy = base.clone();
@@ -84,7 +84,7 @@ fn read_rows(node: &Node<'_>, policy: &mut Policy) {
     }
 }
 
-/// An action, or a map with an action and what the failure means for the cooldown.
+/// Reads the row of a failure: an action, or a map with an action and its effect on the cooldown.
 fn read_row(node: &Node<'_>, failure: Failure, base: Row) -> Option<Row> {
     if node.is_scalar() {
         return Some(Row {
@@ -133,7 +133,7 @@ fn read_action(node: &Node<'_>, failure: Failure) -> Option<Action> {
     Some(action)
 }
 
-/// Reads `defaults.cooldown`; `None`: it is off.
+/// Reads `defaults.cooldown`; `None`: cooldowns are off.
 pub(super) fn read_cooldown(node: &Node<'_>) -> Option<CooldownPolicy> {
     let fields = node.fields(fields::COOLDOWN);
     let mut policy = CooldownPolicy::default();
@@ -167,7 +167,7 @@ pub(super) fn read_cooldown(node: &Node<'_>) -> Option<CooldownPolicy> {
     enabled.unwrap_or(true).then_some(policy)
 }
 
-/// One of a closed set of names.
+/// Reads one of a closed set of names.
 pub(super) fn one_of<T: Copy>(node: &Node<'_>, known: &[(&'static str, T)]) -> Option<T> {
     let written = node.name()?;
     let found = known.iter().find(|(name, _)| *name == written);

@@ -1,4 +1,4 @@
-//! The known fields of each map of the document. docs/configuration.md has a row for each.
+//! The known fields of each map in the document. docs/configuration.md has a row for each.
 
 pub(crate) const DOCUMENT: &[&str] = &[
     "backends",

@@ -1,12 +1,12 @@
-//! Which of a client's headers are no provider's business.
+//! Header hygiene: which of a client's headers must not reach a provider.
 
 use super::backend::read_header_name;
 use super::condition::read_pattern;
 use super::reader::Node;
 use crate::routing::Pattern;
 
-/// Headers in which a caller identifies itself: to a provider, to a cloud's gateway, or to the proxy before this one.
-/// In order; a `*` at the end stands for any.
+/// Headers that carry a caller's credentials: for a provider, for a cloud's gateway, or for a proxy in front of this
+/// one. Sorted; a `*` at the end matches anything.
 pub const CREDENTIAL_HEADERS: [&str; 46] = [
     "api-key",
     "apikey",
@@ -56,7 +56,7 @@ pub const CREDENTIAL_HEADERS: [&str; 46] = [
     "x-xsrf-token",
 ];
 
-/// Headers that tell of the caller, or of the network between it and this proxy. In order, as above.
+/// Headers about the caller, or about the network between the caller and this proxy. Sorted, as above.
 pub const PRIVATE_HEADERS: [&str; 36] = [
     "baggage",
     "cdn-loop",
@@ -96,11 +96,11 @@ pub const PRIVATE_HEADERS: [&str; 36] = [
     "x-ssl-client-*",
 ];
 
-/// Headers that Envoy or the router itself sets and reads. In order, as above.
+/// Headers that only Envoy or the router itself sets and reads. Sorted, as above.
 pub const INTERNAL_HEADERS: [&str; 2] = ["x-envoy-*", "x-llm-router-*"];
 
-/// Headers without which there is no request, or its body cannot be read: what a list of allowed headers never has to
-/// name. In order, as above.
+/// Headers that a request needs to be sent at all or its body to be read: `allow_headers` never has to name them.
+/// Sorted, as above.
 pub const NEEDED_HEADERS: [&str; 14] = [
     "accept",
     "accept-encoding",
@@ -118,17 +118,17 @@ pub const NEEDED_HEADERS: [&str; 14] = [
     "upgrade",
 ];
 
-/// Whether a caller identifies itself in this header.
+/// Whether this header carries a caller's credentials.
 pub fn is_credential_header(name: &str) -> bool {
     CREDENTIALS.has(name)
 }
 
-/// Whether this header goes to a backend only where it is allowed by its name.
+/// Whether this header reaches a backend only if `allow_headers` names it exactly.
 pub fn is_private_header(name: &str) -> bool {
     PRIVATE.has(name)
 }
 
-/// Whether Envoy or the router itself sets and reads this header.
+/// Whether only Envoy or the router itself sets and reads this header.
 pub fn is_internal_header(name: &str) -> bool {
     INTERNAL.has(name)
 }
@@ -138,35 +138,36 @@ static PRIVATE: Names = Names::of(&PRIVATE_HEADERS);
 static INTERNAL: Names = Names::of(&INTERNAL_HEADERS);
 static NEEDED: Names = Names::of(&NEEDED_HEADERS);
 
-/// What of a client's headers may reach a backend, beside what it never may.
+/// A backend's `allow_headers`: which of a client's headers may reach it, apart from those that never may.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Allowed(Option<Vec<Pattern>>);
 
 impl Allowed {
-    /// Whether this header may. Credentials and internal headers are not asked for: they are gone by then.
+    /// Whether this header may reach the backend. Not called for credentials and internal headers, which are already
+    /// removed.
     pub fn allows(&self, name: &str) -> bool {
         let Some(patterns) = &self.0 else {
             return !is_private_header(name);
         };
         let fits = |pattern: &Pattern| pattern.matches(name.as_bytes());
         if is_private_header(name) {
-            // Whoever wrote a pattern need not have thought of these.
+            // A pattern does not allow private headers: its author may not have thought of them.
             let mut exact = patterns.iter().filter(|one| one.as_exact().is_some());
             return exact.any(fits);
         }
         name.starts_with(':') || NEEDED.has(name) || patterns.iter().any(fits)
     }
 
-    /// Whether there is a list.
+    /// Whether the backend has an `allow_headers` list.
     pub fn is_list(&self) -> bool {
         self.0.is_some()
     }
 }
 
-/// A list of names, in order. Every header of every request is looked up in three of them, and most are in none.
+/// A sorted list of names. Every header of every request is looked up in three of them, and most headers are in none.
 struct Names {
     list: &'static [&'static str],
-    /// One bit for each hash of how a name of the list begins.
+    /// One bit for each hash of the beginning of a name in the list.
     beginnings: [u64; 4],
 }
 
@@ -188,7 +189,7 @@ impl Names {
         Names { list, beginnings }
     }
 
-    /// Whether this name is among them.
+    /// Whether the list has this name.
     fn has(&self, name: &str) -> bool {
         let name = name.as_bytes();
         let (word, bit) = beginning(name);
@@ -197,8 +198,8 @@ impl Names {
     }
 
     fn finds(&self, name: &[u8]) -> bool {
-        // What comes last before it, or is equal, is the only one that can fit: no pattern of a list fits what another one
-        // of it begins with, which a test sees to.
+        // Only the last entry that sorts before or equal to the name can match it: within a list, no pattern matches
+        // the beginning of another entry. A test ensures this.
         let after = self.list.partition_point(|known| literal(known).0 <= name);
         let last = after.checked_sub(1).and_then(|at| self.list.get(at));
         last.is_some_and(|known| match literal(known) {
@@ -208,7 +209,8 @@ impl Names {
     }
 }
 
-/// A hash of the first three bytes of a name, or of those behind its `x-`: a word of four, and a bit of it.
+/// Hashes the first three bytes of a name, or the first three behind its `x-`: the index of one of four words, and one
+/// bit of that word.
 const fn beginning(name: &[u8]) -> (usize, u64) {
     let (a, b, c) = match name {
         [b'x', b'-', a, b, c, ..] | [a, b, c, ..] => (*a, *b, *c),
@@ -220,7 +222,7 @@ const fn beginning(name: &[u8]) -> (usize, u64) {
     ((hash >> 6) as usize, 1 << (hash & 63))
 }
 
-/// A name of a list without its `*`, and whether it has one.
+/// Splits an entry into the name without its `*`, and whether it has one.
 const fn literal(known: &str) -> (&[u8], bool) {
     match known.as_bytes() {
         [prefix @ .., b'*'] => (prefix, true),
@@ -268,7 +270,7 @@ mod tests {
 
     const LISTS: [&Names; 4] = [&CREDENTIALS, &PRIVATE, &INTERNAL, &NEEDED];
 
-    /// What [`Names::finds`] relies on.
+    /// [`Names::finds`] relies on this.
     #[test]
     fn the_lists_are_in_order() {
         for list in LISTS {

@@ -1,11 +1,11 @@
-//! docs/matching.md: each example takes the one request and does not take the other.
+//! Tests of docs/matching.md: each example matches one of its two requests and not the other.
 
 use std::fmt::Write;
 
 use super::*;
 use crate::doc_tables;
 
-/// By condition, in the short form of golden tests: what its example takes, and what it does not take.
+/// For each condition, in the short form of golden tests: a request that its example matches, and one that it does not.
 const REQUESTS: &[(&str, &str, &str)] = &[
     ("model", "{model: gpt-5.5}", "{model: slow}"),
     (
@@ -138,7 +138,7 @@ routes:
 - name: example
 ";
 
-/// What the route of an example has beside its match.
+/// Returns the fields that an example's route needs beside its match.
 fn others(condition: &str) -> &'static str {
     match condition {
         "method" => "  pass_through: true\n  targets: [{backend: openai}]\n",

@@ -1,4 +1,4 @@
-//! The one document: as written → validated and compiled, or all of its errors at once.
+//! Turns the written document into a validated and compiled [`Document`], or returns all of its errors at once.
 
 mod aliases;
 mod backend;
@@ -58,43 +58,43 @@ use crate::routing::{Index, Pattern};
 use crate::schema::Catalog;
 use reader::{Errors, Fields, Node};
 
-/// A valid document, ready to route by.
+/// A valid document, compiled for routing.
 #[derive(Clone, Debug)]
 pub struct Document {
-    /// In the order of the document.
+    /// The backends, in the order of the document.
     pub backends: Vec<Arc<Backend>>,
-    /// Whether the defaults say by what choices stick.
+    /// Whether `defaults` has a `sticky`.
     pub has_sticky: bool,
-    /// In the order in which they are tried.
+    /// The routes, in the order in which they are tried.
     pub routes: Vec<Route>,
-    /// The routes by the models that they ask for.
+    /// The routes, indexed by the models that they match.
     pub index: Index,
-    /// Other names for models.
+    /// The model aliases.
     pub aliases: Aliases,
-    /// What clients can ask for by name.
+    /// The models that clients can ask for by name.
     pub catalog: Catalog,
-    /// `None`: targets that fail are not remembered.
+    /// How targets that fail are remembered; `None`: they are not.
     pub cooldown: Option<CooldownPolicy>,
-    /// Whether answers tell in headers where they come from.
+    /// Whether response headers tell which backend and model gave the answer.
     pub response_headers: bool,
-    /// What is told of requests.
+    /// What the router reports about requests.
     pub telemetry: Telemetry,
-    /// What callers may ask for by headers.
+    /// What callers may ask for by request headers.
     pub steering: Steering,
-    /// What conditions ask of whoever sends a request.
+    /// What conditions need to know about the caller.
     pub caller_asks: CallerAsks,
-    /// Which peers in the mesh are trusted to say for whom they speak.
+    /// The mesh peers that are trusted to name the caller for whom they send a request.
     pub mesh_gateways: Vec<Pattern>,
-    /// The largest body of a request; `None`: Envoy's own limit.
+    /// The largest request body in bytes; `None`: Envoy's own limit.
     pub max_body_bytes: Option<u32>,
-    /// The request header that the chosen cluster is written into, for Envoys that cannot choose it again for a retry; in
-    /// lower case.
+    /// The request header that receives the chosen cluster, for Envoys that cannot select another cluster for a retry;
+    /// in lower case.
     pub cluster_header: Option<String>,
-    /// The page that the filter serves itself, if it does.
+    /// The status page that the filter serves itself; `None`: no page.
     pub page: Option<Page>,
-    /// After how long a body that Envoy holds back is taken for a missing setting.
+    /// How long Envoy may hold back a body before the router concludes that a setting is missing.
     pub missing_flag_timeout: Duration,
-    /// Whether the filter runs the document's tests when it loads it.
+    /// Whether the filter runs the document's tests when it loads the document.
     pub enforce_tests: bool,
 }
 
@@ -103,15 +103,15 @@ impl Document {
     /// `google.protobuf.Struct`.
     ///
     /// # Errors
-    /// All of them, in the order of the document.
+    /// All errors of the document, in its order.
     pub fn load(configuration: &[u8]) -> Result<Document, Vec<ConfigError>> {
         Document::compile(&parse(configuration)?)
     }
 
-    /// Validates and compiles a document, and runs its tests if it asks for that.
+    /// Validates and compiles a document, and runs its tests if `enforce_tests` is set.
     ///
     /// # Errors
-    /// All of them, in the order of the document.
+    /// All errors of the document, in its order.
     pub fn compile(tree: &Tree) -> Result<Document, Vec<ConfigError>> {
         let document = Document::compile_untested(tree)?;
         if document.enforce_tests {
@@ -123,10 +123,10 @@ impl Document {
         Ok(document)
     }
 
-    /// Validates and compiles a document, whatever its tests say.
+    /// Validates and compiles a document without running its tests.
     ///
     /// # Errors
-    /// All of them, in the order of the document.
+    /// All errors of the document, in its order.
     pub fn compile_untested(tree: &Tree) -> Result<Document, Vec<ConfigError>> {
         let errors = Errors::default();
         let document = read_document(&Node::root(tree, &errors));
@@ -140,7 +140,7 @@ impl Document {
 
 #[cfg(test)]
 impl Document {
-    /// A document as people write them.
+    /// Loads a document from YAML.
     #[track_caller]
     pub(crate) fn of_yaml(written: &str) -> Result<Document, Vec<ConfigError>> {
         let tree: Tree = serde_saphyr::from_str(written).unwrap();
@@ -148,7 +148,7 @@ impl Document {
     }
 }
 
-/// What the filter reads of a file that a test names.
+/// Reads a file that a test names. The filter cannot read files, so it uses this function.
 ///
 /// # Errors
 /// Always.
@@ -156,10 +156,10 @@ pub fn no_file(_: &str) -> Result<Vec<u8>, String> {
     Err("a file can only be read by the tool: with `enforce_tests: true`, write `body`".to_owned())
 }
 
-/// A configuration as a tree, whichever of the two ways it was written.
+/// Parses a configuration into a tree, from either encoding.
 fn parse(configuration: &[u8]) -> Result<Tree, Vec<ConfigError>> {
-    // A Struct that says anything begins with a newline character, which JSON text may do too; but no JSON text is a
-    // whole Struct.
+    // A non-empty Struct begins with a newline character, as JSON text may too; but no JSON text is also a complete
+    // Struct.
     if configuration.first() == Some(&b'\n')
         && let Some(tree) = Tree::from_protobuf(configuration)
     {

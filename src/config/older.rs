@@ -1,5 +1,7 @@
-//! The older mode, for Envoys that cannot choose the cluster again for a retry: the chosen cluster in a request header,
-//! and clusters that fall back by themselves among members which all take the same request.
+//! The older mode, for Envoys that cannot select another cluster for a retry.
+//!
+//! The chosen cluster goes into a request header. Fallback is left to aggregate clusters, whose members must all accept
+//! the same request.
 
 use std::sync::Arc;
 
@@ -11,7 +13,7 @@ use super::targets::{Strategy, Target};
 use crate::attempt::Policy;
 use crate::routing::{Pattern, meets};
 
-/// The header for the chosen cluster, by its name in lower case.
+/// Reads the name of the header for the chosen cluster, in lower case.
 pub(super) fn read_cluster_header(node: &Node<'_>, backends: &[Arc<Backend>]) -> Option<String> {
     let name = read_changed_header(node, node.name()?)?;
     for backend in backends {
@@ -26,8 +28,8 @@ pub(super) fn read_cluster_header(node: &Node<'_>, backends: &[Arc<Backend>]) ->
     Some(name)
 }
 
-/// Refuses a policy that would lose a piece of an answer: where an Envoy lacks the fix, one that was let go by a timer
-/// loses what comes next.
+/// Refuses a policy that would lose a piece of an answer: Envoys without the fix lose the data that follows when a
+/// timer lets an answer go.
 pub(super) fn check_policy(fields: &Fields<'_>, policy: &Policy) {
     if policy.first_token_timeout_ms > 0 {
         fields.error(
@@ -37,9 +39,9 @@ pub(super) fn check_policy(fields: &Fields<'_>, policy: &Policy) {
     }
 }
 
-/// What the cluster behind a route's targets has to be, beside its name.
+/// What reading a route's `aggregate_cluster` needs to know.
 pub(super) struct Surroundings<'a> {
-    /// Whether there is a `cluster_header`.
+    /// Whether the document has a `cluster_header`.
     pub(super) is_older: bool,
     pub(super) groups: &'a [Strategy],
     pub(super) demands: &'a Demands,
@@ -47,7 +49,7 @@ pub(super) struct Surroundings<'a> {
     pub(super) backends: &'a [Arc<Backend>],
 }
 
-/// The cluster that has a route's targets as members.
+/// Reads the name of the aggregate cluster whose members are the route's targets.
 pub(super) fn read_aggregate(node: &Node<'_>, around: &Surroundings<'_>) -> Option<String> {
     let name = node.name()?;
     if !around.is_older {
@@ -84,7 +86,7 @@ pub(super) fn read_aggregate(node: &Node<'_>, around: &Surroundings<'_>) -> Opti
     Some(name.to_owned())
 }
 
-/// What a request at one target would have otherwise than at another one.
+/// Returns the fields in which a request to one target would differ from a request to the other.
 fn differences(demands: &Demands, one: &Target, other: &Target) -> Vec<String> {
     let (a, b) = (&one.backend, &other.backend);
     let quoted = |value: &str| format!("\"{value}\"");
@@ -118,7 +120,7 @@ fn differences(demands: &Demands, one: &Target, other: &Target) -> Vec<String> {
             host(b)
         ));
     }
-    // Without one of its own a backend's prefix is its schema's.
+    // If `path_prefix` is not set, the prefix is the schema's.
     if a.schema == b.schema && a.path != b.path {
         found.push("path_prefix or path_template".to_owned());
     }
@@ -144,8 +146,8 @@ fn upstream_name(target: &Target) -> Option<&str> {
     target.backend.upstream_name(target.model.as_deref()?)
 }
 
-/// What could keep a request from one target and not from another one: of the models that they name, or of all that have
-/// the same name at both.
+/// Returns the model fields that could keep a request from one target but not from the other. Compares the models that
+/// the targets name, or all models of the same name at both backends.
 fn unlike(one: &Target, other: &Target) -> Vec<String> {
     let mut pairs: Vec<(&Model, &Model)> = Vec::new();
     if let (Some(name), Some(other_name)) = (&one.model, &other.model) {
@@ -177,7 +179,7 @@ fn unlike(one: &Target, other: &Target) -> Vec<String> {
     unlike.map(|(_, what)| what.to_owned()).collect()
 }
 
-/// The models that a backend serves, each with what it calls it, and whether a route lets its requests go there.
+/// Returns the models that a backend serves, each with its upstream name and whether it meets the route's requirements.
 fn served<'b>(
     demands: &Demands,
     backend: &'b Backend,
@@ -190,7 +192,8 @@ fn served<'b>(
     models.collect()
 }
 
-/// Whether these are the same in any order; none stands there twice. Sorting would cost the module 25 KB.
+/// Whether both have the same items in any order. Assumes that no item occurs twice. Sorting would add 25 KB to the
+/// module.
 fn same<T: PartialEq>(some: &[T], others: &[T]) -> bool {
     some.len() == others.len() && some.iter().all(|one| others.contains(one))
 }

@@ -38,14 +38,14 @@ fn members_that_take_the_same_request_are_accepted() {
         document.routes[0].aggregate_cluster.as_deref(),
         Some("pool")
     );
-    // By other names of their own for the same, and in another order.
+    // The backends and routes may use different names and orders for the same.
     let a =
         "schema: openai, set_headers: {x-a: '1', x-b: '2'}, models: [{name: m, upstream_name: u}]";
     let b = "schema: openai, set_headers: {x-b: '2', x-a: '1'}, models: [{name: other, upstream_name: u}]";
     let route =
         "targets: [{backend: a, model: m}, {backend: b, model: other}], aggregate_cluster: pool";
     assert_eq!(errors(a, b, route, OLDER), [""; 0]);
-    // And the client's own model, where both serve the same.
+    // The client's own model works too, if both backends serve the same ones.
     let a = "schema: openai, models: [{name: x}, {name: z-*}]";
     let b = "schema: openai, models: [{name: z-*}, {name: x}]";
     let own = "targets: [{backend: a}, {backend: b}], aggregate_cluster: pool";
@@ -104,7 +104,7 @@ fn members_that_do_not_are_refused() {
             errors[0]
         );
     }
-    // Every difference is told, and the one between any of them and the first.
+    // Every difference between the first target and any other is reported.
     let b = "schema: openai, host: b.example, path_prefix: /v2, models: [{name: m}]";
     assert_eq!(errors(ONE, b, BOTH, OLDER).len(), 3);
     let own = "targets: [{backend: a}, {backend: b}], aggregate_cluster: pool";
@@ -122,7 +122,7 @@ fn members_that_do_not_are_refused() {
     };
     let route = changed("{remove: [x]}", "{remove: [z]}");
     one_error(&errors(ONE, ONE, &route, OLDER), "differ in parameters");
-    // In whatever order they are written.
+    // The order in which changes are written does not matter.
     let route = changed(
         "{remove: [x, z], clamp: {a.b: {max: 1}}, set: {c: {d: 1, e: 2}}}",
         "{set: {c: {e: 2, d: 1}}, clamp: {a.b: {max: 1}}, remove: [z, x]}",
@@ -194,14 +194,14 @@ fn what_a_timer_lets_go_is_not_wanted() {
         &errors(ONE, ONE, route, &defaults),
         "lose a piece of an answer",
     );
-    // Elsewhere it is welcome.
+    // Without `cluster_header`, this is accepted.
     assert_eq!(
         errors(ONE, ONE, route, "fallback: {first_token_timeout_ms: 1000}"),
         [""; 0]
     );
 }
 
-/// What keeps a request from one member and not from another one.
+/// Members must not differ in what keeps a request from them.
 #[test]
 fn members_that_may_not_take_the_same_requests_are_refused() {
     let with = |more: &str| format!("schema: openai, models: [{{name: m{more}}}]");
@@ -229,7 +229,7 @@ fn members_that_may_not_take_the_same_requests_are_refused() {
     ];
     let [a, b] = capable.map(with);
     assert_eq!(errors(&a, &b, BOTH, OLDER), [""; 0]);
-    // Labels and prices matter where they are asked for.
+    // Labels and prices matter only where the route requires them.
     let two = |label: &str| {
         format!(
             "schema: openai, models: [{{name: x, labels: {{region: {label}}}}}, {{name: 'y*', labels: {{region: eu}}}}]"

@@ -1,4 +1,4 @@
-//! The page that the filter serves itself.
+//! Reads where the filter serves its status page, and who may see it.
 
 use super::backend::read_changed_header;
 use super::fields;
@@ -6,30 +6,30 @@ use super::reader::{Fields, Node};
 use crate::page::{Digest, from_hex, sha256};
 use crate::schema::{Endpoint, is_stored_state};
 
-/// Where the page is, and who gets it.
+/// The path of the status page, and who may see it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Page {
-    /// Its path; the same with `.json` behind it is its data.
+    /// The path of the page; the page's data is at the same path followed by `.json`.
     pub path: String,
-    /// Who gets it.
+    /// Who may see it.
     pub access: PageAccess,
 }
 
-/// Who gets the page.
+/// Who may see the page.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PageAccess {
     /// Everybody.
     Public,
-    /// Who sends the secret. To everybody else there is no such path.
+    /// Callers that send the secret. All others are answered as if the path did not exist.
     Secret {
-        /// In this header; in lower case.
+        /// The header that carries the secret; in lower case.
         header: String,
-        /// The SHA-256 of the secret, which itself is not in the document.
+        /// The SHA-256 of the secret. The secret itself is not in the document.
         sha256: Digest,
     },
 }
 
-/// Where the page is if the document does not say.
+/// The default path of the page.
 const PATH: &str = "/llm-router";
 
 pub(super) fn read(node: &Node<'_>) -> Option<Page> {

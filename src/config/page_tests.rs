@@ -1,9 +1,9 @@
-//! Who gets the page, as documents say it.
+//! Tests of `defaults.page`: who may see the status page.
 
 use crate::config::{Document, Page, PageAccess};
 use crate::page::sha256;
 
-/// What is read of `defaults.page`, or what is wrong with it.
+/// Reads `defaults.page`, and returns the page or the errors.
 fn read(page: &str) -> Result<Option<Page>, Vec<String>> {
     let text = format!(
         "backends: [{{name: b, schema: openai, models: [{{name: m}}]}}]\n\

@@ -1,11 +1,11 @@
-//! A target's `parameters`: what is changed of the body's fields, and refusing what contradicts itself.
+//! Reads a target's `parameters`, which change fields of the body, and refuses contradictory changes.
 
 use super::fields;
 use super::reader::{Fields, Node};
 use super::tree::Tree;
 use crate::request::{Bound, Clamp, ParameterChanges, is_one_field};
 
-/// What nobody may change here: what routes read, and what carries the prompt.
+/// Fields that a document must not change: those that routes read, and those that carry the prompt.
 const CORE: [(&str, &[&str]); 3] = [
     (
         "the target's `model` says which model is called, and the route's `match` can ask for `stream`",
@@ -37,13 +37,13 @@ const CORE: [(&str, &[&str]); 3] = [
     ),
 ];
 
-/// How many fields a target may change. What distinguishes a body from the first target's travels with every request.
+/// How many fields a target may change. The difference from the first target's body travels with every request.
 const MAX_CHANGES: usize = 64;
 
-/// How deeply a field may stand.
+/// How deeply a field may be nested.
 const MAX_PARTS: usize = 8;
 
-/// What happens to a field, by the name in the document. They stand in the order in which they happen.
+/// A kind of change, in the order in which changes are applied.
 #[derive(Clone, Copy, PartialEq)]
 enum Change {
     RenamedFrom,
@@ -65,7 +65,7 @@ impl Change {
         }
     }
 
-    /// Whether both may happen to one field, this one first.
+    /// Whether one field may have both changes, this one first.
     fn goes_with(self, later: Change) -> bool {
         matches!(
             (self, later),
@@ -74,7 +74,7 @@ impl Change {
     }
 }
 
-/// The changes of one target.
+/// Reads the changes of one target.
 pub(super) fn read(node: &Node<'_>) -> ParameterChanges {
     let fields = node.fields(fields::PARAMETERS);
     if is_empty_map(node) {
@@ -101,7 +101,7 @@ pub(super) fn read(node: &Node<'_>) -> ParameterChanges {
 
 #[derive(Default)]
 struct Reading {
-    /// The fields so far, and what happens to them.
+    /// The fields read so far, with their changes.
     known: Vec<(String, Change)>,
     defaults: Vec<(String, f64)>,
     clamps: Vec<(String, Clamp)>,
@@ -109,7 +109,7 @@ struct Reading {
 }
 
 impl Reading {
-    /// Notes that this happens to a field; `None` if it cannot be, which has been said.
+    /// Records a change of a field. Returns `None` if the change is not possible; the error has then been reported.
     fn note<'a>(&mut self, node: &Node<'_>, path: &'a str, change: Change) -> Option<&'a str> {
         check_name(node, path)?;
         for (known, earlier) in &self.known {
@@ -208,7 +208,7 @@ impl Reading {
         }
     }
 
-    /// Refuses a default that its bounds would change.
+    /// Refuses a default that is outside of the field's own `clamp` bounds.
     fn check_defaults(&self, fields: &Fields<'_>) {
         for (path, number) in &self.defaults {
             let mut clamps = self.clamps.iter();
@@ -227,12 +227,12 @@ impl Reading {
     }
 }
 
-/// How two fields stand to one another.
+/// How two field paths relate to each other.
 #[derive(PartialEq)]
 enum Relation {
     None,
     Same,
-    /// One is inside of the other.
+    /// One field contains the other.
     Inside,
 }
 
@@ -248,14 +248,14 @@ fn relation(one: &str, other: &str) -> Relation {
     }
 }
 
-/// The names of one object in which two paths differ that mean the same field.
+/// Returns the two spellings of a name, if both paths mean the same field up to there but spell it differently.
 fn spelled_twice<'a>(one: &'a str, other: &'a str) -> Option<(&'a str, &'a str)> {
     let parts = one.split('.').zip(other.split('.'));
     let mut alike = parts.take_while(|(one, other)| is_one_field(one.as_bytes(), other.as_bytes()));
     alike.find(|(one, other)| one != other)
 }
 
-/// Refuses a name that is none, and those that are not for changing.
+/// Refuses an invalid field name, and fields that must not be changed.
 fn check_name(node: &Node<'_>, path: &str) -> Option<()> {
     let is_letter = |byte: u8| byte.is_ascii_graphic() && byte != b'"' && byte != b'\\';
     let is_name = |part: &str| !part.is_empty() && part.bytes().all(is_letter);
@@ -277,7 +277,7 @@ fn check_name(node: &Node<'_>, path: &str) -> Option<()> {
     Some(())
 }
 
-/// A value as it is written in a body.
+/// Returns a value as JSON text for the body.
 fn read_value(node: &Node<'_>) -> Option<Vec<u8>> {
     check_value(node)?;
     Some(written(node.tree()))
@@ -294,7 +294,7 @@ fn check_value(node: &Node<'_>) -> Option<()> {
             None
         }
         Tree::List(_) => node.list().iter().try_for_each(check_value),
-        // A name that stands twice is said here.
+        // `entries` reports names that occur twice.
         Tree::Map(_) => {
             let entries = node.entries();
             entries.iter().try_for_each(|(_, node)| check_value(node))
@@ -303,7 +303,7 @@ fn check_value(node: &Node<'_>) -> Option<()> {
     }
 }
 
-/// Whether nothing stands there, known or not.
+/// Whether this is a map without entries.
 fn is_empty_map(node: &Node<'_>) -> bool {
     matches!(node.tree(), Tree::Map(entries) if entries.is_empty())
 }

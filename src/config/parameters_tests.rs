@@ -26,7 +26,7 @@ fn changed(parameters: &str, body: &str) -> String {
 
 #[test]
 fn all_of_them_in_their_order() {
-    // Written in another one.
+    // The document writes them in another order.
     let parameters = "{clamp: {max_completion_tokens: {min: 16, max: 4096}, temperature: {max: 1.5}}, \
          default: {seed: 1, temperature: 1}, set: {reasoning_effort: low, stream_options.include_usage: true}, \
          remove: [logit_bias], rename: {max_tokens: max_completion_tokens}}";
@@ -273,7 +273,7 @@ fn what_is_wrong_is_said_where_it_stands() {
     );
 }
 
-/// Only a Struct can have them.
+/// Only a Struct can have numbers that JSON does not have.
 #[test]
 fn numbers_are_those_that_json_has() {
     let text = "{backends: [{name: a, schema: openai, models: [{name: m}]}], \
@@ -291,7 +291,7 @@ fn numbers_are_those_that_json_has() {
     }
 }
 
-/// Puts a number in the place of all others.
+/// Replaces all numbers in the tree.
 fn replace(tree: &mut Tree, by: f64) {
     match tree {
         Tree::Number(number) => *number = by,

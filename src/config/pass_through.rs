@@ -1,4 +1,5 @@
-//! Routes for what is no call of a model, and what such a route cannot have; routes for calls that name what is stored.
+//! Checks pass-through routes, which take requests that are not model calls, and reads `stored_at` of routes whose
+//! calls refer to stored state.
 
 use super::error::suggestion;
 use super::possible::CONTRADICTORY;
@@ -8,7 +9,7 @@ use super::targets::Target;
 use crate::routing::{Condition, LeftOut, Pattern};
 use crate::schema::Api;
 
-/// The backend where a route's requests find what they name.
+/// Reads the backend that has the stored state to which a route's requests refer.
 pub(super) fn read_stored_at(node: &Node<'_>, targets: &[Target]) -> Option<String> {
     let written = node.name()?;
     let mut names = targets.iter().map(|target| target.backend.name.as_str());
@@ -29,7 +30,7 @@ pub(super) fn read_stored_at(node: &Node<'_>, targets: &[Target]) -> Option<Stri
     Some(written.to_owned())
 }
 
-/// Refuses what would have no effect, and a match that nothing could ever meet.
+/// Refuses fields that have no effect on a pass-through route, and a match that no request can satisfy.
 pub(super) fn check(node: &Node<'_>, fields: &Fields<'_>, route: &Route) {
     for (name, why_not) in [
         ("strategy", "there is one target to choose from"),
@@ -75,7 +76,7 @@ fn check_targets(node: &Node<'_>) {
     }
     for target in targets {
         for name in ["model", "weight", "parameters", "targets"] {
-            // What is not known is reported where targets are read.
+            // Unknown fields are reported where targets are read.
             if let Some((_, node)) = target.entries().iter().find(|(field, _)| *field == name) {
                 node.error("not with `pass_through: true`: remove it");
             }
@@ -83,7 +84,8 @@ fn check_targets(node: &Node<'_>) {
     }
 }
 
-/// Refuses a target that lacks a label, which here is only the backend's: which model is used, if any, is not known.
+/// Refuses a target whose backend lacks a required label. Labels of models do not count: it is not known which model is
+/// used, if any.
 fn check_labels(node: &Node<'_>, route: &Route) {
     for target in &route.targets {
         let labels = &target.backend.labels;
@@ -104,7 +106,7 @@ fn check_labels(node: &Node<'_>, route: &Route) {
     }
 }
 
-/// Whether all that meets a condition is answered otherwise: as a call of a model, or by the router itself.
+/// Whether every request that meets the condition is handled elsewhere: as a model call, or by the router itself.
 fn is_taken(condition: &Condition) -> bool {
     let method = |method: &str| Condition::Method(vec![Pattern::Exact(method.to_owned())]);
     let exact = |path: &str| Pattern::Exact(path.to_owned());
@@ -116,7 +118,7 @@ fn is_taken(condition: &Condition) -> bool {
     ];
     let lists = Condition::Path(lists.iter().map(|path| exact(path)).collect());
     let calls = Api::ALL.iter().any(|api| api.paths().covers(condition));
-    // Which are no calls, whatever their path.
+    // Upgrades are never model calls, whatever their path.
     let is_upgrade = condition.asks_for_header("upgrade");
     (calls && !is_upgrade && !condition.excludes(&method("POST")))
         || (lists.covers(condition) && !condition.excludes(&method("GET")))

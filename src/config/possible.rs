@@ -1,4 +1,4 @@
-//! Whether a route can do what it says: requests that it may get, and targets that can take them.
+//! Refuses routes that cannot work: matches that no request can satisfy, and targets that no request can reach.
 
 use super::Route;
 use super::demands::Demands;
@@ -8,11 +8,11 @@ use super::targets::{self, Target};
 use crate::routing::{Condition, LeftOut, Pattern, Subject, meets};
 use crate::schema::Api;
 
-/// What is said of a match that no request can satisfy, wherever it goes.
+/// The error for a match that no request can satisfy.
 pub(super) const CONTRADICTORY: &str = "no request can ever match this: its conditions exclude each other, \
     and all conditions of a match must hold together";
 
-/// Refuses a match that no request can satisfy and targets that no request can reach.
+/// Refuses a match that no request can satisfy, and targets that no request can reach.
 pub(super) fn check(node: &Node<'_>, fields: &Fields<'_>, route: &Route) {
     let apis: Vec<Api> = Api::ALL
         .iter()
@@ -39,7 +39,7 @@ pub(super) fn check(node: &Node<'_>, fields: &Fields<'_>, route: &Route) {
         return;
     };
     if targets::count(node.tree()) != route.targets.len() {
-        // Those that could not be read have had their errors.
+        // Targets that could not be read have already reported their errors.
         return;
     }
     let mut all_can = true;
@@ -64,7 +64,7 @@ pub(super) fn check(node: &Node<'_>, fields: &Fields<'_>, route: &Route) {
     }
 }
 
-/// Why no request of this route can ever go to one of its targets.
+/// Returns why no request of this route can ever go to the target; `None` if one can.
 fn why_never(route: &Route, target: &Target, apis: &[Api]) -> Option<String> {
     let backend = &target.backend;
     if !apis.iter().any(|api| backend.schema.speaks(*api)) {
@@ -90,7 +90,7 @@ fn why_never(route: &Route, target: &Target, apis: &[Api]) -> Option<String> {
     ))
 }
 
-/// Why none of the models that a target may be asked for is one that the route lets its requests go to.
+/// Returns why none of the target's possible models meets the route's requirements; `None` if one does.
 fn never_meets<'d>(route: &'d Route, target: &'d Target) -> Option<LeftOut<'d>> {
     let backend = &target.backend;
     if let Some(name) = &target.model {
@@ -104,7 +104,7 @@ fn never_meets<'d>(route: &'d Route, target: &'d Target) -> Option<LeftOut<'d>> 
     why_not
 }
 
-/// Whether some target of the route serves a request for this model.
+/// Whether a target of the route serves requests for this model.
 pub(super) fn serves(route: &Route, model: &str) -> bool {
     let is_its = |target: &Target| {
         let entry = target.backend.model(model);
@@ -114,7 +114,7 @@ pub(super) fn serves(route: &Route, model: &str) -> bool {
     targets.any(|target| target.model.is_some() || is_its(target))
 }
 
-/// Whether a request for this model may come to this route.
+/// Whether this route may take a request for this model.
 fn takes_model(route: &Route, model: &str) -> bool {
     let subject = Subject {
         model: Some(model),

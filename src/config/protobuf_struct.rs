@@ -1,8 +1,8 @@
-//! Decodes `google.protobuf.Struct` in its binary form, which is how Envoy hands a filter the configuration that was
+//! Decodes the binary form of `google.protobuf.Struct`, in which Envoy hands a filter its configuration when it is
 //! written as native YAML.
 //!
-//! Source: `google/protobuf/struct.proto` and the protobuf encoding. Entries of a Struct come in no particular
-//! order (they are a protobuf map), lists keep theirs.
+//! Source: `google/protobuf/struct.proto` and the protobuf encoding. Entries of a Struct have no particular order (they
+//! are a protobuf map); lists keep theirs.
 
 use super::tree::Tree;
 
@@ -18,8 +18,8 @@ pub(super) fn decode(bytes: &[u8]) -> Option<Tree> {
     structure(bytes, MAX_DEPTH)
 }
 
-/// The Struct under one name in the bytes of an `envoy.config.core.v3.Metadata`, of which
-/// `map<string, google.protobuf.Struct> filter_metadata = 1` is read; `None` if there is none.
+/// Decodes the Struct of one name from the bytes of an `envoy.config.core.v3.Metadata`, of which only `map<string,
+/// google.protobuf.Struct> filter_metadata = 1` is read; `None` if there is none.
 pub(super) fn in_metadata(bytes: &[u8], name: &str) -> Option<Tree> {
     let mut fields = Fields { rest: bytes };
     while let Some((number, field)) = fields.next()? {
@@ -53,8 +53,8 @@ struct Fields<'a> {
 }
 
 impl<'a> Fields<'a> {
-    /// The next field's number and value; `Some(None)` at the end, `None` if the bytes are no protobuf that a
-    /// Struct can have.
+    /// Returns the next field's number and value; `Some(None)` at the end, `None` if the bytes are not a protobuf
+    /// message that a Struct can contain.
     fn next(&mut self) -> Option<Option<(u64, Field<'a>)>> {
         if self.rest.is_empty() {
             return Some(None);
@@ -96,7 +96,7 @@ fn text(bytes: &[u8]) -> Option<String> {
     String::from_utf8(bytes.to_vec()).ok()
 }
 
-/// `Struct { map<string, Value> fields = 1; }`
+/// Decodes `Struct { map<string, Value> fields = 1; }`.
 fn structure(bytes: &[u8], depth: usize) -> Option<Tree> {
     let depth = depth.checked_sub(1)?;
     let mut fields = Fields { rest: bytes };
@@ -110,7 +110,7 @@ fn structure(bytes: &[u8], depth: usize) -> Option<Tree> {
     Some(Tree::Map(map))
 }
 
-/// A map entry is a message `{ string key = 1; Value value = 2; }`, either of which is absent when empty.
+/// Decodes a map entry, a message `{ string key = 1; Value value = 2; }`; an empty field is absent.
 fn map_entry(bytes: &[u8], depth: usize) -> Option<(String, Tree)> {
     let mut fields = Fields { rest: bytes };
     let (mut key, mut value) = (String::new(), Tree::Null);
@@ -124,8 +124,8 @@ fn map_entry(bytes: &[u8], depth: usize) -> Option<(String, Tree)> {
     Some((key, value))
 }
 
-/// `Value { oneof kind { null_value = 1; number_value = 2; string_value = 3; bool_value = 4; struct_value = 5;
-/// list_value = 6; } }`
+/// Decodes `Value { oneof kind { null_value = 1; number_value = 2; string_value = 3; bool_value = 4; struct_value = 5;
+/// list_value = 6; } }`.
 fn value(bytes: &[u8], depth: usize) -> Option<Tree> {
     let mut fields = Fields { rest: bytes };
     let mut value = Tree::Null;
@@ -143,7 +143,7 @@ fn value(bytes: &[u8], depth: usize) -> Option<Tree> {
     Some(value)
 }
 
-/// `ListValue { repeated Value values = 1; }`
+/// Decodes `ListValue { repeated Value values = 1; }`.
 fn list(bytes: &[u8], depth: usize) -> Option<Tree> {
     let depth = depth.checked_sub(1)?;
     let mut fields = Fields { rest: bytes };
@@ -161,8 +161,8 @@ fn list(bytes: &[u8], depth: usize) -> Option<Tree> {
 mod tests {
     use super::*;
 
-    /// Made with the reference implementation: `Struct` of
-    /// `{"a": [1.5, true, null], "b": {"c": "é"}}`, fields in that order.
+    /// Encoded by the reference implementation: the `Struct` of `{"a": [1.5, true, null], "b": {"c": "é"}}`, fields in
+    /// that order.
     const REFERENCE: &[u8] = b"\x0a\x1a\x0a\x01a\x12\x15\x32\x13\
         \x0a\x09\x11\x00\x00\x00\x00\x00\x00\xf8\x3f\
         \x0a\x02\x20\x01\x0a\x02\x08\x00\
@@ -187,7 +187,7 @@ mod tests {
     #[test]
     fn truncated_bytes_are_refused() {
         for end in 1..REFERENCE.len() {
-            // Cut exactly between the two entries it is a whole, smaller Struct.
+            // Cut exactly between its two entries, it is a complete, smaller Struct.
             assert_eq!(
                 decode(&REFERENCE[..end]).is_some(),
                 end == 28,
@@ -199,7 +199,7 @@ mod tests {
     #[test]
     fn one_namespace_of_metadata() {
         let mut bytes = Vec::new();
-        // Another namespace, whose Struct is none, and something typed: neither is looked at.
+        // A namespace whose value is not a Struct, and typed metadata: neither is read.
         push_entry(&mut bytes, 0x0a, b"other", b"\xff");
         push_entry(&mut bytes, 0x12, b"mine", b"\xff");
         push_entry(&mut bytes, 0x0a, b"mine", REFERENCE);
@@ -228,7 +228,7 @@ mod tests {
     fn nesting_is_bounded() {
         let mut bytes = Vec::new();
         for _ in 0..60 {
-            // One more list around: Value{list_value: ListValue{values: [..]}}, lengths as varints.
+            // Wrap it in one more list: Value{list_value: ListValue{values: [..]}}, lengths as varints.
             let mut item = vec![0x0a];
             push_varint(&mut item, bytes.len());
             item.extend_from_slice(&bytes);

@@ -1,4 +1,4 @@
-//! Reads a [`Tree`] field by field and keeps every error with its path, instead of stopping at the first.
+//! Reads a [`Tree`] field by field and collects every error with its path, instead of stopping at the first.
 
 use std::cell::RefCell;
 use std::fmt::Write as _;
@@ -26,7 +26,7 @@ impl Errors {
     }
 }
 
-/// One value of the document and where it stands.
+/// One value of the document, with its path.
 #[derive(Clone)]
 pub(crate) struct Node<'a> {
     pub(crate) path: String,
@@ -43,7 +43,7 @@ impl<'a> Node<'a> {
         }
     }
 
-    /// Notes an error here.
+    /// Reports an error at this path.
     pub(crate) fn error(&self, message: impl Into<String>) {
         self.errors.push(&self.path, message);
     }
@@ -65,7 +65,7 @@ impl<'a> Node<'a> {
         }
     }
 
-    /// The value as it stands there.
+    /// Returns the value.
     pub(crate) fn tree(&self) -> &'a Tree {
         self.tree
     }
@@ -78,7 +78,7 @@ impl<'a> Node<'a> {
         matches!(self.tree, Tree::Map(_))
     }
 
-    /// The entries of a map with names of the user's choosing; a name that stands twice is an error.
+    /// Returns the entries of a map whose names the user chooses; a name that occurs twice is an error.
     pub(crate) fn entries(&self) -> Vec<(&'a str, Node<'a>)> {
         let Tree::Map(entries) = self.tree else {
             self.wrong_kind("a map");
@@ -97,7 +97,7 @@ impl<'a> Node<'a> {
         nodes
     }
 
-    /// A map whose names are all known; others are errors.
+    /// Reads a map whose field names are all known; any other name is an error.
     pub(crate) fn fields(&self, known: &'static [&'static str]) -> Fields<'a> {
         let mut fields = self.entries();
         fields.retain(|(name, node)| {
@@ -123,7 +123,7 @@ impl<'a> Node<'a> {
         }
     }
 
-    /// The items of a list.
+    /// Returns the items of a list.
     pub(crate) fn list(&self) -> Vec<Node<'a>> {
         let Tree::List(items) = self.tree else {
             self.wrong_kind("a list");
@@ -145,7 +145,7 @@ impl<'a> Node<'a> {
             .collect()
     }
 
-    /// The items of a list that must have some.
+    /// Returns the items of a list that must not be empty.
     pub(crate) fn non_empty_list(&self) -> Vec<Node<'a>> {
         if matches!(self.tree, Tree::List(items) if items.is_empty()) {
             self.error("must not be empty");
@@ -153,7 +153,7 @@ impl<'a> Node<'a> {
         self.list()
     }
 
-    /// A list, or one value standing for a list of itself.
+    /// Returns the items of a list; a single value counts as a list with one item.
     pub(crate) fn one_or_many(&self) -> Vec<Node<'a>> {
         if self.is_scalar() {
             return vec![Node {
@@ -165,11 +165,11 @@ impl<'a> Node<'a> {
         self.non_empty_list()
     }
 
-    /// Text, possibly empty, without control characters.
+    /// Reads text, possibly empty, without control characters.
     pub(crate) fn text(&self) -> Option<&'a str> {
         let Tree::Text(text) = self.tree else {
             self.wrong_kind(match self.tree {
-                // YAML makes numbers and booleans of what was meant as text.
+                // YAML reads some text without quotes as a number or a boolean.
                 Tree::Number(_) | Tree::Bool(_) => "text (put it in quotes)",
                 _ => "text",
             });
@@ -189,7 +189,7 @@ impl<'a> Node<'a> {
         Some(text)
     }
 
-    /// Text that is not empty.
+    /// Reads text that must not be empty.
     pub(crate) fn name(&self) -> Option<&'a str> {
         let text = self.text()?;
         if text.is_empty() {
@@ -199,7 +199,7 @@ impl<'a> Node<'a> {
         Some(text)
     }
 
-    /// Text that is not empty, or what YAML takes for a number or a boolean, as text.
+    /// Reads text that must not be empty, or a number or boolean as text.
     pub(crate) fn scalar(&self) -> Option<String> {
         match self.tree {
             Tree::Text(_) => self.name().map(str::to_owned),
@@ -211,7 +211,7 @@ impl<'a> Node<'a> {
         }
     }
 
-    /// A boolean.
+    /// Reads a boolean.
     pub(crate) fn boolean(&self) -> Option<bool> {
         let Tree::Bool(value) = self.tree else {
             self.wrong_kind("true or false");
@@ -220,7 +220,8 @@ impl<'a> Node<'a> {
         Some(*value)
     }
 
-    /// Any number. Envoy makes text of what has decimals in its own YAML, so that here such text is the number.
+    /// Reads any number. Envoy turns numbers with decimals in its own YAML into text, so such text is read as the
+    /// number.
     pub(crate) fn number(&self) -> Option<f64> {
         let Some(value) = self.tree.number() else {
             self.wrong_kind("a number");
@@ -233,7 +234,7 @@ impl<'a> Node<'a> {
         Some(value)
     }
 
-    /// A whole number between two bounds, both included.
+    /// Reads a whole number between two bounds, both included.
     pub(crate) fn integer(&self, least: u32, most: u32) -> Option<u32> {
         let Some(value) = self.tree.number() else {
             self.wrong_kind("a whole number");
@@ -246,12 +247,13 @@ impl<'a> Node<'a> {
         whole
     }
 
-    /// A number of this unit, from 0 to `most` with at most so many decimals, in units of the last one.
+    /// Reads a number from 0 to `most`, in `unit`, with at most `decimals` decimals. Returns it in units of the last
+    /// decimal.
     pub(crate) fn decimal(&self, most: u32, decimals: u8, unit: &str) -> Option<u64> {
         let value = self.number()?;
         let scaled = value * 10_f64.powi(decimals.into());
         let whole = scaled.round();
-        // A decimal fraction is not exact in binary.
+        // A decimal fraction has no exact binary representation.
         let is_whole = (scaled - whole).abs() < 1e-3;
         if !is_whole || value < 0.0 || value > f64::from(most) {
             self.error(format!(
@@ -269,7 +271,7 @@ impl<'a> Node<'a> {
     }
 }
 
-/// A whole number between two bounds, both included.
+/// Converts to a whole number between two bounds, both included.
 fn whole(value: f64, least: u32, most: u32) -> Option<u32> {
     let is_between = value >= f64::from(least) && value <= f64::from(most);
     if value.fract() != 0.0 || !is_between {
@@ -284,7 +286,7 @@ fn whole(value: f64, least: u32, most: u32) -> Option<u32> {
     Some(value as u32)
 }
 
-/// The known fields of one map.
+/// The fields of one map whose field names are known.
 pub(crate) struct Fields<'a> {
     path: String,
     errors: &'a Errors,
@@ -293,7 +295,7 @@ pub(crate) struct Fields<'a> {
 }
 
 impl<'a> Fields<'a> {
-    /// A field that may be absent.
+    /// Returns a field that may be absent.
     pub(crate) fn optional(&self, name: &str) -> Option<&Node<'a>> {
         self.fields
             .iter()
@@ -301,7 +303,7 @@ impl<'a> Fields<'a> {
             .map(|(_, node)| node)
     }
 
-    /// What is read of a field; where it is absent, the default of what it is read as.
+    /// Reads a field; returns the type's default if the field is absent.
     pub(crate) fn or_default<T: Default>(
         &self,
         name: &str,
@@ -310,7 +312,7 @@ impl<'a> Fields<'a> {
         self.optional(name).map(read).unwrap_or_default()
     }
 
-    /// The known fields of a map that may be absent: then it has none.
+    /// Returns the fields of a nested map; of an absent map, no fields.
     pub(crate) fn fields(&self, name: &str, known: &'static [&'static str]) -> Fields<'a> {
         self.optional(name).map_or_else(
             || Fields {
@@ -323,27 +325,27 @@ impl<'a> Fields<'a> {
         )
     }
 
-    /// A field that must be there.
+    /// Returns a field that must be present.
     pub(crate) fn required(&self, name: &str) -> Option<&Node<'a>> {
         let field = self.optional(name);
-        // What is no map at all has had its error.
+        // A value that is not a map has already reported its error.
         if field.is_none() && self.is_map {
             self.errors.push(&self.path, format!("`{name}` is missing"));
         }
         field
     }
 
-    /// Whether no field was written at all.
+    /// Whether the map has no fields.
     pub(crate) fn is_empty(&self) -> bool {
         self.fields.is_empty()
     }
 
-    /// Notes an error on what stands at a path in the map.
+    /// Reports an error at a path within the map.
     pub(crate) fn error_at(&self, path: &str, message: impl Into<String>) {
         self.errors.push(&format!("{}.{path}", self.path), message);
     }
 
-    /// Notes an error on the map as a whole.
+    /// Reports an error of the map as a whole.
     pub(crate) fn error(&self, message: impl Into<String>) {
         self.errors.push(&self.path, message);
     }

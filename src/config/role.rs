@@ -1,13 +1,13 @@
-//! The configuration of the backend role: which backend's cluster the filter stands on.
+//! Reads the configuration of the backend role, which names the backend on whose cluster the filter runs.
 
 use super::error::ConfigError;
 use super::reader::{Errors, Node};
 use super::{fields, parse};
 
-/// Reads the backend role's configuration; returns the backend's name.
+/// Reads the backend role's configuration and returns the backend's name.
 ///
 /// # Errors
-/// All of them.
+/// All errors of the configuration.
 pub fn backend_name(configuration: &[u8]) -> Result<String, Vec<ConfigError>> {
     let tree = parse(configuration).map_err(|_| {
         vec![ConfigError::new(

@@ -1,4 +1,4 @@
-//! Routes: reading them.
+//! Reads the document's routes.
 
 use std::sync::Arc;
 
@@ -15,59 +15,61 @@ use crate::prompt::share;
 use crate::request::CallerAsks;
 use crate::routing::{Condition, Index, KeySource, Sticky};
 
-/// A rule: which requests it takes and where they may go.
+/// A rule that says which requests it takes and which targets they may go to.
 #[derive(Clone, Debug)]
 pub struct Route {
-    /// What logs and errors call it.
+    /// The name of the route in logs and errors.
     pub name: String,
-    /// Which requests it takes.
+    /// The requests that the route takes.
     pub condition: Condition,
-    /// What it asks of its targets.
+    /// The route's requirements on its targets.
     pub demands: Demands,
-    /// By what its choices stick.
+    /// The key sources of the route's sticky choices.
     pub sticky: Sticky,
-    /// Whether it says so itself.
+    /// Whether the route sets `sticky` itself.
     pub has_own_sticky: bool,
-    /// How the plan is made of the targets: group after group, by the strategy of each.
+    /// The strategy of each group of targets, in the order in which the plan uses them.
     pub groups: Vec<Strategy>,
-    /// Where a request may go, in the order of the document.
+    /// The targets, in the order of the document.
     pub targets: Vec<Target>,
-    /// Whether it takes what is no call of a model, and nothing else.
+    /// Whether the route takes only requests that are not model calls.
     pub pass_through: bool,
-    /// The backend where that is stored which its requests name; `None`: its only one, if it has one.
+    /// The backend that has the stored state to which the route's requests refer; `None`: the route's only backend, if
+    /// it has just one.
     pub stored_at: Option<String>,
-    /// The cluster that has all targets as members, where Envoy cannot go from one target's cluster to the next one's.
+    /// The aggregate cluster with all targets as members, for Envoys that cannot select another target's cluster for a
+    /// retry.
     pub aggregate_cluster: Option<String>,
     /// What happens when an attempt fails.
     pub policy: Policy,
 }
 
 impl Route {
-    /// Whether any of its targets are chosen by weight.
+    /// Whether any of the targets are chosen by weight.
     pub fn is_weighted(&self) -> bool {
         self.groups.contains(&Strategy::Weighted)
     }
 
-    /// Whether anything is chosen by a key, or drawn.
+    /// Whether the route chooses anything by a key or at random.
     pub fn has_choice(&self) -> bool {
         self.is_weighted() || self.condition.has_share()
     }
 }
 
-/// What routes are read with.
+/// What reading a route needs to know of the rest of the document.
 pub(super) struct Surroundings<'a> {
     pub(super) backends: &'a [Arc<Backend>],
-    /// What routes have that say nothing of it themselves.
+    /// The policy of routes without their own `fallback`.
     pub(super) policy: &'a Policy,
     pub(super) sticky: &'a Arc<[KeySource]>,
-    /// Whether the cluster is chosen once for a request, by a header.
+    /// Whether the document has a `cluster_header`, so that Envoy selects the cluster only once for each request.
     pub(super) is_older: bool,
 }
 
 pub(super) fn read_all(node: &Node<'_>, around: &Surroundings<'_>) -> Vec<Route> {
     let mut names = HashSet::new();
     let mut routes: Vec<Route> = Vec::new();
-    // The place in the document of each route that could be read.
+    // The path in the document of each route that could be read.
     let mut places: Vec<String> = Vec::new();
     for node in node.non_empty_list() {
         let fields = node.fields(fields::ROUTE);
@@ -101,7 +103,7 @@ pub(super) fn read_all(node: &Node<'_>, around: &Surroundings<'_>) -> Vec<Route>
     routes
 }
 
-/// Lets all routes look for their words together that look at the same part of a prompt.
+/// Lets all routes that look at the same part of a prompt share one search for their words.
 fn share_words(routes: &mut [Route]) {
     let mut found = Vec::new();
     for route in routes {
@@ -112,7 +114,7 @@ fn share_words(routes: &mut [Route]) {
 
 fn read(fields: &Fields<'_>, around: &Surroundings<'_>) -> Option<Route> {
     let name = fields.required("name").and_then(Node::name);
-    // What it takes is not known without this.
+    // The fields below depend on whether this is a pass-through route.
     let pass_through = fields.optional("pass_through").map(Node::boolean);
     let is_passing = pass_through.flatten() == Some(true);
     let sources = read_sticky(fields, around.sticky, is_passing);
@@ -163,7 +165,7 @@ fn read(fields: &Fields<'_>, around: &Surroundings<'_>) -> Option<Route> {
     })
 }
 
-/// What a route does where an attempt fails.
+/// Reads what the route does when an attempt fails.
 fn read_policy(fields: &Fields<'_>, around: &Surroundings<'_>) -> Policy {
     let policy = match fields.optional("fallback") {
         Some(node) => super::fallback::read_policy(node, around.policy),
@@ -175,7 +177,7 @@ fn read_policy(fields: &Fields<'_>, around: &Surroundings<'_>) -> Policy {
     policy
 }
 
-/// Where a route looks for keys.
+/// Reads the sources in which the route looks for sticky keys.
 fn read_sticky(
     fields: &Fields<'_>,
     default: &Arc<[KeySource]>,
@@ -188,14 +190,14 @@ fn read_sticky(
     }
 }
 
-/// The routes for calls of models, by the names that they ask for.
+/// Indexes the routes for model calls by the model names that they match.
 pub(super) fn index(routes: &[Route]) -> Index {
     let conditions = routes.iter().map(|route| &route.condition);
     let numbered = conditions.enumerate().zip(routes);
     Index::new(numbered.filter_map(|(numbered, route)| (!route.pass_through).then_some(numbered)))
 }
 
-/// What conditions ask of whoever sends a request.
+/// Returns what the routes' conditions and sticky choices need to know about the caller.
 pub(super) fn caller_asks(routes: &[Route]) -> CallerAsks {
     let mut asks = CallerAsks::default();
     for route in routes {

@@ -1,20 +1,20 @@
-//! What callers may ask for by headers of a request, where a deployment allows it.
+//! Reads which request headers callers may use to steer the router.
 
 use super::fallback::one_of;
 use super::reader::Node;
 
-/// Which of the [`STEERING_HEADERS`] are obeyed.
+/// Which of the [`STEERING_HEADERS`] the router obeys.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Steering {
-    /// One attempt and no more.
+    /// A caller may ask for a single attempt.
     pub no_fallback: bool,
-    /// A deadline, which can only be shortened.
+    /// A caller may set a deadline, which can only shorten the route's.
     pub deadline: bool,
-    /// The decision instead of an answer.
+    /// A caller may ask for the decision instead of an answer.
     pub dry_run: bool,
 }
 
-/// What can be allowed, by its name in the document, and the header that asks for it.
+/// The steering features, by their names in the document, with the header that asks for each.
 pub const STEERING_HEADERS: [(&str, &str); 3] = [
     ("no_fallback", "x-llm-router-no-fallback"),
     ("deadline", "x-llm-router-deadline-ms"),

@@ -1,4 +1,4 @@
-//! Where the keys of sticky choices come from, and what a share of them is.
+//! Reads the sources of sticky keys.
 
 use std::sync::Arc;
 
@@ -9,18 +9,17 @@ use super::reader::Node;
 use super::tree::Tree;
 use crate::routing::KeySource;
 
-/// The sources that need no name of their own.
+/// The key sources that take no name.
 const NAMED: [KeySource; 3] = [KeySource::Mesh, KeySource::User, KeySource::Conversation];
 
-/// What they are called.
+/// The names of these sources in the document.
 pub(crate) const NAMED_SOURCES: [(&str, usize); NAMED.len()] = [
     (NAMED[0].name(), 0),
     (NAMED[1].name(), 1),
     (NAMED[2].name(), 2),
 ];
 
-/// The sources of keys, in the order in which they are tried.
-/// `is_passing`: nothing is read of the body.
+/// Reads the key sources, in the order in which they are tried. `is_passing`: the route does not read the body.
 pub(super) fn read(node: &Node<'_>, is_passing: bool) -> Arc<[KeySource]> {
     let mut sources: Vec<KeySource> = Vec::new();
     for node in node.list() {
@@ -47,7 +46,7 @@ pub(super) fn read_source(node: &Node<'_>) -> Option<KeySource> {
         .iter()
         .filter_map(|name| Some((*name, fields.optional(name)?)));
     let (Some((name, node)), None) = (written.next(), written.next()) else {
-        // What is there under another name has had its error.
+        // An unknown source has already reported its error.
         let is_unknown = matches!(node.tree(), Tree::Map(entries) if entries.len() == 1);
         if !is_unknown {
             let known = fields::KEY_SOURCE.join(", ");
@@ -58,7 +57,7 @@ pub(super) fn read_source(node: &Node<'_>) -> Option<KeySource> {
     let written = node.name()?;
     Some(match name {
         "header" => KeySource::Header(match read_header_name(node, written)?.as_str() {
-            // As Envoy has it.
+            // Envoy hands over `host` as `:authority`.
             "host" => ":authority".to_owned(),
             name => name.to_owned(),
         }),
@@ -78,7 +77,7 @@ fn read_named(node: &Node<'_>) -> Option<KeySource> {
     NAMED.get(one_of(node, &NAMED_SOURCES)?).cloned()
 }
 
-/// The sources that are there for what passes unread.
+/// Returns the sources that exist for requests whose bodies are not read.
 pub(super) fn without_bodies(sources: &Arc<[KeySource]>) -> Arc<[KeySource]> {
     let kept = sources.iter().filter(|source| !source.is_in_body());
     kept.cloned().collect()

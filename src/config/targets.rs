@@ -1,4 +1,4 @@
-//! A route's targets, and the groups in which they stand.
+//! Reads a route's targets and the groups that they form.
 
 use std::sync::Arc;
 
@@ -12,17 +12,17 @@ use crate::hash;
 use crate::request::{INCLUDE_USAGE, ParameterChanges};
 use crate::schema::Schema;
 
-/// How a plan is made of targets.
+/// How a group's targets are ordered in a plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Strategy {
     /// In the order of the document.
     Ordered,
-    /// By weight, one after the other: by the request's key, or drawn.
+    /// By weight, one after the other: by the request's sticky key, or drawn at random.
     Weighted,
 }
 
 impl Strategy {
-    /// All of them, with their names in the document.
+    /// All strategies, with their names in the document.
     pub const ALL: [(&'static str, Strategy); 2] = [
         ("ordered", Strategy::Ordered),
         ("weighted", Strategy::Weighted),
@@ -32,29 +32,31 @@ impl Strategy {
 /// A backend and one of its models.
 #[derive(Clone, Debug)]
 pub struct Target {
-    /// Where.
+    /// The backend.
     pub backend: Arc<Backend>,
-    /// Which of its models, by the name that routes use; `None`: the one that the client asked for.
+    /// The model at the backend, by the name that routes use; `None`: the model that the client asked for.
     pub model: Option<String>,
-    /// How often, relative to the other targets of its group.
+    /// How often it is chosen, relative to the other targets of its group.
     pub weight: u32,
-    /// What is changed of the body's parameters for it.
+    /// The changes to the body's parameters for this target.
     pub parameters: ParameterChanges,
-    /// The same where a stream's usage is asked for too; `None`: it is not, or the parameters settle that themselves.
+    /// The same changes with a request for a stream's usage added; `None`: the router does not ask for it, or the
+    /// parameters already set it.
     pub asking: Option<ParameterChanges>,
-    /// Its group: where its strategy stands among those of the route.
+    /// The index of its group among the strategies of the route.
     pub group: usize,
-    /// The number that stands for it where choices stick: of its backend's name and its model's, not of its place.
+    /// The number that identifies it in sticky choices: a hash of the names of its backend and model, independent of
+    /// its place.
     pub identity: u64,
-    /// Where it stands in its route, as `targets[3]`.
+    /// Its path within the route, such as `targets[3]`.
     pub place: String,
 }
 
-/// How many targets a route may have. Its plan travels with every request, and the attempts are counted in a byte.
+/// How many targets a route may have. The plan travels with every request, and attempts are counted in a byte.
 const MAX_TARGETS: usize = 64;
 
-/// A route's targets, one after the other, and the strategies of the groups that they are in: what stands beside each
-/// other in the route's own list is a group too.
+/// A route's targets in order, and the strategies of their groups. Adjacent targets in the route's own list form a
+/// group too.
 #[derive(Debug)]
 pub(super) struct Targets<'a> {
     backends: &'a [Arc<Backend>],
@@ -62,7 +64,7 @@ pub(super) struct Targets<'a> {
     pub(super) groups: Vec<Strategy>,
 }
 
-/// Reads what a route with this strategy has as its targets.
+/// Reads the targets of a route with this strategy.
 pub(super) fn read<'a>(
     node: &Node<'_>,
     backends: &'a [Arc<Backend>],
@@ -96,7 +98,7 @@ pub(super) fn read<'a>(
     read
 }
 
-/// How many targets are written there, right or wrong.
+/// Returns how many targets are written, whether valid or not.
 pub(super) fn count(tree: &Tree) -> usize {
     let Tree::List(items) = tree else { return 0 };
     let each = items.iter().map(|item| match entry(item, "targets") {
@@ -162,7 +164,7 @@ impl Targets<'_> {
         check_weights(node, self.targets.get(first..).unwrap_or_default());
     }
 
-    /// Reads one target of the last group.
+    /// Reads one target of the current group.
     fn read_target(&mut self, node: &Node<'_>, strategy: Strategy, place: String) {
         let fields = node.fields(fields::TARGET);
         let weight = fields.optional("weight").and_then(|node| {
@@ -188,13 +190,13 @@ impl Targets<'_> {
         });
     }
 
-    /// The number that stands for the next target of the route.
+    /// Returns the number that identifies the next target of the route.
     fn identity(&self, backend: &Arc<Backend>, model: Option<&str>) -> u64 {
         let is_same = |target: &&Target| {
             target.backend.name == backend.name && target.model.as_deref() == model
         };
         let names = [backend.name.as_str(), model.unwrap_or_default()];
-        // One more of the same is another target.
+        // A repetition of the same backend and model gets an identity of its own.
         match self.targets.iter().filter(is_same).count() {
             0 => hash::names(&names),
             before => hash::names(&[names[0], names[1], &before.to_string()]),
@@ -202,7 +204,8 @@ impl Targets<'_> {
     }
 }
 
-/// The changes of parameters with one more, which asks for a stream's usage.
+/// Adds the request for a stream's usage to the parameter changes; `None` if the router must not or need not ask for
+/// it.
 fn asking(backend: &Backend, parameters: &ParameterChanges) -> Option<ParameterChanges> {
     let may_ask =
         backend.ask_for_usage && matches!(backend.schema, Schema::OpenAi | Schema::AzureOpenAi);

@@ -1,4 +1,4 @@
-//! What is told of requests: who sent them, and whether answers are asked what they took.
+//! Reads what the router reports about requests: the caller, usage, access log fields and metrics.
 
 use super::backend::read_header_name;
 use super::fields;
@@ -12,16 +12,17 @@ use crate::routing::KeySource;
 use crate::telemetry::metrics::{MAX_SHARES, OTHER, shares};
 use crate::telemetry::{MAX_CALLER_BYTES, caller_name};
 
-/// What a document says about telemetry.
+/// The `telemetry` of a document.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Telemetry {
-    /// Who a request is from: a header, a claim, or the identity in the mesh; `None`: that is not told.
+    /// Where the name of a request's caller is found: a header, a claim, or the mesh identity; `None`: the caller is
+    /// not reported.
     pub caller: Option<KeySource>,
     /// The callers that have metrics of their own.
     pub callers: Vec<String>,
-    /// Whether streams of chat completions are asked for their usage.
+    /// Whether the router asks for the usage in streams of chat completions.
     pub ask_for_usage: bool,
-    /// Whether outcomes are left in filter state, for access logs and traces.
+    /// Whether outcomes are written to filter state, for access logs and traces.
     pub access_log: bool,
     /// Whether there are metrics by route, target and caller.
     pub metrics: bool,
@@ -40,7 +41,7 @@ impl Default for Telemetry {
 }
 
 impl Telemetry {
-    /// Notes what has to be known of the caller.
+    /// Adds what telemetry needs to know about the caller.
     pub(super) fn ask(&self, asks: &mut CallerAsks) {
         if let Some(source) = &self.caller {
             source.ask(asks);
@@ -48,7 +49,7 @@ impl Telemetry {
     }
 }
 
-/// How many callers have metrics of their own.
+/// How many callers can have metrics of their own.
 const MAX_CALLERS: usize = 64;
 
 pub(super) fn read(node: &Node<'_>, routes: &[Route]) -> Telemetry {
@@ -74,7 +75,7 @@ pub(super) fn read(node: &Node<'_>, routes: &[Route]) -> Telemetry {
 
 fn read_caller(node: &Node<'_>) -> Option<KeySource> {
     const MESH: &str = KeySource::Mesh.name();
-    // Of the sources that need no name of their own, this is the only one that can be told.
+    // Of the sources that take no name, only the mesh identity may be reported.
     if let Tree::Text(written) = node.tree()
         && written != MESH
     {

@@ -1,8 +1,7 @@
-//! The document before anything is known of it: a tree of plain values, whichever encoding it came in.
+//! The untyped document: a tree of plain values, independent of the encoding in which it arrived.
 //!
-//! Unlike `serde_json::Value` a [`Tree`] keeps the order of a map and all of its entries, so that a name that stands
-//! twice can be reported instead of being lost, and every number is an `f64`, because that is all that a
-//! `google.protobuf.Struct` has.
+//! Unlike `serde_json::Value`, a [`Tree`] keeps the order and all entries of a map, so that a name that occurs twice
+//! can be reported instead of being lost. Every number is an `f64`, the only number type of a `google.protobuf.Struct`.
 
 use std::fmt;
 
@@ -24,32 +23,32 @@ pub enum Tree {
     Text(String),
     /// A list.
     List(Vec<Tree>),
-    /// A map: entries in the order of the document, names not necessarily unique.
+    /// A map: its entries in the order of the document. Names need not be unique.
     Map(Vec<(String, Tree)>),
 }
 
 impl Tree {
-    /// How many lists and maps may stand inside of each other in a `google.protobuf.Struct`.
+    /// How many lists and maps may be nested in a `google.protobuf.Struct`.
     pub const MAX_DEPTH: usize = protobuf_struct::MAX_DEPTH;
 
-    /// From the bytes of a `google.protobuf.Struct`; `None` if they are anything else.
+    /// Decodes the bytes of a `google.protobuf.Struct`; `None` if they are anything else.
     pub fn from_protobuf(bytes: &[u8]) -> Option<Tree> {
         protobuf_struct::decode(bytes)
     }
 
-    /// The Struct under one name in the bytes of an `envoy.config.core.v3.Metadata`; `None` if there is none.
+    /// Decodes the Struct of one name from the bytes of an `envoy.config.core.v3.Metadata`; `None` if there is none.
     pub fn from_metadata(bytes: &[u8], name: &str) -> Option<Tree> {
         protobuf_struct::in_metadata(bytes, name)
     }
 
-    /// The number that stands where one has to. Of numbers in its YAML Envoy leaves only whole ones of 32 bits numbers in a
-    /// Struct: all others arrive as text, and count as what was written.
+    /// Returns the number where the document requires one. Of the numbers in its YAML, Envoy leaves only whole ones of
+    /// 32 bits as numbers in a Struct; all others arrive as text and are read as the number that was written.
     pub fn number(&self) -> Option<f64> {
         self.number_in_body().or_else(|| self.wide_number())
     }
 
-    /// The number that stands where there may be text too. A whole number in quotes is text, and one of more than 32 bits
-    /// cannot be told from it.
+    /// Returns the number where text would be valid too. A whole number in quotes is text, and one of more than 32 bits
+    /// cannot be distinguished from it.
     fn number_in_body(&self) -> Option<f64> {
         match self {
             Tree::Number(value) => Some(*value),
@@ -58,7 +57,7 @@ impl Tree {
         }
     }
 
-    /// The whole number of more than 32 bits that this text may have been.
+    /// Returns the whole number of more than 32 bits that this text may have been.
     pub fn wide_number(&self) -> Option<f64> {
         match self {
             Tree::Text(text) => wide_whole(text),
@@ -66,7 +65,7 @@ impl Tree {
         }
     }
 
-    /// What it is in a body: text that Envoy has made of a number is the number again.
+    /// Returns the value for a JSON body: text that Envoy made of a number becomes the number again.
     pub fn in_body(&self) -> Value {
         match self {
             Tree::List(items) => items.iter().map(Tree::in_body).collect(),
@@ -81,7 +80,7 @@ impl Tree {
         }
     }
 
-    /// What kind of value it is, with an article, for error messages.
+    /// Returns the kind of value with an article, for error messages.
     pub fn kind(&self) -> &'static str {
         match self {
             Tree::Null => "null",
@@ -94,7 +93,7 @@ impl Tree {
     }
 }
 
-/// The number of a text that YAML takes for one that is not whole.
+/// Parses text that YAML would read as a number that is not whole.
 fn written_fraction(text: &str) -> Option<f64> {
     let is_plain = |byte: u8| byte.is_ascii_digit() || b"+-.eE".contains(&byte);
     let has_fraction = text.bytes().any(|byte| b".eE".contains(&byte));
@@ -104,7 +103,7 @@ fn written_fraction(text: &str) -> Option<f64> {
     text.parse().ok()
 }
 
-/// The number of a text that Envoy has made of a whole number.
+/// Parses text that Envoy may have made of a whole number of more than 32 bits.
 #[expect(
     clippy::cast_precision_loss,
     clippy::as_conversions,
@@ -233,10 +232,10 @@ mod tests {
         ] {
             let tree = Tree::Text(text.into());
             assert_eq!(tree.number(), Some(number), "{text}");
-            // It may have been in quotes.
+            // The number may have been written in quotes.
             assert_eq!(tree.in_body(), Value::from(text));
         }
-        // Other whole numbers arrive as numbers: as text they were in quotes.
+        // Other whole numbers arrive as numbers; if they are text, they were written in quotes.
         for text in [
             "10",
             "2147483647",

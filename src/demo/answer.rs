@@ -1,4 +1,4 @@
-//! An answer as it goes over the wire: what is sent of it, when, and how it ends.
+//! Answers as they are sent: what is sent, when, and how the answer ends.
 
 use std::io::Write as _;
 use std::time::Duration;
@@ -20,29 +20,29 @@ use super::record::Watch;
 use super::reply::Reply;
 use super::script::{Script, Step};
 
-/// Between two events of a streamed answer.
+/// The pause between two events of a streamed answer.
 const WORD_INTERVAL: Duration = Duration::from_millis(20);
 
-/// Before a connection breaks, so that what was sent has gone.
+/// The pause before a connection breaks, so that what was sent has left.
 const BEFORE_BREAK: Duration = Duration::from_millis(20);
 
-/// One thought is enough.
+/// The reasoning of every answer.
 const THOUGHT: &str = "Somebody greets me, so I think of a greeting.";
 
-/// A response in the making.
+/// An answer that is being built.
 #[derive(Debug)]
 pub(crate) struct Answer {
     status: StatusCode,
     headers: HeaderMap,
-    /// The `content-length`, which need not be true.
+    /// The `content-length`, which need not match the body.
     length: Option<usize>,
     steps: Vec<Step>,
-    /// The tokens that the backend counts for it: input and output.
+    /// The tokens that the backend counts for the answer: input and output.
     counted: Option<(u64, u64)>,
 }
 
 impl Answer {
-    /// What a request gets that is not answered.
+    /// Returns the answer to a request that is refused.
     pub(crate) fn refusal(refusal: &Refusal) -> Answer {
         let Refusal {
             api,
@@ -50,13 +50,13 @@ impl Answer {
             message,
         } = refusal;
         if matches!(*status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED) {
-            // These have no body, whatever one would like to say.
+            // HTTP allows no body with these.
             return Answer::bare(*status);
         }
         Answer::error(*api, *status, &api.error(*status, message))
     }
 
-    /// What a request gets that is answered, with this fault if it is one that has an answer at all.
+    /// Returns the answer to a request, with this fault if it is one that has an answer at all.
     pub(crate) fn to(name: &str, call: &Call, reply: Reply, fault: Option<&Fault>) -> Answer {
         let reply = said_by(reply, fault);
         match fault {
@@ -83,7 +83,7 @@ impl Answer {
                 &call.api.failure(*failure),
             ),
             Some(Fault::EmptyBody) => Answer::body(StatusCode::OK, "application/json", ""),
-            // A pause first, or the server knows that nothing will come and sends a length.
+            // Flush first: otherwise the server knows that nothing follows, and sends a length.
             Some(Fault::EmptyStream) => Answer::stream(call.operation, vec![Step::Flush]),
             _ => {
                 let mut answer = if call.stream {
@@ -103,7 +103,7 @@ impl Answer {
         }
     }
 
-    /// The response. Its body may break the connection, and tells the watch how it goes.
+    /// Converts the answer to a response. Its body may break the connection, and reports its progress to the watch.
     pub(crate) fn respond(self, breaker: Breaker, watch: Watch) -> Response {
         let mut headers = self.headers;
         if let Some(counted) = self.counted {
@@ -116,7 +116,7 @@ impl Answer {
         (self.status, headers, body).into_response()
     }
 
-    /// No headers and no body.
+    /// Creates an answer without headers and body.
     pub(crate) fn bare(status: StatusCode) -> Answer {
         Answer {
             status,
@@ -196,7 +196,7 @@ impl Answer {
         }
     }
 
-    /// Every byte in a chunk of its own, sent before the next one is there.
+    /// Splits the body into chunks of one byte, each sent before the next is available.
     fn split(&mut self) {
         self.steps = std::mem::take(&mut self.steps)
             .into_iter()
@@ -210,7 +210,7 @@ impl Answer {
             .collect();
     }
 
-    /// Each step's bytes so that they can be decoded without those of the next.
+    /// Compresses the body so that each step's bytes can be decoded without those of the next.
     fn compress(&mut self) {
         // Writing to a vector does not fail.
         let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
@@ -227,7 +227,7 @@ impl Answer {
     }
 }
 
-/// What a reply says with a fault that is one of what it says.
+/// Returns the reply with the changes of a fault that concerns its content.
 fn said_by(reply: Reply, fault: Option<&Fault>) -> Reply {
     match fault {
         Some(Fault::Words(words)) => {
@@ -287,13 +287,13 @@ fn whole(call: &Call, reply: &Reply, fault: Option<&Fault>) -> Answer {
         _ => Answer::body(StatusCode::OK, kind, body),
     };
     if kind != "application/json" || matches!(call.api, Api::Gemini | Api::Bedrock) {
-        // The clients of these show no field that they do not know, and other answers have none.
+        // Clients of these APIs drop unknown fields, and answers that are not JSON have no fields.
         answer.insert(HeaderName::from_static("x-demo"), &reply.demo.to_string());
     }
     answer
 }
 
-/// What there is of an answer, with the length and the end that it shall have.
+/// Returns what is sent of an answer that stops, with its length and its ending.
 fn stopped(mut answer: Answer, stop: Stop, full: usize) -> Answer {
     answer.length = match stop.length {
         Length::Unsaid => None,
@@ -345,7 +345,7 @@ fn streamed(call: &Call, reply: &Reply, fault: Option<&Fault>) -> Answer {
     Answer::stream(operation, paced(events, fault))
 }
 
-/// The events with the pauses between them.
+/// Returns the events with the pauses between them.
 fn paced(events: Vec<Event>, fault: Option<&Fault>) -> Vec<Step> {
     let mut steps = Vec::new();
     let mut previous = None;

@@ -1,4 +1,4 @@
-//! Anthropic's messages as a server writes them.
+//! Answers in the format of Anthropic's Messages API.
 
 use std::time::Duration;
 
@@ -10,16 +10,16 @@ use super::event::{Event, Part};
 use super::fault::Failure;
 use super::reply::{Content, Reply, pieces};
 
-/// What keeps a connection alive.
+/// The event that keeps a connection alive.
 pub(crate) const PING: &str = "event: ping\ndata: {\"type\":\"ping\"}\n\n";
 
-/// An event whose data is no JSON.
+/// An event whose data is not JSON.
 pub(crate) const MALFORMED: &str = "event: content_block_delta\ndata: {\"broken\n\n";
 
-/// A signature of thoughts that no one verifies.
+/// The signature of the reasoning, which nobody verifies.
 const SIGNATURE: &str = "ZGVtbw==";
 
-/// A whole answer.
+/// Returns a whole answer.
 pub(crate) fn whole(reply: &Reply) -> Value {
     let content = match &reply.content {
         Content::Text(text) => json!({"type": "text", "text": text}),
@@ -48,12 +48,12 @@ pub(crate) fn whole(reply: &Reply) -> Value {
     })
 }
 
-/// How many tokens a request has.
+/// Returns the number of tokens in a request.
 pub(crate) fn count_tokens(reply: &Reply) -> Value {
     json!({"input_tokens": reply.input_tokens, "demo": reply.demo})
 }
 
-/// A streamed answer, event by event.
+/// Returns the events of a streamed answer.
 pub(crate) fn events(reply: &Reply) -> Vec<Event> {
     let mut events = vec![Event::typed(
         Part::Opening,
@@ -137,7 +137,7 @@ fn push_block(
     ));
 }
 
-/// An error object.
+/// Returns an error object.
 pub(crate) fn error(status: StatusCode, message: &str) -> Value {
     let kind = match status.as_u16() {
         401 => "authentication_error",
@@ -154,7 +154,7 @@ pub(crate) fn error(status: StatusCode, message: &str) -> Value {
     json!({"type": "error", "error": {"type": kind, "message": message}})
 }
 
-/// An error as the API words it.
+/// Returns an error in the API's own words.
 pub(crate) fn failure(failure: Failure) -> Value {
     let (kind, message) = match failure {
         Failure::RateLimit => (
@@ -177,12 +177,12 @@ pub(crate) fn failure(failure: Failure) -> Value {
     json!({"type": "error", "error": {"type": kind, "message": message}})
 }
 
-/// An error in a stream.
+/// Returns an error event of a stream.
 pub(crate) fn error_event(failure: Failure) -> Event {
     Event::typed(Part::Terminator, "error", self::failure(failure))
 }
 
-/// The headers of a refusal that say: no request is left, and more come in so long.
+/// Returns the headers of a refusal that say that no request is left, and how long until there are more.
 pub(crate) fn exhausted(wait: Duration) -> [(&'static str, String); 2] {
     [
         ("anthropic-ratelimit-requests-remaining", "0".to_owned()),

@@ -1,4 +1,4 @@
-//! The APIs that a demo backend speaks, and what each makes of an answer.
+//! The APIs that a demo backend speaks, and the format of an answer in each.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use super::openai::{audio, chat, completions, images, responses, vectors};
 use super::reply::Reply;
 use super::{anthropic, bedrock, gemini, openai};
 
-/// Whose words and formats they are.
+/// An API, with its wording and formats.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Api {
     OpenAi,
@@ -27,7 +27,7 @@ pub(crate) enum Operation {
     Chat,
     Completions,
     Responses,
-    /// How many tokens such a request has.
+    /// Counts the tokens of a request.
     ResponsesInputTokens,
     ResponsesCompact,
     Embeddings,
@@ -41,7 +41,7 @@ pub(crate) enum Operation {
     Rerank,
     Messages,
     CountTokens,
-    /// Gemini's answers. A stream is one of server-sent events, or a JSON array that grows.
+    /// Gemini's generation. A stream is server-sent events, or a JSON array that grows.
     Generate {
         sse: bool,
     },
@@ -49,11 +49,11 @@ pub(crate) enum Operation {
     EmbedContent,
     BatchEmbedContents,
     Converse,
-    /// Bedrock's passage to a model's own API, which here is Anthropic's.
+    /// Bedrock's call of a model's own API, which here is Anthropic's.
     Invoke,
 }
 
-/// A whole answer's body.
+/// The body of a whole answer.
 #[derive(Debug)]
 pub(crate) struct Whole {
     pub(crate) content_type: &'static str,
@@ -61,7 +61,7 @@ pub(crate) struct Whole {
 }
 
 impl Api {
-    /// The API of a request whose path says nothing.
+    /// Returns the API of a request whose path does not tell.
     pub(crate) fn guess(path: &str, has_version: bool) -> Api {
         if path.contains("/v1beta/") {
             Api::Gemini
@@ -74,7 +74,7 @@ impl Api {
         }
     }
 
-    /// An error object for a status.
+    /// Returns an error object for a status.
     pub(crate) fn error(self, status: StatusCode, message: &str) -> Value {
         match self {
             Api::OpenAi => openai::error(status, message),
@@ -84,12 +84,12 @@ impl Api {
         }
     }
 
-    /// The headers of an error beside those that every answer has.
+    /// Returns the header that an error has in addition to those of every answer.
     pub(crate) fn error_header(self, status: StatusCode) -> Option<(&'static str, &'static str)> {
         (self == Api::Bedrock).then(|| ("x-amzn-errortype", bedrock::error_type(status)))
     }
 
-    /// An error as the API words it.
+    /// Returns an error in the API's own words.
     pub(crate) fn failure(self, failure: Failure) -> Value {
         match self {
             Api::OpenAi => openai::failure(failure),
@@ -99,7 +99,8 @@ impl Api {
         }
     }
 
-    /// The headers of a refusal that say: no request is left, and more come in so long. Some APIs have none.
+    /// Returns the headers of a refusal that say that no request is left, and how long until there are more. Some APIs
+    /// have none.
     pub(crate) fn exhausted(self, wait: Duration) -> Vec<(&'static str, String)> {
         match self {
             Api::OpenAi => openai::exhausted(wait).into(),
@@ -122,7 +123,7 @@ impl Operation {
         }
     }
 
-    /// Whether a body's `stream` is heeded.
+    /// Whether the API reads `stream` in the body.
     pub(crate) fn streams(self) -> bool {
         matches!(
             self,
@@ -136,7 +137,7 @@ impl Operation {
         )
     }
 
-    /// What keeps a connection alive, if there is such a thing.
+    /// Returns what keeps a connection alive, if the API has such an event.
     pub(crate) fn ping(self) -> Vec<u8> {
         match self {
             Operation::Messages => anthropic::PING.into(),
@@ -146,7 +147,7 @@ impl Operation {
         }
     }
 
-    /// An event that cannot be read.
+    /// Returns an event that cannot be parsed.
     pub(crate) fn malformed(self) -> Vec<u8> {
         match self {
             Operation::Responses => responses::MALFORMED.into(),
@@ -156,7 +157,7 @@ impl Operation {
         }
     }
 
-    /// An error in a stream, as its first event or a later one.
+    /// Returns an error in a stream, as its first event or a later one.
     pub(crate) fn error_event(self, failure: Failure, first: bool) -> Event {
         match self {
             Operation::Responses => responses::error_event(failure),
@@ -169,7 +170,7 @@ impl Operation {
         }
     }
 
-    /// The `content-type` of a stream.
+    /// Returns the `content-type` of a stream.
     pub(crate) fn stream_type(self) -> &'static str {
         match self {
             Operation::Generate { sse: false } => JSON,
@@ -190,7 +191,7 @@ impl From<Value> for Whole {
     }
 }
 
-/// A whole answer.
+/// Returns a whole answer.
 pub(crate) fn whole(call: &Call, reply: &Reply) -> Whole {
     match call.operation {
         Operation::Chat => chat::whole(reply).into(),
@@ -216,7 +217,7 @@ pub(crate) fn whole(call: &Call, reply: &Reply) -> Whole {
     }
 }
 
-/// A streamed answer, event by event, of an operation that has streams.
+/// Returns the events of a streamed answer; the operation must have streams.
 pub(crate) fn events(call: &Call, reply: &Reply) -> Vec<Event> {
     match call.operation {
         Operation::Completions => completions::events(reply, call.include_usage),

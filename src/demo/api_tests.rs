@@ -1,16 +1,16 @@
-//! Every operation of every API: whole, streamed, and with faults.
+//! Tests of every operation of every API: whole, streamed, and with faults.
 
 use serde_json::{Value, json};
 
 use super::test_client::{End, Seen, Served};
 
-/// A path, with MODEL where it names one, and what ends its stream.
+/// A path, with MODEL where it names one, and the end of its stream.
 struct Way {
     path: &'static str,
     end: &'static str,
 }
 
-/// What has streams, and whose body asks for them.
+/// Operations with streams for which the body asks.
 const BY_BODY: [Way; 7] = [
     Way {
         path: "/v1/chat/completions",
@@ -42,7 +42,7 @@ const BY_BODY: [Way; 7] = [
     },
 ];
 
-/// What has streams at a path of their own: that of a whole answer, and that of a stream.
+/// Operations with streams at a path of their own: the paths of the whole answer and of the stream.
 const BY_PATH: [(&str, &str, &str); 4] = [
     (
         "/v1beta/models/MODEL:generateContent",
@@ -66,7 +66,7 @@ const BY_PATH: [(&str, &str, &str); 4] = [
     ),
 ];
 
-/// What has no streams.
+/// Operations without streams.
 const WHOLE: [&str; 10] = [
     "/v1/responses/input_tokens",
     "/v1/responses/compact",
@@ -80,7 +80,7 @@ const WHOLE: [&str; 10] = [
     "/v1beta/models/MODEL:batchEmbedContents",
 ];
 
-/// Each operation that streams, with the paths of its two forms and its last event.
+/// Returns each operation that streams, with the paths of its two forms and its last event.
 fn streaming() -> impl Iterator<Item = (&'static str, &'static str, &'static str)> {
     let by_body = BY_BODY.iter().map(|way| (way.path, way.path, way.end));
     by_body.chain(BY_PATH)
@@ -90,7 +90,7 @@ fn text(seen: &Seen) -> String {
     String::from_utf8_lossy(&seen.body).into_owned()
 }
 
-/// Asks for a whole answer or a stream, as the path or the body says so.
+/// Asks for a whole answer or a stream, by the path or the body.
 async fn ask(served: &Served, path: &str, model: &str, stream: bool) -> Seen {
     let path = path.replace("MODEL", model);
     let body = json!({"model": model, "stream": stream, "partial_images": 3});

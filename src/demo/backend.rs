@@ -1,7 +1,7 @@
-//! A server that answers like an LLM API and tells in its answer what reached it.
+//! A server that answers like an LLM API and reports in its answer what reached it.
 //!
-//! It speaks HTTP/1.1 and HTTP/2 with prior knowledge on one port. The end of the path picks the API, whatever
-//! stands before it:
+//! It speaks HTTP/1.1 and HTTP/2 with prior knowledge on one port. The end of the path selects the API, whatever
+//! precedes it:
 //!
 //! | path | API |
 //! |---|---|
@@ -9,72 +9,72 @@
 //! | `…/embeddings`, `…/moderations`, `…/rerank` | OpenAI, and Cohere's reranking: one result for each input |
 //! | `…/images/generations`, `…/images/edits`, `…/images/variations` | OpenAI: a PNG of one pixel |
 //! | `…/audio/speech`, `…/audio/transcriptions`, `…/audio/translations` | OpenAI: silence, and text |
-//! | `…/deployments/MODEL/…` and one of these | Azure, which may name the model in the path only |
+//! | `…/deployments/MODEL/…` and one of these | Azure, which may name the model only in the path |
 //! | `…/messages`, `…/messages/count_tokens` | Anthropic |
 //! | `…/models/MODEL:generateContent`, `:streamGenerateContent`, `:countTokens`, `:embedContent`, `:batchEmbedContents` | Gemini; a stream is a JSON array unless the query has `alt=sse` |
-//! | `/model/MODEL/converse`, `/converse-stream`, `/invoke`, `/invoke-with-response-stream` | Bedrock; what is invoked is Anthropic's |
-//! | `…/files`, `…/batches`, `…/conversations`, `…/cachedContents`, each with `/ID` behind it, and `…/responses/ID` | what was created there, in memory |
-//! | any, with `upgrade: websocket` | a session that begins with `session.created` and repeats what it is told |
-//! | anything else | 404, in Anthropic's format where `anthropic-version` is sent |
+//! | `/model/MODEL/converse`, `/converse-stream`, `/invoke`, `/invoke-with-response-stream` | Bedrock; `invoke` takes Anthropic's format |
+//! | `…/files`, `…/batches`, `…/conversations`, `…/cachedContents`, each with an optional `/ID`, and `…/responses/ID` | objects that were created there, in memory |
+//! | any, with `upgrade: websocket` | a session that begins with `session.created` and echoes every message |
+//! | anything else | 404, in Anthropic's format if the request has `anthropic-version` |
 //!
-//! Answers are whole or, where the API has streams and one is asked for, streamed a word every 20 milliseconds. A
-//! request that offers tools is answered with a call of the first one, unless its last message is a tool's result
-//! already; one that brings a JSON schema for its answer, with the least that this asks for. Beside the API's own
-//! fields a whole answer has an object `demo`: `backend`, `method`, `path`, `host`, `model`, `headers` (a list of
-//! name and value), `body_bytes` and the `files` of a form, as they reached the backend. Where the answer is no JSON,
-//! and for Gemini and Bedrock, whose clients drop what they do not know, it is in the header `x-demo` too.
+//! Answers are whole or, if the API has streams and the request asks for one, streamed with a word every 20
+//! milliseconds. A request that offers tools is answered with a call of the first one, unless its last message is
+//! already a tool result. A request with a JSON schema for its answer gets the smallest answer that fits the schema. In
+//! addition to the API's own fields, a whole answer has an object `demo`: `backend`, `method`, `path`, `host`, `model`,
+//! `headers` (a list of name and value), `body_bytes` and the `files` of a form, as they reached the backend. The
+//! header `x-demo` has the same object if the answer is not JSON, and for Gemini and Bedrock, whose clients drop
+//! unknown fields.
 //!
-//! Some model names make it go wrong, or answer otherwise than usual. `N`, `S` and `MS` are numbers of digits, with
-//! `S` in seconds and `MS` in milliseconds; a token is a word of the content, or of a tool's arguments. What is said of
-//! a whole answer only or of a stream only leaves the other as it is without a fault.
+//! Some model names cause a fault or an unusual answer. `N`, `S` and `MS` are decimal numbers; `S` is in seconds, `MS`
+//! in milliseconds. A token is a word of the content, or of a tool's arguments. If a row describes only whole answers
+//! or only streams, the other kind works as usual.
 //!
 //! | model | what happens |
 //! |---|---|
 //! | `status-NNN` | The answer has this status (200 to 599) and an error object in the API's own format. |
-//! | `status-NNN-retry-after-S` | With `retry-after: S`, which may have decimals (`0.5`). |
-//! | `status-NNN-retry-after-ms-MS` | With `retry-after-ms: MS`. |
-//! | `status-NNN-retry-date-S` | With the HTTP date in `S` seconds as `retry-after`, rounded up to a second. |
-//! | `status-NNN-reset-MS` | OpenAI: with `x-ratelimit-remaining-requests: 0` and `x-ratelimit-reset-requests`, a duration like `20ms`, `1.5s` or `1m2s`. Anthropic: with `anthropic-ratelimit-requests-remaining: 0` and `anthropic-ratelimit-requests-reset`, an RFC 3339 time, which has milliseconds unless `MS` is whole seconds. Others: nothing more. |
+//! | `status-NNN-retry-after-S` | Also with `retry-after: S`, which may have decimals (`0.5`). |
+//! | `status-NNN-retry-after-ms-MS` | Also with `retry-after-ms: MS`. |
+//! | `status-NNN-retry-date-S` | Also with the HTTP date in `S` seconds as `retry-after`, rounded up to a second. |
+//! | `status-NNN-reset-MS` | OpenAI: also with `x-ratelimit-remaining-requests: 0` and `x-ratelimit-reset-requests`, a duration like `20ms`, `1.5s` or `1m2s`. Anthropic: also with `anthropic-ratelimit-requests-remaining: 0` and `anthropic-ratelimit-requests-reset`, an RFC 3339 time, which has milliseconds unless `MS` is whole seconds. Others: as `status-NNN`. |
 //! | `context-length` | 400, in the API's own words for a prompt that is too long. |
 //! | `content-policy` | 400, in the API's own words for content that it blocks. |
-//! | `hang` | There is never an answer. The connection stays open until the client leaves. |
+//! | `hang` | No answer. The connection stays open until the client leaves. |
 //! | `reset` | The connection breaks with a TCP RST before an answer. Over TLS: it closes without `close_notify`. |
 //! | `close` | The connection closes with a FIN before an answer. |
 //! | `reset-headers` | The connection breaks with a RST after the headers of an answer. |
 //! | `close-headers` | The connection closes with a FIN after the headers of an answer. |
 //! | `reset-N` | Stream: a RST after `N` tokens. Whole: a RST after half of the body. |
-//! | `cut-N` | The same with a FIN, and without the last chunk. |
+//! | `cut-N` | As `reset-N`, but with a FIN, and without the last chunk. |
 //! | `cut-length-N` | As `cut-N`, with a `content-length` of the full answer. |
-//! | `end-N` | Stream: it ends as HTTP has it after `N` tokens. Whole: half of the body, chunked, ends that way. |
+//! | `end-N` | Stream: it ends as a complete HTTP body after `N` tokens. Whole: half of the body, chunked, ends that way. |
 //! | `end-length-N` | As `end-N`, with the `content-length` of what is sent. |
-//! | `end-finished` | Stream: it ends as HTTP has it, without its last event (`data: [DONE]`, `message_stop`, `response.completed`). Whole: all of the body, chunked. |
+//! | `end-finished` | Stream: it ends as a complete HTTP body, but without its last event (`data: [DONE]`, `message_stop`, `response.completed`). Whole: all of the body, chunked. |
 //! | `stall-N` | Stream: nothing more after `N` tokens. Whole: nothing more after half of the body. The connection stays open until the client leaves. |
-//! | `stall-finished` | The same, after the event that tells why the stream finishes. |
-//! | `malformed-N` | Stream: an event whose data is no JSON after `N` tokens, then the rest. Whole: a body that is no JSON. |
+//! | `stall-finished` | As `stall-N`, after the event with the finish reason. |
+//! | `malformed-N` | Stream: an event whose data is not JSON after `N` tokens, then the rest. Whole: a body that is not JSON. |
 //! | `error-first` | Stream: 200, with an error event and nothing else. Whole: 200, with an error object. |
-//! | `error-first-KIND` | The same with another error: `rate_limit`, `overloaded`, `server` (which is what it is without), `auth` or `invalid`. |
+//! | `error-first-KIND` | As `error-first`, with another error: `rate_limit`, `overloaded`, `server` (the default), `auth` or `invalid`. |
 //! | `error-after-N` | Stream: `N` tokens, an error event, and the end. Whole: as `error-first`. |
-//! | `empty-stream` | 200, with a `text/event-stream` that ends at once, even where a whole answer was asked for. |
-//! | `empty-body` | 200, with an empty `application/json`, even where a stream was asked for. |
-//! | `slow-headers-MS` | It works, after so long. |
-//! | `slow-token-MS` | Stream: all that comes before the first token at once, the first token after so long. Whole: as `slow-headers-MS`. |
-//! | `slow-words-MS` | Stream: so long between two tokens. |
+//! | `empty-stream` | 200, with a `text/event-stream` that ends at once, even if the request asked for a whole answer. |
+//! | `empty-body` | 200, with an empty `application/json`, even if the request asked for a stream. |
+//! | `slow-headers-MS` | It works, but the headers are delayed by this time. |
+//! | `slow-token-MS` | Stream: all that precedes the first token at once, the first token after this time. Whole: as `slow-headers-MS`. |
+//! | `slow-words-MS` | Stream: this time between two tokens. |
 //! | `pings-N` | Stream: `N` pings (OpenAI and Gemini: comments `: ping`; Bedrock has none) 20 milliseconds apart, then the rest. |
 //! | `words-N` | It works, with `N` words (at most 1,000,000). |
 //! | `large-N` | It works, with `N` KiB of text (at most 65,536). Stream: `N` tokens of 1 KiB, without pauses. |
-//! | `headers-N` | It works, with `N` headers more (at most 10,000), `x-demo-0` and so on. |
-//! | `gzip` | It works, with the body encoded so, whatever the client accepts. |
-//! | `reasoning` | It works, with thoughts before the content: OpenAI's `reasoning_content` of other servers, Anthropic's thinking block. |
+//! | `headers-N` | It works, with `N` additional headers (at most 10,000), `x-demo-0` and so on. |
+//! | `gzip` | It works, with the body in gzip, whatever the client accepts. |
+//! | `reasoning` | It works, with reasoning before the content: `reasoning_content`, as other servers add to OpenAI's format, or Anthropic's thinking block. |
 //! | `crlf` | Stream: its lines end with CRLF. |
 //! | `bytewise` | It works, with every byte of the body in a chunk of its own, without pauses. |
 //! | `once-F` | `F`, which is any of the above, for this backend's first request with this model; then it works. |
 //! | `every-N-F` | `F` for the first of every `N` requests with this model. |
 //!
-//! What breaks a connection takes all the streams of an HTTP/2 connection with it. All of them read the whole request
-//! first. A [`Switch`] picks one of them for every request, whatever its model.
+//! A fault that breaks an HTTP/2 connection ends all of its streams. Every fault first reads the whole request. A
+//! [`Switch`] selects a fault for every request, whatever its model.
 //!
-//! What this server is not: it knows no keys and no limits but one (64 MiB for a body), and it counts tokens only
-//! roughly.
+//! The server checks no keys, has a single limit (64 MiB for a body), and counts tokens only roughly.
 
 use std::io::{self, ErrorKind};
 use std::sync::Arc;
@@ -108,10 +108,10 @@ use super::reply::Reply;
 use super::store::Store;
 use super::switch::Turns;
 
-/// Larger bodies are refused, so that a runaway client cannot eat the machine.
+/// Larger bodies are refused, so that a faulty client cannot exhaust the memory.
 const BODY_LIMIT: usize = 64 * 1024 * 1024;
 
-/// One demo backend. Clones share all that it has: name, recorder, switch and the turns of its faults.
+/// One demo backend. Clones share everything: name, recorder, switch and the counters of its faults.
 #[derive(Clone, Debug)]
 pub struct Backend {
     name: Arc<str>,
@@ -123,7 +123,7 @@ pub struct Backend {
 }
 
 impl Backend {
-    /// A backend that keeps nothing of what reaches it.
+    /// Creates a backend that records nothing.
     #[must_use]
     pub fn new(name: &str) -> Backend {
         Backend {
@@ -136,7 +136,7 @@ impl Backend {
         }
     }
 
-    /// A backend whose [`recorder`](Backend::recorder) keeps what reaches it.
+    /// Creates a backend whose [`recorder`](Backend::recorder) keeps the requests that reach it.
     #[must_use]
     pub fn recording(name: &str) -> Backend {
         Backend {
@@ -145,19 +145,19 @@ impl Backend {
         }
     }
 
-    /// What has reached this backend. Stays empty unless it is [`recording`](Backend::recording).
+    /// Returns the recorder of this backend; it stays empty unless the backend is [`recording`](Backend::recording).
     #[must_use]
     pub fn recorder(&self) -> Arc<Recorder> {
         Arc::clone(&self.recorder)
     }
 
-    /// What makes this backend go wrong while it serves.
+    /// Returns the switch that selects this backend's fault while it serves.
     #[must_use]
     pub fn switch(&self) -> Switch {
         self.switch.clone()
     }
 
-    /// What is to go wrong with a request for this model.
+    /// Returns the fault of a request for this model.
     fn fault(&self, model: &str) -> Option<Fault> {
         if let Some((fault, before)) = self.switch.next() {
             return fault.on_turn(before);
@@ -171,15 +171,15 @@ impl Backend {
         fault.on_turn(before)
     }
 
-    /// Serves every connection of this listener. Returns only with an error of the listener; dropping the future
-    /// ends its connections too.
+    /// Serves every connection of this listener. Returns only with an error of the listener; dropping the future ends
+    /// its connections too.
     pub async fn serve(self, listener: TcpListener) -> io::Result<()> {
         let mut connections = JoinSet::new();
         loop {
             tokio::select! {
                 accepted = listener.accept() => match accepted {
                     Ok((stream, _)) => {
-                        // Words must leave one by one. Without it they are only late.
+                        // Words should leave one by one. If this fails, they are only late.
                         let _ = stream.set_nodelay(true);
                         let backend = self.clone();
                         connections.spawn(async move {
@@ -188,7 +188,7 @@ impl Backend {
                             backend.converse(stream, breaker).await;
                         });
                     }
-                    // The client was gone before it was let in.
+                    // The client left before it was accepted.
                     Err(error) if error.kind() == ErrorKind::ConnectionAborted => {}
                     Err(error) => return Err(error),
                 },
@@ -197,7 +197,7 @@ impl Backend {
         }
     }
 
-    /// Serves one connection that is there already, until it ends.
+    /// Serves one existing connection until it ends.
     pub async fn serve_connection<S>(&self, stream: S)
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
@@ -217,14 +217,14 @@ impl Backend {
         let connection = server
             .serve_connection_with_upgrades(TokioIo::new(stream), TowerToHyperService::new(router));
         tokio::select! {
-            // A connection's error is the client's doing and concerns no one here.
+            // An error of a connection comes from its client and can be ignored.
             _ = connection => {}
             () = breaker.broken() => {}
         }
     }
 }
 
-/// What an answer in the making needs to know.
+/// What building an answer needs to know.
 #[derive(Clone, Debug)]
 struct Conversation {
     backend: Backend,
@@ -254,7 +254,7 @@ async fn answer(State(conversation): State<Conversation>, request: Request) -> R
     };
     let fault = backend.fault(&call.model);
     match &fault {
-        // The connection's end, ours or the client's, drops this future.
+        // The end of the connection, on either side, drops this future.
         Some(Fault::Hang) => return std::future::pending().await,
         Some(Fault::Reset) => {
             watch.end();
@@ -278,7 +278,7 @@ async fn answer(State(conversation): State<Conversation>, request: Request) -> R
     Answer::to(&backend.name, &call, reply, fault.as_ref()).respond(breaker, watch)
 }
 
-/// Reads a request to its end; none if its body is too large or breaks off.
+/// Reads a complete request; `None` if its body is too large or is cut off.
 async fn receive(head: &Parts, body: Body) -> Option<Recorded> {
     let at = Instant::now();
     let body = Limited::new(body, BODY_LIMIT).collect().await.ok()?;

@@ -1,4 +1,4 @@
-//! A demo backend as its clients see it.
+//! Tests of a demo backend, as its clients see it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -44,7 +44,7 @@ fn parsed(text: &str) -> Value {
     serde_json::from_str(text).unwrap()
 }
 
-/// The data of each event.
+/// Returns the data of each event.
 fn events(text: &str) -> Vec<Value> {
     text.lines()
         .filter_map(|line| line.strip_prefix("data: "))
@@ -155,7 +155,7 @@ async fn errors_are_in_the_apis_own_format() {
     assert_eq!(parsed(&text)["error"]["type"], "invalid_request_error");
 }
 
-/// How the connection of a request with this model ends: with what is read, or which error.
+/// Returns how the connection of a request with this model ends: the bytes read, or the error.
 async fn ending(model: &str) -> Result<Vec<u8>, std::io::ErrorKind> {
     let (address, _) = start().await;
     let body = format!("{{\"model\": \"{model}\"}}");
@@ -209,7 +209,7 @@ async fn only_a_recording_backend_records() {
     let backend = Backend::new("forgetful");
     let recorder = backend.recorder();
     let (mut client, server) = tokio::io::duplex(4096);
-    // Any stream will do.
+    // A connection need not be TCP.
     tokio::spawn(async move { backend.serve_connection(server).await });
     let request = "GET / HTTP/1.1\r\nhost: h\r\nx-test-id: mine\r\nconnection: close\r\n\r\n";
     client.write_all(request.as_bytes()).await.unwrap();

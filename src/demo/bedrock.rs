@@ -1,4 +1,4 @@
-//! Bedrock's answers as a server writes them. Its streams are binary messages, each with its length and checksums.
+//! Answers in Bedrock's format. Its streams are binary messages, each with its length and checksums.
 
 use axum::http::StatusCode;
 use base64::Engine as _;
@@ -14,12 +14,12 @@ use super::reply::{Content, Reply, pieces};
 /// The type of a header whose value is a string.
 const STRING: u8 = 7;
 
-/// The lengths of a message and of its headers, and the checksum of both.
+/// The length of a message's prelude: the lengths of the message and of its headers, and the checksum of both.
 const PRELUDE_BYTES: usize = 12;
 
 const CHECKSUM_BYTES: usize = 4;
 
-/// A whole answer of `converse`.
+/// Returns a whole answer of `converse`.
 pub(crate) fn whole(reply: &Reply) -> Value {
     let content = match &reply.content {
         Content::Text(text) => json!({"text": text}),
@@ -43,7 +43,7 @@ pub(crate) fn whole(reply: &Reply) -> Value {
     })
 }
 
-/// A streamed answer of `converse-stream`, message by message.
+/// Returns the messages of a streamed answer of `converse-stream`.
 pub(crate) fn events(reply: &Reply) -> Vec<Event> {
     let mut events = vec![event(
         Part::Opening,
@@ -81,7 +81,7 @@ pub(crate) fn events(reply: &Reply) -> Vec<Event> {
     events
 }
 
-/// A streamed answer of `invoke-with-response-stream`: Anthropic's events, each in a message.
+/// Returns the messages of a streamed answer of `invoke-with-response-stream`: Anthropic's events, each in a message.
 pub(crate) fn invoke_events(reply: &Reply) -> Vec<Event> {
     anthropic::events(reply)
         .iter()
@@ -112,12 +112,12 @@ fn push_block(
     events.push(event(Part::Closing, "contentBlockStop", &stop));
 }
 
-/// An error object; what kind it is says a header.
+/// Returns an error object; a header has the type of the error.
 pub(crate) fn error(message: &str) -> Value {
     json!({"message": message})
 }
 
-/// What kind of error it is.
+/// Returns the type of the error.
 pub(crate) fn error_type(status: StatusCode) -> &'static str {
     match status.as_u16() {
         401 | 403 => "AccessDeniedException",
@@ -131,12 +131,12 @@ pub(crate) fn error_type(status: StatusCode) -> &'static str {
     }
 }
 
-/// An error as the API words it.
+/// Returns an error in the API's own words.
 pub(crate) fn failure(failure: Failure) -> Value {
     error(worded(failure).1)
 }
 
-/// An error in a stream.
+/// Returns an error in a stream.
 pub(crate) fn error_event(failure: Failure) -> Event {
     let (kind, message) = worded(failure);
     let bytes = message_of(
@@ -150,7 +150,7 @@ pub(crate) fn error_event(failure: Failure) -> Event {
     Event::new(Part::Terminator, bytes)
 }
 
-/// A message whose checksum is wrong.
+/// Returns a message with a wrong checksum.
 pub(crate) fn malformed() -> Vec<u8> {
     let mut message = event(Part::Token, "contentBlockDelta", &json!({})).bytes;
     if let Some(last) = message.last_mut() {
@@ -201,7 +201,7 @@ fn event(part: Part, kind: &str, payload: &Value) -> Event {
     Event::new(part, bytes)
 }
 
-/// A message of `application/vnd.amazon.eventstream`.
+/// Returns a message of `application/vnd.amazon.eventstream`.
 fn message_of(headers: &[(&str, &str)], payload: &[u8]) -> Vec<u8> {
     let mut encoded = Vec::new();
     for (name, value) in headers {
@@ -224,7 +224,7 @@ fn message_of(headers: &[(&str, &str)], payload: &[u8]) -> Vec<u8> {
     message
 }
 
-/// A payload is never so long that this is not its length.
+/// Encodes a length; payloads are never too long for it.
 fn length(bytes: usize) -> [u8; 4] {
     u32::try_from(bytes).unwrap_or(u32::MAX).to_be_bytes()
 }

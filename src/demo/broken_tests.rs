@@ -1,4 +1,4 @@
-//! Answers that stop, as they come over the wire.
+//! Tests of answers that stop early, as they arrive over the network.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use tokio::io::AsyncReadExt as _;
 
 use super::test_client::{ANTHROPIC, End, OPENAI, Served, for_both};
 
-/// What a name says about the end: whether HTTP finds the body complete, and what ends the connection.
+/// The ending that each name stands for: whether HTTP considers the body complete, and what ends the connection.
 const STOPS: [(&str, bool, End); 6] = [
     ("end-3", true, End::Fin),
     ("end-length-3", true, End::Fin),
@@ -71,7 +71,7 @@ async fn a_length_is_said_where_the_name_says_so() {
     .await;
 }
 
-/// How many bytes follow on the tokens of a stream of `cut-length-9999`.
+/// Returns how many bytes follow the tokens in a stream of `cut-length-9999`.
 fn rest_of_stream(path: &str) -> usize {
     if path == OPENAI {
         let finish = json!({
@@ -139,7 +139,7 @@ async fn streams_that_lack_only_their_last_events() {
         assert_eq!(served.whole(path, "stall-finished").await.end, End::Open);
     })
     .await;
-    // The usage comes after the finish reason: one of them has it.
+    // The usage follows the finish reason, so only one of them has it.
     for (model, usages) in [("end-finished", 1), ("stall-finished", 0)] {
         let body =
             json!({"model": model, "stream": true, "stream_options": {"include_usage": true}});

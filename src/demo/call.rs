@@ -1,4 +1,4 @@
-//! What a request asks of a backend: which API, which model, streamed or whole, which tool.
+//! Reads what a request asks of a backend: the API, the model, a whole answer or a stream, and the tool.
 
 use axum::http::StatusCode;
 use serde_json::Value;
@@ -16,13 +16,13 @@ pub(crate) struct Call {
     pub(crate) operation: Operation,
     pub(crate) model: String,
     pub(crate) stream: bool,
-    /// `stream_options.include_usage`, which only OpenAI knows.
+    /// `stream_options.include_usage`, which only OpenAI has.
     pub(crate) include_usage: bool,
     /// The tool to call in the answer.
     pub(crate) tool: Option<Tool>,
-    /// What the answer's text is to be, where a JSON schema says so.
+    /// The value of the answer's text, if a JSON schema asks for one.
     pub(crate) structured: Option<Value>,
-    /// What else the request says.
+    /// The other fields of the request.
     pub(crate) fields: Fields,
 }
 
@@ -63,7 +63,7 @@ impl Call {
         let operation = place.operation;
         let fields =
             Fields::read(request).map_err(|message| refuse(StatusCode::BAD_REQUEST, message))?;
-        // Where both name one, a deployment's path is only where the request has come.
+        // If both name a model, the body's counts: a deployment's name only tells where the request was sent.
         let model = match place.stream {
             None => fields.text("model").or(place.model),
             Some(_) => place.model,

@@ -1,4 +1,4 @@
-//! Points in time as headers write them.
+//! Formats points in time for headers.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -19,7 +19,8 @@ const MONTHS: [(&str, u64); 12] = [
     ("Dec", 31),
 ];
 
-/// The time in so long, since 1970. A wait of whole seconds leads to a whole second, never an earlier one.
+/// Returns the time after a wait, since 1970. A wait of whole seconds leads to a whole second, which is never too
+/// early.
 pub(crate) fn time_in(wait: Duration) -> Duration {
     let now = SystemTime::now()
         .duration_since(UNIX_EPOCH)
@@ -32,7 +33,7 @@ pub(crate) fn time_in(wait: Duration) -> Duration {
     }
 }
 
-/// `Sun, 06 Nov 1994 08:49:37 GMT`
+/// Formats a time as `Sun, 06 Nov 1994 08:49:37 GMT`.
 pub(crate) fn http_date(time: Duration) -> String {
     let date = Date::of(time);
     format!(
@@ -45,7 +46,7 @@ pub(crate) fn http_date(time: Duration) -> String {
     )
 }
 
-/// `1994-11-06T08:49:37Z`, with milliseconds if there are any.
+/// Formats a time as `1994-11-06T08:49:37Z`, with milliseconds if there are any.
 pub(crate) fn rfc3339(time: Duration) -> String {
     let date = Date::of(time);
     let part = match time.subsec_millis() {
@@ -80,7 +81,7 @@ struct Date {
 }
 
 impl Date {
-    /// Counts the years since 1970: no one asks for one that is far away.
+    /// Counts the years since 1970 one by one: the times are not far away.
     fn of(time: Duration) -> Date {
         let mut days = time.as_secs() / 86_400;
         let weekday = usize::try_from(days % 7)

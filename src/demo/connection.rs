@@ -1,4 +1,4 @@
-//! A connection that the backend can break off on purpose.
+//! Connections that a backend can break on purpose.
 
 use std::io;
 use std::pin::Pin;
@@ -10,7 +10,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
 
-/// The backend's side of one connection: lets an answer in the making break it off.
+/// The backend's side of one connection, through which an answer can break it.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Breaker {
     inner: Arc<Inner>,
@@ -28,13 +28,13 @@ impl Breaker {
         self.inner.broken.notify_one();
     }
 
-    /// Closes the connection with a RST, where it is a [`ResettableTcp`].
+    /// Closes the connection with a RST, if it is a [`ResettableTcp`].
     pub(crate) fn reset(&self) {
         self.inner.reset.store(true, Ordering::Relaxed);
         self.inner.broken.notify_one();
     }
 
-    /// Waits until the connection is to be broken off.
+    /// Waits until an answer breaks the connection.
     pub(crate) async fn broken(&self) {
         self.inner.broken.notified().await;
     }
@@ -55,7 +55,7 @@ impl ResettableTcp {
 impl Drop for ResettableTcp {
     fn drop(&mut self) {
         if self.breaker.inner.reset.load(Ordering::Relaxed) {
-            // Without it the kernel ends the connection with a FIN, as for a fault `close`: nothing better to do.
+            // If this fails, the kernel ends the connection with a FIN, as for the fault `close`.
             let _ = self.stream.set_zero_linger();
         }
     }

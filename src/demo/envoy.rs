@@ -1,8 +1,9 @@
-//! Envoy as a child process: started, awaited, stopped.
+//! Runs Envoy as a child process: starts it, waits for it, and stops it.
 //!
-//! Envoy must not outlive us, however we end. A signal to it takes unsafe code or a further dependency, and who is
-//! killed with SIGKILL sends none. So a shell is put beside it, the leash, which reads from a pipe that we hold: when
-//! our end closes, on purpose or because we are gone, it sends Envoy a SIGTERM.
+//! Envoy must not outlive this program, however it ends. Sending Envoy a signal would take unsafe code or another
+//! dependency, and a program that is killed with SIGKILL cannot send any. So a shell runs next to Envoy, the leash,
+//! which reads from a pipe whose other end this program holds. When that end closes, on purpose or because the program
+//! is gone, the shell sends Envoy a SIGTERM.
 
 use std::fs::File;
 use std::io::{self, Read as _, Seek as _, SeekFrom};
@@ -15,22 +16,22 @@ use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
 use tokio::time::{sleep, timeout};
 
-/// So long may Envoy take to stop before it is killed.
+/// How long Envoy may take to stop before it is killed.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Between two looks at whether Envoy is ready.
+/// The pause between two checks of Envoy's readiness.
 const READY_INTERVAL: Duration = Duration::from_millis(50);
 
-/// No look at Envoy's readiness takes longer.
+/// The timeout of one check of Envoy's readiness.
 const READY_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// So much of the end of the log is looked at for its last lines.
+/// How many bytes at the end of the log are searched for its last lines.
 const LOG_TAIL_BYTES: u64 = 16 * 1024;
 
-/// What the leash does: wait for the end of its input, then stop the process that is its argument.
+/// The leash: waits for the end of its input, then stops the process whose ID is its argument.
 const LEASH: &str = "read -r _; kill -TERM \"$0\"";
 
-/// An Envoy that runs. Killed when it is dropped.
+/// A running Envoy. Killed when it is dropped.
 #[derive(Debug)]
 pub(crate) struct Envoy {
     child: Child,
@@ -39,11 +40,11 @@ pub(crate) struct Envoy {
 }
 
 impl Envoy {
-    /// Starts Envoy with this configuration. What it logs goes to the file `log`; what its access log writes to
-    /// standard output stays there.
+    /// Starts Envoy with this configuration. Its log goes to the file `log`; an access log on standard output stays
+    /// there.
     ///
-    /// It is put into a process group of its own: Ctrl-C in a terminal goes to the whole foreground group, and Envoy
-    /// is to be stopped by us, in order, not on its own at the same time.
+    /// Envoy gets a process group of its own: Ctrl-C in a terminal goes to the whole foreground group, but Envoy must
+    /// be stopped by this program, in order, not on its own at the same time.
     pub(crate) fn start(
         program: &Path,
         config: &Path,
@@ -55,9 +56,9 @@ impl Envoy {
             .arg("-c")
             .arg(config)
             .args(["--concurrency", &concurrency.to_string()])
-            // Hot restart would make Envoys that run side by side fight over one socket.
+            // With hot restart, Envoys that run side by side would compete for one socket.
             .arg("--disable-hot-restart")
-            // A person who watches the access log does not want to wait ten seconds for it.
+            // The default is ten seconds, too long for somebody who watches the access log.
             .args(["--file-flush-interval-msec", "100"])
             .args(["--log-level", "warning"])
             .stdin(Stdio::null())
@@ -65,7 +66,7 @@ impl Envoy {
             .kill_on_drop(true);
         command.process_group(0);
         let child = command.spawn()?;
-        // A child that was not waited for yet has an id, and keeps it.
+        // A child that has not been waited for has an ID, and keeps it.
         let pid = child.id().unwrap_or_default().to_string();
         let leash = Command::new("sh")
             .args(["-c", LEASH, &pid])
@@ -82,12 +83,12 @@ impl Envoy {
         })
     }
 
-    /// Waits until Envoy has exited of itself.
+    /// Waits until Envoy exits on its own.
     pub(crate) async fn exited(&mut self) -> io::Result<ExitStatus> {
         self.child.wait().await
     }
 
-    /// Stops Envoy in order, or kills it if that takes too long.
+    /// Stops Envoy gracefully, or kills it if that takes too long.
     pub(crate) async fn stop(mut self) -> io::Result<()> {
         drop(self.leash.stdin.take());
         match timeout(PATIENCE, self.child.wait()).await {
@@ -96,13 +97,13 @@ impl Envoy {
         }
     }
 
-    /// The last lines of its log.
+    /// Returns the last lines of Envoy's log.
     pub(crate) fn last_lines(&self, count: usize) -> Vec<String> {
         last_lines(&self.log, count).unwrap_or_default()
     }
 }
 
-/// Waits until the admin port says that Envoy is ready.
+/// Waits until the admin port reports that Envoy is ready.
 pub(crate) async fn ready(admin: u16) {
     while !matches!(timeout(READY_TIMEOUT, is_ready(admin)).await, Ok(Ok(true))) {
         sleep(READY_INTERVAL).await;

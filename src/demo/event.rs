@@ -1,29 +1,29 @@
-//! The events of a streamed answer, as far as the APIs have them.
+//! The events of a streamed answer that the APIs have in common.
 
 use serde_json::Value;
 
-/// One server-sent event, a comment between two, or one message of a binary stream.
+/// One server-sent event, a comment between two events, or one message of a binary stream.
 #[derive(Clone, Debug)]
 pub(crate) struct Event {
     pub(crate) part: Part,
-    /// As it is sent; a server-sent event with the empty line at its end.
+    /// The bytes as they are sent; a server-sent event includes the empty line at its end.
     pub(crate) bytes: Vec<u8>,
 }
 
-/// The parts of a stream, in their order.
+/// The parts of a stream, in order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Part {
-    /// What comes before the content, and the frame around its blocks.
+    /// What precedes the content, and the frame around its blocks.
     Opening,
     /// A piece of the content.
     Token,
     /// The end of the content.
     Closing,
-    /// Why the answer finishes.
+    /// The finish reason.
     Finish,
-    /// What it has cost, where that is an event of its own.
+    /// The usage, if it is an event of its own.
     Usage,
-    /// That it is over.
+    /// The event that ends the stream.
     Terminator,
 }
 
@@ -35,12 +35,12 @@ impl Event {
         }
     }
 
-    /// An event that is only data.
+    /// Creates an event that has only data.
     pub(crate) fn data(part: Part, data: &Value) -> Event {
         Event::new(part, format!("data: {data}\n\n"))
     }
 
-    /// An event that names its type twice, in the line `event:` and in the data.
+    /// Creates an event that has its type both in the line `event:` and in the data.
     pub(crate) fn typed(part: Part, kind: &str, mut data: Value) -> Event {
         if let Some(data) = data.as_object_mut() {
             data.insert("type".to_owned(), Value::from(kind));
@@ -48,14 +48,14 @@ impl Event {
         Event::new(part, format!("event: {kind}\ndata: {data}\n\n"))
     }
 
-    /// An event that is no text stays as it is.
+    /// Changes line ends to CRLF; a binary event stays as it is.
     pub(crate) fn end_lines_with_crlf(&mut self) {
         if let Ok(text) = std::str::from_utf8(&self.bytes) {
             self.bytes = text.replace("\r\n", "\n").replace('\n', "\r\n").into();
         }
     }
 }
-/// The number of events up to and with this many tokens of the content, and before whatever follows on it.
+/// Returns the number of events up to and including this many tokens of the content, without those that follow.
 pub(crate) fn up_to_tokens(events: &[Event], tokens: usize) -> usize {
     let mut left = tokens;
     events

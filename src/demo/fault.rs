@@ -1,21 +1,20 @@
-//! The faults that a model name or a switch asks for.
+//! The faults that a model name or a switch selects.
 
 use std::num::NonZeroU64;
 use std::time::Duration;
 
 use axum::http::StatusCode;
 
-/// What a backend does wrong on purpose, or otherwise than usual. The table of names is in the documentation of
-/// [`super::backend`].
+/// A fault, or another unusual behaviour, of a backend. The documentation of [`super::backend`] has the table of names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
-    /// Answer this status, with an error object in the API's own format, and tell when to come again.
+    /// Answer this status, with an error object in the API's own format, and tell when to retry.
     Status(StatusCode, Option<Advice>),
     /// Never answer; the connection stays open until the client leaves.
     Hang,
-    /// Break the connection with a TCP RST before anything was answered.
+    /// Break the connection with a TCP RST before an answer.
     Reset,
-    /// Close the connection with a FIN before anything was answered.
+    /// Close the connection with a FIN before an answer.
     Close,
     /// Wait before the headers of an answer.
     SlowHeaders(Duration),
@@ -23,56 +22,56 @@ pub(crate) enum Fault {
     SlowToken(Duration),
     /// Wait between two words.
     SlowWords(Duration),
-    /// Answer so many words.
+    /// Answer this many words.
     Words(usize),
-    /// Answer so many KiB of text, without pauses.
+    /// Answer this many KiB of text, without pauses.
     Large(usize),
-    /// Stop before the answer is whole.
+    /// Stop before the answer is complete.
     Stop(Stop),
-    /// Send an event that is no JSON after so many tokens.
+    /// Send an event that is not JSON after this many tokens.
     Malformed(usize),
-    /// Answer 200 with nothing but an error.
+    /// Answer 200 with only an error.
     ErrorFirst(Failure),
-    /// Send an error after so many tokens, and nothing more.
+    /// Send an error after this many tokens, and nothing more.
     ErrorAfter(usize),
     /// Answer 200 with a stream without any event.
     EmptyStream,
-    /// Answer 200 with a body without any byte.
+    /// Answer 200 with an empty body.
     EmptyBody,
-    /// Send so many pings before a stream.
+    /// Send this many pings before a stream.
     Pings(usize),
     /// Answer 400, with this error in the API's own words.
     Refuse(Failure),
-    /// Answer with so many headers more.
+    /// Answer with this many additional headers.
     Headers(usize),
-    /// Encode the answer's body, whatever the client accepts.
+    /// Compress the answer's body, whatever the client accepts.
     Gzip,
-    /// Think aloud before the answer.
+    /// Add reasoning before the answer.
     Reasoning,
     /// End the lines of a stream with CRLF.
     Crlf,
-    /// Send every byte of the body on its own.
+    /// Send every byte of the body separately.
     Bytewise,
     /// This fault the first time only.
     Once(Box<Fault>),
-    /// This fault the first time, and then one time of so many.
+    /// This fault the first time, and then once in this many times.
     Every(NonZeroU64, Box<Fault>),
 }
 
-/// How a refused client is told when to come again.
+/// How a refused client is told when to retry.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Advice {
     /// `retry-after` with these seconds, as they were written.
     Seconds(String),
     /// `retry-after-ms`.
     Milliseconds(u64),
-    /// `retry-after` with the date in so many seconds.
+    /// `retry-after` with the date in this many seconds.
     Date(u64),
-    /// The API's own headers: no request is left, and more come in so many milliseconds.
+    /// The API's own headers: no request is left, and more are available in this many milliseconds.
     Reset(u64),
 }
 
-/// An answer that stops before it is whole.
+/// An answer that stops before it is complete.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Stop {
     pub(crate) at: Point,
@@ -85,39 +84,39 @@ pub(crate) struct Stop {
 pub(crate) enum Point {
     /// Before the first byte of the body.
     Headers,
-    /// A stream after so many tokens of the content; a whole body in its middle.
+    /// A stream after this many tokens of the content; a whole body in its middle.
     Tokens(usize),
-    /// A stream after the event that tells why it finishes; a whole body in its middle.
+    /// A stream after the event with the finish reason; a whole body in its middle.
     Finish,
     /// A stream before the event that ends it; a whole body not at all.
     Terminator,
 }
 
-/// What comes where an answer stops.
+/// What happens where an answer stops.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ending {
-    /// The body ends as HTTP has it.
+    /// The body ends as a complete HTTP body.
     Clean,
     /// The connection closes with a FIN.
     Fin,
     /// The connection breaks with a RST.
     Rst,
-    /// Nothing, with the connection open, until the client leaves.
+    /// Nothing: the connection stays open until the client leaves.
     Silence,
 }
 
-/// Which `content-length` an answer has that stops.
+/// The `content-length` of an answer that stops.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Length {
-    /// None.
+    /// No `content-length`.
     Unsaid,
-    /// That of what is sent.
+    /// The length of what is sent.
     Sent,
-    /// That of the whole answer.
+    /// The length of the whole answer.
     Full,
 }
 
-/// An error that each API has its own words for.
+/// An error for which each API has its own words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Failure {
     RateLimit,
@@ -129,19 +128,19 @@ pub(crate) enum Failure {
     ContentPolicy,
 }
 
-/// More words, KiB or pings than these would only fill the memory.
+/// The maximum number of words, KiB or pings; more would only fill the memory.
 const MOST_WORDS: usize = 1_000_000;
 const MOST_KIB: usize = 65_536;
 const MOST_PINGS: usize = 1_000_000;
 
-/// A map of headers holds little more.
+/// The maximum number of headers; a map of headers holds little more.
 const MOST_HEADERS: usize = 10_000;
 
-/// Ten days: later than anyone waits, and a date that can be written.
+/// The longest wait, in seconds: ten days, longer than anyone waits and still a date that can be written.
 const LONGEST: u64 = 864_000_000;
 
 impl Fault {
-    /// The fault of this model name; none for a model that works.
+    /// Returns the fault of this model name; `None` for a model that works.
     pub(crate) fn of_model(model: &str) -> Option<Fault> {
         if let Some(fault) = model.strip_prefix("once-") {
             return Some(Fault::Once(Box::new(Fault::every_time(fault)?)));
@@ -161,12 +160,12 @@ impl Fault {
         named(name).or_else(|| numbered(name))
     }
 
-    /// Whether it matters how many requests came before.
+    /// Whether the fault depends on the number of earlier requests.
     pub(crate) fn takes_turns(&self) -> bool {
         matches!(self, Fault::Once(_) | Fault::Every(..))
     }
 
-    /// What this fault is for a request with so many before it.
+    /// Returns what this fault is for a request with this many before it.
     pub(crate) fn on_turn(self, before: u64) -> Option<Fault> {
         match self {
             Fault::Once(fault) => (before == 0).then_some(*fault),
@@ -211,7 +210,7 @@ fn named(name: &str) -> Option<Fault> {
     })
 }
 
-/// The faults with one number, at their end.
+/// Parses the faults that end with one number.
 fn numbered(name: &str) -> Option<Fault> {
     let (name, amount) = name.rsplit_once('-')?;
     let amount = number(amount)?;
@@ -245,14 +244,14 @@ fn numbered(name: &str) -> Option<Fault> {
     })
 }
 
-/// `NNN`, or `NNN-` and an advice.
+/// Parses `NNN`, or `NNN-` and an advice.
 fn refusing(rest: &str) -> Option<Fault> {
     let (status, advice) = match rest.split_once('-') {
         Some((status, advice)) => (status, Some(self::advice(advice)?)),
         None => (rest, None),
     };
     let status = u16::try_from(number(status)?).ok()?;
-    // Below 200 is no final answer, and 600 is no status.
+    // Below 200 there are no final statuses, and 600 is not a status.
     if !(200..600).contains(&status) {
         return None;
     }
@@ -275,7 +274,7 @@ fn advice(name: &str) -> Option<Advice> {
     })
 }
 
-/// A number of digits alone: no sign and no space.
+/// Parses a number that has only digits, without sign and spaces.
 fn number(digits: &str) -> Option<u64> {
     if digits.bytes().all(|byte| byte.is_ascii_digit()) {
         digits.parse().ok()

@@ -1,4 +1,4 @@
-//! Which names are faults.
+//! Tests of which model names are faults.
 
 use super::*;
 

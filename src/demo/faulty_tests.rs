@@ -1,4 +1,4 @@
-//! Answers that go wrong otherwise than by stopping, or that are only unusual, as they come over the wire.
+//! Tests of faults other than stopping early, and of unusual answers, as they arrive over the network.
 
 use std::io::Read as _;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -200,7 +200,7 @@ async fn answers_of_any_size() {
 
         let seen = served.stream(path, "large-300").await;
         assert!(seen.works());
-        // Without pauses: 300 of them would take six seconds.
+        // Without pauses: with them, 300 tokens would take six seconds.
         assert!(seen.took < Duration::from_secs(5), "{:?}", seen.took);
         let tokens = seen.tokens();
         assert_eq!(tokens.len(), 300);
@@ -260,7 +260,7 @@ async fn encoded_answers() {
             seen.body = plain;
             assert!(seen.works());
         }
-        // Whatever the client accepts: these requests do.
+        // Compressed even for requests that do not accept it, as these do not.
         let plain = served.whole(path, "gpt-5.5").await;
         assert_eq!(plain.header("content-encoding"), None);
         assert!(plain.works());

@@ -1,4 +1,4 @@
-//! What a request's body says: the fields of a JSON object, or those of a form.
+//! Reads the fields of a request's body: of a JSON object or of a form.
 
 use std::collections::BTreeMap;
 
@@ -7,27 +7,27 @@ use serde_json::value::RawValue;
 
 use super::record::Recorded;
 
-/// A body's own fields.
+/// The fields of a body.
 #[derive(Debug)]
 pub(crate) enum Fields {
-    /// Each still as it was sent: what no one asks for may be as odd as it likes (a lone surrogate, a number that no
-    /// machine holds, a thousand arrays in one another) and does not keep the request from being answered.
+    /// The fields of a JSON object, each still as it was sent. A field that nobody reads may be as odd as it likes (a
+    /// lone surrogate, a number that does not fit any type, a thousand nested arrays); the request is answered anyway.
     Json(BTreeMap<String, Box<RawValue>>),
-    /// In their order.
+    /// The parts of a form, in order.
     Form(Vec<FormPart>),
 }
 
-/// One part of a `multipart/form-data`.
+/// One part of a `multipart/form-data` body.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct FormPart {
     pub(crate) name: String,
-    /// Only a file has one.
+    /// The file name; only files have one.
     pub(crate) filename: Option<String>,
     pub(crate) content: Vec<u8>,
 }
 
 impl Fields {
-    /// Reads a body as what its `content-type` says that it is; without one as JSON.
+    /// Reads a body according to its `content-type`; without one, as JSON.
     pub(crate) fn read(request: &Recorded) -> Result<Fields, String> {
         let kind = request.header("content-type").unwrap_or_default();
         let kind = String::from_utf8_lossy(kind);
@@ -42,7 +42,7 @@ impl Fields {
             .map_err(|error| format!("The body is no JSON object: {error}"))
     }
 
-    /// A field, if it is there and can be read. Those of forms are strings.
+    /// Returns a field, if it exists and can be parsed. Fields of forms are strings.
     pub(crate) fn get(&self, name: &str) -> Option<Value> {
         match self {
             Fields::Json(fields) => serde_json::from_str(fields.get(name)?.get()).ok(),
@@ -71,7 +71,7 @@ impl Fields {
         }
     }
 
-    /// The last element of an array, however odd those before it are.
+    /// Returns the last element of an array, however odd those before it are.
     pub(crate) fn last(&self, name: &str) -> Option<Value> {
         let Fields::Json(fields) = self else {
             return None;
@@ -80,7 +80,7 @@ impl Fields {
         serde_json::from_str(elements.last()?.get()).ok()
     }
 
-    /// The files of a form.
+    /// Returns the files of a form.
     pub(crate) fn files(&self) -> impl Iterator<Item = &FormPart> {
         let parts = match self {
             Fields::Json(_) => &[],
@@ -99,7 +99,7 @@ fn boundary(content_type: &str) -> Option<String> {
         .map(|(_, value)| value.trim_matches('"').to_owned())
 }
 
-/// The parts of a form, or none where it is not exactly what RFC 7578 asks for.
+/// Returns the parts of a form; `None` unless it is exactly what RFC 7578 requires.
 fn form(boundary: &str, body: &[u8]) -> Option<Vec<FormPart>> {
     let delimiter = format!("\r\n--{boundary}");
     let mut rest = body.strip_prefix(delimiter.trim_start().as_bytes())?;
@@ -133,7 +133,7 @@ fn form_part(head: &str, content: &[u8]) -> Option<FormPart> {
     })
 }
 
-/// What stands before and after the first `separator`.
+/// Splits bytes at the first `separator`.
 fn split_at<'a>(bytes: &'a [u8], separator: &[u8]) -> Option<(&'a [u8], &'a [u8])> {
     let at = bytes
         .windows(separator.len())

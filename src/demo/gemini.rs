@@ -1,4 +1,4 @@
-//! Gemini's answers as a server writes them.
+//! Answers in Gemini's format.
 
 use axum::http::StatusCode;
 use serde_json::{Value, json};
@@ -9,10 +9,10 @@ use super::fault::Failure;
 use super::openai::vectors::vector;
 use super::reply::{Content, Reply, pieces};
 
-/// So many numbers has a vector.
+/// The number of elements in a vector.
 const DIMENSIONS: usize = 8;
 
-/// A whole answer.
+/// Returns a whole answer.
 pub(crate) fn whole(reply: &Reply) -> Value {
     let parts = match &reply.content {
         Content::Text(text) => vec![json!({"text": text})],
@@ -35,7 +35,7 @@ pub(crate) fn whole(reply: &Reply) -> Value {
     answer
 }
 
-/// A streamed answer: server-sent events, or the elements of a JSON array.
+/// Returns the events of a streamed answer: server-sent events, or the elements of a JSON array.
 pub(crate) fn events(reply: &Reply, sse: bool) -> Vec<Event> {
     let thoughts = reply.reasoning.as_deref().unwrap_or_default();
     let mut parts: Vec<Value> = pieces(thoughts)
@@ -43,7 +43,7 @@ pub(crate) fn events(reply: &Reply, sse: bool) -> Vec<Event> {
         .collect();
     match &reply.content {
         Content::Text(text) => parts.extend(pieces(text).map(|piece| json!({"text": piece}))),
-        // A call is never cut.
+        // A call is never cut into pieces.
         Content::Tool(tool) => {
             parts.push(json!({"functionCall": {"name": tool.name, "args": tool.arguments}}));
         }
@@ -71,7 +71,7 @@ pub(crate) fn events(reply: &Reply, sse: bool) -> Vec<Event> {
     events
 }
 
-/// An error in a stream, as its first event or a later one.
+/// Returns an error in a stream, as its first event or a later one.
 pub(crate) fn error_event(failure: Failure, sse: bool, first: bool) -> Event {
     let error = self::failure(failure);
     let text = match (sse, first) {
@@ -82,7 +82,7 @@ pub(crate) fn error_event(failure: Failure, sse: bool, first: bool) -> Event {
     Event::new(Part::Terminator, text)
 }
 
-/// How many tokens a request has.
+/// Returns the number of tokens in a request.
 pub(crate) fn count_tokens(reply: &Reply) -> Value {
     json!({
         "totalTokens": reply.input_tokens,
@@ -91,12 +91,12 @@ pub(crate) fn count_tokens(reply: &Reply) -> Value {
     })
 }
 
-/// The vector of one content.
+/// Returns the vector of one content.
 pub(crate) fn embed(reply: &Reply) -> Value {
     json!({"embedding": {"values": vector(0, DIMENSIONS)}, "demo": reply.demo})
 }
 
-/// A vector for each content.
+/// Returns a vector for each content.
 pub(crate) fn batch_embed(call: &Call, reply: &Reply) -> Value {
     let requests = call.fields.get("requests").unwrap_or_default();
     let requests = requests.as_array().map_or(0, Vec::len);
@@ -106,7 +106,7 @@ pub(crate) fn batch_embed(call: &Call, reply: &Reply) -> Value {
     json!({"embeddings": embeddings, "demo": reply.demo})
 }
 
-/// An error object.
+/// Returns an error object.
 pub(crate) fn error(status: StatusCode, message: &str) -> Value {
     let name = match status.as_u16() {
         401 => "UNAUTHENTICATED",
@@ -124,7 +124,7 @@ pub(crate) fn error(status: StatusCode, message: &str) -> Value {
     json!({"error": {"code": status.as_u16(), "message": message, "status": name}})
 }
 
-/// An error as the API words it.
+/// Returns an error in the API's own words.
 pub(crate) fn failure(failure: Failure) -> Value {
     let (status, message) = match failure {
         Failure::RateLimit => (

@@ -1,9 +1,9 @@
-//! What `make run` shows: LLM backends that only pretend, and a real Envoy in front of them.
+//! The demo that `make run` starts: simulated LLM backends, with a real Envoy in front of them.
 //!
 //! Native only, behind the feature `demo`; nothing in here is part of the filter.
 //!
-//! - [`backend`]: a small server that answers like OpenAI, Anthropic, Gemini or Bedrock and tells in its answer what reached
-//!   it. The end-to-end tests run against it too.
+//! - [`backend`]: a small server that answers like OpenAI, Anthropic, Gemini or Bedrock and reports in its answer what
+//!   reached it. The end-to-end tests use it too.
 //! - [`cli`]: the program `llm-router-demo`, which starts the backends and Envoy, prints what to try, and stops
 //!   everything again.
 

@@ -1,4 +1,4 @@
-//! What the path of a request says: the operation, and sometimes the model and whether a stream is asked for.
+//! Reads what the path of a request says: the operation, and for some APIs the model and whether a stream is asked for.
 
 use percent_encoding::percent_decode_str;
 
@@ -8,13 +8,13 @@ use super::api::Operation;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Place {
     pub(crate) operation: Operation,
-    /// The model, where the path names it.
+    /// The model, if the path names it.
     pub(crate) model: Option<String>,
-    /// Whether a stream is asked for, where the path says so.
+    /// Whether the request asks for a stream, if the path tells.
     pub(crate) stream: Option<bool>,
 }
 
-/// By the end of the path; the longer ones come before those that they end with.
+/// Operations by the end of the path. Longer ends come before the shorter ones that they end with.
 const BY_END: [(&str, Operation); 16] = [
     ("/chat/completions", Operation::Chat),
     ("/completions", Operation::Completions),
@@ -35,7 +35,7 @@ const BY_END: [(&str, Operation); 16] = [
 ];
 
 impl Place {
-    /// What this path says; none if it is no model's.
+    /// Reads a path; `None` if it is not a model's.
     pub(crate) fn of(path: &str, query: &str) -> Option<Place> {
         Place::of_gemini(path, query)
             .or_else(|| Place::of_bedrock(path))
@@ -49,7 +49,7 @@ impl Place {
             })
     }
 
-    /// `…/models/MODEL:METHOD`
+    /// Reads `…/models/MODEL:METHOD`.
     fn of_gemini(path: &str, query: &str) -> Option<Place> {
         let (_, rest) = path.rsplit_once("/models/")?;
         let (model, method) = rest.rsplit_once(':')?;
@@ -71,7 +71,7 @@ impl Place {
         })
     }
 
-    /// `/model/MODEL/METHOD`
+    /// Reads `/model/MODEL/METHOD`.
     fn of_bedrock(path: &str) -> Option<Place> {
         let (_, rest) = path.split_once("/model/")?;
         let (model, method) = rest.rsplit_once('/')?;
@@ -90,7 +90,7 @@ impl Place {
     }
 }
 
-/// Azure names the model in the path: `…/deployments/NAME/chat/completions`.
+/// Reads the model in an Azure path: `…/deployments/NAME/chat/completions`.
 fn deployment(path: &str) -> Option<String> {
     let (_, rest) = path.split_once("/deployments/")?;
     rest.split('/').next().map(decoded)

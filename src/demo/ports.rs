@@ -1,11 +1,11 @@
-//! The ports of an Envoy file, read and moved as text: enough for a file written as people write them, one
-//! `port_value: NNNN` to a line, without a YAML parser that would lose every comment.
+//! Reads and moves the ports of an Envoy file as text. That is enough for a file with one `port_value: NNNN` on each
+//! line, and keeps the comments that a YAML parser would lose.
 
 use std::fmt::Write as _;
 
 const KEY: &str = "port_value:";
 
-/// Which ports a file makes Envoy listen on. Those of clusters are not among them.
+/// The ports on which a file makes Envoy listen, without those of clusters.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Ports {
     pub(crate) admin: Option<u16>,
@@ -13,7 +13,7 @@ pub(crate) struct Ports {
 }
 
 impl Ports {
-    /// Finds the ports of a file: one belongs to the last `admin:`, `listeners:` or `clusters:` above it.
+    /// Finds the ports of a file; each belongs to the last `admin:`, `listeners:` or `clusters:` above it.
     pub(crate) fn of(file: &str) -> Ports {
         let mut ports = Ports::default();
         let mut section = "";
@@ -39,7 +39,7 @@ impl Ports {
     }
 }
 
-/// Adds `offset` to every port of a file. None: one would be above 65535.
+/// Adds `offset` to every port of a file; `None` if one would exceed 65535.
 pub(crate) fn moved(file: &str, offset: u16) -> Option<String> {
     let mut moved = String::with_capacity(file.len());
     for line in file.split_inclusive('\n') {
@@ -56,7 +56,7 @@ pub(crate) fn moved(file: &str, offset: u16) -> Option<String> {
     Some(moved)
 }
 
-/// What stands before the port in this line, and the port.
+/// Splits a line into the text before the port, and the port.
 fn split_port(line: &str) -> Option<(&str, u16)> {
     let (before, after) = line.split_once(KEY)?;
     if before.contains('#') {
@@ -68,7 +68,7 @@ fn split_port(line: &str) -> Option<(&str, u16)> {
         .next()?
         .parse()
         .ok()?;
-    // Both are parts of the line, so that their lengths always fit.
+    // Both are parts of the line, so their lengths always fit.
     let before = line.get(..line.len().checked_sub(digits.len())?)?;
     Some((before, port))
 }

@@ -1,4 +1,4 @@
-//! A session over a WebSocket: it says hello, and then repeats what it is told.
+//! A session over a WebSocket that sends a greeting and then echoes every message.
 
 use axum::extract::FromRequestParts as _;
 use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::record::Recorded;
 use super::reply::{next_id, seen};
 
-/// Whether this is no request for an answer but the begin of a session.
+/// Whether this request begins a session rather than asking for an answer.
 pub(crate) fn is_asked_for(parts: &Parts) -> bool {
     parts
         .headers
@@ -41,7 +41,7 @@ pub(crate) async fn answer(name: &str, request: &Recorded, mut parts: Parts) -> 
 async fn echo(mut socket: WebSocket, hello: Value) {
     let mut next = Some(Message::text(hello.to_string()));
     while let Some(message) = next {
-        // Pings are answered by the library; a client that has left ends it.
+        // The library answers pings; a client that leaves ends the loop.
         if matches!(message, Message::Text(_) | Message::Binary(_))
             && socket.send(message).await.is_err()
         {

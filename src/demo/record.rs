@@ -1,19 +1,19 @@
-//! What reached a backend, kept so that a test can look at it afterwards.
+//! Records what reached a backend, so that tests can check it afterwards.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Instant;
 
-/// The oldest requests go when there are more than this.
+/// How many requests are kept; the oldest are dropped first.
 const KEPT: usize = 10_000;
 
-/// The header by which a test finds its own requests again.
+/// The header by which a test finds its own requests.
 const TEST_ID: &str = "x-test-id";
 
-/// One whole request as a backend received it.
+/// One complete request as a backend received it.
 ///
-/// Header names are in lower case, as HTTP/2 sends them and as the HTTP/1.1 parser hands them over. Headers come in
-/// the order of the wire, except that further values of one name follow directly on its first.
+/// Header names are in lower case, as HTTP/2 sends them and as the HTTP/1.1 parser returns them. Headers are in the
+/// order of arrival, except that further values of a name directly follow its first.
 #[derive(Clone, Debug)]
 pub struct Recorded {
     /// `HTTP/1.1` or `HTTP/2.0`.
@@ -22,7 +22,7 @@ pub struct Recorded {
     pub method: String,
     /// The path, with the query.
     pub path: String,
-    /// `host`, or `:authority` with HTTP/2.
+    /// The `host` header, or `:authority` with HTTP/2.
     pub authority: String,
     /// The headers; values are bytes because they need not be UTF-8.
     pub headers: Vec<(String, Vec<u8>)>,
@@ -30,14 +30,14 @@ pub struct Recorded {
     pub trailers: Vec<(String, Vec<u8>)>,
     /// The body.
     pub body: Vec<u8>,
-    /// When the request's headers were there.
+    /// When the request's headers had arrived.
     pub at: Instant,
-    /// What became of the answer.
+    /// The progress of the answer.
     pub answer: Answered,
 }
 
 impl Recorded {
-    /// The first value of a header, whose name is given in lower case.
+    /// Returns the first value of a header, whose name is given in lower case.
     pub(crate) fn header(&self, name: &str) -> Option<&[u8]> {
         self.headers
             .iter()
@@ -45,13 +45,13 @@ impl Recorded {
             .map(|(_, value)| value.as_slice())
     }
 
-    /// The path, and the query, which may be empty.
+    /// Returns the path and the query, which may be empty.
     pub(crate) fn path_and_query(&self) -> (&str, &str) {
         self.path.split_once('?').unwrap_or((&self.path, ""))
     }
 }
 
-/// How far an answer has come, seen from the backend. It goes on in every clone.
+/// The progress of an answer, seen from the backend. All clones are updated.
 #[derive(Clone, Debug, Default)]
 pub struct Answered {
     times: Arc<Times>,
@@ -66,38 +66,38 @@ struct Times {
 }
 
 impl Answered {
-    /// When the answer's headers were ready to go.
+    /// Returns when the answer's headers were ready to be sent.
     #[must_use]
     pub fn begun(&self) -> Option<Instant> {
         self.times.begun.get().copied()
     }
 
-    /// When the backend had nothing more to do: the last byte was handed over to be sent, or it broke the
-    /// connection off itself.
+    /// Returns when the backend was done: when it handed over the last byte to be sent, or broke the connection itself.
     #[must_use]
     pub fn ended(&self) -> Option<Instant> {
         self.times.ended.get().copied()
     }
 
-    /// When the client was found to have left, if it did before the answer had [`ended`](Answered::ended).
+    /// Returns when the backend noticed that the client had left, if that was before the answer had
+    /// [`ended`](Answered::ended).
     #[must_use]
     pub fn left(&self) -> Option<Instant> {
         self.times.left.get().copied()
     }
 
-    /// The tokens that the backend counts for it: input and output.
+    /// Returns the tokens that the backend counts for the answer: input and output.
     #[must_use]
     pub fn counted(&self) -> Option<(u64, u64)> {
         self.times.counted.get().copied()
     }
 
-    /// Whoever makes the answer holds this.
+    /// Returns the watch, which the code that sends the answer holds.
     pub(crate) fn watch(&self) -> Watch {
         Watch(self.clone())
     }
 }
 
-/// Writes down how an answer goes. Dropped before the answer's end, it says that the client has left.
+/// Records the progress of an answer. If it is dropped before the answer's end, the client has left.
 #[derive(Debug)]
 pub(crate) struct Watch(Answered);
 
@@ -123,15 +123,15 @@ impl Drop for Watch {
     }
 }
 
-/// The latest requests of one backend, the last 10,000. A request counts once its body has ended: one that breaks off
-/// before leaves no trace.
+/// The latest requests of one backend, at most 10,000. A request is recorded once its body has ended: one that is cut
+/// off before is not.
 #[derive(Debug, Default)]
 pub struct Recorder {
     requests: Mutex<VecDeque<Recorded>>,
 }
 
 impl Recorder {
-    /// The requests whose header `x-test-id` is `test_id`, oldest first.
+    /// Returns the requests whose header `x-test-id` is `test_id`, oldest first.
     #[must_use]
     pub fn requests(&self, test_id: &str) -> Vec<Recorded> {
         self.locked()
@@ -141,7 +141,7 @@ impl Recorder {
             .collect()
     }
 
-    /// The same, and forgets them.
+    /// Returns the requests of `test_id`, oldest first, and forgets them.
     #[must_use]
     pub fn take(&self, test_id: &str) -> Vec<Recorded> {
         let is_of = |request: &Recorded| request.header(TEST_ID) == Some(test_id.as_bytes());
@@ -151,7 +151,7 @@ impl Recorder {
         taken
     }
 
-    /// How many are kept.
+    /// Returns how many requests are kept.
     #[must_use]
     pub fn kept(&self) -> usize {
         self.locked().len()
@@ -165,13 +165,13 @@ impl Recorder {
         requests.push_back(request);
     }
 
-    /// A panic while the lock was held leaves a whole queue behind, so a poisoned lock is as good as any.
+    /// Locks the queue. A panic while the lock was held leaves the queue intact, so a poisoned lock can be used.
     fn locked(&self) -> std::sync::MutexGuard<'_, VecDeque<Recorded>> {
         self.requests.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// A request without headers.
+/// Creates a request without headers.
 #[cfg(test)]
 pub(crate) fn test_request(method: &str, path: &str, body: &str) -> Recorded {
     Recorded {

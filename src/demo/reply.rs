@@ -1,4 +1,4 @@
-//! What a backend says, before an API gives it its form.
+//! The content of an answer, before it is formatted for an API.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -9,22 +9,22 @@ use super::call::Call;
 use super::record::Recorded;
 use super::tool::Tool;
 
-/// The headers that hold a key in one of the APIs.
+/// The headers that carry a key in one of the APIs.
 const CREDENTIALS: [&str; 4] = ["authorization", "x-api-key", "api-key", "x-goog-api-key"];
 
-/// So much of a key is repeated in the text.
+/// How many characters of a key the text repeats.
 const KEY_SHOWN: usize = 24;
 
-/// An answer, with all that it takes to write it down in any API.
+/// An answer, with everything that any API needs to format it.
 #[derive(Clone, Debug)]
 pub(crate) struct Reply {
-    /// Unique in this process; an API puts its own prefix before it.
+    /// Unique in this process; each API adds its own prefix.
     pub(crate) id: String,
     /// Seconds since 1970.
     pub(crate) created: u64,
     pub(crate) model: String,
     pub(crate) content: Content,
-    /// What the model thinks before it answers.
+    /// The model's reasoning before the answer.
     pub(crate) reasoning: Option<String>,
     pub(crate) input_tokens: u64,
     pub(crate) output_tokens: u64,
@@ -32,7 +32,7 @@ pub(crate) struct Reply {
     pub(crate) demo: Value,
 }
 
-/// What an answer consists of.
+/// The content of an answer.
 #[derive(Clone, Debug)]
 pub(crate) enum Content {
     Text(String),
@@ -40,7 +40,7 @@ pub(crate) enum Content {
 }
 
 impl Reply {
-    /// The answer of the backend `name` to this request.
+    /// Returns the answer of the backend `name` to this request.
     pub(crate) fn to(name: &str, request: &Recorded, call: &Call) -> Reply {
         let content = match (&call.tool, &call.structured) {
             (Some(tool), _) => Content::Tool(tool.clone()),
@@ -51,7 +51,7 @@ impl Reply {
             id: next_id(),
             created: seconds_since_1970(),
             model: call.model.clone(),
-            // About what a tokenizer makes of English text; no one bills these.
+            // About what a tokenizer counts for English text; nobody is billed for it.
             input_tokens: count(request.body.len() / 4),
             output_tokens: output_tokens(&content),
             content,
@@ -60,7 +60,7 @@ impl Reply {
         }
     }
 
-    /// What it says, if it does not call a tool.
+    /// Returns the text, unless the answer calls a tool.
     pub(crate) fn text(&self) -> &str {
         match &self.content {
             Content::Text(text) => text,
@@ -68,7 +68,7 @@ impl Reply {
         }
     }
 
-    /// The same with this text instead of what it would say or call.
+    /// Replaces the text or the tool call by this text.
     pub(crate) fn saying(self, text: String) -> Reply {
         let content = Content::Text(text);
         Reply {
@@ -79,7 +79,7 @@ impl Reply {
     }
 }
 
-/// Unique in this process.
+/// Returns an ID that is unique in this process.
 pub(crate) fn next_id() -> String {
     static GIVEN: AtomicU64 = AtomicU64::new(1);
     let number = GIVEN.fetch_add(1, Ordering::Relaxed);
@@ -92,7 +92,7 @@ pub(crate) fn seconds_since_1970() -> u64 {
         .map_or(0, |since| since.as_secs())
 }
 
-/// The parts of a text that a streamed answer sends one by one: words, each with the space behind it.
+/// Returns the pieces that a streamed answer sends one by one: words, each with the space behind it.
 pub(crate) fn pieces(text: &str) -> impl Iterator<Item = &str> {
     text.split_inclusive(' ')
 }
@@ -127,7 +127,8 @@ fn greeting(name: &str, request: &Recorded, call: &Call) -> String {
     text
 }
 
-/// What reached the backend, whole: the keys in here are the demo's own, or one that should not have come this far.
+/// Describes everything that reached the backend. Keys are included: they are the demo's own, or should not have
+/// reached it.
 pub(crate) fn seen(name: &str, request: &Recorded, call: Option<&Call>) -> Value {
     let headers: Vec<Value> = request
         .headers

@@ -1,4 +1,4 @@
-//! What the program does, from the first port to the last.
+//! Runs the demo: starts the backends and Envoy, and stops them again.
 
 use std::fmt;
 use std::io::{self, ErrorKind};
@@ -17,7 +17,7 @@ use super::envoy::{self, Envoy};
 use super::ports::{self, Ports};
 use super::screen;
 
-/// The demo backends: their names, and the ports that `envoy/demo.yaml` expects them on.
+/// The demo backends: their names, and the ports on which `envoy/demo.yaml` expects them.
 const BACKENDS: [(&str, u16); 6] = [
     ("openai", 9101),
     ("anthropic", 9102),
@@ -27,19 +27,19 @@ const BACKENDS: [(&str, u16); 6] = [
     ("azure", 9106),
 ];
 
-/// The module, as Envoy's file names it: relative to where Envoy is started.
+/// The module's path in Envoy's file, relative to where Envoy is started.
 const MODULE: &str = "llm_router.wasm";
 
-/// Logs and moved configurations go here, below the current folder.
+/// The folder for logs and moved configurations, relative to the current folder.
 const FILES: &str = "target/demo";
 
-/// So long may Envoy take to be ready. Compiling the module is the most of it.
+/// How long Envoy may take to get ready; most of it is compiling the module.
 const START_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// So many of Envoy's last words are shown when it fails.
+/// How many lines of Envoy's log are shown when it fails.
 const LINES_SHOWN: usize = 12;
 
-/// Why a run ended other than by the person's will. Says what to do about it.
+/// Why a run ended, other than by the user's choice. Its message says what to do about it.
 #[derive(Debug)]
 pub(crate) enum Failure {
     PortTaken(u16),
@@ -133,7 +133,7 @@ impl LastWords {
     }
 }
 
-/// Runs the backends and Envoy until the person has had enough.
+/// Runs the backends and Envoy until the user stops them.
 pub(crate) async fn run(args: &RunArgs) -> Result<(), Failure> {
     // First of all, so that Ctrl-C works at any time.
     let mut stop = StopSignals::listen().map_err(Failure::Signals)?;
@@ -175,7 +175,7 @@ pub(crate) async fn run(args: &RunArgs) -> Result<(), Failure> {
     envoy.stop().await.map_err(Failure::Stop)
 }
 
-/// Runs the backends alone.
+/// Runs only the backends.
 pub(crate) async fn backends(port_offset: u16) -> Result<(), Failure> {
     let mut stop = StopSignals::listen().map_err(Failure::Signals)?;
     let mut backends = start_backends(port_offset).await?;
@@ -192,11 +192,11 @@ pub(crate) async fn backends(port_offset: u16) -> Result<(), Failure> {
     }
 }
 
-/// The file to start Envoy with, and its ports: the person's own, or a moved copy of it.
+/// Returns the file to start Envoy with, and its ports: the user's own, or a copy with moved ports.
 fn configuration(args: &RunArgs) -> Result<(PathBuf, Ports), Failure> {
     let text = std::fs::read_to_string(&args.config)
         .map_err(|error| Failure::Read(args.config.clone(), error))?;
-    // Envoy would say so too, but not what to do.
+    // Envoy would report this too, but not what to do about it.
     if text.contains(MODULE) && !Path::new(MODULE).exists() {
         return Err(Failure::NoModule);
     }
@@ -212,8 +212,8 @@ fn configuration(args: &RunArgs) -> Result<(PathBuf, Ports), Failure> {
     Ok((path, Ports::of(&moved)))
 }
 
-/// Envoy listens with `SO_REUSEPORT`: started on the ports of an Envoy that runs already, it would quietly take half
-/// of that one's connections.
+/// Checks that a port is free. Envoy listens with `SO_REUSEPORT`: started on the ports of a running Envoy, it would
+/// silently take half of that one's connections.
 async fn check_free(port: u16) -> Result<(), Failure> {
     bind(port).await.map(drop)
 }
@@ -240,7 +240,7 @@ async fn start_backends(port_offset: u16) -> Result<JoinSet<io::Result<()>>, Fai
     Ok(backends)
 }
 
-/// Ctrl-C, and what ends a program when its terminal or its parent wants so.
+/// Ctrl-C, and the signals with which a terminal or a parent process ends a program.
 struct StopSignals([Signal; 3]);
 
 impl StopSignals {

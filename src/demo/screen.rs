@@ -1,8 +1,8 @@
-//! What a person reads once everything runs.
+//! The text that is printed once everything runs.
 
 use std::path::Path;
 
-/// Where everything is, and what to try.
+/// Returns where everything is, and what to try.
 pub(crate) fn ready(listener: u16, admin: u16, log: &Path) -> String {
     let url = format!("http://localhost:{listener}");
     let chat = |model: &str| {

@@ -1,4 +1,4 @@
-//! A response body that follows a script: what is sent, when, and how it ends.
+//! Response bodies that follow a script: what is sent, when, and how the body ends.
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -13,27 +13,27 @@ use tokio::time::Sleep;
 use super::connection::Breaker;
 use super::record::Watch;
 
-/// One thing that a body does.
+/// One step of a body.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Step {
-    /// Sends these bytes: over HTTP/1.1 a chunk of their own, unless the answer has a `content-length`.
+    /// Sends these bytes; over HTTP/1.1 as a chunk of their own, unless the answer has a `content-length`.
     Send(Bytes),
-    /// Lets everything out that was sent before.
+    /// Flushes all bytes that were sent before.
     Flush,
-    /// Waits, having let everything out that was sent before.
+    /// Flushes all bytes that were sent before, then waits.
     Wait(Duration),
     /// Closes the connection with a FIN.
     Close,
     /// Breaks the connection with a RST.
     Reset,
-    /// Says nothing more, with the connection open.
+    /// Sends nothing more; the connection stays open.
     Silence,
 }
 
-/// A body that takes its steps when the server asks for more of it.
+/// A body that takes its steps when the server polls it.
 ///
-/// The server asks again only after it has written out what it got (as far as the client reads), whenever this body
-/// has nothing to give at once: so a connection that breaks after a wait breaks after the last byte.
+/// When the body has nothing to give at once, the server polls again only after it has written out what it has (as far
+/// as the client reads). So a connection that breaks after a wait breaks after the last byte.
 pub(crate) struct Script {
     steps: VecDeque<Step>,
     pause: Option<Pin<Box<Sleep>>>,
@@ -97,7 +97,7 @@ impl Body for Script {
                 }
                 Some(Step::Silence) => {
                     self.steps.push_front(Step::Silence);
-                    // Nothing wakes it: the connection's end, ours or the client's, drops this body.
+                    // Nothing wakes it: the end of the connection, on either side, drops this body.
                     return Poll::Pending;
                 }
             }

@@ -1,4 +1,4 @@
-//! What a backend keeps for its clients: files, batches, stored responses, conversations, Gemini's caches.
+//! The objects that a backend stores for its clients: files, batches, responses, conversations and Gemini caches.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
@@ -16,13 +16,13 @@ use super::openai::set;
 use super::record::Recorded;
 use super::reply::{next_id, seconds_since_1970, seen};
 
-/// The oldest objects go when there are more than this.
+/// How many objects are kept; the oldest are dropped first.
 const KEPT: usize = 1000;
 
 /// Larger files are refused.
 const MOST_FILE_BYTES: usize = 1024 * 1024;
 
-/// So long lives a cache.
+/// The lifetime of a cache.
 const CACHE_TIME: Duration = Duration::from_secs(3600);
 
 /// The objects of one backend.
@@ -36,7 +36,7 @@ struct Object {
     collection: Collection,
     id: String,
     value: Value,
-    /// What is in a file.
+    /// The content of a file.
     content: Vec<u8>,
 }
 
@@ -49,7 +49,7 @@ enum Collection {
     CachedContents,
 }
 
-/// What a path names: a collection, or an object of it, or something of that.
+/// What a path names: a collection, an object in it, or a part of the object.
 struct Resource<'a> {
     collection: Collection,
     id: Option<&'a str>,
@@ -120,7 +120,7 @@ impl<'a> Resource<'a> {
             id: segments.next(),
             part: segments.next(),
         };
-        // Those are a model's.
+        // These are model calls.
         let models = [None, Some("input_tokens"), Some("compact")];
         let is_models = collection == Collection::Responses && models.contains(&resource.id);
         (!is_models && segments.next().is_none()).then_some(resource)
@@ -128,7 +128,7 @@ impl<'a> Resource<'a> {
 }
 
 impl Store {
-    /// Keeps a response under its id.
+    /// Stores a response under its ID.
     pub(crate) fn keep_response(&self, id: String, value: Value) {
         self.keep(Object {
             collection: Collection::Responses,
@@ -138,7 +138,7 @@ impl Store {
         });
     }
 
-    /// The answer to a request for something that is kept, or is to be; none if it is for something else.
+    /// Answers a request for a stored object, or one that stores an object; `None` for any other request.
     pub(crate) fn answer(&self, name: &str, request: &Recorded) -> Option<Answer> {
         let (path, _) = request.path_and_query();
         let resource = Resource::of(path)?;
@@ -241,7 +241,7 @@ impl Store {
             .retain(|object| object.collection != collection || object.id != id);
     }
 
-    /// A panic while the lock was held leaves a whole queue behind, so a poisoned lock is as good as any.
+    /// Locks the objects. A panic while the lock was held leaves them intact, so a poisoned lock can be used.
     fn locked(&self) -> std::sync::MutexGuard<'_, VecDeque<Object>> {
         self.objects.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -1,4 +1,4 @@
-//! Faults that a test picks while a backend serves, and whose turn it is.
+//! Faults that a test selects while a backend serves, and the counters of faults that take turns.
 
 use std::collections::HashMap;
 use std::error::Error;
@@ -7,10 +7,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::fault::Fault;
 
-/// Makes a backend go wrong, and right again, while it serves. Clones are the same switch.
+/// Selects a backend's fault while it serves. Clones are the same switch.
 ///
-/// While it is set, every request that names a model meets its fault, whatever the model; what was answered or is
-/// being answered already goes on as it began.
+/// While a fault is set, every request that names a model gets it, whatever the model. Answers that have already begun
+/// are not affected.
 #[derive(Clone, Debug, Default)]
 pub struct Switch {
     held: Arc<Mutex<Option<Held>>>,
@@ -22,7 +22,7 @@ struct Held {
     requests: u64,
 }
 
-/// There is no such fault.
+/// The name of a fault that does not exist.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnknownFault(String);
 
@@ -35,9 +35,10 @@ impl fmt::Display for UnknownFault {
 impl Error for UnknownFault {}
 
 impl Switch {
-    /// From now on this fault, by a name of the table in [`super::backend`], or with none what each request asks for.
+    /// Sets the fault, by a name of the table in [`super::backend`]; with `None`, each request's own model name decides
+    /// again.
     ///
-    /// A fault that takes turns (`once-…`, `every-…`) counts afresh from here. An unknown name changes nothing.
+    /// A fault that takes turns (`once-…`, `every-…`) starts counting from here. An unknown name changes nothing.
     pub fn set(&self, fault: Option<&str>) -> Result<(), UnknownFault> {
         let held = match fault {
             None => None,
@@ -50,7 +51,7 @@ impl Switch {
         Ok(())
     }
 
-    /// The fault that is set, if one is, and how many requests it has met before this one.
+    /// Returns the fault, if one is set, and how many requests it has met before this one.
     pub(crate) fn next(&self) -> Option<(Fault, u64)> {
         let mut held = locked(&self.held);
         let held = held.as_mut()?;
@@ -60,14 +61,14 @@ impl Switch {
     }
 }
 
-/// How many requests have come for each of the models that take turns.
+/// The number of requests for each model name that takes turns.
 #[derive(Debug, Default)]
 pub(crate) struct Turns {
     requests: Mutex<HashMap<String, u64>>,
 }
 
 impl Turns {
-    /// How many requests came for this model before this one.
+    /// Returns how many requests for this model came before this one.
     pub(crate) fn next(&self, model: &str) -> u64 {
         let mut requests = locked(&self.requests);
         let count = requests.entry(model.to_owned()).or_default();
@@ -77,7 +78,7 @@ impl Turns {
     }
 }
 
-/// What these locks guard is whole at any time, so a poisoned one is as good as any.
+/// Locks a value. The values behind these locks are consistent at any time, so a poisoned lock can be used.
 fn locked<T>(lock: &Mutex<T>) -> MutexGuard<'_, T> {
     lock.lock().unwrap_or_else(PoisonError::into_inner)
 }

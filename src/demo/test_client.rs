@@ -1,4 +1,4 @@
-//! A client that sees how an answer comes over the wire, and how it ends.
+//! A client that records how an answer arrives over the network, and how it ends.
 
 use std::io::ErrorKind;
 use std::sync::Arc;
@@ -14,15 +14,15 @@ use super::backend::{Backend, Recorder, Switch};
 pub(crate) const OPENAI: &str = "/v1/chat/completions";
 pub(crate) const ANTHROPIC: &str = "/v1/messages";
 
-/// Runs this for both APIs at once: most of the time is spent waiting.
+/// Runs a check for both APIs at once: most of the time is spent waiting.
 pub(crate) async fn for_both(check: impl AsyncFn(&'static str)) {
     tokio::join!(check(OPENAI), check(ANTHROPIC));
 }
 
-/// An answer that is to stall does so once nothing came for this long.
+/// An answer counts as stalled when nothing has arrived for this long.
 const QUIET: Duration = Duration::from_millis(400);
 
-/// Any other answer comes sooner, however busy the machine is.
+/// Any other answer arrives sooner, however busy the machine is.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A recording backend, which ends with the test's runtime.
@@ -32,28 +32,28 @@ pub(crate) struct Served {
     pub(crate) switch: Switch,
 }
 
-/// How the reading of an answer ended.
+/// How reading an answer ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum End {
     Fin,
     Rst,
-    /// Nothing came for a while.
+    /// Nothing arrived for a while.
     Open,
 }
 
-/// What came over the wire.
+/// What arrived over the network.
 #[derive(Debug)]
 pub(crate) struct Seen {
     /// The status line and the headers; names are in lower case.
     pub(crate) head: String,
-    /// The body, without the frames of its chunks.
+    /// The body, without chunk framing.
     pub(crate) body: Vec<u8>,
-    /// How many chunks the body had.
+    /// The number of chunks in the body.
     pub(crate) chunks: usize,
-    /// Whether the body was all there as HTTP has it: the last chunk, or all of its `content-length`.
+    /// Whether the body was complete as HTTP defines it: with its last chunk, or all of its `content-length`.
     pub(crate) complete: bool,
     pub(crate) end: End,
-    /// From the request to the first byte and to the first token of the content.
+    /// The time from the request to the first byte, and to the first token of the content.
     pub(crate) first_byte: Duration,
     pub(crate) first_token: Duration,
     pub(crate) took: Duration,
@@ -73,12 +73,12 @@ impl Served {
         }
     }
 
-    /// The whole answer of this model.
+    /// Returns the whole answer of this model.
     pub(crate) async fn whole(&self, path: &str, model: &str) -> Seen {
         self.ask(path, json!({"model": model})).await
     }
 
-    /// The streamed answer of this model.
+    /// Returns the streamed answer of this model.
     pub(crate) async fn stream(&self, path: &str, model: &str) -> Seen {
         self.ask(path, json!({"model": model, "stream": true}))
             .await
@@ -118,7 +118,7 @@ impl Served {
                 break end;
             }
             first_byte = first_byte.min(start.elapsed());
-            // What was seen once is not searched for again: an answer may come byte by byte.
+            // Do not search again for what was found: an answer may arrive byte by byte.
             if first_token == Duration::MAX && wire.windows(5).any(|five| five == b"Hello") {
                 first_token = start.elapsed();
             }
@@ -163,7 +163,7 @@ impl Seen {
         serde_json::from_slice(&self.body).unwrap()
     }
 
-    /// The data of each event.
+    /// Returns the data of each event.
     pub(crate) fn data(&self) -> Vec<String> {
         self.text()
             .lines()
@@ -172,7 +172,7 @@ impl Seen {
             .collect()
     }
 
-    /// The data of each event that is JSON.
+    /// Returns the data of each event that is JSON.
     pub(crate) fn events(&self) -> Vec<Value> {
         self.data()
             .iter()
@@ -180,7 +180,7 @@ impl Seen {
             .collect()
     }
 
-    /// The tokens of the content, by the events of either API.
+    /// Returns the tokens of the content, from the events of either API.
     pub(crate) fn tokens(&self) -> Vec<String> {
         self.events()
             .iter()
@@ -194,7 +194,7 @@ impl Seen {
             .collect()
     }
 
-    /// Whether the stream told why it finishes.
+    /// Whether the stream had a finish reason.
     pub(crate) fn finished(&self) -> bool {
         self.events().iter().any(|event| {
             event["choices"][0]["finish_reason"].is_string()
@@ -202,7 +202,7 @@ impl Seen {
         })
     }
 
-    /// Whether the stream's own last event came.
+    /// Whether the stream's own last event arrived.
     pub(crate) fn terminated(&self) -> bool {
         let text = self.text();
         text.ends_with("data: [DONE]\n\n") || text.contains("event: message_stop\n")
@@ -230,7 +230,7 @@ fn split_once<'a>(bytes: &'a [u8], by: &[u8]) -> Option<(&'a [u8], &'a [u8])> {
     Some((before, rest.strip_prefix(by)?))
 }
 
-/// The body, the number of its chunks, and whether the last one came.
+/// Returns the body, the number of its chunks, and whether the last one arrived.
 fn dechunked(mut wire: &[u8]) -> (Vec<u8>, usize, bool) {
     let mut chunks = Vec::new();
     let mut complete = false;

@@ -1,4 +1,4 @@
-//! The tool that a request offers, and the form in which it wants its answer.
+//! Chooses the tool call for a request that offers tools, and the value for one that asks for a JSON schema.
 
 use serde_json::Value;
 
@@ -12,7 +12,7 @@ pub(crate) struct Tool {
     pub(crate) arguments: Value,
 }
 
-/// The first tool, unless the request forbids tools or brings a tool's result.
+/// Returns the first tool, unless the request forbids tools or has a tool result.
 pub(crate) fn tool_to_call(operation: Operation, fields: &Fields) -> Option<Tool> {
     let (tools, messages) = match operation {
         Operation::Chat | Operation::Messages | Operation::Invoke => {
@@ -92,7 +92,7 @@ fn is_tool_result(operation: Operation, message: &Value) -> bool {
     }
 }
 
-/// An answer of the form that a request wants, where it says so by a JSON schema.
+/// Returns an answer in the form that a request asks for with a JSON schema.
 pub(crate) fn structured(operation: Operation, fields: &Fields) -> Option<Value> {
     let (field, places): (&str, &[&str]) = match operation {
         Operation::Chat => ("response_format", &["/json_schema/schema"]),
@@ -109,7 +109,7 @@ pub(crate) fn structured(operation: Operation, fields: &Fields) -> Option<Value>
     Some(least(Some(schema)))
 }
 
-/// The least that a JSON schema of an object asks for: its required properties, each with a value of its type.
+/// Returns the smallest object that fits a JSON schema: its required properties, each with a value of its type.
 fn least(schema: Option<&Value>) -> Value {
     let required = schema
         .and_then(|schema| schema.get("required"))
@@ -139,7 +139,7 @@ fn example(property: Option<&Value>) -> Value {
         .and_then(|property| property.get("type"))
         .and_then(Value::as_str)
         .unwrap_or_default();
-    // Gemini writes them in capitals.
+    // Gemini writes types in capitals.
     match kind.to_ascii_lowercase().as_str() {
         "integer" | "number" => Value::from(1),
         "boolean" => Value::Bool(true),

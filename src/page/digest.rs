@@ -1,7 +1,7 @@
-//! SHA-256 (FIPS 180-4), for the page's secret and for the hashes in its Content-Security-Policy. Nothing here branches on what
-//! is hashed, nor looks anything up by it.
+//! SHA-256 (FIPS 180-4), for the page's secret and for the hashes in its Content-Security-Policy. No branch and no
+//! table lookup depends on the hashed bytes.
 
-/// A digest.
+/// A SHA-256 digest.
 pub type Digest = [u8; 32];
 
 /// The first 32 bits of the fractional parts of the cube roots of the first 64 primes.
@@ -16,14 +16,14 @@ const ROUNDS: [u32; 64] = [
     0x748f82ee, 0x78a5636f, 0x84c87814, 0x8cc70208, 0x90befffa, 0xa4506ceb, 0xbef9a3f7, 0xc67178f2,
 ];
 
-/// The same of the square roots of the first 8 primes.
+/// The first 32 bits of the fractional parts of the square roots of the first 8 primes.
 const INITIAL: [u32; 8] = [
     0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19,
 ];
 
 const BLOCK: usize = 64;
 
-/// The SHA-256 of some bytes.
+/// Returns the SHA-256 digest of some bytes.
 pub fn sha256(bytes: &[u8]) -> Digest {
     let mut padded = bytes.to_vec();
     padded.push(0x80);
@@ -81,14 +81,14 @@ fn compress(state: &mut [u32; 8], block: &[u8]) {
     }
 }
 
-/// Whether two digests are the same, in a time that does not depend on where they differ.
+/// Whether two digests are equal. The time that this takes does not depend on where they differ.
 pub fn same(one: &Digest, other: &Digest) -> bool {
     let pairs = one.iter().zip(other);
     let differing = pairs.fold(0, |differing, (a, b)| differing | (a ^ b));
     std::hint::black_box(differing) == 0
 }
 
-/// A digest from its 64 hexadecimal digits.
+/// Parses a digest from its 64 hexadecimal digits.
 pub fn from_hex(text: &str) -> Option<Digest> {
     let mut digest = [0; 32];
     let digits: Option<Vec<u32>> = text.chars().map(|digit| digit.to_digit(16)).collect();
@@ -100,7 +100,7 @@ pub fn from_hex(text: &str) -> Option<Digest> {
     Some(digest)
 }
 
-/// A digest in base64, as Content-Security-Policy has it.
+/// Encodes a digest in base64, as a Content-Security-Policy has it.
 pub(super) fn base64(digest: &Digest) -> String {
     const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut text = String::new();
@@ -126,7 +126,7 @@ mod tests {
         digest.iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
-    /// From NIST's examples for FIPS 180-4, and of every length around a block's end.
+    /// NIST's examples for FIPS 180-4, and every length around the end of a block.
     #[test]
     fn known_digests() {
         for (text, expected) in [
@@ -186,7 +186,7 @@ mod tests {
         }
     }
 
-    /// By coreutils' base64.
+    /// Computed by coreutils' base64.
     #[test]
     fn in_base64() {
         assert_eq!(

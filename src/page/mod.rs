@@ -1,14 +1,14 @@
-//! A page that the filter serves itself, and the same as JSON: routes, targets, the last decisions.
+//! The status page that the filter serves itself, as HTML and as JSON: routes, targets and the latest decisions.
 //!
-//! # How workers come to one truth
+//! # How workers share one set of sums
 //!
-//! Every worker counts for itself ([`Gathered`]), and at least once a second adds what has come to one value that all share
-//! ([`Store`]), by compare-and-swap. So sums are there once, whoever made them: a worker that goes, because Envoy drains
-//! an old configuration, has left its part there, one that comes finds them, and none is asked for. Rows have the hashes of names
-//! for keys: those of another document are counted as others.
+//! Every worker counts on its own ([`Gathered`]). At least once a second it adds its counts by compare-and-swap to one
+//! value that all workers share ([`Store`]). So every sum is stored once, whichever worker counted it: a worker that
+//! ends because Envoy drains an old configuration leaves its part there, a new worker finds the sums, and no worker has
+//! to be queried. The keys of rows are hashes of names; rows of another document are counted under "others".
 //!
-//! Only what is under way cannot be added up like that, because nobody takes it back for a worker that is gone. So each says
-//! for itself what it has, and is believed for some seconds ([`BELIEVED_MS`]).
+//! Only requests in progress cannot be added up like that, because nobody would subtract them for a worker that is
+//! gone. So each worker states its own number, which is valid for some seconds ([`BELIEVED_MS`]).
 
 mod digest;
 mod serving;

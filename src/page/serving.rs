@@ -1,4 +1,4 @@
-//! Who gets the page, and what it is served with.
+//! Serves the page: checks who may see it, and sets its headers and body.
 
 use serde_json::Value;
 
@@ -10,39 +10,39 @@ use crate::schema::split_query;
 /// The page without its data.
 const PAGE: &str = include_str!("page.html");
 
-/// Where the data comes in, as JSON in which nothing ends a script.
+/// The placeholder for the data: JSON that cannot end the script element around it.
 const DATA: &str = "{{data}}";
 
-/// What of the page is asked for.
+/// Which form of the page a request asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Asked {
-    /// The page for people.
+    /// The HTML page.
     Html,
-    /// The same as JSON.
+    /// The page's data as JSON.
     Json,
 }
 
-/// An answer with the page.
+/// The response with the page.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Served {
-    /// What kind of text it is.
+    /// The value of `content-type`.
     pub content_type: &'static str,
     /// All other headers.
     pub headers: Vec<(&'static str, String)>,
-    /// The text.
+    /// The response body.
     pub body: Vec<u8>,
 }
 
-/// What of the page a request asks for, if it may have it. `None`: to it there is no page.
+/// Returns which form of the page a request asks for; `None` if it asks for something else or may not see the page.
 pub fn asked(page: &Page, headers: &Headers) -> Option<Asked> {
     let asked = wants(page, headers)?;
     let may = match &page.access {
         PageAccess::Public => true,
         PageAccess::Secret { header, sha256 } => {
             let mut values = headers.values(header);
-            // A second one may be added by who has not seen the first.
+            // Several values are refused: a proxy may have added one without checking what the client sent.
             let only = values.next().filter(|_| values.next().is_none());
-            // Nothing is no secret, whatever the document says.
+            // An empty secret never matches, whatever the document says.
             let only = only.filter(|value| !value.is_empty());
             only.is_some_and(|value| same(&self::sha256(value), sha256))
         }
@@ -50,7 +50,7 @@ pub fn asked(page: &Page, headers: &Headers) -> Option<Asked> {
     may.then_some(asked)
 }
 
-/// What of the page a request asks for, whether or not it may have it.
+/// Returns which form of the page a request asks for, whether or not it may see the page.
 pub fn wants(page: &Page, headers: &Headers) -> Option<Asked> {
     let method = headers.text(":method")?;
     if !matches!(method, "GET" | "HEAD") || headers.contains("upgrade") {
@@ -69,13 +69,13 @@ pub fn wants(page: &Page, headers: &Headers) -> Option<Asked> {
     }
 }
 
-/// The answer to what was asked, of this data.
+/// Returns the response to a request for the page with this data.
 pub fn serve(asked: Asked, data: &Value) -> Served {
     let json = data.to_string();
     let (content_type, policy, body) = match asked {
         Asked::Json => ("application/json", NOTHING.to_owned(), json),
         Asked::Html => {
-            // Names are data of others: none of them may end the element that it stands in.
+            // Names come from others: none of them may end the element around the data.
             let json = json.replace('<', "\\u003c");
             let policy = policy(PAGE);
             (
@@ -104,7 +104,8 @@ pub fn serve(asked: Asked, data: &Value) -> Served {
 
 const NOTHING: &str = "default-src 'none'; frame-ancestors 'none'";
 
-/// What a browser may do with the page: run its one script, by the hash of it, apply its one style, and ask for the data.
+/// Returns the Content-Security-Policy: a browser may run the page's one script, identified by its hash, apply its one
+/// style, and request the data.
 fn policy(page: &str) -> String {
     let inside = |begin: &str, end: &str| {
         let (_, rest) = page.split_once(begin)?;

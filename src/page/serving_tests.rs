@@ -1,4 +1,4 @@
-//! Who gets the page, and what it is as bytes.
+//! Tests of who may see the page, and of the bytes that are served.
 
 use super::*;
 use crate::config::Page;
@@ -88,7 +88,7 @@ fn without_the_secret_there_is_no_page() {
     }
 }
 
-/// Names are data of others: whatever they are, the page stays the page.
+/// Whatever names contain, the page stays intact.
 #[test]
 fn hostile_names_stay_data() {
     let hostile = Outcome {
@@ -103,7 +103,7 @@ fn hostile_names_stay_data() {
     assert_eq!(text.matches("</script>").count(), 2);
     assert_eq!(text.matches("<script").count(), 2);
     assert!(!text.contains("<!--"));
-    // The same script and style, so that the same hashes hold.
+    // Script and style are unchanged, so their hashes still hold.
     assert_eq!(full.headers, empty.headers);
     let (_, data_text) = text
         .split_once("<script type=\"application/json\" id=\"data\">")
@@ -113,7 +113,7 @@ fn hostile_names_stay_data() {
     assert_eq!(parsed, data);
     let json = serve(Asked::Json, &data);
     assert_eq!(serde_json::from_slice::<Value>(&json.body).unwrap(), data);
-    // No control character is left in a name.
+    // Names contain no control characters any more.
     assert!(!parsed.to_string().contains("\\u0007"));
 }
 
@@ -131,7 +131,7 @@ fn the_page_needs_nothing_from_elsewhere() {
         "document.write",
         "eval(",
     ] {
-        // The namespace of SVG is a name, no address that is asked.
+        // The namespace of SVG is a name, not an address that a browser loads.
         let page = page.replace("http://www.w3.org/2000/svg", "");
         assert!(!page.contains(outside), "{outside}");
     }

@@ -1,4 +1,4 @@
-//! What all workers together know: additions of each, in any order.
+//! The data of all workers together, to which each adds its own in any order.
 
 use std::collections::VecDeque;
 
@@ -8,67 +8,67 @@ use crate::hash;
 use crate::telemetry::{Attempted, End, Outcome};
 use crate::wire::{Reader, Writer};
 
-/// How many of the last decisions are kept.
+/// How many of the latest decisions are kept.
 pub const DECISIONS: usize = 50;
 
-/// How long it is believed what a worker says of itself. A living one says it anew every second.
+/// How long a worker's statement about itself is valid, in milliseconds. A running worker renews it every second.
 pub const BELIEVED_MS: u64 = 5_000;
 
-/// How far the clocks of two workers may seem apart.
+/// How far the clocks of two workers may differ, in milliseconds.
 const SKEW_MS: u64 = 1_000;
 
-/// A module that was loaded later may read what another wrote.
+/// The version of the encoding: a module that is loaded later may read what another wrote.
 const FORMAT: u8 = 2;
 
-/// One decision, as it is shown.
+/// One decision, as the page shows it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Decision {
     /// When its request ended, in Unix milliseconds.
     pub at_ms: u64,
-    /// Random bits, by which decisions of the same time have an order.
+    /// Random bits that order decisions of the same time.
     pub id: u64,
-    /// Its JSON.
+    /// The decision as JSON.
     pub json: Vec<u8>,
 }
 
-/// What one worker has under way. It is no addition but a statement, which takes the place of the one before, and is believed
-/// for [`BELIEVED_MS`] only: a worker that is gone takes nothing back.
+/// The requests and attempts that one worker has in progress. This is a statement rather than an addition: it replaces
+/// the worker's previous one and is valid only for [`BELIEVED_MS`], because a worker that is gone subtracts nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct UnderWay {
-    /// Random bits that the worker has for a name.
+    /// Random bits that identify the worker.
     pub worker: u64,
-    /// When it said so, in Unix milliseconds.
+    /// When the worker stated this, in Unix milliseconds.
     pub said_ms: u64,
-    /// Requests.
+    /// The number of requests in progress.
     pub requests: u64,
-    /// Attempts, by target.
+    /// The number of attempts in progress, by target.
     pub attempts: Vec<(u64, u64)>,
 }
 
-/// What is known: sums, the last decisions, what is under way.
+/// The shared data: sums, the latest decisions, and requests in progress.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Store {
-    /// Since when, in Unix milliseconds; 0: nothing has been added yet.
+    /// When counting began, in Unix milliseconds; 0: nothing has been added yet.
     pub since_ms: u64,
-    /// All requests together.
+    /// The sums of all requests in the latest slots.
     pub(super) lately: Slots<Sums>,
-    /// By [`route_key`]. Every request is in one of them.
+    /// The rows of routes, by [`route_key`]. Every request is in one of them.
     pub routes: Rows,
-    /// By the bits of their [`TargetKey`](crate::health::TargetKey).
+    /// The rows of targets, by the bits of their [`TargetKey`](crate::health::TargetKey).
     pub targets: Rows,
-    /// The last ones, the newest first.
+    /// The latest decisions, the newest first.
     pub decisions: Vec<Decision>,
-    /// One for each worker that has something under way.
+    /// The statements of the workers that have requests in progress.
     pub under_way: Vec<UnderWay>,
 }
 
-/// The row of a route.
+/// Returns the key of a route's row.
 pub fn route_key(name: &str) -> u64 {
     hash::names(&[name])
 }
 
 impl Store {
-    /// Nothing yet, as of this time (in Unix milliseconds).
+    /// Creates an empty store, as of this time (in Unix milliseconds).
     pub fn since(now_ms: u64) -> Store {
         Store {
             since_ms: now_ms,
@@ -76,7 +76,7 @@ impl Store {
         }
     }
 
-    /// Adds another one. In whatever order stores are added to each other, the whole is the same.
+    /// Adds another store. The result does not depend on the order in which stores are added.
     pub fn add(&mut self, other: Store) {
         self.since_ms = match (self.since_ms, other.since_ms) {
             (0, since) | (since, 0) => since,
@@ -86,7 +86,7 @@ impl Store {
         self.routes.add(other.routes);
         self.targets.add(other.targets);
         for decision in other.decisions {
-            // One by one: a sort would cost the module more than all of this.
+            // One by one: a sort would enlarge the module more than all of this code.
             let at = self.decisions.partition_point(|known| *known > decision);
             self.decisions.insert(at, decision);
             self.decisions.truncate(DECISIONS);
@@ -96,7 +96,7 @@ impl Store {
         }
     }
 
-    /// Takes what a worker says of itself for what it said before.
+    /// Replaces a worker's previous statement by a newer one.
     pub fn say(&mut self, said: UnderWay) {
         let known = |known: &UnderWay| known.worker.cmp(&said.worker);
         match self.under_way.binary_search_by(known) {
@@ -110,7 +110,7 @@ impl Store {
         }
     }
 
-    /// Forgets what is too old, and what a clock that was set back has not come to.
+    /// Removes what is too old, and what lies in the future because the clock was set back.
     pub fn prune(&mut self, now_ms: u64) {
         self.lately.prune(now_ms);
         self.routes.prune(now_ms);
@@ -123,7 +123,7 @@ impl Store {
         });
     }
 
-    /// As bytes for shared data.
+    /// Encodes the store for shared data.
     pub fn encode(&self) -> Vec<u8> {
         let mut out = Writer::default();
         out.byte(FORMAT);
@@ -148,7 +148,7 @@ impl Store {
         out.0
     }
 
-    /// From bytes of shared data; empty if they are none that were written here.
+    /// Decodes shared data; returns an empty store if the bytes are not in this format.
     pub fn decode(bytes: &[u8]) -> Store {
         let mut from = Reader(bytes);
         let store = match from.byte() {
@@ -183,16 +183,16 @@ impl Store {
     }
 }
 
-/// What one worker has gathered since it last added it to what all know.
+/// The data that one worker has gathered since it last added it to the shared store.
 #[derive(Clone, Debug, Default)]
 pub struct Gathered {
     store: Store,
-    /// The newest first.
+    /// The latest outcomes, the newest first.
     last: VecDeque<(u64, Outcome)>,
 }
 
 impl Gathered {
-    /// Counts what became of a request that has ended now.
+    /// Counts a request that has ended now.
     pub fn record(&mut self, document: &Document, outcome: &Outcome, now_ms: u64) {
         let route = outcome.route.as_deref().map_or(OTHERS, route_key);
         let whole = whole(outcome);
@@ -203,7 +203,7 @@ impl Gathered {
             let failed = attempt.is_failure();
             let mut sums = if index == last && is_answered(outcome) {
                 let mut answer = answered(outcome);
-                // What came before it is not this target's time.
+                // The time to the first token includes earlier attempts, so it is not this target's.
                 if last > 0 {
                     (answer.first_ms, answer.first_count) = (0, 0);
                 }
@@ -222,12 +222,12 @@ impl Gathered {
         self.last.truncate(DECISIONS);
     }
 
-    /// Whether nothing has come since it was last taken.
+    /// Whether nothing was gathered since the last `take`.
     pub fn is_empty(&self) -> bool {
         self.last.is_empty() && self.store == Store::default()
     }
 
-    /// Takes what has come. `id` gives random bits.
+    /// Takes the gathered data. `id` returns random bits.
     pub fn take(&mut self, id: impl Fn() -> u64) -> Store {
         let mut store = std::mem::take(&mut self.store);
         let decisions = self.last.drain(..).map(|(at_ms, outcome)| Decision {
@@ -241,14 +241,14 @@ impl Gathered {
         store
     }
 
-    /// Puts back what could not be added to what all know.
+    /// Puts back data that could not be added to the shared store.
     pub fn put_back(&mut self, store: Store) {
         self.store.add(store);
     }
 }
 
-/// The row of the target that calls the model so. Several models of a document may be called the same there: to the backend they are
-/// one, and here as well, with the first one's row.
+/// Returns the row of the target with this upstream model name. If several models of a document share it, the backend
+/// sees one model, and so does the page: the first one's row.
 fn target(document: &Document, backend: &str, called: &str) -> u64 {
     let mut backends = document.backends.iter();
     let Some(backend) = backends.find(|known| known.name == backend) else {
@@ -261,7 +261,7 @@ fn target(document: &Document, backend: &str, called: &str) -> u64 {
         .map_or(OTHERS, |model| model.key.bits())
 }
 
-/// Whether the caller did not get what it asked for, and did not go away itself.
+/// Whether the caller did not get what it asked for, although it did not cancel.
 pub(super) fn failed(outcome: &Outcome) -> bool {
     match outcome.end {
         End::ClientGone => false,
@@ -292,7 +292,7 @@ fn answered(outcome: &Outcome) -> Sums {
     }
 }
 
-/// What a request adds to its route.
+/// Returns the sums that a request adds to its route.
 fn whole(outcome: &Outcome) -> Sums {
     let sums = if is_answered(outcome) {
         answered(outcome)

@@ -1,55 +1,56 @@
-//! What is counted of a route or a target: since the beginning, and for a while in short slots of time.
+//! The sums that are counted for a route or a target: since the beginning, and in short slots of time for the last
+//! minutes.
 
 use hashbrown::HashMap;
 use hashbrown::hash_map::Entry;
 
 use crate::wire::{Reader, Writer};
 
-/// How long a slot is.
+/// The length of a slot, in milliseconds.
 pub const SLOT_MS: u64 = 3_000;
 
 /// How many slots are kept: two minutes.
 pub const SLOTS: u64 = 40;
 
-/// How many of them make a minute.
+/// How many slots are one minute.
 pub(super) const SLOTS_OF_A_MINUTE: u64 = 20;
 
-/// The slot that this time (in Unix milliseconds) is in.
+/// Returns the number of the slot of this time (in Unix milliseconds).
 pub(super) fn slot_of(now_ms: u64) -> u64 {
     now_ms.checked_div(SLOT_MS).unwrap_or(0)
 }
 
-/// How many measures [`Sums`] has beside the cost.
+/// The number of measures in [`Sums`], apart from the cost.
 const MEASURES: usize = 12;
 
-/// Sums of outcomes. Of a target they are sums of attempts, and of the answers that it gave.
+/// Sums of outcomes. For a target, these are sums of its attempts and of the answers that it gave.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Sums {
-    /// Requests, or attempts.
+    /// Requests or attempts.
     pub requests: u64,
-    /// Those of them that failed.
+    /// Requests or attempts that failed.
     pub errors: u64,
     /// Attempts that followed a failed one at another target.
     pub fallbacks: u64,
-    /// Those that a backend answered.
+    /// Requests or attempts that a backend answered.
     pub answers: u64,
-    /// Tokens that models read.
+    /// Input tokens.
     pub input: u64,
-    /// Tokens that they wrote.
+    /// Output tokens.
     pub output: u64,
     /// Answers whose tokens are estimates.
     pub estimated: u64,
-    /// In pico-dollars, of which a `u64` holds 18 million dollars: too few for all time.
+    /// The cost in pico-dollars. A `u64` would only hold 18 million dollars, too few for all time.
     pub cost: u128,
     /// Answers whose cost is not known.
     pub unpriced: u64,
-    /// Milliseconds until first tokens.
+    /// The milliseconds until first tokens.
     pub first_ms: u64,
-    /// Of so many answers.
+    /// The number of answers in `first_ms`.
     pub first_count: u64,
-    /// Milliseconds from beginning to end.
+    /// The milliseconds from beginning to end.
     pub whole_ms: u64,
-    /// Of so many.
+    /// The number of requests or attempts in `whole_ms`.
     pub whole_count: u64,
 }
 
@@ -71,7 +72,7 @@ impl Sums {
         ]
     }
 
-    /// Adds others to these.
+    /// Adds other sums to these.
     pub fn add(&mut self, mut other: Sums) {
         for (sum, more) in self.each().into_iter().zip(other.each()) {
             *sum = sum.saturating_add(*more);
@@ -80,15 +81,15 @@ impl Sums {
     }
 }
 
-/// What is counted in a slot of time.
+/// A value that is counted in slots of time.
 pub(super) trait Counted: Copy + Default {
-    /// Adds some more.
+    /// Adds more to the value.
     fn add(&mut self, more: Self);
 
-    /// As bytes.
+    /// Encodes the value.
     fn write(self, out: &mut Writer);
 
-    /// From bytes.
+    /// Decodes a value.
     fn read(from: &mut Reader<'_>) -> Option<Self>;
 }
 
@@ -117,13 +118,13 @@ impl Counted for Sums {
     }
 }
 
-/// The low half of a number and the high one.
+/// Splits a number into its low and its high half.
 pub(super) fn halves(number: u128) -> [u64; 2] {
     let low = number & u128::from(u64::MAX);
     [low, number >> 64].map(|half| u64::try_from(half).unwrap_or(u64::MAX))
 }
 
-/// Requests, or attempts.
+/// The number of requests or attempts.
 impl Counted for u64 {
     fn add(&mut self, more: u64) {
         *self = self.saturating_add(more);
@@ -138,12 +139,12 @@ impl Counted for u64 {
     }
 }
 
-/// What was counted in the last slots that had any, the oldest first.
+/// The counts of the latest slots that have any, the oldest first.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Slots<T>(Vec<(u64, T)>);
 
 impl<T: Counted> Slots<T> {
-    /// Counts for now.
+    /// Counts in the current slot.
     pub(super) fn count(&mut self, more: T, now_ms: u64) {
         self.add_to(slot_of(now_ms), more);
     }
@@ -165,7 +166,7 @@ impl<T: Counted> Slots<T> {
         }
     }
 
-    /// Forgets the slots that are too old, and those that a clock that was set back has not come to.
+    /// Removes slots that are too old, and slots in the future because the clock was set back.
     pub(super) fn prune(&mut self, now_ms: u64) {
         let now = slot_of(now_ms);
         let oldest = now.saturating_sub(SLOTS.saturating_sub(1));
@@ -173,7 +174,7 @@ impl<T: Counted> Slots<T> {
         self.0.retain(|(slot, _)| (oldest..=newest).contains(slot));
     }
 
-    /// A measure in each of the last slots, the oldest first.
+    /// Returns a measure of each of the latest slots, the oldest first.
     pub(super) fn series<M: Default>(&self, now_ms: u64, measure: impl Fn(&T) -> M) -> Vec<M> {
         let now = slot_of(now_ms);
         let slots = (0..SLOTS).rev().map(|ago| now.saturating_sub(ago));
@@ -183,7 +184,7 @@ impl<T: Counted> Slots<T> {
             .collect()
     }
 
-    /// That of the last minute.
+    /// Returns the sum of the last minute.
     pub(super) fn last_minute(&self, now_ms: u64) -> T {
         let oldest = slot_of(now_ms).saturating_sub(SLOTS_OF_A_MINUTE);
         let mut minute = T::default();
@@ -193,7 +194,7 @@ impl<T: Counted> Slots<T> {
         minute
     }
 
-    /// Each slot by how far it is from the one before, which is a byte mostly.
+    /// Encodes each slot's number as the distance from the previous one, which is mostly one byte.
     pub(super) fn write(&self, out: &mut Writer) {
         out.count(u64::try_from(self.0.len()).unwrap_or(0));
         let mut before = 0;
@@ -206,7 +207,7 @@ impl<T: Counted> Slots<T> {
 
     pub(super) fn read(from: &mut Reader<'_>) -> Option<Self> {
         let count = usize::try_from(from.count()?).ok()?;
-        // Each has two bytes at least, so that no count makes room for what is not there.
+        // Each slot takes at least two bytes, so a wrong count cannot reserve much memory.
         let mut slots = Vec::with_capacity(count.min(from.0.len()));
         let mut before = 0_u64;
         for _ in 0..count {
@@ -220,10 +221,10 @@ impl<T: Counted> Slots<T> {
 /// The sums of one route or one target.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Row {
-    /// Since the beginning.
+    /// The sums since the beginning.
     pub total: Sums,
-    /// Requests, or attempts, in the last slots. Not all of the sums: there may be thousands of rows, all of which every worker
-    /// reads and writes each time.
+    /// The requests or attempts in the latest slots. The other sums are not kept by slot: there may be thousands of
+    /// rows, and every worker reads and writes all of them each time.
     pub(super) lately: Slots<u64>,
 }
 
@@ -241,23 +242,23 @@ impl Row {
     }
 }
 
-/// How many rows there can be. What more there is, is counted together.
+/// The maximum number of rows. Further ones are counted together.
 const MOST_ROWS: usize = 4_096;
 
-/// The row of what has none of its own.
+/// The key of the row for all that has no row of its own.
 pub const OTHERS: u64 = 0;
 
-/// Rows by the hashes of what they are of.
+/// Rows by their keys, which are hashes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Rows(pub(super) HashMap<u64, Row>);
 
 impl Rows {
-    /// Counts for one of them.
+    /// Counts for one row.
     pub(super) fn count(&mut self, key: u64, sums: Sums, now_ms: u64) {
         self.0.entry(key).or_default().count(sums, now_ms);
     }
 
-    /// Adds others to these.
+    /// Adds other rows to these.
     pub(super) fn add(&mut self, other: Rows) {
         for (key, row) in other.0 {
             match self.0.entry(key) {
@@ -269,7 +270,7 @@ impl Rows {
         }
     }
 
-    /// All of them together.
+    /// Returns the sum of all rows.
     pub(super) fn whole(&self) -> Row {
         let mut whole = Row::default();
         for row in self.0.values() {
@@ -282,7 +283,7 @@ impl Rows {
         for row in self.0.values_mut() {
             row.lately.prune(now_ms);
         }
-        // Those that nothing came to lately first: they are of documents that were there before.
+        // Rows without recent counts go first: they belong to earlier documents.
         for is_kept in [|row: &Row| !row.lately.0.is_empty(), |_: &Row| false] {
             let surplus = self.0.len().saturating_sub(MOST_ROWS);
             if surplus > 0 {
@@ -291,7 +292,7 @@ impl Rows {
         }
     }
 
-    /// Counts as others what is in at most so many rows, and in the row of the others itself.
+    /// Moves up to `surplus` rows, and one more for the others' own row, into the row of the others.
     fn fold(&mut self, surplus: usize, is_kept: fn(&Row) -> bool) {
         let mut left = surplus.saturating_add(1);
         let mut others = Row::default();

@@ -1,4 +1,4 @@
-//! Several workers, any order of things, and hostile names.
+//! Tests of the page with several workers, with additions in any order, and with hostile names.
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -43,7 +43,7 @@ fn attempt(backend: &str, model: &str, verdict: &'static str) -> Attempted {
     }
 }
 
-/// An answer of the second attempt.
+/// Returns the outcome of a request that its second attempt answered.
 fn outcome() -> Outcome {
     Outcome {
         route: Some("second".to_owned()),
@@ -67,7 +67,7 @@ fn outcome() -> Outcome {
     }
 }
 
-/// What a worker hands over that has seen these, each a second after the one before.
+/// Returns the data of a worker that has seen these outcomes, one a second.
 fn seen(outcomes: &[Outcome], seed: u64) -> Store {
     let document = document();
     let mut gathered = Gathered::default();
@@ -120,24 +120,24 @@ fn what_an_outcome_adds() {
     let routes = &view["routes"];
     assert_eq!(row(routes, "name", "first")["requests"], 0);
     assert_eq!(row(routes, "name", "second")["share"], 0.5);
-    // What no route took.
+    // Requests that no route took.
     let others = routes.as_array().unwrap().last().unwrap();
     assert_eq!(others["name"], Value::Null);
     assert_eq!(others["errors"], 1);
-    // The upstream name leads to its own entry, and a model of no own entry to the pattern.
+    // The upstream name leads to the model's own entry; a model without an entry leads to the pattern.
     let targets = &view["targets"];
     let small = row(targets, "model", "small");
     assert_eq!(small["answers"], 1);
     assert_eq!(small["share"], 1.0);
     assert_eq!(small["output_tokens"], 12);
-    // Its time began before this target was asked.
+    // The time to the first token began before this target's attempt.
     assert_eq!(small["first_token_ms"], Value::Null);
     assert_eq!(small["whole_ms"], 100);
     let claude = row(targets, "model", "claude-*");
     assert_eq!(claude["failures"], 1);
     assert_eq!(claude["answers"], 0);
     assert_eq!(claude["output_tokens"], 0);
-    // The newest first.
+    // The newest comes first.
     let decisions = view["decisions"].as_array().unwrap();
     assert_eq!(decisions[0]["error"], "model_not_found");
     assert_eq!(decisions[1]["attempts"][0]["verdict"], "server_error");
@@ -189,7 +189,7 @@ fn the_last_ones_are_kept_and_the_slots_pass() {
     let now = NOW + 129_000;
     let view = shown(&store, now);
     assert_eq!(view["totals"]["requests"], 260);
-    // Two a second, of the last minute, of which the newest slot is not over.
+    // Two a second in the last minute, whose newest slot is not over.
     let minute = view["totals"]["last_minute"]["requests"].as_u64().unwrap();
     assert!((114..=120).contains(&minute), "{minute}");
     assert_eq!(
@@ -218,13 +218,13 @@ fn what_a_worker_has_under_way_is_believed_for_a_while() {
     };
     let mut store = said(1, NOW, 3);
     store.add(said(2, NOW + 100, 4));
-    // One of them says it anew, and an older word of it comes late.
+    // One worker renews its statement, and an older one of it arrives late.
     store.add(said(1, NOW + 200, 5));
     store.add(said(1, NOW + 150, 9));
     let view = shown(&store, NOW + 200);
     assert_eq!(view["totals"]["in_flight"], 9);
     assert_eq!(row(&view["targets"], "model", "small")["in_flight"], 9);
-    // The other one is gone.
+    // The other worker is gone.
     store.add(said(1, NOW + BELIEVED_MS + 150, 5));
     store.prune(NOW + BELIEVED_MS + 150);
     assert_eq!(store.under_way.len(), 1);
@@ -269,7 +269,7 @@ fn what_is_of_another_document_is_counted_as_others() {
     }
 }
 
-/// More rows than there can be are counted as others, and nothing is lost.
+/// Rows beyond the maximum are counted as others, and nothing is lost.
 #[test]
 fn rows_are_bounded() {
     let many: Vec<Outcome> = (0..5_000)
@@ -325,7 +325,8 @@ fn arbitrary_outcome() -> impl Strategy<Value = Outcome> {
 }
 
 proptest! {
-    /// However outcomes are spread over workers, and in whatever order those hand over what they have, all is there once.
+    /// However outcomes are spread over workers, and in whatever order these add their data, everything is counted
+    /// once.
     #[test]
     fn the_whole_does_not_depend_on_the_order(
         workers in prop::collection::vec(prop::collection::vec(arbitrary_outcome(), 0..30), 1..5),
@@ -343,7 +344,7 @@ proptest! {
         let mut turned = stores.clone();
         turned.rotate_left(turn % stores.len());
         turned.reverse();
-        // By twos, and through bytes.
+        // In pairs, and encoded and decoded.
         let mut other = Store::default();
         for pair in turned.chunks(2) {
             let mut both = Store::default();
@@ -363,11 +364,11 @@ proptest! {
         let answered = |one: &&&Outcome| one.attempts.last().is_some_and(|last| last.verdict == "accepted");
         let cost: u128 = all.iter().filter(answered).filter_map(|one| one.cost.map(u128::from)).sum();
         prop_assert_eq!(whole.cost, cost);
-        // Each answer is one target's, too.
+        // Each answer belongs to one target, too.
         prop_assert_eq!(one.targets.whole().total.cost, cost);
     }
 
-    /// Bytes that are none of these are nothing known, and no panic.
+    /// Bytes in another format decode to an empty store and cause no panic.
     #[test]
     fn any_bytes_decode_to_something(mut bytes in prop::collection::vec(any::<u8>(), 0..400), ours in any::<bool>()) {
         if ours && let Some(first) = bytes.first_mut() {
@@ -380,7 +381,7 @@ proptest! {
     }
 }
 
-/// docs/page.md has all that the JSON has, and its document loads.
+/// docs/page.md describes every field of the JSON, and its document loads.
 #[test]
 fn the_page_about_it_is_the_code() {
     let docs = include_str!("../../docs/page.md");

@@ -1,4 +1,5 @@
-//! Models that a backend calls the same, attempts at the same target, and what a row of thousands takes.
+//! Tests of models with the same upstream name, of repeated attempts at one target, and of the size of thousands of
+//! rows.
 
 use super::*;
 use crate::config::Document;
@@ -56,7 +57,7 @@ fn seen(outcomes: &[Outcome]) -> Store {
     gathered.take(|| 1)
 }
 
-/// What was asked of either is in one row, which fares as the worse of them does.
+/// Requests to either model are in one row, whose health is the worse of the two.
 #[test]
 fn models_with_one_name_at_their_backend_are_one_target() {
     let mut store = seen(&[
@@ -107,7 +108,7 @@ fn models_with_one_name_at_their_backend_are_one_target() {
     );
 }
 
-/// As the metrics count them: not a second attempt at the same target, nor one after an attempt that did not fail.
+/// Counted as in the metrics: not a second attempt at the same target, nor one after an attempt that did not fail.
 #[test]
 fn fallbacks_are_attempts_elsewhere() {
     for (attempts, expected) in [
@@ -137,7 +138,7 @@ fn fallbacks_are_attempts_elsewhere() {
     }
 }
 
-/// Every worker reads and writes all rows twice a second: what the last minutes take of each is small.
+/// Every worker reads and writes all rows twice a second, so the recent counts of each row must be small.
 #[test]
 fn thousands_of_rows_are_small() {
     let mut store = Store::default();

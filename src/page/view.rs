@@ -1,4 +1,4 @@
-//! What is known, as JSON.
+//! Renders the shared data as the page's JSON.
 
 use hashbrown::{HashMap, HashSet};
 use serde_json::{Value, json};
@@ -9,10 +9,10 @@ use crate::config::{Backend, Document, Model};
 use crate::health::{Health, State};
 use crate::telemetry::{End, Outcome};
 
-/// How many attempts of a request are told.
+/// How many attempts of a request are shown.
 const MOST_ATTEMPTS: usize = 16;
 
-/// Everything, for a document and at a time (in Unix milliseconds).
+/// Returns the page's data for a document at a time (in Unix milliseconds).
 pub fn view(store: &Store, document: &Document, health: &Health, now_ms: u64) -> Value {
     let whole = store.routes.whole();
     let requests = whole.total.requests;
@@ -32,7 +32,7 @@ pub fn view(store: &Store, document: &Document, health: &Health, now_ms: u64) ->
         "since_ms": if store.since_ms == 0 { now_ms } else { store.since_ms },
         "slot_ms": SLOT_MS,
         "slots": SLOTS,
-        // The slot that is not over yet.
+        // The beginning of the slot that is not over yet.
         "slot_begun_ms": slot_of(now_ms).saturating_mul(SLOT_MS),
         "totals": totals,
         "series": series(&store.lately, now_ms),
@@ -61,7 +61,7 @@ fn totals(sums: &Sums) -> Value {
     totals
 }
 
-/// What answers took, gave and cost.
+/// Returns the times, tokens and cost of answers.
 fn measures(sums: &Sums) -> Value {
     json!({
         "answers": sums.answers,
@@ -87,7 +87,7 @@ fn series(lately: &Slots<Sums>, now_ms: u64) -> Value {
     })
 }
 
-/// All routes of the document, and one without a name for all else.
+/// Returns all routes of the document, and one without a name for all other requests.
 fn routes(store: &Store, document: &Document, requests: u64, now_ms: u64) -> Vec<Value> {
     let rows = &store.routes.0;
     let mut others = Row::default();
@@ -120,7 +120,7 @@ fn routes(store: &Store, document: &Document, requests: u64, now_ms: u64) -> Vec
         .collect()
 }
 
-/// All targets of the document, and one without a name for all else.
+/// Returns all targets of the document, and one without a name for all other attempts.
 fn targets(store: &Store, document: &Document, health: &Health, now_ms: u64) -> Vec<Value> {
     let rows = &store.targets.0;
     let answers = store.targets.whole().total.answers;
@@ -162,7 +162,7 @@ fn targets(store: &Store, document: &Document, health: &Health, now_ms: u64) -> 
     all
 }
 
-/// A backend's models, those together that it calls the same: what was asked of them is told by that name.
+/// Groups a backend's models by upstream name: attempts are recorded under that name.
 fn models(backend: &Backend) -> Vec<Vec<&Model>> {
     let mut places: HashMap<&str, usize> = HashMap::new();
     let mut all: Vec<Vec<&Model>> = Vec::new();
@@ -204,7 +204,7 @@ fn attempts(store: &Store, target: u64) -> u64 {
     its.fold(0, |sum, (_, count)| sum.saturating_add(*count))
 }
 
-/// How models fare, by the one that fares worst.
+/// Returns the health of the model that is in the worst state.
 fn worst(
     document: &Document,
     health: &Health,
@@ -230,7 +230,7 @@ fn worst(
     }
 }
 
-/// One decision, whose request ended at this time.
+/// Returns one decision as JSON, for a request that ended at this time.
 pub(super) fn decision(outcome: &Outcome, at_ms: u64) -> Value {
     let attempts = outcome.attempts.iter().take(MOST_ATTEMPTS);
     let attempts: Vec<Value> = attempts
@@ -267,10 +267,10 @@ pub(super) fn decision(outcome: &Outcome, at_ms: u64) -> Value {
     })
 }
 
-/// How much of a name is shown.
+/// How many characters of a name are shown.
 const MOST_CHARACTERS: usize = 100;
 
-/// A name as it is shown: the beginning of a long one, and nothing that is no text to read.
+/// Returns a name for display: only the beginning of a long one, and no unprintable characters.
 fn shown(name: &str) -> String {
     let mut all = name.chars();
     let begun = all.by_ref().take(MOST_CHARACTERS);
@@ -289,18 +289,18 @@ fn shown(name: &str) -> String {
     text
 }
 
-/// A fraction with four decimals; `None` of nothing.
+/// Returns a fraction with four decimals; `None` if the whole is 0.
 fn share(part: u64, whole: u64) -> Option<f64> {
     (whole > 0).then(|| (float(part) / float(whole) * 10_000.0).round() / 10_000.0)
 }
 
-/// From pico-dollars.
+/// Converts pico-dollars to dollars.
 fn dollars(cost: u128) -> f64 {
     let [low, high] = halves(cost).map(float);
     (high * 18_446_744_073_709_551_616.0 + low) / 1e12
 }
 
-/// The number, as near as a float can have it.
+/// Converts a number to the nearest float.
 fn float(number: u64) -> f64 {
     let low = u32::try_from(number & 0xffff_ffff).unwrap_or(u32::MAX);
     let high = u32::try_from(number >> 32).unwrap_or(u32::MAX);

@@ -1,17 +1,17 @@
-//! Many needles at once, in time linear in the text (Aho–Corasick).
+//! Finds many needles at once, in time linear in the text (Aho–Corasick).
 
-/// A trie in breadth-first order with failure links. It is walked one symbol at a time; where needles end, it leads to the
-/// longest of them, and from each to the next shorter one that ends there too.
+/// A trie in breadth-first order with failure links. It is walked one symbol at a time. A node where needles end leads
+/// to the longest of them, and each needle to the next shorter one that ends at the same place.
 #[derive(Debug)]
 pub(super) struct Automaton {
-    /// The nodes; a node's children stand together, ordered by symbol.
+    /// The nodes; a node's children are adjacent and sorted by symbol.
     nodes: Vec<Node>,
-    /// The symbol that leads to each node, apart from them because it is what is searched.
+    /// The symbol that leads to each node, stored separately because the symbols are what is searched.
     symbols: Vec<u32>,
-    /// Where each of the first symbols leads from the root, which is where most of a text is met.
+    /// The node to which each of the first symbols leads from the root, where most of a text is matched.
     from_root: Vec<u32>,
     ends: Vec<End>,
-    /// The owners of each end's needle, one end's behind the other's.
+    /// The owners of each end's needle, those of one end after another.
     owners: Vec<u32>,
 }
 
@@ -20,27 +20,27 @@ struct Node {
     first_child: u32,
     children: u32,
     fail: u32,
-    /// The longest needle that ends here; or [`NOWHERE`].
+    /// The longest needle that ends here, or [`NOWHERE`].
     end: u32,
 }
 
-/// Where a needle ends.
+/// The end of a needle.
 #[derive(Debug)]
 struct End {
-    /// Where its owners begin; those of the next end follow them.
+    /// The index of its first owner; the owners of the next end follow.
     owners: u32,
-    /// The next shorter needle that ends there too; or [`NOWHERE`].
+    /// The next shorter needle that ends at the same place, or [`NOWHERE`].
     shorter: u32,
 }
 
 pub(super) const ROOT: u32 = 0;
 const NOWHERE: u32 = u32::MAX;
-/// As many as ASCII has, with and without a bit.
+/// Covers ASCII, with and without the bit that marks the beginning of a word.
 const FROM_ROOT: u32 = 256;
 
 impl Automaton {
-    /// Of needles with their owners, which may share one. None is empty, and they have fewer symbols in all than a `u32`
-    /// counts.
+    /// Builds the automaton from needles and their owners; several needles may share an owner. Needles must not be
+    /// empty, and must have fewer symbols in total than a `u32` counts.
     pub(super) fn new(mut needles: Vec<(Vec<u32>, u32)>) -> Automaton {
         needles.sort_unstable();
         needles.dedup();
@@ -58,7 +58,7 @@ impl Automaton {
         automaton
     }
 
-    /// Level by level: each node stands for the needles that begin alike up to its depth.
+    /// Adds nodes level by level; each node stands for the needles with the same symbols up to its depth.
     fn grow(&mut self, needles: &[(Vec<u32>, u32)]) {
         let mut level = vec![(ROOT, needles)];
         let mut depth = 0_usize;
@@ -70,7 +70,7 @@ impl Automaton {
                     let alike =
                         rest.partition_point(|(other, _)| other.get(depth) <= Some(&symbol));
                     let (same, others) = rest.split_at_checked(alike).unwrap_or((rest, &[]));
-                    // What ends stands before what goes on.
+                    // Needles that end here come before those that continue.
                     let end = same.partition_point(|(needle, _)| needle.get(below).is_none());
                     let (ending, longer) = same.split_at_checked(end).unwrap_or((same, &[]));
                     next.push((self.add_child(node, symbol, ending), longer));
@@ -82,7 +82,7 @@ impl Automaton {
         }
     }
 
-    /// What fails to a node of a level above needs to know all of that one, hence the order.
+    /// Adds a child node. Its failure link leads to a node of a higher level, which must be complete: hence the order.
     fn add_child(&mut self, parent: u32, symbol: u32, ending: &[(Vec<u32>, u32)]) -> u32 {
         let fail = self
             .nodes
@@ -110,7 +110,7 @@ impl Automaton {
         child
     }
 
-    /// Where a symbol leads.
+    /// Returns the node to which a symbol leads.
     pub(super) fn step(&self, mut node: u32, symbol: u32) -> u32 {
         loop {
             if node == ROOT
@@ -140,19 +140,19 @@ impl Automaton {
         u32::try_from(first.saturating_add(at)).ok()
     }
 
-    /// The longest needle that ends at this node.
+    /// Returns the longest needle that ends at this node.
     #[inline]
     pub(super) fn end(&self, node: u32) -> Option<u32> {
         let node = self.nodes.get(index(node))?;
         (node.end != NOWHERE).then_some(node.end)
     }
 
-    /// How many different needles there are.
+    /// Returns the number of different needles.
     pub(super) fn ends(&self) -> usize {
         self.ends.len()
     }
 
-    /// Whose needle this is.
+    /// Returns the owners of a needle.
     pub(super) fn owners(&self, end: u32) -> &[u32] {
         let first = |at: usize| self.ends.get(at).map(|end| index(end.owners));
         let at = index(end);
@@ -162,7 +162,7 @@ impl Automaton {
             .unwrap_or_default()
     }
 
-    /// The next shorter needle that ends where this one does.
+    /// Returns the next shorter needle that ends where this one does.
     pub(super) fn shorter(&self, end: u32) -> Option<u32> {
         let end = self.ends.get(index(end))?;
         (end.shorter != NOWHERE).then_some(end.shorter)

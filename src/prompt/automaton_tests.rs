@@ -12,7 +12,7 @@ fn needles(texts: &[&str]) -> Automaton {
     )
 }
 
-/// Where needles end and whose they are, by the automaton.
+/// Returns where needles end and who owns them, by the automaton.
 fn ends(automaton: &Automaton, text: &str) -> Vec<(usize, Vec<u32>)> {
     let mut node = ROOT;
     let mut ends = Vec::new();
@@ -38,7 +38,7 @@ fn needles_within_needles() {
     assert_eq!(ends(&needles(&[]), "any"), []);
 }
 
-/// Which makes it linear: a symbol leads one level down at most, each link that is followed instead one up at least.
+/// Links make the search linear: a symbol leads at most one level down, and each link at least one level up.
 #[test]
 fn links_lead_up() {
     let long: Vec<String> = (1..200).map(|length| "a".repeat(length) + "b").collect();

@@ -1,9 +1,9 @@
-//! Which characters of Chinese, Japanese and Korean, alone and in pairs, the vocabulary o200k has as one token.
+//! Tells which Chinese, Japanese and Korean characters, alone and in pairs, are one token in the vocabulary o200k.
 //!
-//! The filter is Bloom's: four bits for each of them, in 64 Kbit. Of those that are not in the vocabulary it takes one
-//! in 38 for known, which a test holds it to.
+//! A Bloom filter stores them: four bits for each, in 64 Kbit. It takes one in 38 of those that are not in the
+//! vocabulary for known; a test checks this rate.
 
-/// Made of the vocabulary by the test.
+/// The filter, which the test builds from the vocabulary.
 static FILTER: &[u8; 8192] = include_bytes!("cjk.bin");
 
 /// Whether two characters are one token.
@@ -11,7 +11,7 @@ pub(super) fn is_known(first: char, second: char) -> bool {
     bits(first, second).all(is_set)
 }
 
-/// Whether a space before this character is in its token.
+/// Whether this character's token includes a space before it.
 pub(super) fn takes_space(char: char) -> bool {
     is_known(' ', char)
 }
@@ -28,7 +28,7 @@ fn is_set(bit: u32) -> bool {
     byte.is_some_and(|byte| byte >> (bit & 7) & 1 == 1)
 }
 
-/// The four bits of a pair, each below 2¹⁶ (Kirsch and Mitzenmacher 2006: two hashes make as many as are wanted).
+/// Returns the four bits of a pair, each below 2¹⁶. Two hashes give any number of bits (Kirsch and Mitzenmacher 2006).
 fn bits(first: char, second: char) -> impl Iterator<Item = u32> {
     let (first, second) = (u32::from(first), u32::from(second));
     let hash = first.wrapping_mul(0x9e37_79b1) ^ second.wrapping_mul(0x85eb_ca6b);
@@ -69,7 +69,8 @@ mod tests {
         assert!(wrong < 1.0 / 38.0, "{wrong}");
     }
 
-    /// What the filter is to know of a token: it alone or as a pair, and that its first character takes a space.
+    /// Returns what the filter has to store for a token: the token alone or as a pair, and whether its first character
+    /// takes a space.
     fn pairs(token: &str) -> Vec<(char, char)> {
         let text = token.strip_prefix(' ').unwrap_or(token);
         let chars: Vec<char> = text.chars().collect();

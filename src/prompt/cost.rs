@@ -1,44 +1,44 @@
-//! What the pieces of a text cost in tokens, and the symbols that their characters are.
+//! The costs of pieces of text in tokens, and the symbols that stand for their characters.
 
 use super::Script;
 
-/// The parts of a token that costs are told in.
+/// The number of cost units in one token.
 pub(super) const UNIT: i32 = 32;
 
-/// Emoji are a token to three, the older pictures (`✓`, `★`) mostly one.
+/// Emoji are one to three tokens; the older pictures (`✓`, `★`) are mostly one.
 pub(super) const EMOJI: i32 = 2 * UNIT;
 pub(super) const PICTURE: i32 = 40;
 
-/// What each of a run of the same character costs from the fourth on.
+/// The cost of each repetition of a character from the fourth on.
 pub(super) const REPEATED: i32 = 1;
 
-/// How many line ends, and how many other white space, are one token.
+/// How many line ends, and how many other white-space characters, form one token.
 pub(super) const LINE_ENDS: usize = 16;
 pub(super) const SPACES: usize = 112;
 
-/// What a capital after a capital adds to its pair.
+/// The additional cost of a capital after a capital.
 pub(super) const CAPITAL: i32 = 4;
 
-/// What a token of kana comes to: they are in tokens of three and more, too.
+/// The cost of a kana token: less than one token, because some tokens have three kana or more.
 pub(super) const KANA: i32 = 30;
 
-// The symbols that pairs are of: small letters are 1 to 26, ASCII marks stand from 32 on in the order of ASCII.
+// The symbols of pairs: small letters are 1 to 26; ASCII marks begin at 32, in the order of ASCII.
 pub(super) const SYMBOLS: u8 = 63;
 /// Before the first character of a piece, and after its last.
 pub(super) const EDGE: u8 = 0;
 pub(super) const FIRST_LETTER: u8 = 1;
 pub(super) const LAST_LETTER: u8 = 26;
 pub(super) const SPACE: u8 = 27;
-/// After marks a line end; before words a tab, or other white space.
+/// A line end after marks; before words, a tab or other white space.
 pub(super) const LINE_END: u8 = 28;
-/// Most letters of Latin that are not ASCII.
+/// Most Latin letters that are not ASCII.
 pub(super) const OTHER_LETTER: u8 = 29;
-/// Those of Vietnamese, and accents by themselves.
+/// Vietnamese letters, and separate accents.
 pub(super) const RARE_LETTER: u8 = 30;
 pub(super) const OTHER_MARK: u8 = 31;
 pub(super) const APOSTROPHE: u8 = 38;
 pub(super) const SLASH: u8 = 46;
-// What is told apart before it is a symbol.
+// Characters that are distinguished before they become one of the symbols above.
 pub(super) const FIRST_CAPITAL: u8 = 64 | FIRST_LETTER;
 pub(super) const LAST_CAPITAL: u8 = 64 | LAST_LETTER;
 pub(super) const TAB: u8 = 64 | LINE_END;
@@ -83,8 +83,8 @@ const ASCII: [u8; 128] = {
     symbols
 };
 
-/// What a character after another costs, 64 columns in each of 64 rows: a line of pairs.txt is the character before, each
-/// mark in it the character after, and `O` is nothing, `P` one part of a token, `N` one less.
+/// The cost of a character after another, 64 columns in each of 64 rows. Each line of pairs.txt is for one previous
+/// character, and each mark in it for the next one: `O` costs nothing, `P` one unit, `N` minus one.
 static PAIRS: [i8; 64 * 64] = {
     let text = include_bytes!("pairs.txt");
     let mut pairs = [0; 64 * 64];
@@ -109,16 +109,17 @@ pub(super) fn pair(before: u8, symbol: u8) -> i32 {
     PAIRS.get(at).copied().map_or(0, i32::from)
 }
 
-/// By the number of a piece's characters; longer ones are all alike.
+/// The cost by the number of characters in a piece; all longer pieces have the last one.
 const LENGTHS: [i8; 24] = [
     0, 9, 12, 25, 28, 29, 29, 30, 32, 33, 35, 36, 38, 39, 42, 45, 48, 63, 63, 66, 73, 71, 79, 81,
 ];
 
-/// What a word of this script costs, and each letter of it: by least squares over the messages of programs in languages
-/// that are written in it; where prose was measured, too, between the two, as it takes up to a quarter less.
+/// Returns the cost of a word in this script, and of each of its letters. Fitted by least squares to program messages
+/// in languages of this script. Where prose was measured too, the cost lies between the two, because prose takes up to
+/// a quarter less.
 pub(super) fn cost_of(char: char, script: Script) -> (i32, i32) {
     match script {
-        // Letters that Russian has not, and the vocabulary less often.
+        // Letters that Russian does not have, which are rarer in the vocabulary.
         Script::Cyrillic if char > 'ё' => (18, 35),
         Script::Cyrillic => (18, 6),
         Script::Greek => (8, 12),
@@ -142,7 +143,7 @@ pub(super) fn cost_of(char: char, script: Script) -> (i32, i32) {
     }
 }
 
-/// What a piece of so many characters costs beside its pairs.
+/// Returns the cost of a piece with this many characters, in addition to its pairs.
 pub(super) fn cost_of_length(length: usize) -> i32 {
     let cost = LENGTHS.get(length).or(LENGTHS.last());
     cost.copied().map_or(0, i32::from)

@@ -1,38 +1,38 @@
-//! What is no text where there is text: pictures, sounds and files, which are written in base64.
+//! Detects data within text: images, audio and files in base64.
 //!
-//! Looking at every byte would take longer than it takes to find the model. So a body is looked at here and there: a long
-//! run of such characters is found, and followed to its ends.
+//! Examining every byte would take longer than finding the model. So a body is sampled at intervals; where a sample is
+//! in a long run of base64 characters, the run is followed to both of its ends.
 
-/// How many bytes of text a token has, where nothing better is known.
+/// How many bytes of text make one token, as a rough rule.
 const BYTES_PER_TOKEN: u64 = 4;
 
-/// How many characters in a row are taken for base64. No word is that long.
+/// How many consecutive characters count as base64. No word is that long.
 const RUN: usize = 64;
 
-/// How far the places are apart that are looked at: as many as this, but no nearer and no farther than these.
+/// How many samples are taken of a body; the distances between them have the limits below.
 const PLACES: usize = 32;
 const NEAREST: usize = 256;
 const FARTHEST: usize = 1024;
 
-/// About how many tokens so many bytes of text are.
+/// Returns a rough number of tokens for this many bytes of text.
 pub fn rough_tokens(bytes: u64) -> u64 {
     bytes.div_ceil(BYTES_PER_TOKEN)
 }
 
-/// Whether the inside of a JSON string begins as base64.
+/// Whether the inside of a JSON string begins with base64.
 pub fn is_data(inside: &[u8]) -> bool {
-    // Or behind what a `data:` URL says of itself, which is short.
+    // Look behind the short prefix of a `data:` URL.
     let of_url = inside.strip_prefix(b"data:").and_then(|url| {
         let comma = url.iter().take(RUN).position(|byte| *byte == b',')?;
         url.get(comma.saturating_add(1)..)
     });
     let inside = of_url.unwrap_or(inside);
-    // A long number is none.
+    // A long number is not base64.
     is_run(inside, 0) && !inside.iter().take(RUN).all(u8::is_ascii_digit)
 }
 
-/// How many bytes the next character of base64 has, as JSON may write it: slashes behind `\`, lines in between; 0: it is
-/// none.
+/// Returns the length of the next base64 character as JSON may write it: slashes behind `\`, and line breaks in
+/// between; 0 if it is not one.
 fn character(text: &[u8], at: usize) -> usize {
     match text.get(at) {
         Some(b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'+' | b'/' | b'=' | b'-' | b'_') => 1,
@@ -44,9 +44,9 @@ fn character(text: &[u8], at: usize) -> usize {
     }
 }
 
-/// Whether a run of base64 begins here, or goes on.
+/// Whether a run of base64 begins or continues here.
 fn is_run(text: &[u8], from: usize) -> bool {
-    // Most texts show by one byte or two that they are none.
+    // One or two bytes rule out most text.
     let may_be = |ahead: &usize| {
         let byte = text.get(from.saturating_add(*ahead));
         byte.is_some_and(|byte| !matches!(byte, b' ' | b'"' | b',' | b'.' | b'{' | 0x80..))
@@ -64,10 +64,10 @@ fn is_run(text: &[u8], from: usize) -> bool {
     true
 }
 
-/// How a character is written that JSON need not have as it is: `\u` and four digits.
+/// The length of an escape for a character: `\u` and four digits.
 const UNIT: usize = 6;
 
-/// Whether this place is inside of such a character.
+/// Whether this place is within such an escape.
 fn is_in_unit(text: &[u8], at: usize) -> bool {
     let from = at.saturating_add(1).saturating_sub(UNIT);
     let around = text.get(from..at.saturating_add(2));
@@ -76,7 +76,7 @@ fn is_in_unit(text: &[u8], at: usize) -> bool {
     })
 }
 
-/// Where a run begins that has this place in it, looking no farther back than `least`.
+/// Returns the beginning of the run around this place, but not before `least`.
 fn beginning(text: &[u8], at: usize, least: usize) -> usize {
     let before = text.get(least..at).unwrap_or_default();
     let run = before.iter().rev();
@@ -86,12 +86,12 @@ fn beginning(text: &[u8], at: usize, least: usize) -> usize {
     at.saturating_sub(run.count())
 }
 
-/// Where it ends.
+/// Returns the end of the run.
 fn end(text: &[u8], from: usize) -> usize {
     let mut at = from;
     let mut leap = FARTHEST;
-    // By leaps that grow as long as they end in a run, and then shrink again. What stands between two pictures may be
-    // leapt over.
+    // By leaps that grow as long as they end within a run, and then shrink. A leap may skip the text between two
+    // images.
     while is_run(text, at.saturating_add(leap)) {
         at = at.saturating_add(leap);
         leap = leap.saturating_mul(2);
@@ -110,7 +110,7 @@ fn end(text: &[u8], from: usize) -> usize {
     }
 }
 
-/// About how many bytes of text a body has, as UTF-8: without what is written in base64.
+/// Returns roughly how many bytes of text a body has as UTF-8, without data in base64.
 pub fn text_bytes(body: &[u8]) -> u64 {
     let step = (body.len() / PLACES).clamp(NEAREST, FARTHEST);
     let mut text = body.len();
@@ -121,7 +121,7 @@ pub fn text_bytes(body: &[u8]) -> u64 {
             text = text.saturating_sub(last.saturating_sub(beginning(body, at, least)));
             (at, least) = (last, last);
         } else if is_in_unit(body, at) {
-            // Two bytes of six.
+            // An escape of six bytes stands for two.
             let near = step.min(body.len().saturating_sub(at));
             text = text.saturating_sub((near / 3).saturating_mul(2));
         }
@@ -180,7 +180,7 @@ mod tests {
         assert_eq!(text_bytes(b""), 0);
     }
 
-    /// Russian letters have two bytes, and six where they are escaped.
+    /// Russian letters have two bytes, and six when escaped.
     #[test]
     fn escapes_count_as_what_they_mean() {
         let text = include_str!("../../tests/data/tokens/russian.txt").repeat(3);

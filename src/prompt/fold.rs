@@ -1,14 +1,15 @@
-//! Text as it is compared: what is written differently and means the same becomes the same characters.
+//! Folds text for comparison: different spellings of the same text become the same characters.
 //!
-//! * Canonical equivalence: `é` is the same as `e` with a combining acute, in whatever order marks stand. Hangul is compared
-//!   by syllables, all else decomposed.
-//! * Letter case, unless it counts: Unicode's full case folding, so that `ß`, `ẞ`, `ss` and `SS` are the same, and so are
-//!   `σ`, `ς` and `Σ`. The four i's of Turkish (`i`, `İ`, `ı`, `I`) are one letter: `I` is the capital of both, and which
-//!   one is meant depends on a language that nobody told.
-//! * Any run of white space, with line breaks and no-break spaces, is one space. Typographic apostrophes and the hyphens
-//!   U+2010 and U+2011 are those of ASCII.
-//! * What is not seen is skipped (soft hyphens, joiners, direction marks, variation selectors), and so is what Hebrew and
-//!   Arabic may leave out: vowel points and signs, and the tatweel that only makes a word longer.
+//! * Canonical equivalence: `é` is the same as `e` with a combining acute, whatever the order of the marks. Hangul is
+//!   compared by syllables, everything else decomposed.
+//! * Letter case, unless it counts: Unicode's full case folding, so that `ß`, `ẞ`, `ss` and `SS` are the same, and so
+//!   are `σ`, `ς` and `Σ`. The four i's of Turkish (`i`, `İ`, `ı`, `I`) count as one letter: `I` is the capital of two
+//!   of them, and which one is meant depends on the language, which is not known.
+//! * Any run of white space, including line breaks and no-break spaces, is one space. Typographic apostrophes and the
+//!   hyphens U+2010 and U+2011 become those of ASCII.
+//! * Invisible characters are skipped (soft hyphens, joiners, direction marks, variation selectors), and so are the
+//!   characters that Hebrew and Arabic may leave out: vowel points and signs, and the tatweel, which only makes a word
+//!   longer.
 //!
 //! Compatibility is not equivalence: full-width `Ａ` is not `A`, and `①` is not `1`.
 
@@ -18,25 +19,25 @@ use unicode_normalization::char::{canonical_combining_class, decompose_canonical
 
 use super::word::{Kind, kind};
 
-/// What a character is to the one before it.
+/// How a character relates to the one before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Place {
     /// A word may end before it, or begin with it.
     Apart,
-    /// It goes on with the word.
+    /// It continues the word.
     Within,
-    /// A mark that makes another letter of the one before it.
+    /// It is a mark that changes the letter before it into another.
     Attached,
 }
 
-/// One character as it is compared.
+/// One folded character.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Unit {
     pub(super) char: char,
     pub(super) place: Place,
 }
 
-/// Gives all of a text to `sink`, until that breaks.
+/// Passes all folded characters of a text to `sink`, until that breaks.
 pub(super) fn fold<S>(text: &str, case_sensitive: bool, sink: S) -> ControlFlow<()>
 where
     S: FnMut(Unit) -> ControlFlow<()>,
@@ -73,7 +74,7 @@ where
     folder.flush()
 }
 
-/// What each character of ASCII comes to: a small letter, or a space, or itself; and its kind.
+/// The folded form of each ASCII character (a small letter, a space, or itself) and its kind.
 const ASCII: [(u8, Kind); 128] = {
     let mut table = [(0, Kind::Other); 128];
     let mut rest = table.as_mut_slice();
@@ -95,29 +96,30 @@ const ASCII: [(u8, Kind); 128] = {
 struct Folder<S> {
     case_sensitive: bool,
     before: Kind,
-    /// An invisible break stood since the last unit, or nothing.
+    /// Whether nothing or an invisible break precedes the next unit.
     is_apart: bool,
-    /// The last unit's.
+    /// The character of the last unit.
     last: char,
-    /// Those since the last letter, with their combining classes.
+    /// The marks since the last letter, with their combining classes.
     marks: Vec<(u8, char)>,
-    /// What the last few characters come to. An alphabet is small, and its tables are not: most are looked up once.
+    /// The folded forms of recent characters. Alphabets are small and the Unicode tables are large, so most characters
+    /// are looked up only once.
     known: Vec<(char, Folded)>,
     sink: S,
 }
 
-/// What a character comes to.
+/// The folded form of a character.
 #[derive(Clone, Copy)]
 enum Folded {
     Nothing,
     Break,
     Letter(char, Kind),
     Mark(u8, char),
-    /// Several of them.
+    /// Several characters.
     Many,
 }
 
-/// As many as an alphabet has, and punctuation.
+/// Enough for an alphabet and punctuation.
 const KNOWN: usize = 256;
 
 impl<S: FnMut(Unit) -> ControlFlow<()>> Folder<S> {
@@ -132,7 +134,7 @@ impl<S: FnMut(Unit) -> ControlFlow<()>> Folder<S> {
         }
     }
 
-    /// The one letter that a character comes to; what else it comes to is done.
+    /// Returns the letter that a character folds to, if it is a single one; any other result has been processed.
     fn other(&mut self, char: char) -> ControlFlow<(), Option<(char, Kind)>> {
         match self.look_up(char) {
             Folded::Nothing => {}
@@ -174,7 +176,7 @@ impl<S: FnMut(Unit) -> ControlFlow<()>> Folder<S> {
         flow
     }
 
-    /// The marks that wait, in their canonical order: sorted by class, and within one as they stand.
+    /// Emits the pending marks in canonical order: sorted by class, and in their own order within a class.
     fn flush(&mut self) -> ControlFlow<()> {
         let mut marks = std::mem::take(&mut self.marks);
         marks.sort_by_key(|(class, _)| *class);
@@ -189,12 +191,12 @@ impl<S: FnMut(Unit) -> ControlFlow<()>> Folder<S> {
                 place: Place::Attached,
             })?;
         }
-        // Its room is used again.
+        // Keep the allocation.
         self.marks = marks;
         ControlFlow::Continue(())
     }
 
-    /// What is no mark that is sorted.
+    /// Emits a character that is not a sortable mark.
     #[inline]
     fn letter(&mut self, char: char, kind: Kind) -> ControlFlow<()> {
         let place = if kind == Kind::Mark || !self.is_apart && self.before.joins(kind) {
@@ -231,7 +233,8 @@ fn folded(char: char, case_sensitive: bool) -> Folded {
     all
 }
 
-/// The letters and marks of a character with the marks' classes (0 for letters), their case folded.
+/// Passes on the letters and marks into which a character decomposes, case-folded, with the classes of the marks (0 for
+/// letters).
 fn decompose(char: char, case_sensitive: bool, mut sink: impl FnMut(u8, char)) {
     decompose_canonical(char, |char| match canonical_combining_class(char) {
         HEBREW_POINT..=ARABIC_SIGN => {}
@@ -239,19 +242,19 @@ fn decompose(char: char, case_sensitive: bool, mut sink: impl FnMut(u8, char)) {
     });
 }
 
-/// Most of Han; no character of it comes to another.
+/// Whether this is one of most Han characters, none of which folds to another.
 fn is_han(char: char) -> bool {
     matches!(char, '\u{3400}'..='\u{4DBF}' | '\u{4E00}'..='\u{9FFF}')
 }
 
-/// Not seen, either, but words end there: Khmer and Thai are written with it.
+/// Invisible too, but words end there: Khmer and Thai are written with it.
 const ZERO_WIDTH_SPACE: char = '\u{200B}';
 const DOT_ABOVE: char = '\u{307}';
-/// The combining classes of Hebrew's points begin here; those of Arabic's signs follow them.
+/// The first combining class of Hebrew points; those of Arabic signs follow.
 const HEBREW_POINT: u8 = 10;
 const ARABIC_SIGN: u8 = 35;
 
-/// What is not seen, and the tatweel.
+/// Whether this is an invisible character or the tatweel.
 fn is_skipped(char: char) -> bool {
     matches!(
         char,
@@ -267,7 +270,7 @@ fn is_skipped(char: char) -> bool {
     )
 }
 
-/// Full case folding: to small letters, then to capitals, which is where `ß` becomes `SS` and `ς` loses its difference, and
+/// Full case folding: to small letters, then to capitals (where `ß` becomes `SS` and `ς` loses its difference), and
 /// back.
 fn fold_case(char: char, case_sensitive: bool, mut sink: impl FnMut(char)) {
     if case_sensitive || is_caseless(char) {
@@ -280,8 +283,8 @@ fn fold_case(char: char, case_sensitive: bool, mut sink: impl FnMut(char)) {
     }
 }
 
-/// Whole blocks that are known to have no case, so that nothing is looked up for them; a test holds them to the standard
-/// library's tables.
+/// Whether the character is in a block without letter case, which saves the lookup. A test compares these blocks with
+/// the standard library's tables.
 fn is_caseless(char: char) -> bool {
     matches!(
         char,
@@ -289,7 +292,8 @@ fn is_caseless(char: char) -> bool {
     )
 }
 
-/// A syllable of Hangul: as it stands, or put together of the conjoining letters that follow, as canonical composition does.
+/// Returns a Hangul syllable: as it is written, or composed of the conjoining letters that follow, by canonical
+/// composition.
 fn syllable(char: char, chars: &mut std::str::Chars<'_>) -> Option<char> {
     const FIRST: u32 = 0xAC00;
     const VOWELS: u32 = 21;
@@ -310,7 +314,7 @@ fn syllable(char: char, chars: &mut std::str::Chars<'_>) -> Option<char> {
     let is_open = syllable
         .checked_sub(FIRST)
         .is_some_and(|index| index.is_multiple_of(TAILS));
-    // The tail's own numbers begin with that of none.
+    // The numbers of tails begin with the one for no tail.
     let tail = chars
         .clone()
         .next()

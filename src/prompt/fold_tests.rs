@@ -13,7 +13,7 @@ fn folded_text(text: &str, case_sensitive: bool) -> String {
     out
 }
 
-/// A second source for what letters are the same: the tables that `(?i)` has.
+/// A second source for equal letters: the tables behind `(?i)`.
 #[test]
 fn folds_all_that_simple_case_folding_does() {
     let mut pairs = 0;
@@ -50,7 +50,7 @@ fn whole_blocks_have_no_case() {
     }
 }
 
-/// Whatever has another form means the same in it.
+/// Every canonical decomposition folds like the character itself.
 #[test]
 fn all_canonical_equivalents_fold_alike() {
     let mut others = 0;
@@ -73,7 +73,7 @@ fn many_marks_are_sorted_and_remembered_characters_are_their_own() {
     let marks = "\u{301}\u{323}".repeat(10_000);
     let sorted = format!("a{}{}", "\u{323}".repeat(10_000), "\u{301}".repeat(10_000));
     assert_eq!(folded_text(&format!("A{marks}"), false), sorted);
-    // The same last byte.
+    // Characters with the same last byte.
     assert_eq!(
         folded_text("\u{410}\u{510}\u{410}\u{10410}", false),
         "\u{430}\u{511}\u{430}\u{10438}"
@@ -81,7 +81,7 @@ fn many_marks_are_sorted_and_remembered_characters_are_their_own() {
 }
 
 proptest! {
-    /// What is left of the rules where neither white space nor Hangul nor anything invisible stands.
+    /// The remaining rules, for text without white space, Hangul and invisible characters.
     #[test]
     fn agrees_with_unicode(
         chars in prop::collection::vec(prop::sample::select(LETTERS.chars().collect::<Vec<char>>()), 0..20),

@@ -1,4 +1,4 @@
-//! The words and phrases of several patterns, all of them found in one walk over a text.
+//! Finds the words and phrases of several patterns in one pass over a text.
 
 use std::cell::RefCell;
 use std::ops::ControlFlow;
@@ -12,11 +12,11 @@ use super::fold::{Place, Unit, fold};
 pub(super) struct Options {
     /// Whether letter case counts.
     pub(super) case_sensitive: bool,
-    /// Whether a word or phrase has to be one by itself, and no part of a longer word.
+    /// Whether a word or phrase has to stand alone instead of within a longer word.
     pub(super) whole_words: bool,
 }
 
-/// What is looked for at once: the needles of patterns that are compared in the same way.
+/// The needles of patterns that are compared in the same way, so that one search finds them all.
 pub(super) struct Lexicon {
     options: Options,
     automaton: Automaton,
@@ -24,7 +24,8 @@ pub(super) struct Lexicon {
 }
 
 impl Lexicon {
-    /// Of the needles of so many patterns, each with its pattern's number. A needle is what [`Options::needle`] makes.
+    /// Builds the lexicon from the needles of `patterns` patterns, each with its pattern's number. Needles are made by
+    /// [`Options::needle`].
     pub(super) fn new(options: Options, needles: Vec<(Vec<u32>, u32)>, patterns: usize) -> Lexicon {
         Lexicon {
             options,
@@ -33,8 +34,8 @@ impl Lexicon {
         }
     }
 
-    /// Which patterns have something in a text. It is read once, and until all of them do at most; each needle is looked
-    /// at once, however often it is there.
+    /// Returns the patterns that have a match in a text. The text is read once, at most until all patterns have one;
+    /// each needle is handled once, however often it occurs.
     fn find(&self, text: &str) -> Numbers {
         let Lexicon {
             options, automaton, ..
@@ -48,7 +49,7 @@ impl Lexicon {
         };
         let mut node = ROOT;
         let mut end = None;
-        // A needle may end where the automaton says so and no word goes on, which is seen at the unit behind.
+        // A needle ends where the automaton says so if no word continues there, which only the next unit tells.
         let flow = fold(text, options.case_sensitive, |unit| {
             if let Some(end) = end
                 && options.may_end_before(unit)
@@ -60,7 +61,7 @@ impl Lexicon {
             ControlFlow::Continue(())
         });
         if let (ControlFlow::Continue(()), Some(end)) = (flow, end) {
-            // Nothing comes behind it.
+            // Nothing follows it.
             let _ = search.note(end);
         }
         search.found
@@ -71,14 +72,14 @@ struct Search<'a> {
     automaton: &'a Automaton,
     /// The needles that were found.
     known: Numbers,
-    /// The patterns that have one of them.
+    /// The patterns that have a match.
     found: Numbers,
-    /// How many have none so far.
+    /// How many patterns have no match so far.
     missing: usize,
 }
 
 impl Search<'_> {
-    /// Notes what ends here. Where a needle is known, all that are shorter are, too.
+    /// Records the needles that end here. If one is already known, so are all shorter ones.
     #[inline(never)]
     fn note(&mut self, mut end: u32) -> ControlFlow<()> {
         while self.known.insert(end) {
@@ -100,10 +101,10 @@ impl Search<'_> {
 }
 
 impl Options {
-    /// A word or phrase as it is looked for.
+    /// Folds a word or phrase into the needle to search for.
     pub(super) fn needle(self, text: &str) -> Vec<u32> {
         let mut needle = Vec::new();
-        // It never breaks.
+        // The sink never breaks.
         let _ = fold(text.trim(), self.case_sensitive, |unit| {
             needle.push(self.symbol(unit));
             ControlFlow::Continue(())
@@ -119,15 +120,15 @@ impl Options {
         }
     }
 
-    /// Where words begin is part of what is compared, where it matters: so a needle is found at those places only, and the
-    /// places inside a phrase are the same in it and in a text.
+    /// Marks the beginnings of words in the symbols, if they matter. A needle then matches only at such places, and the
+    /// word boundaries inside a phrase are the same in needle and text.
     fn symbol(self, unit: Unit) -> u32 {
         let begins = self.whole_words && unit.place == Place::Apart;
         u32::from(unit.char) << 1 | u32::from(begins)
     }
 }
 
-/// Numbers from 0 up to a limit.
+/// A set of numbers from 0 up to a limit.
 #[derive(Clone, Debug)]
 struct Numbers(Vec<u64>);
 
@@ -140,7 +141,7 @@ impl Numbers {
         (index(number >> 6), 1 << (number & 63))
     }
 
-    /// Whether it was not there.
+    /// Inserts a number; returns whether it is new.
     fn insert(&mut self, number: u32) -> bool {
         let (at, bit) = Numbers::place(number);
         let Some(word) = self.0.get_mut(at) else {
@@ -157,12 +158,12 @@ impl Numbers {
     }
 }
 
-/// What lexicons have found in one and the same text, each of which reads it once at most.
+/// The results of lexicons for one text, so that each lexicon reads it at most once.
 #[derive(Clone, Default)]
 pub struct Findings(RefCell<Vec<(Arc<Lexicon>, Numbers)>>);
 
 impl Findings {
-    /// Whether a pattern of this lexicon, by its number, has something in the text that this is of.
+    /// Whether a pattern of this lexicon, given by its number, has a match in the text to which these findings belong.
     pub(super) fn has(&self, lexicon: &Arc<Lexicon>, pattern: u32, text: &str) -> bool {
         let Ok(mut known) = self.0.try_borrow_mut() else {
             return lexicon.find(text).contains(pattern);

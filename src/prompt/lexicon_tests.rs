@@ -39,7 +39,7 @@ fn each_has_its_own() {
     }
 }
 
-/// Of a thousand needles that end at each place, one is looked at: the others are known.
+/// Of a thousand needles that end at one place, only one is handled: the others are already known.
 #[test]
 fn needles_within_needles_are_looked_at_once() {
     let needles: Vec<String> = (1..=1000).map(|length| "a".repeat(length)).collect();
@@ -92,7 +92,7 @@ fn needles_within_needles_are_looked_at_once() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(512))]
 
-    /// However many share a text, each answers as it does alone.
+    /// Patterns that share a search give the same answers as alone.
     #[test]
     fn shared_as_alone(
         all in prop::collection::vec(

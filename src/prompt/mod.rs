@@ -1,5 +1,5 @@
-//! The text of a prompt: whether it contains words, phrases or what a regular expression finds, about how many tokens it
-//! is, and the script that it is written in.
+//! Examines the text of a prompt: words, phrases and regular expressions in it, its approximate number of tokens, and
+//! its script.
 
 mod automaton;
 mod cjk;

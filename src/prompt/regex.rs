@@ -1,9 +1,9 @@
-//! Regular expressions in time linear in the text.
+//! Regular expressions, matched in time linear in the text.
 //!
-//! A lazy DFA does the work, of which only as much is built as the text at hand leads to. It knows where words begin and end
-//! (`\b`) in ASCII only: for other texts there is a second one without these places, which finds all that the expression
-//! does, and more. What it finds, and what no DFA can be kept for, is decided by simulating the NFA: slower, and always at
-//! an end after a step for each byte and state at most, and the states are bounded here.
+//! A lazy DFA does the work; only those of its states are built to which a text leads. It supports word boundaries
+//! (`\b`) in ASCII only. For other texts there is a second DFA without the boundaries, which finds all that the
+//! expression does, and more. What it finds, and expressions for which no DFA can be kept, are decided by simulating
+//! the NFA: slower, but it takes at most one step for each byte and state, and the number of states is limited here.
 
 use std::fmt;
 use std::sync::{Arc, Mutex};
@@ -15,16 +15,16 @@ use regex_automata::nfa::thompson::{Compiler, Config, NFA, WhichCaptures};
 use regex_syntax::ParserBuilder;
 use regex_syntax::hir::{Hir, HirKind, Look, Repetition};
 
-/// The most characters that a regular expression may have.
+/// The maximum length of a regular expression, in characters.
 pub const LONGEST_REGEX: usize = 4_000;
-/// The most bytes that it may have when compiled, in which a `\w` of Unicode has some 20,000.
+/// The maximum size of a compiled regular expression, in bytes; a Unicode `\w` takes about 20,000.
 const LARGEST: usize = 512 * 1024;
-/// The most characters that a text is compared with at once where counts (`a{100}`) are written out: each of them may be
-/// a step for each byte.
+/// The maximum number of characters that counted repetitions (`a{100}`) may stand for when expanded: each may be a step
+/// for every byte.
 const MOST_COUNTED: usize = 1_000;
-/// How deep groups may be nested; the compiler recurses.
+/// How deeply groups may be nested; the compiler recurses.
 const DEEPEST: u32 = 50;
-/// The most bytes of the part of a DFA that is kept while a text is searched, and until the next one.
+/// The maximum size of the part of a DFA that is kept during a search and until the next one, in bytes.
 const DFA_BYTES: usize = 1024 * 1024;
 const KEPT_BYTES: usize = 32 * 1024;
 
@@ -37,13 +37,13 @@ pub(super) struct Regex {
 
 struct Engines {
     dfa: LazyDfa,
-    /// The one without the places of words, where there are any.
+    /// The DFA without word boundaries, if the expression has any.
     wider: Option<LazyDfa>,
     vm: PikeVM,
 }
 
 impl Regex {
-    /// Compiles a regular expression; or says what is wrong with it, and where.
+    /// Compiles a regular expression; the error says what is wrong with it, and where.
     pub(super) fn new(source: &str, case_sensitive: bool) -> Result<Regex, String> {
         if source.is_empty() {
             return Err("must not be empty".to_owned());
@@ -111,7 +111,7 @@ impl Engines {
     }
 }
 
-/// A lazy DFA, and the part of it that the texts so far have led to.
+/// A lazy DFA, with the states to which the texts so far have led.
 struct LazyDfa {
     dfa: DFA,
     cache: Mutex<Option<Cache>>,
@@ -123,7 +123,7 @@ impl LazyDfa {
             .unicode_word_boundary(true)
             .cache_capacity(DFA_BYTES)
             .skip_cache_capacity_check(true)
-            // Then the simulation is faster.
+            // Beyond this, simulation is faster.
             .minimum_cache_clear_count(Some(3));
         Some(LazyDfa {
             dfa: DFA::builder().configure(config).build_from_nfa(nfa).ok()?,
@@ -131,7 +131,7 @@ impl LazyDfa {
         })
     }
 
-    /// Whether there is a match; `None` where it cannot be known.
+    /// Whether there is a match; `None` if this DFA cannot tell.
     fn find(&self, input: &Input<'_>) -> Option<bool> {
         let kept = self.cache.try_lock().ok().and_then(|mut kept| kept.take());
         let mut cache = kept.unwrap_or_else(|| self.dfa.create_cache());
@@ -146,7 +146,7 @@ impl LazyDfa {
     }
 }
 
-/// How many characters the counted repetitions stand for.
+/// Returns how many characters the counted repetitions stand for.
 fn counted(tree: &Hir) -> usize {
     match tree.kind() {
         HirKind::Repetition(repetition) => match times(repetition) {
@@ -157,7 +157,7 @@ fn counted(tree: &Hir) -> usize {
     }
 }
 
-/// How many characters an expression stands for, counts written out.
+/// Returns how many characters an expression stands for, with counts expanded.
 fn characters(tree: &Hir) -> usize {
     match tree.kind() {
         HirKind::Repetition(repetition) => {
@@ -186,7 +186,7 @@ fn compile(tree: &Hir) -> Option<NFA> {
     Compiler::new().configure(config).build_from_hir(tree).ok()
 }
 
-/// The same without asking where words begin and end: what the one finds, this finds too.
+/// Returns the expression without word boundaries, which finds all that the original finds.
 fn without_words(tree: &Hir) -> Hir {
     let all = |trees: &[Hir]| trees.iter().map(without_words).collect();
     match tree.kind() {
@@ -202,7 +202,7 @@ fn without_words(tree: &Hir) -> Hir {
             sub: Box::new(without_words(&repetition.sub)),
             ..repetition.clone()
         }),
-        // Captures are of no use here.
+        // Captures are not needed.
         HirKind::Capture(capture) => without_words(&capture.sub),
         HirKind::Concat(trees) => Hir::concat(all(trees)),
         HirKind::Alternation(trees) => Hir::alternation(all(trees)),
@@ -223,7 +223,7 @@ fn parse(source: &str, case_sensitive: bool) -> Result<Hir, String> {
         regex_syntax::Error::Translate(error) => {
             explain(error.kind(), source, error.span().start.offset)
         }
-        // Says it in several lines, with the expression in it.
+        // These errors have several lines and repeat the expression.
         _ => "is no regular expression".to_owned(),
     })
 }

@@ -25,7 +25,7 @@ fn regular_expressions() {
         ("^b$", "a\nb\nc", false),
         ("^$", "", true),
         ("^$", "a", false),
-        // Where words begin and end: in ASCII, beside other letters, and where it decides.
+        // Word boundaries: in ASCII, next to other letters, and where they decide.
         (r"\brefund\b", "a refund, please", true),
         (r"\brefund\b", "refunds", false),
         (r"\brefund\b", "дай refund, да", true),
@@ -43,7 +43,7 @@ fn regular_expressions() {
     }
 }
 
-/// What makes backtracking engines exponential, or a search by pieces quadratic, is an answer here.
+/// Expressions that make backtracking engines exponential, or a piecewise search quadratic, are answered in time.
 #[test]
 fn catastrophic_expressions_end() {
     for (source, unit, end, with_end) in [
@@ -120,13 +120,13 @@ fn wrong_expressions() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(512))]
 
-    /// With words' places or without, by a DFA or not: text is found by the same expression.
+    /// With and without word boundaries, by DFA or by simulation, the results are the same.
     #[test]
     fn places_of_words_agree_in_ascii_and_beyond(
         source in r"(\\b|\\B)?[ab.]{1,2}(\\b|\\B)?[ab]?(\\b)?",
         text in "[ab .]{0,12}",
     ) {
-        // A letter far away makes the text one that is not ASCII.
+        // A distant letter makes the text one that is not ASCII.
         let pattern = regex(&source);
         let wider = format!("{text}\n\n—");
         let narrow = format!("{text}\n\n-");

@@ -1,6 +1,6 @@
-//! The script that a text is written in.
+//! Determines the script in which a text is written.
 
-/// A script that a route can ask for.
+/// A script that a route can match.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Script {
     /// English, Vietnamese, Turkish and many more.
@@ -47,14 +47,14 @@ pub enum Script {
     Khmer,
     /// Chinese.
     Han,
-    /// Japanese, with the Han letters among it.
+    /// Japanese, including its Han letters.
     Kana,
     /// Korean.
     Hangul,
 }
 
 impl Script {
-    /// All of them, with their names in the document.
+    /// All scripts, with their names in the document.
     pub const ALL: [(&'static str, Script); 24] = [
         ("latin", Script::Latin),
         ("cyrillic", Script::Cyrillic),
@@ -82,17 +82,17 @@ impl Script {
         ("hangul", Script::Hangul),
     ];
 
-    /// The name in the document.
+    /// Returns the name in the document.
     pub fn name(self) -> &'static str {
         let found = Self::ALL.iter().find(|(_, script)| *script == self);
         found.map_or("", |(name, _)| name)
     }
 
-    /// The script that most letters of a text are in, of two that are equal the first in [`Script::ALL`]; `None` where
-    /// there is no letter of any.
+    /// Returns the script of most letters in a text; of two with equally many, the first in [`Script::ALL`]. `None` if
+    /// no letter has a known script.
     ///
-    /// Digits, punctuation, emoji and white space are in none. Japanese is Han mixed with kana: both count together, and
-    /// are [`Script::Kana`] if at least a tenth of them is kana, else [`Script::Han`].
+    /// Digits, punctuation, emoji and white space have no script. Japanese mixes Han with kana: both are counted
+    /// together, as [`Script::Kana`] if at least a tenth of them is kana, otherwise as [`Script::Han`].
     pub fn of(text: &str) -> Option<Script> {
         let counts = Counts::of(text);
         let (han, kana) = (counts.sum(Script::Han), counts.sum(Script::Kana));
@@ -113,17 +113,17 @@ impl Script {
         most
     }
 
-    /// The script of a letter, or of a mark on one.
+    /// Returns the script of a letter, or of a mark on a letter.
     pub(super) fn of_letter(char: char) -> Option<Script> {
         let (_, _, script) = RANGES.get(range_of(char)?)?;
         Some(*script)
     }
 }
 
-/// Japanese prose is kana for the larger half, and headlines still for a fifth; Chinese has a word of it at most.
+/// Japanese prose is more than half kana, and headlines still a fifth; Chinese text has at most a kana word.
 const KANA_SHARE: u64 = 10;
 
-/// How many letters there are of ASCII, and in each of [`RANGES`].
+/// The numbers of letters in ASCII and in each of [`RANGES`].
 struct Counts {
     ascii: u64,
     ranges: [u64; RANGES.len()],
@@ -163,18 +163,19 @@ impl Counts {
     }
 }
 
-/// Where in [`RANGES`] this character is.
+/// Returns the index in [`RANGES`] of this character's range.
 fn range_of(char: char) -> Option<usize> {
     let range = RANGES.partition_point(|(_, to, _)| *to < char);
     let (from, _, _) = RANGES.get(range)?;
     (*from <= char).then_some(range)
 }
 
-/// The letters of each script, with the marks among them: first and last of a range. What else stands in a range is not
-/// assigned.
+/// The letters of each script with their marks: first and last character of each range. Other characters in a range are
+/// not assigned.
 ///
-/// Source: the Unicode Character Database 16.0, `Scripts.txt` and the property Alphabetic of `DerivedCoreProperties.txt`.
-/// Letters that it puts in no one script are in that of the range around them, so the mark for a long vowel in kana.
+/// Source: the Unicode Character Database 16.0, `Scripts.txt` and the property Alphabetic of
+/// `DerivedCoreProperties.txt`. Letters that belong to no single script there have the script of the range around them,
+/// such as the mark for a long vowel in kana.
 #[rustfmt::skip]
 const RANGES: [(char, char, Script); 160] = [
     ('\u{41}', '\u{5a}', Script::Latin), ('\u{61}', '\u{7a}', Script::Latin),
@@ -284,17 +285,17 @@ mod tests {
             ("สวัสดีชาวโลก", Some(Script::Thai)),
             ("안녕하세요", Some(Script::Hangul)),
             ("你好,世界!", Some(Script::Han)),
-            // Kana with a few Han letters, half of them, and a headline.
+            // Kana with a few Han letters, with half of them, and a headline.
             ("これはペンです", Some(Script::Kana)),
             ("東京都で桜が満開になった", Some(Script::Kana)),
             ("首相、来週にも訪米へ 首脳会談で調整", Some(Script::Kana)),
             ("ラーメン", Some(Script::Kana)),
-            // Chinese about something Japanese.
+            // Chinese text about Japanese.
             (
                 "日语里的の是一个助词,相当于汉语里的“的”字",
                 Some(Script::Han),
             ),
-            // Both together are more than the Latin letters, though neither is alone.
+            // Han and kana together outnumber the Latin letters, though neither does alone.
             ("新しい Kubernetes クラスタを作成したい", Some(Script::Kana)),
             ("a я", Some(Script::Latin)),
             ("я a", Some(Script::Latin)),
@@ -311,7 +312,7 @@ mod tests {
         }
     }
 
-    /// Every letter that the database puts in a script of ours is in ours, and no other is.
+    /// Every letter that the database assigns to one of these scripts is in its ranges, and no other letter is.
     #[test]
     fn the_ranges_are_the_databases() {
         let class = |property: &str| -> Vec<(char, char)> {
@@ -325,7 +326,7 @@ mod tests {
             }
         };
         let mut scripts: HashMap<char, Option<Script>> = HashMap::new();
-        // In no one script, or newer than the database.
+        // Letters of no single script, or newer than the database.
         let chars = |property| class(property).into_iter().flat_map(|(from, to)| from..=to);
         let unassigned: HashSet<char> = chars("Unassigned").collect();
         let marks: HashSet<char> = chars("Mark").collect();
@@ -347,7 +348,7 @@ mod tests {
         for char in '\0'..=char::MAX {
             let ours = Script::of_letter(char);
             match scripts.get(&char).copied() {
-                // Those of one that is around them.
+                // Marks have the script around them.
                 Some(None) if char.is_alphabetic() => {}
                 Some(Some(script)) if char.is_alphabetic() => {
                     assert_eq!(ours, Some(script), "{char:?}");
@@ -367,7 +368,7 @@ mod tests {
     }
 
     proptest! {
-        /// What is no letter changes nothing.
+        /// Characters that are not letters change nothing.
         #[test]
         fn only_letters_count(text in "\\PC{0,40}", others in "[0-9 .,;(){}=😀→\n]{0,40}") {
             prop_assert_eq!(Script::of(&text), Script::of(&format!("{others}{text}{others}")));

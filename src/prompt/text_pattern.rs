@@ -1,4 +1,4 @@
-//! What a text must contain.
+//! Text patterns: what a text must contain to match.
 
 use std::fmt;
 use std::sync::Arc;
@@ -6,23 +6,23 @@ use std::sync::Arc;
 use super::lexicon::{Findings, Lexicon, Options};
 use super::regex::Regex;
 
-/// The most words and phrases that one pattern may have.
+/// The maximum number of words and phrases in one pattern.
 pub const MOST_WORDS: usize = 10_000;
-/// The most characters that a word or a phrase may have.
+/// The maximum length of a word or phrase, in characters.
 pub const LONGEST_WORD: usize = 1_000;
 
-/// A text pattern as a document has it.
+/// A text pattern as written in a document.
 #[derive(Clone, Copy, Debug)]
 pub struct Written<'a> {
-    /// Words, any of which is enough.
+    /// Words, any of which is a match.
     pub words: &'a [&'a str],
-    /// Words in a row; white space between them fits any other.
+    /// Phrases, any of which is a match; white space in a phrase matches any white space.
     pub phrases: &'a [&'a str],
     /// A regular expression.
     pub regex: Option<&'a str>,
     /// Whether letter case counts.
     pub case_sensitive: bool,
-    /// Whether a word or phrase has to be one by itself, and no part of a longer word.
+    /// Whether a word or phrase has to stand alone instead of within a longer word.
     pub whole_words: bool,
 }
 
@@ -38,10 +38,10 @@ impl Default for Written<'_> {
     }
 }
 
-/// Which part of a pattern is wrong.
+/// The part of a pattern that is wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Part {
-    /// All of it.
+    /// The pattern as a whole.
     Whole,
     /// One of `words`, counted from 0.
     Word(usize),
@@ -51,21 +51,21 @@ pub enum Part {
     Regex,
 }
 
-/// What is wrong with a pattern, and what to do.
+/// What is wrong with a pattern, and what to do about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PatternError {
-    /// Where.
+    /// The part that is wrong.
     pub part: Part,
-    /// What, as a sentence goes on behind the place.
+    /// The message, worded to follow the path of that part.
     pub message: String,
 }
 
-/// What a text must contain: any of some words, any of some phrases, or what a regular expression finds.
+/// A compiled text pattern: a text must contain any of some words, any of some phrases, or a match of a regular
+/// expression.
 ///
-/// Whichever it is, a text is read once, in time linear in its length; and patterns that [`share`] has brought together
-/// read it once in all. What counts as the same in words and phrases is
-/// that of this folder's `fold`, and where words begin and end that of `word`. The regular expression meets the text as
-/// it stands, with Unicode's simple case folding.
+/// A text is read once, in time linear in its length; patterns that [`share`] has combined read it once in total. The
+/// module `fold` defines which spellings of words and phrases are equal, and `word` where words begin and end. The
+/// regular expression is matched against the text as it is, with Unicode's simple case folding.
 #[derive(Clone)]
 pub struct TextPattern {
     words: Vec<String>,
@@ -73,15 +73,15 @@ pub struct TextPattern {
     regex: Option<Regex>,
     options: Options,
     needles: Option<Needles>,
-    /// The words and phrases in order, as they are looked for.
+    /// The folded words and phrases, in order.
     sought: Arc<[Vec<u32>]>,
 }
 
-/// The words and phrases of a pattern, as they are looked for.
+/// The folded words and phrases of a pattern.
 #[derive(Clone)]
 struct Needles {
     lexicon: Arc<Lexicon>,
-    /// The pattern's number in it.
+    /// The number of the pattern in the lexicon.
     number: u32,
 }
 
@@ -89,7 +89,7 @@ impl TextPattern {
     /// Compiles a pattern.
     ///
     /// # Errors
-    /// All that is wrong with it.
+    /// All errors in the pattern.
     pub fn new(written: &Written<'_>) -> Result<TextPattern, Vec<PatternError>> {
         let mut errors = Vec::new();
         let mut needles = Vec::new();
@@ -148,25 +148,25 @@ impl TextPattern {
         })
     }
 
-    /// Whether every text that contains the other one contains this. `false` where that is not seen.
+    /// Whether every text that matches `other` matches this pattern. `false` if that cannot be shown.
     pub fn covers(&self, other: &TextPattern) -> bool {
         let has_regex = other.regex.is_none() || self.regex == other.regex;
         let has = |wanted| self.sought.binary_search(wanted).is_ok();
         has_regex && self.options == other.options && other.sought.iter().all(has)
     }
 
-    /// Whether a regular expression is a part of it, which may ask where a text begins and ends.
+    /// Whether the pattern has a regular expression, which may depend on where the text begins and ends.
     pub fn has_regex(&self) -> bool {
         self.regex.is_some()
     }
 
-    /// Whether a text contains it.
+    /// Whether a text matches.
     pub fn matches(&self, text: &str) -> bool {
         self.matches_in(text, &Findings::default())
     }
 
-    /// The same of a text of which this is known, or becomes known: with others that were asked, and share their words, it
-    /// is read once.
+    /// Whether the text to which these findings belong matches. Patterns that share their words read the text only
+    /// once.
     pub fn matches_in(&self, text: &str, known: &Findings) -> bool {
         let needles = self.needles.as_ref();
         needles.is_some_and(|needles| known.has(&needles.lexicon, needles.number, text))
@@ -174,7 +174,7 @@ impl TextPattern {
     }
 }
 
-/// Lets patterns look for their words and phrases together that are asked about the same text.
+/// Makes patterns for the same part of a prompt share one search for their words and phrases.
 pub fn share<T: Copy + PartialEq>(patterns: Vec<(T, &mut TextPattern)>) {
     let mut rest = patterns;
     rest.retain(|(_, pattern)| pattern.needles.is_some());
@@ -226,7 +226,7 @@ fn needle(options: Options, part: Part, text: &str) -> Result<Vec<u32>, String> 
 }
 
 impl PartialEq for TextPattern {
-    /// What is compiled follows from the rest.
+    /// The compiled parts follow from the others.
     fn eq(&self, other: &TextPattern) -> bool {
         self.words == other.words
             && self.phrases == other.phrases
@@ -241,7 +241,7 @@ impl fmt::Debug for TextPattern {
     }
 }
 
-/// In the words of a document, but for the words themselves where there are many.
+/// Formatted like the document, but only some of the words if there are many.
 impl fmt::Display for TextPattern {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut fields = Vec::new();
@@ -263,7 +263,7 @@ impl fmt::Display for TextPattern {
     }
 }
 
-/// The most words that are shown.
+/// The maximum number of words that are shown.
 const SHOWN: usize = 5;
 
 fn list(texts: &[String]) -> String {

@@ -10,16 +10,16 @@ fn build(written: &Written<'_>) -> TextPattern {
     TextPattern::new(written).unwrap_or_else(|errors| panic!("{written:?}: {errors:?}"))
 }
 
-/// A phrase because some of them are; one word is a phrase too.
+/// Returns a pattern of one phrase. A phrase may be a single word.
 fn phrase(text: &str) -> Written<'_> {
-    // Leaked for the length of a test.
+    // Leaked, for the duration of a test.
     Written {
         phrases: Vec::leak(vec![text]),
         ..Written::default()
     }
 }
 
-/// What is looked for, in what, and whether it is there: by whole words, and anywhere.
+/// The needle, the text, and whether it is found: as whole words, and anywhere.
 const WHOLE_AND_ANYWHERE: &[(&str, &str, bool, bool)] = &[
     // Latin.
     ("refund", "I want a REFUND!", true, true),
@@ -34,12 +34,12 @@ const WHOLE_AND_ANYWHERE: &[(&str, &str, bool, bool)] = &[
     ("secret", "top-secret", true, true),
     ("secret", "secret's", true, true),
     ("secret", "s\u{2060}ec\u{200D}ret", true, true),
-    // A Cyrillic letter.
+    // With a Cyrillic letter.
     ("secret", "s\u{435}cret", false, false),
     ("gpt4", "GPT4.", true, true),
     ("4", "gpt4", false, true),
     ("4", "gpt-4", true, true),
-    // Apostrophes and hyphens are no letters: of l'avion and of pre-refund there are two words.
+    // Apostrophes and hyphens are not letters: l'avion and pre-refund have two words each.
     ("avion", "l'avion", true, true),
     ("avion", "l\u{2019}avion", true, true),
     ("customer", "the customer's", true, true),
@@ -49,13 +49,13 @@ const WHOLE_AND_ANYWHERE: &[(&str, &str, bool, bool)] = &[
     ("refund", "pre-refund-2", true, true),
     ("e-mail", "E\u{2011}Mail", true, true),
     ("e-mail", "e - mail", false, false),
-    // Symbols end a word, and need not be words by themselves.
+    // Symbols end a word and need not be words themselves.
     ("c++", "C++20, or C", true, true),
     ("c", "C++", true, true),
     (".net", "ASP.NET", true, true),
     ("#1", "a#1", true, true),
     ("#1", "#12", false, true),
-    // Marks belong to the letter before.
+    // Marks belong to the letter before them.
     ("café", "CAFE\u{301}", true, true),
     ("cafe\u{301}", "un café", true, true),
     ("cafe", "café", false, false),
@@ -72,7 +72,7 @@ const WHOLE_AND_ANYWHERE: &[(&str, &str, bool, bool)] = &[
     ("groß", "größer", false, false),
     ("gros", "groß", false, true),
     ("MÜLLER", "müller", true, true),
-    // Ligatures, and letters with a case of their own.
+    // Ligatures, and letters with unusual case mappings.
     ("office", "o\u{FB03}ce", true, true),
     ("kelvin", "\u{212A}elvin", true, true),
     ("sos", "\u{17F}os", true, true),
@@ -86,7 +86,7 @@ const WHOLE_AND_ANYWHERE: &[(&str, &str, bool, bool)] = &[
     ("iade", "İADE", true, true),
     ("çağrı", "ÇAĞRI", true, true),
     ("çağrı", "çağrıyı", false, true),
-    // Greek: the final sigma is one, and the accents stay.
+    // Greek: the final sigma equals the others, and accents count.
     ("ΛΌΓΟΣ", "λόγος", true, true),
     ("λόγος", "ΛΌΓΟΣ", true, true),
     ("λογοσ", "λογος", true, true),
@@ -103,11 +103,11 @@ const WHOLE_AND_ANYWHERE: &[(&str, &str, bool, bool)] = &[
     ("ё", "е", false, false),
     ("и", "й", false, false),
     ("ґанок", "ҐАНОК", true, true),
-    // Armenian, Georgian, Cherokee: other pairs of cases.
+    // Armenian, Georgian, Cherokee: other case pairs.
     ("եւ", "և", true, true),
     ("თბილისი", "ᲗᲑᲘᲚᲘᲡᲘ", true, true),
     ("ᏣᎳᎩ", "ꮳꮃꭹ", true, true),
-    // Arabic: vowel signs and the tatweel may be left out, and direction marks are not seen.
+    // Arabic: vowel signs and the tatweel are optional, and direction marks are ignored.
     ("استرداد", "أريد استرداد المبلغ", true, true),
     ("استرداد", "الاسترداد", false, true),
     ("شكرا", "شكراً جزيلاً", true, true),
@@ -116,14 +116,14 @@ const WHOLE_AND_ANYWHERE: &[(&str, &str, bool, bool)] = &[
     ("آب", "ا\u{653}ب", true, true),
     ("اب", "آب", false, false),
     ("مبلغ", "\u{200F}مبلغ\u{202C}", true, true),
-    // Persian: the joiner that keeps letters apart is not seen either.
+    // Persian: the joiner that separates letters is ignored.
     ("می\u{200C}خواهم", "میخواهم", true, true),
-    // Hebrew: points may be left out.
+    // Hebrew: points are optional.
     ("החזר", "אני רוצה החזר.", true, true),
     ("החזר", "ההחזר", false, true),
     ("שלום", "שָׁלוֹם", true, true),
     ("שלום", "\u{FB2A}לום", true, true),
-    // Hindi: vowel signs are marks, and part of the word.
+    // Hindi: vowel signs are marks and belong to the word.
     ("वापसी", "पैसे की वापसी चाहिए", true, true),
     ("लड़क", "लड़का", false, true),
     ("क", "कि", false, true),
@@ -133,7 +133,7 @@ const WHOLE_AND_ANYWHERE: &[(&str, &str, bool, bool)] = &[
     // Bengali and Tamil.
     ("ফেরত", "টাকা ফেরত চাই", true, true),
     ("கொ", "க\u{BC6}\u{BBE}", true, true),
-    // Thai and its neighbours have nothing between words.
+    // Thai and similar scripts put nothing between words.
     ("คืนเงิน", "ฉันต้องการขอคืนเงินค่ะ", true, true),
     ("คืนเงิน", "ขอคืน\u{200B}เงิน", true, true),
     ("น", "น้ำ", false, false),
@@ -149,13 +149,13 @@ const WHOLE_AND_ANYWHERE: &[(&str, &str, bool, bool)] = &[
     ("3", "3月", true, true),
     ("\u{F9D0}", "\u{985E}", true, true),
     ("𠮷野家", "去𠮷野家吃", true, true),
-    // Japanese: が is a letter by itself, in either form.
+    // Japanese: が is a letter of its own, in both forms.
     ("返金", "返金してください", true, true),
     ("カード", "クレジットカードが", true, true),
     ("が", "か\u{3099}", true, true),
     ("か", "が", false, false),
     ("api", "APIを使う", true, true),
-    // Korean: particles make another word, but not of a Latin one; jamo are their syllable.
+    // Korean: a particle changes the word, but not a Latin word; jamo equal their syllable.
     ("환불", "환불 부탁드립니다", true, true),
     ("환불", "환불을", false, true),
     ("api", "API를", true, true),
@@ -176,7 +176,7 @@ const WHOLE_AND_ANYWHERE: &[(&str, &str, bool, bool)] = &[
     ("👩\u{200D}💻", "a👩\u{200D}💻b", true, true),
     ("ok", "👍ok👍", true, true),
     ("1", "1\u{FE0F}\u{20E3}", false, true),
-    // What is not seen.
+    // Invisible characters.
     ("refund", "re\u{AD}fund", true, true),
     ("refund", "\u{FEFF}refund", true, true),
     ("refund", "re\u{200B}fund", false, true),
@@ -225,7 +225,7 @@ fn letter_case_counts_where_it_shall() {
         ("ışık", "işik", false),
         ("İ", "I\u{307}", true),
         ("i", "İ", false),
-        // What has nothing to do with case is the same still.
+        // With case-sensitive comparison, equivalences other than case still hold.
         ("café", "cafe\u{301}", true),
         ("don't", "don\u{2019}t", true),
         ("a b", "a\nb", true),
@@ -342,13 +342,13 @@ fn shown_in_the_words_of_the_document() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(512))]
 
-    /// Against the engine of regular expressions, which shares nothing but the letters.
+    /// Compares with the regular expression engine, which shares only the letters.
     #[test]
     fn agrees_with_a_regular_expression(
         word in "[aAéσςΣяЯЁעب_1]{1,2}",
         text in "[aAéßσςΣяЯЁעب_1 .,'—\n]{0,24}",
     ) {
-        // Which has no full case folding.
+        // The engine has no full case folding.
         prop_assume!(!text.contains('ß'));
         let written = Written { words: &[&word], ..Written::default() };
         let expected = regex(&format!(r"(?:^|\W){word}(?:\W|$)")).matches(&text);
@@ -357,7 +357,7 @@ proptest! {
         prop_assert_eq!(build(&anywhere).matches(&text), regex(&word).matches(&text));
     }
 
-    /// Many at once are what each by itself is.
+    /// A pattern of many words matches exactly if one of them does.
     #[test]
     fn any_of_many_is_one_of_them(
         phrases in prop::collection::vec("[ab退\u{301}-]{1,3}( [ab款]{1,2})?", 1..8),
@@ -373,7 +373,7 @@ proptest! {
         prop_assert_eq!(build(&all).matches(&text), one_by_one);
     }
 
-    /// Where neither side is part of a word, a phrase is found, whatever it is.
+    /// A phrase without word characters next to it is found, whatever it contains.
     #[test]
     fn a_phrase_is_found_where_it_stands(phrase: String, before: String, after: String) {
         let written = Written { phrases: &[&phrase], ..Written::default() };

@@ -1,26 +1,26 @@
-//! How many tokens a text is about, without the vocabulary that says it exactly.
+//! Estimates the number of tokens in a text, without the vocabulary that gives the exact number.
 //!
-//! The measure is OpenAI's vocabulary o200k, whose splitting into pieces is followed character by character: a word with
-//! the space or the mark before it, up to three digits, a run of marks, a run of white space. What it cannot follow is
-//! which pieces the vocabulary has whole. That is estimated from the piece's characters:
+//! The reference is OpenAI's vocabulary o200k, whose splitting into pieces is followed character by character: a word
+//! with the space or the mark before it, up to three digits, a run of marks, a run of white space. Which pieces are
+//! whole tokens of the vocabulary is not known; that is estimated from the piece's characters:
 //!
-//! * Latin letters and ASCII marks: each pair of neighbours costs what it did on average where it was measured, which is
-//!   little for pairs that are common inside of words (`th`, `):`) and more for those that are not (`xk`, `~'`).
-//!   The costs are in pairs.txt.
+//! * Latin letters and ASCII marks: each pair of neighbours has its average measured cost, which is low for pairs that
+//!   are common inside of words (`th`, `):`) and higher for those that are not (`xk`, `~'`). The costs are in
+//!   pairs.txt.
 //! * Chinese, Japanese and Korean: by [`super::cjk`].
-//! * Other scripts: a piece costs by the number of its letters.
+//! * Other scripts: by the number of letters in the piece.
 //!
-//! The costs of pairs were fitted to two thirds of the files of a collection of source code, documentation, JSON, manual
-//! pages and messages of other programs. The rules for runs, symbols and other scripts were chosen with the other third in
-//! sight, and those for other scripts with the texts in tests/data/tokens, too; nothing was fitted to the English, code,
-//! Chinese and JSON there.
+//! The costs of pairs were fitted to two thirds of the files in a collection of source code, documentation, JSON,
+//! manual pages and messages of other programs. The rules for runs, symbols and other scripts were chosen in view of
+//! the last third, and those for other scripts also in view of the texts in tests/data/tokens; nothing was fitted to
+//! the English, code, Chinese and JSON there.
 //!
-//! On that other third, 695 files of English, code, markup, logs and JSON, the estimate was off by 2.7 % on average, and by
-//! more than 15 % in six: five licences of a few hundred bytes in capitals, which the vocabulary knows by heart, and a list
-//! of colours. On 36 files of Chinese it was off by 2 % on average and 6 % at most. Of pieces of 200 characters of English,
-//! Rust, Python and JSON, 96 in 100 were within 10 %, of 60 characters 90. Of 503 files in other languages, 59 were off by
-//! more than 15 %: most of them in Bulgarian, Macedonian and Serbian, which come out 17 to 21 % too low,
-//! others lists of names; the worst was 32 % too low.
+//! On that last third, 695 files of English, code, markup, logs and JSON, the estimate was off by 2.7 % on average, and
+//! by more than 15 % in six files: five licences of a few hundred bytes in capitals, which the vocabulary contains
+//! almost verbatim, and a list of colours. On 36 files of Chinese it was off by 2 % on average and 6 % at most. Of
+//! pieces of 200 characters of English, Rust, Python and JSON, 96 in 100 were within 10 %; of pieces of 60 characters,
+//! 90. Of 503 files in other languages, 59 were off by more than 15 %: most of them in Bulgarian, Macedonian and
+//! Serbian, which are estimated 17 to 21 % too low, the others lists of names; the worst was 32 % too low.
 
 use super::cost::{
     APOSTROPHE, CAPITAL, CONTRACTIONS, DIGIT, EDGE, EMOJI, FIRST_CAPITAL, FIRST_LETTER, KANA,
@@ -30,42 +30,42 @@ use super::cost::{
 };
 use super::{Script, cjk};
 
-/// What a message of a conversation costs above its text, in tokens: its role, and the marks around it.
+/// The tokens that a message of a conversation takes in addition to its text: its role, and the marks around it.
 ///
-/// Source: OpenAI's cookbook, "How to count tokens with tiktoken": three tokens a message and one for its role; the three
-/// that begin the answer come once more.
+/// Source: OpenAI's cookbook, "How to count tokens with tiktoken": three tokens a message and one for its role; the
+/// three that begin the answer are added once.
 pub const MESSAGE_OVERHEAD: u64 = 4;
 
-/// About how many tokens a text is.
+/// Returns the estimated number of tokens in a text.
 pub fn estimate(text: &str) -> u64 {
     let mut estimate = Estimate::default();
     estimate.add(text);
     estimate.tokens()
 }
 
-/// A text that comes in parts, and about how many tokens it is. Where it is cut into parts makes no difference.
+/// Estimates the tokens of a text that arrives in parts. The result does not depend on where the text is cut.
 #[derive(Clone, Debug, Default)]
 pub struct Estimate {
-    /// What all pieces cost but the last, in parts of a token.
+    /// The cost of all pieces but the last, in cost units.
     total: u64,
     piece: Piece,
-    /// What the piece has cost so far.
+    /// The cost of the current piece so far.
     cost: i32,
-    /// Its characters so far, with what stands before its word.
+    /// The number of its characters so far, including the one before its word.
     length: usize,
-    /// The last of them.
+    /// The last of its characters.
     last: u8,
-    /// Whether a word has had small letters.
+    /// Whether the word has small letters.
     has_small: bool,
-    /// Whether its last letter was a capital.
+    /// Whether its last letter is a capital.
     was_capital: bool,
-    /// The line ends in white space.
+    /// The number of line ends in white space.
     line_ends: usize,
-    /// How often the last character stood before itself.
+    /// How often the last character has been repeated.
     repeats: u8,
 }
 
-/// What kind of piece the last is, which may still grow.
+/// The kind of the current piece, which may still grow.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Piece {
     #[default]
@@ -78,18 +78,18 @@ enum Piece {
     MarksEnd,
     /// Latin letters.
     Word,
-    /// Such a word, and an apostrophe.
+    /// A word followed by an apostrophe.
     Apostrophe,
-    /// Letters of a script that has no pairs.
+    /// Letters of a script without pair costs.
     Letters(Script),
-    /// What is taken in pairs of characters, and the last of them if it is in no pair yet.
+    /// Chinese, Japanese and Korean, in pairs of characters; holds the last character if it is not in a pair yet.
     Cjk(Option<char>),
-    /// Marks of Chinese and Japanese.
+    /// Chinese and Japanese marks.
     CjkMarks,
 }
 
 impl Estimate {
-    /// The next part of the text.
+    /// Adds the next part of the text.
     pub fn add(&mut self, text: &str) {
         let mut chars = text.chars();
         while let Some(char) = chars.next() {
@@ -105,8 +105,8 @@ impl Estimate {
         }
     }
 
-    /// Takes the small letters that a text begins with into a word, as [`Estimate::letter`] would one by one, and returns
-    /// the rest: they are most of what there is.
+    /// Adds the small letters at the beginning of a text to the current word, as [`Estimate::letter`] would one by one,
+    /// and returns the rest. Small letters are most of a typical text.
     fn small_letters<'a>(&mut self, text: &'a str) -> &'a str {
         let (mut cost, mut last, mut repeats) = (self.cost, self.last, self.repeats);
         let mut count: usize = 0;
@@ -125,7 +125,7 @@ impl Estimate {
         text.get(count..).unwrap_or_default()
     }
 
-    /// The same for spaces in white space.
+    /// Adds the spaces at the beginning of a text to the current white space, and returns the rest.
     fn spaces<'a>(&mut self, text: &'a str) -> &'a str {
         let rest = text.trim_start_matches(' ');
         let count = text.len().saturating_sub(rest.len());
@@ -136,7 +136,7 @@ impl Estimate {
         rest
     }
 
-    /// About how many tokens the parts are so far. Any text but the empty one is at least one.
+    /// Returns the estimated number of tokens so far; at least one, unless the text is empty.
     pub fn tokens(&self) -> u64 {
         let mut whole = self.clone();
         whole.finish();
@@ -158,7 +158,7 @@ impl Estimate {
         }
     }
 
-    /// A character that is not ASCII.
+    /// Adds a character that is not ASCII.
     fn wide(&mut self, char: char) {
         match char {
             '\u{c0}'..='\u{24f}' if !matches!(char, '×' | '÷') => {
@@ -184,7 +184,7 @@ impl Estimate {
             | '\u{ff5b}'..='\u{ff65}' => {
                 self.cjk_mark();
             }
-            // The form of the emoji before it.
+            // Variation selectors belong to the emoji before them.
             '\u{fe00}'..='\u{fe0f}' => {}
             _ => match Script::of_letter(char) {
                 Some(script @ (Script::Han | Script::Kana | Script::Hangul)) => {
@@ -198,9 +198,9 @@ impl Estimate {
 
     fn letter(&mut self, symbol: u8, is_capital: bool) {
         match self.piece {
-            // A word goes on until a capital comes after small letters.
+            // A word continues until a capital follows small letters.
             Piece::Word if !(is_capital && self.has_small) => {}
-            // A mark by itself belongs to the word after it.
+            // A single mark belongs to the word after it.
             Piece::Marks if self.length == 1 => self.piece = Piece::Word,
             Piece::Apostrophe if CONTRACTIONS.contains(&symbol) => {
                 self.push(APOSTROPHE);
@@ -234,7 +234,7 @@ impl Estimate {
         self.push(symbol);
     }
 
-    /// The apostrophe after a word is no contraction's, but a mark by itself.
+    /// The apostrophe after a word does not begin a contraction: it is a mark by itself.
     fn apostrophe_is_mark(&mut self) {
         self.piece = Piece::Word;
         self.begin(Piece::Marks, Some(APOSTROPHE));
@@ -318,7 +318,7 @@ impl Estimate {
         self.length = self.length.saturating_add(1);
     }
 
-    /// An emoji, or what else is in no vocabulary but byte by byte.
+    /// Adds an emoji, or another character that the vocabulary only has byte by byte.
     fn symbol(&mut self, char: char) {
         self.begin_after_space(Piece::None, true);
         let cost = match char {
@@ -333,7 +333,7 @@ impl Estimate {
         self.pay(cost);
     }
 
-    /// Adds a character to a piece whose characters cost by pairs.
+    /// Adds a character to a piece with pair costs.
     fn push(&mut self, symbol: u8) {
         self.repeats = repeats_of(self.repeats, self.last, symbol);
         let cost = cost_of_next(self.repeats, self.last, symbol);
@@ -352,12 +352,12 @@ impl Estimate {
         }
     }
 
-    /// Begins a piece that takes the last character of white space before it for its own, or does not.
+    /// Begins a piece after white space; `takes_space` tells whether the piece includes the last white-space character.
     fn begin_after_space(&mut self, piece: Piece, takes_space: bool) {
         if self.piece != Piece::Space || self.length == 0 {
             return self.begin(piece, None);
         }
-        // All but the last character are a piece, and so is the last, unless it is taken.
+        // All but the last character are one piece; the last is another, unless the new piece takes it.
         self.length = self.length.saturating_sub(1);
         if !takes_space {
             self.pay(UNIT);
@@ -366,7 +366,7 @@ impl Estimate {
         self.begin(piece, takes_space.then_some(last));
     }
 
-    /// Closes the last piece, and counts it.
+    /// Ends the current piece and adds its cost.
     fn finish(&mut self) {
         let cost = match self.piece {
             Piece::None => return,
@@ -394,7 +394,7 @@ impl Estimate {
     }
 }
 
-/// How often the character has stood before itself, after another one.
+/// Returns how often the character has been repeated, if `symbol` follows `last`.
 fn repeats_of(repeats: u8, last: u8, symbol: u8) -> u8 {
     if last == symbol {
         repeats.saturating_add(1)
@@ -453,7 +453,7 @@ mod tests {
     }
 
     proptest! {
-        /// Where a text is cut makes no difference.
+        /// The result does not depend on where the text is cut.
         #[test]
         fn in_parts_as_whole(parts in prop::collection::vec("[a-zA-Z' .\n\t0-9/的あ가яñ。😀{}\"]{0,6}|\\PC{0,4}", 0..8)) {
             let mut estimate_of_parts = Estimate::default();
@@ -463,7 +463,7 @@ mod tests {
             prop_assert_eq!(estimate_of_parts.tokens(), estimate(&parts.concat()));
         }
 
-        /// No text is more tokens than it has bytes, but for rounding, nor none.
+        /// A text has at least one token, and at most as many as bytes.
         #[test]
         fn at_least_one_and_at_most_the_bytes(text in "\\PC{1,40}|[ -~\n]{1,80}") {
             let tokens = estimate(&text);

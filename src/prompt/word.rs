@@ -1,17 +1,17 @@
-//! What belongs to a word, in which script.
+//! Classifies characters by how words are formed in their script.
 
 use unicode_normalization::char::is_combining_mark;
 
-/// What a character is to the words around it.
+/// How a character relates to the words around it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// A letter of a script that puts something between words, a digit or `_`.
+    /// A letter of a script that separates words, a digit or `_`.
     Word,
-    /// Hangul, which has spaces between words too; but `API` in `API를` is one by itself.
+    /// Hangul. It has spaces between words too, but `API` in `API를` is a word of its own.
     Hangul,
-    /// A letter of a script that puts nothing between words: any of them may be one.
+    /// A letter of a script that does not separate words: any letter may be a word.
     Unspaced,
-    /// A mark, which belongs to what stands before it.
+    /// A mark, which belongs to the character before it.
     Mark,
     /// White space, punctuation, symbols, emoji.
     #[default]
@@ -19,13 +19,13 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    /// Whether a word goes on from one to the next.
+    /// Whether a word continues from this character to the next.
     pub(super) fn joins(self, next: Kind) -> bool {
         self == next && matches!(self, Kind::Word | Kind::Hangul)
     }
 }
 
-/// Of a character whose case is folded, if it is.
+/// Returns the kind of a character, with or without its case folded.
 pub(super) fn kind(char: char) -> Kind {
     if char.is_ascii() {
         return if char.is_ascii_alphanumeric() || char == '_' {
@@ -47,7 +47,8 @@ pub(super) fn kind(char: char) -> Kind {
     }
 }
 
-/// The vowel that Thai and Lao write behind a letter, too, which Unicode does not call a mark.
+/// Whether this is a mark. Includes the vowel that Thai and Lao write behind a letter, which Unicode does not classify
+/// as a mark.
 fn is_mark(char: char) -> bool {
     matches!(char, '\u{E33}' | '\u{EB3}') || is_combining_mark(char)
 }
@@ -59,8 +60,8 @@ fn is_hangul(char: char) -> bool {
     )
 }
 
-/// Letters of the scripts that Unicode's line breaking cuts by dictionary, by syllable or anywhere (UAX #14: SA, AK, ID, CJ).
-/// Punctuation in these ranges comes out as letters do: words end at either.
+/// Whether this is a letter of a script that Unicode's line breaking splits by dictionary, by syllable or anywhere (UAX
+/// #14: SA, AK, ID, CJ). Punctuation in these ranges is classified like letters: words end at either.
 fn is_unspaced(char: char) -> bool {
     matches!(
         char,
@@ -74,9 +75,9 @@ fn is_unspaced(char: char) -> bool {
         | '\u{1950}'..='\u{19DF}' | '\u{1A20}'..='\u{1AAF}' | '\u{AA80}'..='\u{AADF}'
         // Balinese, Javanese.
         | '\u{1B00}'..='\u{1B7F}' | '\u{A980}'..='\u{A9DF}'
-        // Radicals; kana, Bopomofo and Han with what belongs to them, but for the Hangul among them; Yi.
+        // Radicals; kana, Bopomofo and Han with their marks, but without the Hangul among them; Yi.
         | '\u{2E80}'..='\u{312F}' | '\u{3190}'..='\u{4DBF}' | '\u{4E00}'..='\u{A4CF}'
-        // Han of compatibility, half-width kana.
+        // Han compatibility ideographs, half-width kana.
         | '\u{F900}'..='\u{FAFF}' | '\u{FF66}'..='\u{FF9F}'
         // Kana supplements; Han beyond the basic plane.
         | '\u{1AFF0}'..='\u{1B16F}' | '\u{20000}'..='\u{3FFFF}'

@@ -1,9 +1,8 @@
-//! What a target changes of a body's parameters, beside the model's name: every byte outside the fields that are named
-//! stays as it was sent.
+//! Applies a target's `parameters` to a body: changes the named fields and leaves every other byte as it was sent.
 //!
-//! A field is meant by its name in any spelling that some reader takes for it ([`text::is_one_field`]), so that none
-//! gets around a change, and stands under its very name afterwards. A body that has it twice is refused, as with the
-//! fields that routing reads: which of the two counts is each reader's own choice. A field that is `null` is as good as
+//! A change applies to a field in every spelling that some server accepts for it ([`text::is_one_field`]), so that no
+//! spelling bypasses it; afterwards the field has its exact name. A body that has such a field twice is refused, as for
+//! the fields that routing reads, because readers differ in which of the two counts. A field that is `null` counts as
 //! absent.
 
 use super::clamp::Clamp;
@@ -13,16 +12,16 @@ use super::members::{Member, Object, Unclear};
 use super::scan::ScanError;
 use super::text;
 
-/// What happens to the fields of an object; none: it stays as it is.
+/// The changes to the fields of an object; if empty, the object stays as it is.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ParameterChanges(Vec<FieldChange>);
 
-/// What happens to one field.
+/// The change of one field.
 #[derive(Clone, Debug, PartialEq)]
 struct FieldChange {
-    /// ASCII that is written in JSON as it is.
+    /// The field's name: ASCII that needs no escapes in JSON.
     name: String,
-    /// The name that it had before, at the same object.
+    /// The name that the field is renamed from, in the same object.
     from: Option<String>,
     what: What,
 }
@@ -30,16 +29,16 @@ struct FieldChange {
 #[derive(Clone, Debug, PartialEq)]
 enum What {
     Remove,
-    /// It has this value, as it is written.
+    /// Sets the field to this JSON value.
     Set(Vec<u8>),
-    /// It has this value if it has none, and is then within these bounds.
+    /// Sets the field to the default if it is absent, then keeps it within the bounds.
     Adjust(Option<Vec<u8>>, Option<Clamp>),
-    /// It is an object in which these are changed.
+    /// Changes fields of the object that the field contains.
     Inside(ParameterChanges),
 }
 
 impl What {
-    /// The value of a field that has none.
+    /// Returns the value that an absent field gets.
     fn given(&self) -> Option<&[u8]> {
         match self {
             What::Set(value) | What::Adjust(Some(value), None) => Some(value),
@@ -48,7 +47,7 @@ impl What {
         }
     }
 
-    /// The value of a field that has this one, or none.
+    /// Returns the new value of a field that has this value, or none.
     fn instead_of<'v>(&'v self, value: Option<&'v [u8]>) -> Option<&'v [u8]> {
         match (self, value.filter(|value| *value != b"null")) {
             (What::Remove, _) => None,
@@ -67,8 +66,8 @@ impl ParameterChanges {
         self.0.is_empty()
     }
 
-    /// The field of this path, for a change; `None` if another change has an object on the way to it, or the field
-    /// itself, as a whole.
+    /// Returns the field at this path, for another change. `None` if an earlier change affects an object on the path,
+    /// or the field itself, as a whole.
     fn at(&mut self, path: &str) -> Option<&mut FieldChange> {
         let (name, rest) = match path.split_once('.') {
             Some((name, rest)) => (name, Some(rest)),
@@ -80,7 +79,7 @@ impl ParameterChanges {
                 Some(_) => What::Inside(ParameterChanges::default()),
                 None => What::Adjust(None, None),
             };
-            // Sorted, so that two which say the same are the same.
+            // Kept sorted, so that equal changes compare as equal.
             let at = self.0.iter().position(|field| field.name.as_str() > name);
             let at = at.unwrap_or(self.0.len());
             let (name, from) = (name.to_owned(), None);
@@ -98,8 +97,8 @@ impl ParameterChanges {
         }
     }
 
-    /// Gives the field of this path another name, at the same object. `true`: nothing contradicts it; so it is with the
-    /// others.
+    /// Renames the field at this path, within the same object. As with the other changes, `false` means that it
+    /// contradicts an earlier one.
     pub fn rename(&mut self, path: &str, name: &str) -> bool {
         let (parent, old) = match path.rsplit_once('.') {
             Some((parent, old)) => (format!("{parent}."), old),
@@ -109,12 +108,12 @@ impl ParameterChanges {
         field.is_some_and(|field| fill(&mut field.from, old.to_owned()))
     }
 
-    /// Removes the field of this path.
+    /// Removes the field at this path.
     pub fn remove(&mut self, path: &str) -> bool {
         self.settle(path, What::Remove)
     }
 
-    /// Gives the field of this path a value, as it is written in JSON.
+    /// Sets the field at this path to a JSON value.
     pub fn set(&mut self, path: &str, value: Vec<u8>) -> bool {
         self.settle(path, What::Set(value))
     }
@@ -128,7 +127,7 @@ impl ParameterChanges {
             .is_some()
     }
 
-    /// Gives the field of this path a value where it has none.
+    /// Sets the field at this path to a JSON value if it is absent.
     pub fn default_to(&mut self, path: &str, value: Vec<u8>) -> bool {
         match self.at(path).map(|field| &mut field.what) {
             Some(What::Adjust(default, _)) => fill(default, value),
@@ -136,7 +135,7 @@ impl ParameterChanges {
         }
     }
 
-    /// Keeps the field of this path within bounds.
+    /// Keeps the field at this path within bounds.
     pub fn clamp(&mut self, path: &str, bounds: Clamp) -> bool {
         match self.at(path).map(|field| &mut field.what) {
             Some(What::Adjust(_, clamp)) => fill(clamp, bounds),
@@ -144,7 +143,8 @@ impl ParameterChanges {
         }
     }
 
-    /// The value that the field of this path has afterwards, as it is written. `before` reads one that the body has.
+    /// Returns the JSON value that the field at this path has after the changes. `before` reads fields of the original
+    /// body.
     pub(super) fn after<'v>(
         &'v self,
         path: &str,
@@ -170,7 +170,7 @@ impl ParameterChanges {
         }
     }
 
-    /// Whether a key is that of a field which is changed.
+    /// Whether a key is the name of a field that is changed.
     pub(super) fn names(&self, key: &[u8]) -> bool {
         self.0.iter().any(|field| {
             let is = |name: &str| text::is_one_field(key, name.as_bytes());
@@ -178,8 +178,7 @@ impl ParameterChanges {
         })
     }
 
-    /// The edits of an object, in the order of the body, which are added to these. `first` is a field that is put before
-    /// all others.
+    /// Appends the edits of an object, in the order of the body. `first` is a field to insert before all others.
     pub(super) fn edits(
         &self,
         body: &[u8],
@@ -227,13 +226,13 @@ impl ParameterChanges {
         Ok(())
     }
 
-    /// An object with all that has a value without one in the body; `None` if nothing has.
+    /// Returns an object of the fields that get a value even if they are absent; `None` if there are none.
     fn fresh(&self) -> Option<Vec<u8>> {
         let fields: Vec<Vec<u8>> = self.0.iter().filter_map(FieldChange::inserted).collect();
         (!fields.is_empty()).then(|| [b"{", fields.join(&b","[..]).as_slice(), b"}"].concat())
     }
 
-    /// Whether a field inside is set whatever the body says.
+    /// Whether a field inside is set whatever the body contains.
     fn sets(&self) -> bool {
         self.0.iter().any(|field| match &field.what {
             What::Set(_) => true,
@@ -243,7 +242,7 @@ impl ParameterChanges {
     }
 }
 
-/// Puts a value where none is; `false`: there is one.
+/// Fills an empty place; `false` if it already has a value.
 fn fill<T>(place: &mut Option<T>, value: T) -> bool {
     let is_free = place.is_none();
     if is_free {
@@ -252,7 +251,7 @@ fn fill<T>(place: &mut Option<T>, value: T) -> bool {
     is_free
 }
 
-/// What becomes of a field of the body.
+/// What happens to a field of the body.
 enum Fate<'a> {
     Stays,
     Goes,
@@ -265,7 +264,7 @@ impl Fate<'_> {
     }
 }
 
-/// Takes neighbouring fields out, with a comma.
+/// Removes neighbouring fields, together with one comma.
 fn without(first: &Member<'_>, last: &Member<'_>) -> Edit {
     let span = match (last.after, first.before) {
         (Some(after), _) => first.start()..after,
@@ -276,7 +275,7 @@ fn without(first: &Member<'_>, last: &Member<'_>) -> Edit {
     Edit { span, with }
 }
 
-/// A field in the body, by its place among the object's members.
+/// Where a field is in the body: indexes of the object's members.
 struct Found {
     here: Option<usize>,
     gone: Option<usize>,
@@ -299,7 +298,7 @@ impl FieldChange {
             return Found { here: None, gone };
         }
         match (here, old) {
-            // What stands there already has been meant for it.
+            // A value under the new name takes precedence, unless it is `null`.
             (Some(here), Some(old)) if is_null(here) => Found {
                 here: Some(old),
                 gone: Some(here),
@@ -312,7 +311,7 @@ impl FieldChange {
         }
     }
 
-    /// The field as it is written where it is not there; `None` if it stays away.
+    /// Returns the field to insert if the body does not have it; `None` if it stays absent.
     fn inserted(&self) -> Option<Vec<u8>> {
         let value = match &self.what {
             What::Inside(inside) => inside.fresh()?,
@@ -321,7 +320,7 @@ impl FieldChange {
         Some([b"\"", self.name.as_bytes(), b"\":", &value].concat())
     }
 
-    /// The edits of the field where it is there.
+    /// Appends the edits of a field that the body has.
     fn edits(
         &self,
         body: &[u8],
@@ -341,7 +340,7 @@ impl FieldChange {
             What::Adjust(_, Some(clamp)) => clamp.instead(member.value).map(<[u8]>::to_vec),
             What::Inside(inside) => match self.object(body, member, inside)? {
                 Some(object) => return inside.edits(body, &object, None, edits),
-                // What is set is set, and what is no object has no place for it.
+                // A value that is not an object cannot hold the field, so it is replaced if a field is set there.
                 None if is_null || inside.sets() => inside.fresh(),
                 None => None,
             },

@@ -1,4 +1,5 @@
-//! Edits against what the same changes do to a tree, and numbers as bounds read them.
+//! Compares edits of the body with the same changes on a JSON tree, and the parsing of numbers with the standard
+//! library's.
 
 use proptest::prelude::*;
 use serde_json::Map;
@@ -6,7 +7,7 @@ use serde_json::Map;
 use super::*;
 use crate::request::clamp::number;
 
-/// A change of one of a few names, as the test's own reference knows it.
+/// A change of one of a few names, for the reference implementation.
 #[derive(Clone, Debug)]
 enum Asked {
     Rename(&'static str, &'static str),
@@ -36,7 +37,7 @@ impl Asked {
         }
     }
 
-    /// The same on a tree, one step at a time.
+    /// Applies the change to a tree.
     fn apply(&self, root: &mut Value) {
         match self {
             Asked::Rename(old, new) => {
@@ -81,7 +82,7 @@ impl Asked {
     }
 }
 
-/// What happens to an object on the way that is none.
+/// What happens if a value on the path is not an object.
 #[derive(Clone, Copy, PartialEq)]
 enum Missing {
     Stays,
@@ -144,7 +145,7 @@ fn asked() -> impl Strategy<Value = Vec<Asked>> {
     prop::collection::vec(one, 0..7)
 }
 
-/// The fields of an object in some order, each once, with odd spacing.
+/// Generates an object with fields in some order, each once, with odd spacing.
 fn object() -> impl Strategy<Value = String> {
     let names = vec!["a", "b", "c", "d", "o", "q", "new", "other", "model"];
     let names = prop::sample::subsequence(names, 0..9).prop_shuffle();
@@ -173,7 +174,7 @@ fn object() -> impl Strategy<Value = String> {
     })
 }
 
-/// The fields of the top level as they are written.
+/// Returns the top-level fields as they are written.
 fn written(body: &str) -> Vec<(String, String)> {
     let mut all = Vec::new();
     crate::json::Json::whole(body.as_bytes(), |json| {
@@ -198,7 +199,7 @@ proptest! {
         let mut changes = ParameterChanges::default();
         let mut taken: Vec<Asked> = Vec::new();
         for one in asked {
-            // A document is refused that renames what it also changes otherwise, or twice.
+            // The document refuses to rename a field that it changes otherwise, or to rename it twice.
             let old = |asked: &Asked| match asked {
                 Asked::Rename(old, _) => Some(*old),
                 _ => None,
@@ -233,7 +234,7 @@ proptest! {
         let found: Value = serde_json::from_str(&edited).unwrap();
         prop_assert_eq!(found, expected, "{:?}\n{}\n{}", taken, body, edited);
 
-        // What nobody named is as it was written, in its order.
+        // Other fields keep their bytes and their order.
         let is_other = |(key, _): &(String, String)| key == "other" || key == "model" && model.is_none();
         let others = |body: &str| written(body).into_iter().filter(is_other).collect::<Vec<_>>();
         prop_assert_eq!(others(&edited), others(&body));
@@ -253,7 +254,7 @@ proptest! {
             if let Ok(number) = text.trim().replace('_', "").parse::<f64>() {
                 let is_within = (0.0..=7.0).contains(&number);
                 let is_kept = edited == body;
-                // What is not written as JSON has it is out of bounds, too: nobody needs it.
+                // A number that is not written as JSON requires counts as out of bounds, too: nobody needs it.
                 prop_assert!(is_within || number.is_nan() || !is_kept, "{body} {edited}");
             }
             let is_bound = edited == r#"{"n":0}"# || edited == r#"{"n":7}"#;
@@ -270,7 +271,7 @@ proptest! {
             let exact: f64 = text.parse().unwrap();
             let found = number(text.as_bytes()).unwrap();
             let is_near = (found - exact).abs() <= exact.abs() * 1e-14;
-            // Where there is hardly a number any more.
+            // Close to zero, doubles lose their precision.
             let is_tiny = exact.abs() < 1e-290 && found.abs() < 1e-290;
             prop_assert!(found == exact || is_near || is_tiny, "{} {} {}", text, exact, found);
         }

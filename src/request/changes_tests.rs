@@ -1,4 +1,4 @@
-//! Bodies and what parameter changes make of them, written out.
+//! Tests of parameter changes with bodies written out, before and after.
 
 use serde_json::{Value, json};
 
@@ -14,7 +14,7 @@ fn bound(number: f64) -> Option<Bound> {
     Some(Bound { number, written })
 }
 
-/// As documents have numbers.
+/// With numbers as documents have them.
 #[expect(
     clippy::cast_possible_truncation,
     clippy::as_conversions,
@@ -53,7 +53,7 @@ fn check(change: impl Fn(&mut ParameterChanges), cases: &[(&str, &str)]) {
     for (body, expected) in cases {
         let edited = rewrite(&changes, None, body).unwrap();
         assert_eq!(edited, *expected, "{body}");
-        // Once more changes nothing more.
+        // Applying the changes again changes nothing.
         assert_eq!(rewrite(&changes, None, &edited).unwrap(), edited);
     }
 }
@@ -105,7 +105,7 @@ fn a_field_is_found_in_any_spelling() {
             ),
             (r#"{"Max_Tokens":1}"#, "{}"),
             (r#"{"maxTokens":1}"#, "{}"),
-            // The sign for kelvin, and a long s: Go's encoding/json takes them for letters.
+            // The Kelvin sign and a long s: Go's encoding/json takes them for letters.
             ("{\"max_to\u{212a}ens\":1}", "{}"),
             ("{\"max_token\u{17f}\":1}", "{}"),
             (r#"{"max_toke\u006E\u017f":1}"#, "{}"),
@@ -114,7 +114,7 @@ fn a_field_is_found_in_any_spelling() {
             (r#"{"\ud800max_tokens":1}"#, r#"{"\ud800max_tokens":1}"#),
         ],
     );
-    // And stands there under its very name where it stays.
+    // A field that stays gets its exact name.
     check(
         |changes| {
             assert!(changes.clamp("gen.max_tokens", up_to(5.0)));
@@ -122,7 +122,7 @@ fn a_field_is_found_in_any_spelling() {
         &[
             (r#"{"gen":{"maxTokens":9}}"#, r#"{"gen":{"max_tokens":5}}"#),
             (r#"{"Gen":{"max_tokens":3}}"#, r#"{"gen":{"max_tokens":3}}"#),
-            // What is only escaped is its very name.
+            // A name that is only escaped already is its exact name.
             (
                 r#"{"g\u0065n":{"max\u005ftokens":9}}"#,
                 r#"{"g\u0065n":{"max\u005ftokens":5}}"#,
@@ -150,7 +150,7 @@ fn what_some_reader_takes_for_one_field_is_refused() {
         let quote = body.as_bytes()[at];
         assert_eq!(quote, b'"');
     }
-    // What nobody changes may stand there as it will.
+    // Fields that are not changed may occur twice.
     let body = r#"{"x":1,"x":2,"p":{"old":1,"old":2}}"#;
     assert_eq!(rewrite(&changes, None, body).unwrap(), body);
 }
@@ -177,7 +177,7 @@ fn a_field_is_set() {
                 r#"{"effort":null,"a":{"b":{ }}}"#,
                 r#"{"effort":"low","a":{"b":{"c":{"x":[1]} }}}"#,
             ),
-            // What has no place for it goes, because it would not be set otherwise.
+            // A value that is not an object is replaced, because the field could not be set otherwise.
             (
                 r#"{"Effort":{},"a":{"b":"no"}}"#,
                 r#"{"effort":"low","a":{"b":{"c":{"x":[1]}}}}"#,
@@ -208,9 +208,9 @@ fn a_default_is_for_what_is_absent() {
                 r#"{"o":{"x":null,"y":1},"seed":""}"#,
                 r#"{"o":{"x":true,"y":1},"seed":""}"#,
             ),
-            // What is no object stays, for the server to refuse.
+            // A value that is not an object stays, for the server to refuse.
             (r#"{"o":1,"seed":2}"#, r#"{"o":1,"seed":2}"#),
-            // It does count under its very name only, which is why it stands under that afterwards.
+            // A field in another spelling gets its exact name: only under that name does it count.
             (r#"{"Seed":2,"O":{"X":1}}"#, r#"{"seed":2,"o":{"x":1}}"#),
         ],
     );
@@ -234,7 +234,7 @@ fn a_field_gets_another_name() {
                 r#"{"MaxTokens":500,"o":{"a":null}}"#,
                 r#"{"max_completion_tokens":100,"o":{"b":1}}"#,
             ),
-            // What stands there has been meant.
+            // A value under the new name takes precedence.
             (
                 r#"{"max_tokens":1,"max_completion_tokens":2,"o":{"b":3,"a":4}}"#,
                 r#"{"max_completion_tokens":2,"o":{"b":3}}"#,
@@ -270,7 +270,7 @@ fn a_number_is_kept_within_bounds() {
         ("-1e999", "1"),
         ("1e-999", "1"),
         ("99999999999999999999999999999999", "4096"),
-        // Some servers read these, too.
+        // Some servers accept these as numbers, too.
         (r#""9000""#, "4096"),
         (r#"" +9_000 ""#, "4096"),
         (r#""\u0039000""#, "4096"),
@@ -280,7 +280,7 @@ fn a_number_is_kept_within_bounds() {
         (r#""Infinity""#, "4096"),
         (r#""-inf""#, "1"),
         (r#""12""#, r#""12""#),
-        // And these are for them to refuse.
+        // These are left for servers to refuse.
         ("null", "null"),
         ("true", "true"),
         (r#""many""#, r#""many""#),
@@ -292,7 +292,7 @@ fn a_number_is_kept_within_bounds() {
         let edited = rewrite(&changes, None, &format!(r#"{{"n":{value}}}"#)).unwrap();
         assert_eq!(edited, format!(r#"{{"n":{expected}}}"#));
     }
-    // The bound as the document has it.
+    // The bound is written as in the document.
     check(
         |changes| assert!(changes.clamp("temperature", up_to(1.5))),
         &[(r#"{"temperature":2}"#, r#"{"temperature":1.5}"#)],

@@ -1,13 +1,13 @@
-//! Bounds of a number that stands in a body, and what numbers come to.
+//! Bounds for numbers in a body, and the parsing of numbers as servers read them.
 
 use super::text;
 
 /// The bounds of a number, both included.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Clamp {
-    /// The least.
+    /// The lower bound.
     pub min: Option<Bound>,
-    /// The most.
+    /// The upper bound.
     pub max: Option<Bound>,
 }
 
@@ -16,13 +16,13 @@ pub struct Clamp {
 pub struct Bound {
     /// The number.
     pub number: f64,
-    /// In JSON.
+    /// The number as JSON text.
     pub written: Vec<u8>,
 }
 
 impl Clamp {
-    /// What has to stand in the place of a value, if that is out of bounds. A number in a string counts as one, because
-    /// some servers read it; what is no number at all is left to the server to refuse.
+    /// Returns the bound that replaces a value that is out of bounds. A number in a string counts as a number, because
+    /// some servers read it; a value that is not a number at all is left for the server to refuse.
     pub(super) fn instead(&self, value: &[u8]) -> Option<&[u8]> {
         let number = number(value)?;
         let below = self.min.as_ref().filter(|min| number < min.number);
@@ -31,7 +31,7 @@ impl Clamp {
     }
 }
 
-/// The number that some server reads in a value.
+/// Returns the number that some server may read from a value.
 pub(super) fn number(value: &[u8]) -> Option<f64> {
     let inside = value.strip_prefix(b"\"");
     let Some(inside) = inside.and_then(|inside| inside.strip_suffix(b"\"")) else {
@@ -40,7 +40,7 @@ pub(super) fn number(value: &[u8]) -> Option<f64> {
     };
     let text = text::decode(inside)?.to_ascii_lowercase();
     let text = text.trim().as_bytes();
-    // As readers forgive it: 0x is not among that.
+    // The notations that lenient readers accept; `0x` is not among them.
     let is_number = match text.strip_prefix(b"-").unwrap_or(text) {
         b"inf" | b"+inf" | b"infinity" | b"+infinity" => true,
         text => {
@@ -51,8 +51,8 @@ pub(super) fn number(value: &[u8]) -> Option<f64> {
     is_number.then(|| parse(text))
 }
 
-/// What a number comes to that is written as in JSON, or in some other way that readers forgive; infinity, if it is not
-/// plain what it is. Exact for all that people write: up to 15 digits, and exponents up to 22.
+/// Parses a number in JSON notation or in one that lenient readers accept; any other text counts as infinity. Exact for
+/// all that people write: up to 15 digits, and exponents up to 22.
 fn parse(text: &[u8]) -> f64 {
     let (is_negative, text) = match text {
         [b'-', rest @ ..] => (true, rest),
@@ -63,7 +63,7 @@ fn parse(text: &[u8]) -> f64 {
     if is_negative { -size } else { size }
 }
 
-/// How large the digits of a mantissa may become: more of them only move the point.
+/// The limit of the mantissa's digits; further digits only change the exponent.
 const MANTISSA: f64 = 1e17;
 
 fn magnitude(text: &[u8]) -> Option<f64> {
@@ -78,7 +78,8 @@ fn magnitude(text: &[u8]) -> Option<f64> {
                 if has_room {
                     mantissa = mantissa * 10.0 + f64::from(byte.wrapping_sub(b'0'));
                 }
-                // A digit without room moves the point one to the right, one behind the point that has it to the left.
+                // A digit that does not fit increases the exponent by one, a digit behind the decimal point decreases
+                // it.
                 exponent = exponent
                     .saturating_add(i32::from(!has_room))
                     .saturating_sub(i32::from(is_fraction));
@@ -88,7 +89,7 @@ fn magnitude(text: &[u8]) -> Option<f64> {
             b'e' | b'E' => {
                 let digits = std::str::from_utf8(bytes.as_slice()).ok()?;
                 let is_negative = digits.starts_with('-');
-                // One that is too long for a number is huge, or next to nothing.
+                // An exponent too long to parse makes the number huge or almost zero.
                 let moved = digits
                     .parse()
                     .unwrap_or(if is_negative { i32::MIN } else { i32::MAX });

@@ -1,18 +1,18 @@
-//! Edits of a body by span: every byte outside the spans stays as it was sent.
+//! Edits of a body by byte spans: every byte outside of the spans stays as it was sent.
 
 use std::borrow::Cow;
 use std::ops::Range;
 
-/// Some bytes in place of others.
+/// Replaces some bytes by others.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Edit {
-    /// The bytes that go, counted from the body's start. Where there are none, a byte follows at least.
+    /// The bytes to remove, counted from the body's start. If the span is empty, at least one byte follows it.
     pub span: Range<usize>,
-    /// What comes in their place.
+    /// The bytes to insert in their place.
     pub with: Vec<u8>,
 }
 
-/// What happens to a body: edits in its order, which do not overlap; none: it stays as it is.
+/// The edits of a body, in its order and without overlap; if empty, the body stays as it is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Edits(pub Vec<Edit>);
 
@@ -22,7 +22,7 @@ impl Edits {
         self.0.is_empty()
     }
 
-    /// How long a body of `length` bytes is afterwards.
+    /// Returns the length of the body after the edits, if it has `length` bytes before.
     pub fn length_after(&self, length: usize) -> usize {
         let mut after = length;
         for edit in &self.0 {
@@ -32,13 +32,13 @@ impl Edits {
         after
     }
 
-    /// How many bytes at the beginning [`Edits::beginning`] takes the place of.
+    /// Returns how many bytes at the beginning of the body [`Edits::beginning`] replaces.
     pub fn replaced(&self) -> usize {
         self.0.last().map_or(0, |last| last.span.end)
     }
 
-    /// What takes the place of the body's first bytes. The rest of the body need not be copied: Envoy can replace the
-    /// beginning of a buffer alone.
+    /// Returns the replacement of the body's first bytes. The rest of the body need not be copied, because Envoy can
+    /// replace the beginning of a buffer.
     pub fn beginning(&self, body: &[u8]) -> Vec<u8> {
         let replaced = self.replaced();
         let mut out = Vec::with_capacity(self.length_after(replaced));
@@ -46,7 +46,7 @@ impl Edits {
         out
     }
 
-    /// The whole body afterwards.
+    /// Returns the complete body after the edits.
     pub fn apply(&self, body: &[u8]) -> Vec<u8> {
         let mut edited = self.beginning(body);
         edited.extend_from_slice(body.get(self.replaced()..).unwrap_or_default());
@@ -54,8 +54,8 @@ impl Edits {
     }
 }
 
-/// Writes a part of a body with these edits in it. `bytes` begin where the part does, and need not go on behind what
-/// the last edit keeps.
+/// Writes a part of a body with these edits. `bytes` start where the part does, and may end after the last byte that
+/// the edits keep.
 fn write(edits: &[Edit], part: Range<usize>, bytes: &[u8], out: &mut Vec<u8>) {
     let mut at = part.start;
     let kept = |from: usize, to: usize| {
@@ -67,7 +67,7 @@ fn write(edits: &[Edit], part: Range<usize>, bytes: &[u8], out: &mut Vec<u8>) {
     };
     for Edit { span, with } in edits {
         out.extend_from_slice(kept(at, span.start.max(at)));
-        // The first part that a span touches brings the new bytes; later ones only lose theirs.
+        // The part in which a span starts gets the new bytes; later parts only lose theirs.
         if span.start >= part.start {
             out.extend_from_slice(with);
         }
@@ -76,8 +76,8 @@ fn write(edits: &[Edit], part: Range<usize>, bytes: &[u8], out: &mut Vec<u8>) {
     out.extend_from_slice(kept(at, part.end.max(at)));
 }
 
-/// Makes the edits of several items, all of the same body, follow one another: those of the first one are returned, and
-/// what they make of the body is what the edits of every item, the first one included, are about afterwards.
+/// Relates the edits of several items to the first item's edits, which are returned. Afterwards, each item's edits (the
+/// first item's included) apply to the body after the returned edits.
 pub fn relate<T>(body: &[u8], items: &mut [T], edits: impl Fn(&mut T) -> &mut Edits) -> Edits {
     let mut regions: Vec<Range<usize>> = Vec::new();
     for item in items.iter_mut() {
@@ -93,7 +93,7 @@ pub fn relate<T>(body: &[u8], items: &mut [T], edits: impl Fn(&mut T) -> &mut Ed
         let edits = edits(other);
         let own = std::mem::take(edits);
         let (mut firsts, mut theirs) = (first.0.as_slice(), own.0.as_slice());
-        // How far the first edits have moved what follows.
+        // How far the first item's edits shift what follows.
         let (mut gone, mut come) = (0_usize, 0_usize);
         for region in &regions {
             let is = content(&mut firsts, region, body);
@@ -112,7 +112,7 @@ pub fn relate<T>(body: &[u8], items: &mut [T], edits: impl Fn(&mut T) -> &mut Ed
     first
 }
 
-/// A region of a body with those of these edits that are in it, which are taken.
+/// Returns the content of a region after the edits within it, which are removed from `edits`.
 fn content<'a>(edits: &mut &'a [Edit], region: &Range<usize>, body: &'a [u8]) -> Cow<'a, [u8]> {
     let inside = edits.iter().take_while(|edit| edit.span.end <= region.end);
     let (inside, later) = edits.split_at(inside.count());
@@ -129,7 +129,7 @@ fn content<'a>(edits: &mut &'a [Edit], region: &Range<usize>, body: &'a [u8]) ->
     }
 }
 
-/// Puts a span among regions in their order; what overlaps or abuts becomes one.
+/// Inserts a span into sorted regions; regions that overlap or touch are merged.
 fn include(regions: &mut Vec<Range<usize>>, span: Range<usize>) {
     let from = regions.partition_point(|region| region.end < span.start);
     let to = regions.partition_point(|region| region.start <= span.end);
@@ -140,29 +140,29 @@ fn include(regions: &mut Vec<Range<usize>>, span: Range<usize>) {
     regions.insert(from, whole);
 }
 
-/// Carries [`Edits`] out on a body that passes in chunks of any size.
+/// Applies [`Edits`] to a body that arrives in chunks of any size.
 #[derive(Debug)]
 pub struct StreamingEdit {
     edits: Edits,
-    /// How many of them are done.
+    /// How many edits are done.
     done: usize,
     /// How many bytes of the original body have passed.
     passed: usize,
 }
 
-/// What to do to one chunk: a new beginning.
+/// The edit of one chunk: a replacement of its beginning.
 #[derive(Debug, PartialEq, Eq)]
 pub struct ChunkEdit<'a> {
-    /// How many of the chunk's first bytes are replaced; one at least.
+    /// How many of the chunk's first bytes are replaced; at least one.
     pub replaced: usize,
-    /// How many of the chunk's first bytes have to be known for that.
+    /// How many of the chunk's first bytes are needed for that.
     pub needed: usize,
     edits: &'a [Edit],
     start: usize,
 }
 
 impl StreamingEdit {
-    /// Starts at the body's beginning.
+    /// Starts at the beginning of the body.
     pub fn new(edits: Edits) -> Self {
         StreamingEdit {
             edits,
@@ -171,7 +171,7 @@ impl StreamingEdit {
         }
     }
 
-    /// What to do to the next chunk, of `length` bytes; `None`: it passes as it is.
+    /// Returns the edit of the next chunk, of `length` bytes; `None`: it passes unchanged.
     pub fn chunk(&mut self, length: usize) -> Option<ChunkEdit<'_>> {
         let start = self.passed;
         let end = start.saturating_add(length);
@@ -194,7 +194,7 @@ impl StreamingEdit {
 }
 
 impl ChunkEdit<'_> {
-    /// The new beginning, from the `needed` bytes of the old one.
+    /// Returns the new beginning, made from the `needed` bytes of the old one.
     pub fn beginning(&self, needed: &[u8]) -> Vec<u8> {
         let end = self.start.saturating_add(self.replaced);
         let mut out = Vec::new();

@@ -4,7 +4,7 @@ use super::*;
 
 const LENGTH: usize = 40;
 
-/// Edits of a body of [`LENGTH`] bytes, in order and without overlap; some insert, some abut.
+/// Generates edits of a body of [`LENGTH`] bytes, in order and without overlap; some insert, some touch.
 fn edits() -> impl Strategy<Value = Edits> {
     let one = (
         0_usize..6,
@@ -18,7 +18,7 @@ fn edits() -> impl Strategy<Value = Edits> {
             let start = at + skipped;
             let span = start..start + length;
             at = span.end;
-            // A byte follows where nothing goes.
+            // An insertion needs a byte after it.
             if span.end < LENGTH {
                 edits.push(Edit { span, with });
             }
@@ -27,7 +27,7 @@ fn edits() -> impl Strategy<Value = Edits> {
     })
 }
 
-/// What comes of a body that passes in chunks of these lengths.
+/// Edits a body that arrives in chunks of these lengths.
 fn in_chunks(edits: &Edits, body: &[u8], cuts: &[usize]) -> Vec<u8> {
     let mut streaming = StreamingEdit::new(edits.clone());
     let mut rest = body;
@@ -50,7 +50,7 @@ fn in_chunks(edits: &Edits, body: &[u8], cuts: &[usize]) -> Vec<u8> {
     out
 }
 
-/// The plainest way to carry edits out.
+/// Applies edits by the simplest possible code.
 fn spliced(edits: &Edits, body: &[u8]) -> Vec<u8> {
     let mut out = body.to_vec();
     for edit in edits.0.iter().rev() {
@@ -89,7 +89,7 @@ proptest! {
             prop_assert_eq!(edits.length_after(left.len()), wanted.len());
             prop_assert_eq!(&in_chunks(edits, &left, &cuts), wanted);
         }
-        // Who asks for the same gets what is there.
+        // Items that ask for the same edits as the first have none left.
         let same = all.iter().zip(&related).filter(|(of, _)| **of == all[0]);
         for (_, edits) in same {
             prop_assert!(edits.is_empty());

@@ -1,12 +1,12 @@
-//! One pass over a `multipart/form-data` body: which model does it ask for, and for a stream?
+//! Reads a `multipart/form-data` body in one pass: which model it asks for, and whether it asks for a stream.
 //!
-//! Sources: RFC 7578 and RFC 2046, section 5.1. Readers of forms differ in what they forgive, and a form that a provider
-//! reads otherwise than the router did could be used to get around a route. So what they differ in is refused: a line
-//! that begins like a separator and is none, lines that end without CRLF, headers of a part that are folded, repeated
-//! or written in an extended way.
+//! Sources: RFC 7578 and RFC 2046, section 5.1. Readers of forms differ in what they tolerate, and a form that a
+//! provider reads differently from the router could be used to bypass a route. So whatever readers disagree on is
+//! refused: a line that begins like a separator but is not one, lines that do not end with CRLF, and part headers that
+//! are folded, repeated or in an extended notation.
 //!
-//! Files are passed over line by line, eight bytes at a time: only at the beginning of a line can a separator stand, so
-//! that no byte is looked at more than twice.
+//! Files are skipped line by line, eight bytes at a time. A separator can only be at the beginning of a line, so no
+//! byte is examined more than twice.
 
 use std::ops::Range;
 
@@ -16,10 +16,10 @@ use super::text;
 use super::view::{ModelField, Notation, View, Wants};
 use crate::json::line_length;
 
-/// How many bytes the headers of one part may have.
+/// The maximum size of the headers of one part, in bytes.
 const MAX_PART_HEADER_BYTES: usize = 8192;
 
-/// How many bytes may stand before the first part.
+/// How many bytes may precede the first part.
 const MAX_PREAMBLE_BYTES: usize = 1024;
 
 const CRLF: &[u8] = b"\r\n";
@@ -29,14 +29,14 @@ const NO_SEPARATOR: &str = "a line begins like a separator and is none";
 /// Reads a form whose parts are separated by this boundary.
 ///
 /// # Errors
-/// See [`ScanError`]; positions are bytes from the body's start.
+/// See [`ScanError`]; positions are in bytes from the body's start.
 pub fn scan_form(boundary: &[u8], body: &[u8], wants: Wants) -> Result<View, ScanError> {
     let mut fields = Fields::default();
     walk_form(boundary, body, |part, content| fields.take(part, content))?;
     fields.view(body, wants)
 }
 
-/// Calls `each` with the headers of every part and where its content stands.
+/// Calls `each` with the headers of every part and the span of its content.
 pub(super) fn walk_form<'a>(
     boundary: &[u8],
     body: &'a [u8],
@@ -71,7 +71,7 @@ pub(super) fn walk_form<'a>(
 
 struct Form<'a> {
     body: &'a [u8],
-    /// The boundary with the two dashes before it.
+    /// The boundary with two leading dashes.
     separator: Vec<u8>,
 }
 
@@ -79,19 +79,19 @@ struct Form<'a> {
 #[derive(Clone, Copy, Debug)]
 struct Separator {
     start: usize,
-    /// Behind its line's end.
+    /// The position after the end of its line.
     end: usize,
-    /// Whether it says that no part follows.
+    /// Whether it marks the end of the form.
     is_last: bool,
 }
 
 /// The headers of a part, as far as they are read.
 pub(super) struct Part<'a> {
-    /// Where they begin.
+    /// Where the headers begin.
     start: usize,
     pub(super) name: &'a [u8],
     pub(super) is_file: bool,
-    /// Whether it is in an encoding of its own.
+    /// Whether the content has an encoding of its own.
     is_encoded: bool,
     /// Where the content begins.
     content: usize,
@@ -107,7 +107,7 @@ impl<'a> Form<'a> {
         ScanError::InvalidForm(why, self.body.len())
     }
 
-    /// The next line from here on that is a separator; a line begins here.
+    /// Returns the next separator line from here on; a line must begin here.
     fn separator_after(&self, start: usize) -> Result<Option<Separator>, ScanError> {
         let mut at = start;
         while let Some(first) = self.body.get(at) {
@@ -122,13 +122,13 @@ impl<'a> Form<'a> {
                 let error = ScanError::InvalidForm(NO_SEPARATOR, at);
                 return found.map(Some).ok_or(error);
             }
-            // To a CR or an LF: behind either of them some readers look for a separator.
+            // Stop at a CR or an LF: some readers look for a separator after either.
             at = at.saturating_add(line_length(rest));
         }
         Ok(None)
     }
 
-    /// The separator that a line here may be. What is before it begins at `start`.
+    /// Returns the separator, if the line at `at` is one. The bytes before it begin at `start`.
     fn separator_at(&self, at: usize, start: usize) -> Option<Separator> {
         let is_first = at == 0;
         let before = self.body.get(start..at)?;
@@ -153,7 +153,7 @@ impl<'a> Form<'a> {
         })
     }
 
-    /// Some readers take a separator wherever it stands before the first part.
+    /// Some readers accept a separator anywhere before the first part.
     fn check_preamble(&self, end: usize) -> Result<(), ScanError> {
         let preamble = self.body.get(..end).unwrap_or_default();
         let mut places = preamble.windows(self.separator.len());
@@ -207,7 +207,7 @@ struct PartHeaders<'a> {
 }
 
 impl<'a> PartHeaders<'a> {
-    /// Takes a line; the error says what is wrong with it.
+    /// Reads a header line; the error says what is wrong with it.
     fn take(&mut self, line: &'a [u8]) -> Result<(), &'static str> {
         let colon = line.iter().position(|byte| *byte == b':');
         let (name, value) = colon
@@ -253,7 +253,7 @@ impl<'a> PartHeaders<'a> {
     }
 }
 
-/// Whether some readers take a parameter for another, or its name for another.
+/// Whether some readers take a parameter or its name for another one.
 fn is_ambiguous(parameter: &Parameter<'_>) -> bool {
     let Parameter { name, value } = parameter;
     // RFC 2231: `name*` and, in pieces, `name*0`.
@@ -261,14 +261,15 @@ fn is_ambiguous(parameter: &Parameter<'_>) -> bool {
         .get(..5)
         .is_some_and(|name| name.eq_ignore_ascii_case(b"name*"));
     let has = |text: &[u8]| value.windows(text.len()).any(|place| place == text);
-    // A backslash may be one, and RFC 2047 encodes by `=?`.
+    // A backslash may begin an escape, and RFC 2047 encodes with `=?`.
     let is_odd_name = parameter.is("name") && (value.contains(&b'\\') || has(b"=?"));
-    // To whom a backslash is one, the quote behind it ends the value, and a parameter begins behind a semicolon.
+    // For readers that take the backslash literally, the quote after it ends the value, and a semicolon begins another
+    // parameter.
     let is_open = has(b"\\\"") && value.contains(&b';');
     is_extended_name || is_odd_name || is_open
 }
 
-/// Whether a header says that the content is not the text that is written there.
+/// Whether a header says that the content is not the literal text.
 fn says_encoded(name: &[u8], value: &[u8]) -> bool {
     if name.eq_ignore_ascii_case(b"content-transfer-encoding") {
         let plain: [&[u8]; 3] = [b"7bit", b"8bit", b"binary"];
@@ -277,7 +278,7 @@ fn says_encoded(name: &[u8], value: &[u8]) -> bool {
     if !name.eq_ignore_ascii_case(b"content-type") {
         return false;
     }
-    // Of these, what is UTF-8 by its bytes means the same but for letters that are no model's.
+    // Content in these charsets that is valid UTF-8 differs only in letters that no model name has.
     let plain: [&[u8]; 4] = [b"utf-8", b"utf8", b"us-ascii", b"iso-8859-1"];
     let (_, mut parameters) = parameters::split(value);
     parameters.any(|parameter| match parameter {
@@ -294,9 +295,9 @@ fn says_encoded(name: &[u8], value: &[u8]) -> bool {
 /// A field that routing reads.
 #[derive(Debug, Default)]
 struct Seen {
-    /// Where its value stands, if it is text under the field's very name.
+    /// The span of its value, if it is text under the field's exact name.
     value: Option<Range<usize>>,
-    /// How often its name stood there, in any letter case, and where its part last began.
+    /// How often the name occurred, in any letter case, and where its last part begins.
     times: usize,
     last: usize,
 }
@@ -316,7 +317,7 @@ impl Fields {
             if text::is_alike(name.trim(), known) {
                 seen.times = seen.times.saturating_add(1);
                 seen.last = part.start;
-                // Text that means what is written.
+                // The value is literal text.
                 let is_its_value = !part.is_file && !part.is_encoded && name == known;
                 seen.value = is_its_value.then(|| content.clone());
             }
@@ -353,7 +354,7 @@ impl Fields {
     }
 }
 
-/// The model that the text here names.
+/// Returns the model that the text in this span names.
 fn model(body: &[u8], span: Option<Range<usize>>) -> Option<ModelField> {
     let span = span?;
     let name = std::str::from_utf8(body.get(span.clone())?).ok()?;

@@ -5,7 +5,7 @@ use crate::request::view::rename;
 
 const BOUNDARY: &[u8] = b"b0undary";
 
-/// Parts as they are written, each with its headers, between separators.
+/// Returns a form of these parts, each with its headers, between separators.
 fn form(parts: &[&[u8]]) -> Vec<u8> {
     let mut body = Vec::new();
     for part in parts {
@@ -33,7 +33,7 @@ fn model_of(body: &[u8]) -> String {
     model.name
 }
 
-/// It is no form, for a reason with these words.
+/// Asserts that the form is refused, for a reason that contains these words.
 fn refused(body: &[u8], words: &str) {
     let shown = String::from_utf8_lossy(body);
     match read(body) {
@@ -68,7 +68,7 @@ fn what_surrounds_the_parts() {
         [b"\r\n", plain.as_slice()].concat(),
         [b"a preamble, --b0\r\n", plain.as_slice()].concat(),
         [plain.as_slice(), b"an epilogue --b0undary\r\n"].concat(),
-        // Without the last line's end, and with padding.
+        // Without the end of the last line, and with padding.
         plain[..plain.len() - 2].to_vec(),
         [&plain[..plain.len() - 2], b" \t".as_slice()].concat(),
         b"--b0undary \t\r\nContent-Disposition: form-data; name=model\r\n\r\nm\r\n--b0undary--"
@@ -196,7 +196,7 @@ fn headers_of_parts_are_read_in_one_way_only() {
     let long = format!("X: {}\r\n", "y".repeat(MAX_PART_HEADER_BYTES));
     let part = [long.as_bytes(), &field("model", "m")].concat();
     refused(&form(&[&part]), "too long");
-    // A quote in a file's name is nobody's trick.
+    // A quote in a file name is legitimate.
     let file = br#"Content-Disposition: form-data; name="file"; filename="a\"b\c.png"
 "#;
     let file = [&file[..file.len() - 1], b"\r\n\r\n"].concat();
@@ -264,7 +264,7 @@ fn which_fields_say_what() {
     assert!(rename(&view, &body, Some("m")).is_empty());
 }
 
-/// Names and contents as they come, and whether a part is a file.
+/// Generates arbitrary names and contents, and whether a part is a file.
 fn parts() -> impl Strategy<Value = Vec<(String, bool, Vec<u8>)>> {
     let content = prop_oneof![
         prop::collection::vec(any::<u8>(), 0..60),
@@ -328,7 +328,7 @@ proptest! {
         prop_assert_eq!(edits.length_after(body.len()), edited.len());
         prop_assert_eq!(edited, make(&new));
 
-        // Whatever is missing at the end, but for the last line's own end, is missed.
+        // A form that is cut anywhere is refused, unless only the last line's end is missing.
         let cut = cut.index(body.len() - 2);
         prop_assert!(read(&body[..cut]).is_err(), "{cut}");
     }

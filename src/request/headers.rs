@@ -1,4 +1,4 @@
-//! A request's headers as Envoy has them: names in lower case, pseudo-headers included, values of any bytes.
+//! The headers of a request as Envoy has them: names in lower case, pseudo-headers included, values of any bytes.
 
 use std::cell::{Cell, OnceCell};
 
@@ -6,22 +6,23 @@ use std::cell::{Cell, OnceCell};
 #[derive(Clone, Debug, Default)]
 pub struct Headers {
     pairs: Vec<(String, Vec<u8>)>,
-    /// How often they have been looked through, up to [`LOOKS`].
+    /// How often the headers have been searched, up to [`LOOKS`].
     looks: Cell<u8>,
-    /// The places of all pairs in the order of [`rank`], those of one name as they stand.
+    /// The indexes of all headers in the order of [`rank`]; those of one name keep their order.
     by_name: OnceCell<Vec<usize>>,
 }
 
-/// After so many looks through all of them the headers are sorted: for fewer that would cost more than it saves.
+/// How many times the headers are searched linearly before they are sorted. For fewer searches, sorting costs more than
+/// it saves.
 const LOOKS: u8 = 16;
 
-/// By what names are sorted: most differ in length.
+/// The sort key of a name; most names differ in length.
 fn rank(name: &str) -> (usize, &str) {
     (name.len(), name)
 }
 
 impl Headers {
-    /// From pairs of name (in lower case) and value.
+    /// Creates the headers from pairs of name (in lower case) and value.
     pub fn new(pairs: Vec<(String, Vec<u8>)>) -> Self {
         Headers {
             pairs,
@@ -29,7 +30,7 @@ impl Headers {
         }
     }
 
-    /// All of a header's values.
+    /// Returns all values of a header.
     pub fn values<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a [u8]> {
         let looks = self.looks.get();
         let is_sorted = looks >= LOOKS;
@@ -46,11 +47,11 @@ impl Headers {
             .map(|(_, value)| value.as_slice())
     }
 
-    /// The headers of a name, without a look at most others.
+    /// Returns the headers of a name by binary search.
     fn sorted<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a (String, Vec<u8>)> {
         let places = self.by_name.get_or_init(|| {
             let mut places: Vec<usize> = (0..self.pairs.len()).collect();
-            // Stable.
+            // A stable sort, so that equal names keep their order.
             places.sort_by_key(|place| self.pairs.get(*place).map(|(name, _)| rank(name)));
             places
         });
@@ -63,26 +64,27 @@ impl Headers {
             .take_while(move |(known, _)| known == name)
     }
 
-    /// A header's first value, if it is text.
+    /// Returns the first value of a header, if it is text.
     pub fn text<'a>(&'a self, name: &'a str) -> Option<&'a str> {
         self.values(name)
             .next()
             .and_then(|value| std::str::from_utf8(value).ok())
     }
 
-    /// Whether there is such a header.
+    /// Whether the request has this header.
     pub fn contains(&self, name: &str) -> bool {
         self.values(name).next().is_some()
     }
 
-    /// Names and values in order.
+    /// Returns names and values, in order.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &[u8])> {
         self.pairs
             .iter()
             .map(|(name, value)| (name.as_str(), value.as_slice()))
     }
 
-    /// The bytes of all names and values: by as much Envoy's `request.total_size` exceeds the size of the body.
+    /// Returns the size of all names and values in bytes. Envoy's `request.total_size` exceeds the size of the body by
+    /// this much.
     pub fn byte_size(&self) -> usize {
         self.iter()
             .map(|(name, value)| name.len().saturating_add(value.len()))
@@ -91,7 +93,7 @@ impl Headers {
 }
 
 impl PartialEq for Headers {
-    /// How they were looked for does not matter.
+    /// Earlier searches make no difference.
     fn eq(&self, other: &Headers) -> bool {
         self.pairs == other.pairs
     }
@@ -106,7 +108,7 @@ mod tests {
     use super::*;
 
     proptest! {
-        /// However often they have been asked before.
+        /// However often the headers have been searched before.
         #[test]
         fn all_values_of_a_name_in_order(
             pairs in prop::collection::vec(("[ab]{0,2}", prop::collection::vec(any::<u8>(), 0..2)), 0..12),

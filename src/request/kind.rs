@@ -1,10 +1,10 @@
-//! What kind of body a request has, by its headers.
+//! Determines the kind of a request's body from its headers.
 
 use std::fmt;
 
 use super::{Headers, parameters};
 
-/// What kinds of body an API takes.
+/// The kinds of body that an API accepts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Accepts {
     /// JSON.
@@ -15,30 +15,30 @@ pub enum Accepts {
     Both,
 }
 
-/// What kind of body a request has.
+/// The kind of a request's body.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum BodyKind {
-    /// To be read by [`scan`](super::scan).
+    /// JSON, read by [`scan`](super::scan).
     Json,
-    /// To be read by [`scan_form`](super::scan_form).
+    /// A form, read by [`scan_form`](super::scan_form).
     Form {
-        /// What separates its parts, without the dashes before it.
+        /// The boundary between its parts, without the leading dashes.
         boundary: Vec<u8>,
     },
 }
 
-/// Why a body of this kind is not taken.
+/// Why a body is not accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KindError {
     /// It is compressed.
     Encoding,
-    /// There are several `content-type`s.
+    /// The request has several `content-type` headers.
     SeveralTypes,
-    /// It is another type than the API takes.
+    /// Its type is not one that the API accepts.
     Type(Accepts),
     /// It is text, but not in UTF-8.
     Charset,
-    /// A form without a usable boundary.
+    /// It is a form without a usable boundary.
     Boundary,
 }
 
@@ -70,10 +70,10 @@ impl fmt::Display for KindError {
     }
 }
 
-/// What kind of body these headers announce.
+/// Returns the kind of body that these headers announce.
 ///
 /// # Errors
-/// If the API does not take such a body.
+/// If the API does not accept such a body.
 pub fn body_kind(headers: &Headers, accepts: Accepts) -> Result<BodyKind, KindError> {
     let mut encodings = headers
         .values("content-encoding")
@@ -114,7 +114,7 @@ pub fn body_kind(headers: &Headers, accepts: Accepts) -> Result<BodyKind, KindEr
     }
 }
 
-/// Whether this type, in lower case, is JSON; nothing at all is taken for it.
+/// Whether this type, in lower case, is JSON; an empty type counts as JSON.
 fn is_json(media_type: &[u8]) -> bool {
     let is_other = || media_type.starts_with(b"application/") && media_type.ends_with(b"+json");
     matches!(media_type, b"" | b"application/json" | b"text/json") || is_other()
@@ -126,7 +126,7 @@ fn is_utf8(charset: &[u8]) -> bool {
     names.iter().any(|name| charset.eq_ignore_ascii_case(name))
 }
 
-/// Source: RFC 2046, section 5.1.1.
+/// Whether this is a valid boundary. Source: RFC 2046, section 5.1.1.
 fn is_boundary(boundary: &[u8]) -> bool {
     let is_allowed = |byte: &u8| byte.is_ascii_alphanumeric() || b"'()+_,-./:=? ".contains(byte);
     (1..=MAX_BOUNDARY_BYTES).contains(&boundary.len())

@@ -1,4 +1,4 @@
-//! Where fields stand in an object of a body, found by their names in any spelling.
+//! Finds fields of an object in a body, by their names in any spelling.
 
 use std::ops::Range;
 
@@ -6,25 +6,25 @@ use super::scan::position;
 use super::text;
 use crate::json::{Json, Step};
 
-/// A field of an object, in positions of the body.
+/// A field of an object; positions are in the body.
 #[derive(Debug)]
 pub(super) struct Member<'a> {
-    /// Its name as it is written, without the quotes.
+    /// The name as it is written, without the quotes.
     pub(super) key: &'a [u8],
     pub(super) key_span: Range<usize>,
-    /// As it is written.
+    /// The value as it is written.
     pub(super) value: &'a [u8],
     pub(super) value_span: Range<usize>,
-    /// Which field of the object it is.
+    /// The index of the field in the object.
     pub(super) index: usize,
-    /// The end of the field before it.
+    /// The end of the previous field.
     pub(super) before: Option<usize>,
-    /// The beginning of the field after it.
+    /// The beginning of the next field.
     pub(super) after: Option<usize>,
 }
 
 impl Member<'_> {
-    /// From the quote that begins its name.
+    /// Returns the position of the quote that begins the name.
     pub(super) fn start(&self) -> usize {
         self.key_span.start.saturating_sub(1)
     }
@@ -33,34 +33,34 @@ impl Member<'_> {
         self.value_span.end
     }
 
-    /// Whether this is its very name, escaped or not.
+    /// Whether this is the exact name, with or without escapes.
     pub(super) fn is_named(&self, name: &str) -> bool {
         self.key == name.as_bytes() || text::decode(self.key).is_some_and(|key| key == name)
     }
 }
 
-/// An object, and those of its fields that were asked for.
+/// An object, with the fields that were asked for.
 #[derive(Debug)]
 pub(super) struct Object<'a> {
-    /// The byte behind its opening bracket.
+    /// The position after its opening brace.
     pub(super) inside: usize,
-    /// How many fields it has.
+    /// The number of its fields.
     pub(super) count: usize,
-    /// In the order of the body; no two are alike.
+    /// The fields in the order of the body; no two have the same name in different spellings.
     pub(super) members: Vec<Member<'a>>,
 }
 
 /// Why an object cannot be changed.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Unclear {
-    /// Of two fields that some reader takes for one, the second one is named here.
+    /// Some reader takes two fields for the same one; the second begins here.
     Twice(usize),
-    /// No object, which the scan would have said.
+    /// It is not an object; the scan would have reported it.
     NoObject,
 }
 
 impl<'a> Object<'a> {
-    /// Reads the object that this part of a body is, with its fields that are wanted.
+    /// Reads the object in this part of a body, with its fields that are wanted.
     pub(super) fn read(
         body: &'a [u8],
         part: &'a [u8],

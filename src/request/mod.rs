@@ -1,4 +1,4 @@
-//! What a request says, by one pass over its bytes, and edits of it by span.
+//! Reads requests: the body in one pass over its bytes, headers and caller; and edits bodies by spans.
 
 mod caller;
 mod changes;

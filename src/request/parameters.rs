@@ -1,10 +1,11 @@
-//! Header values of the form `word; name=value; name="value"`, as those of `content-type` and `content-disposition`.
+//! Parses header values of the form `word; name=value; name="value"`, such as those of `content-type` and
+//! `content-disposition`.
 //!
-//! Sources: RFC 9110, section 5.6.6; RFC 2045, section 5.1. What follows `=` without quotes may be any text up to the
-//! next `;`, because boundaries are often written so that should be quoted, but for white space and quotes: some readers
-//! pass over these, or end the value there.
+//! Sources: RFC 9110, section 5.6.6; RFC 2045, section 5.1. A value without quotes may be any text up to the next `;`,
+//! because boundaries that need quotes are often written without them. White space and quotes are not allowed in it:
+//! some readers skip them, others end the value there.
 
-/// Where the parameters of a value begin to make no sense.
+/// Marks the place from which on the parameters cannot be parsed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Malformed;
 
@@ -12,18 +13,19 @@ pub(super) struct Malformed;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Parameter<'a> {
     pub(super) name: &'a [u8],
-    /// Without quotes, but with the backslashes that were in them.
+    /// The value without quotes, but with the backslashes that were in them.
     pub(super) value: &'a [u8],
 }
 
 impl Parameter<'_> {
-    /// Whether it has this name, given in lower case.
+    /// Whether the parameter has this name, given in lower case.
     pub(super) fn is(&self, name: &str) -> bool {
         self.name.eq_ignore_ascii_case(name.as_bytes())
     }
 }
 
-/// The word before the first `;`, and the parameters after it, of which nothing comes after one that is malformed.
+/// Splits a value into the word before the first `;` and the parameters after it. A malformed parameter is the last one
+/// returned.
 pub(super) fn split(value: &[u8]) -> (&[u8], Parameters<'_>) {
     let end = value.iter().position(|byte| *byte == b';');
     let (word, rest) = value
@@ -32,7 +34,7 @@ pub(super) fn split(value: &[u8]) -> (&[u8], Parameters<'_>) {
     (word.trim_ascii(), Parameters { rest })
 }
 
-/// See [`split`].
+/// The parameters of a value; see [`split`].
 #[derive(Clone, Debug)]
 pub(super) struct Parameters<'a> {
     rest: &'a [u8],
@@ -85,7 +87,7 @@ impl<'a> Iterator for Parameters<'a> {
     }
 }
 
-/// How many bytes there are before the quote that ends the value; a backslash takes the next byte with it.
+/// Returns the number of bytes before the closing quote; a backslash escapes the next byte.
 fn quoted_length(inside: &[u8]) -> Option<usize> {
     let mut is_escaped = false;
     inside.iter().position(|byte| {
@@ -95,7 +97,7 @@ fn quoted_length(inside: &[u8]) -> Option<usize> {
     })
 }
 
-/// RFC 9110, section 5.6.2.
+/// Whether this is a token character. Source: RFC 9110, section 5.6.2.
 pub(super) fn is_token(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }

@@ -1,13 +1,13 @@
-//! The parameters of a query, as servers read them.
+//! Parses the parameters of a query the way servers do.
 //!
-//! Source: the URL Standard of WHATWG, `application/x-www-form-urlencoded` parsing: `&` alone separates, `+` is a space,
-//! and a `%` that begins no escape stands for itself.
+//! Source: the URL Standard of WHATWG, `application/x-www-form-urlencoded` parsing: only `&` separates parameters, `+`
+//! is a space, and a `%` that does not begin an escape stands for itself.
 
 use std::cell::OnceCell;
 
 use crate::schema::percent_decoded;
 
-/// What is behind the `?` of a path. It is taken apart when a parameter is first asked for, and only once.
+/// The query behind the `?` of a path. It is parsed once, when a parameter is first looked up.
 #[derive(Clone, Debug, Default)]
 pub struct Query {
     written: String,
@@ -15,7 +15,7 @@ pub struct Query {
 }
 
 impl Query {
-    /// Of a query as it is written; empty if there is none.
+    /// Creates a query from its text; empty if there is none.
     pub fn new(written: &str) -> Query {
         Query {
             written: written.to_owned(),
@@ -23,7 +23,7 @@ impl Query {
         }
     }
 
-    /// All values of a parameter, in order. One without a value has an empty one.
+    /// Returns all values of a parameter, in order. A parameter without a value has an empty one.
     pub fn values<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a [u8]> {
         let all = self.parameters.get_or_init(|| parameters(&self.written));
         let first = all.partition_point(|(known, _)| known.as_slice() < name.as_bytes());
@@ -33,7 +33,7 @@ impl Query {
     }
 }
 
-/// Name and value of each, by name; those of the same name in their order.
+/// Returns name and value of each parameter, sorted by name; those of the same name keep their order.
 fn parameters(written: &str) -> Vec<(Vec<u8>, Vec<u8>)> {
     let decoded = |text: &str| percent_decoded(&text.replace('+', " "));
     let parameters = written.split('&').filter(|parameter| !parameter.is_empty());

@@ -1,4 +1,4 @@
-//! The edits that make a body what a target needs: the model's name, and the changes of its parameters.
+//! Makes the edits that turn a body into the one that a target needs: with its model name and its parameter changes.
 
 use super::changes::ParameterChanges;
 use super::edit::{Edit, Edits};
@@ -7,23 +7,23 @@ use super::scan::ScanError;
 use super::view::View;
 use super::{Notation, text};
 
-/// Where a body of OpenAI's asks for the usage of its stream.
+/// The field in which an OpenAI body asks for the usage of its stream.
 pub const INCLUDE_USAGE: &str = "stream_options.include_usage";
 
-/// A body that is to be rewritten for some targets.
+/// A body that may be rewritten for several targets.
 #[derive(Debug)]
 pub struct Rewriter<'a> {
     view: &'a View,
     body: &'a [u8],
-    /// Its top level, if a parameter is changed there.
+    /// The top-level object, if a parameter is changed there.
     top: Option<Object<'a>>,
 }
 
 impl<'a> Rewriter<'a> {
-    /// Of the body of which this is the view, for targets with these changes.
+    /// Creates a rewriter of `body`, whose view this is, for targets with these changes.
     ///
     /// # Errors
-    /// If the body has a field twice that one of them changes.
+    /// If the body has a field twice that one of the targets changes.
     pub fn new<'c>(
         view: &'a View,
         body: &'a [u8],
@@ -32,7 +32,7 @@ impl<'a> Rewriter<'a> {
         let wanted = |key: &[u8]| changes.clone().any(|changes| changes.names(key));
         let is_changed = changes.clone().any(|changes| !changes.is_empty());
         let mut top = None;
-        // A form has no fields that can be changed: such targets are left out.
+        // Forms have no fields that can be changed; routing has left out targets that would change one.
         if is_changed && view.notation == Notation::Json {
             let text = body.get(view.mark..).unwrap_or_default();
             top = match Object::read(body, text, &wanted) {
@@ -44,8 +44,8 @@ impl<'a> Rewriter<'a> {
         Ok(Rewriter { view, body, top })
     }
 
-    /// The same, for targets that change nothing but fields that the body does not have, which need not be looked for;
-    /// `None`: there is no place for them.
+    /// Creates a rewriter for targets that only insert fields that the body does not have, so that no field need be
+    /// looked for. `None` if the body has no place to insert them.
     pub fn inserting(view: &'a View, body: &'a [u8]) -> Option<Self> {
         let place = view.insert_at.filter(|_| view.notation == Notation::Json)?;
         let top = Some(Object {
@@ -56,8 +56,8 @@ impl<'a> Rewriter<'a> {
         Some(Rewriter { view, body, top })
     }
 
-    /// Whether the body does not ask for its stream's usage, and can be made to: where it says something odd there, that is
-    /// between its sender and the backend.
+    /// Whether the body does not ask for its stream's usage and can be made to. If it has an odd value there, that is
+    /// left to the client and the backend.
     pub fn lacks_usage(&self) -> bool {
         let Some((options, usage)) = INCLUDE_USAGE.split_once('.') else {
             return false;
@@ -79,8 +79,8 @@ impl<'a> Rewriter<'a> {
         matches!(find(&options, usage), None | Some(b"null" | b"false"))
     }
 
-    /// What makes the body name this model, by its own field or an inserted one, and have its parameters changed. `None`:
-    /// it keeps the model. A byte order mark goes in any case.
+    /// Returns the edits that make the body name this model (in its own field or an inserted one) and change its
+    /// parameters. `None`: the body keeps its model. A byte order mark is removed in any case.
     ///
     /// # Errors
     /// If an object in the body has a field twice that is changed.
@@ -126,7 +126,7 @@ impl<'a> Rewriter<'a> {
     }
 }
 
-/// The field `model` as it is inserted.
+/// Returns the field `model` to insert.
 fn inserted(model: &str) -> Vec<u8> {
     [br#""model":""#.as_slice(), &text::encode(model), b"\""].concat()
 }
@@ -174,7 +174,7 @@ mod tests {
             (r#"{"include_usage":null}"#, true),
             (r#"{"include_usage": false,"x":1}"#, true),
             (r#"{"include_usage":true}"#, false),
-            // Not ours to mend.
+            // Invalid values are not the router's to correct.
             (r#"{"include_usage":"yes"}"#, false),
             (r#"{"include_usage":1,"include_usage":2}"#, false),
             ("[]", false),

@@ -1,8 +1,8 @@
-//! One pass over a request's body: is it one JSON object, and what do the fields say that routing reads?
+//! Scans a request's body in one pass: validates that it is one JSON object, and reads the fields that routing needs.
 //!
-//! The whole body is validated (RFC 8259), because a provider that reads a malformed one otherwise than the router
-//! did could be used to get around a route. Nothing is built but the few fields of the [`View`]; nesting costs one
-//! bit a level, up to [`MAX_DEPTH`], and no recursion.
+//! The whole body is validated (RFC 8259), because a malformed body that a provider reads differently from the router
+//! could be used to bypass a route. Only the few fields of the [`View`] are kept. Nesting costs one bit for each level,
+//! up to [`MAX_DEPTH`], and no recursion.
 
 use std::fmt;
 
@@ -10,36 +10,37 @@ use super::view::{Insertion, ModelField, Notation, View, Wants};
 use super::{text, ties};
 use crate::json::{self, Fault, Json, Step};
 
-/// How many objects and arrays may stand inside each other.
+/// How many objects and arrays may be nested.
 pub const MAX_DEPTH: usize = json::MAX_DEPTH;
 
-/// How long a model's name may be, in bytes as it is written in the body.
+/// The maximum length of a model's name, in bytes as written in the body.
 pub const MAX_MODEL_BYTES: usize = 256;
 
 /// Why a body cannot be routed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ScanError {
-    /// Nothing but white space, if that.
+    /// It is empty, or only white space.
     Empty,
-    /// Not UTF-8 at this byte.
+    /// It is not UTF-8, at this byte.
     InvalidUtf8(usize),
-    /// Not JSON at this byte.
+    /// It is not JSON, at this byte.
     InvalidJson(usize),
-    /// More than [`MAX_DEPTH`] levels at this byte.
+    /// It has more than [`MAX_DEPTH`] levels, at this byte.
     TooDeep(usize),
-    /// JSON, but no object.
+    /// It is JSON, but not an object.
     NotAnObject,
-    /// A field that routing reads stands there twice, the second time at this byte; its name as we know it.
+    /// It has a field twice that routing reads: the field's exact name, and the byte at which it occurs the second
+    /// time.
     Duplicate(&'static str, usize),
-    /// A field that a target changes stands there twice, the second time at this byte.
+    /// It has a field twice that a target changes; the second one is at this byte.
     ChangedTwice(usize),
-    /// No `model`.
+    /// It has no `model`.
     MissingModel,
-    /// A `model` that names none.
+    /// Its `model` is not a valid name.
     InvalidModel,
-    /// A `stream` that is neither a boolean nor `null`.
+    /// Its `stream` is neither a boolean nor `null`.
     InvalidStream,
-    /// No `multipart/form-data`, for this reason, at this byte.
+    /// It is not `multipart/form-data`: the reason, and the byte.
     InvalidForm(&'static str, usize),
 }
 
@@ -79,10 +80,10 @@ impl fmt::Display for ScanError {
     }
 }
 
-/// Reads a body. What is wrong with it as JSON is reported before what is wrong with its fields.
+/// Reads a body. Errors in its JSON are reported before errors in its fields.
 ///
 /// # Errors
-/// See [`ScanError`]; positions are bytes from the body's start.
+/// See [`ScanError`]; positions are in bytes from the body's start.
 pub fn scan(body: &[u8], wants: Wants) -> Result<View, ScanError> {
     if let Err(error) = std::str::from_utf8(body) {
         return Err(ScanError::InvalidUtf8(error.valid_up_to()));
@@ -123,10 +124,11 @@ pub fn scan(body: &[u8], wants: Wants) -> Result<View, ScanError> {
     })
 }
 
-/// UTF-8's, with which some editors and libraries begin a text (RFC 8259, section 8.1, lets a reader ignore it).
+/// The UTF-8 byte order mark, with which some editors and libraries begin a text (RFC 8259, section 8.1, lets a reader
+/// ignore it).
 pub(super) const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
-/// Where a part of the body stands in it.
+/// Returns the position of a part of the body within it.
 pub(super) fn position(body: &[u8], part: &[u8]) -> usize {
     part.as_ptr().addr().saturating_sub(body.as_ptr().addr())
 }
@@ -134,9 +136,9 @@ pub(super) fn position(body: &[u8], part: &[u8]) -> usize {
 /// A field of the top-level object that routing reads.
 #[derive(Debug, Default)]
 struct Seen<'a> {
-    /// Its value as it is written, under the field's very name.
+    /// Its value as it is written, if the field has its exact name.
     value: Option<&'a [u8]>,
-    /// How often its name stood there, in any spelling and letter case, and where it last did.
+    /// How often its name occurred, in any spelling and letter case, and where it last did.
     times: usize,
     last: &'a [u8],
 }
@@ -175,7 +177,7 @@ impl<'a> Fields<'a> {
     fn read(&self, body: &[u8], wants: Wants) -> Result<(Option<ModelField>, bool), ScanError> {
         for (name, seen) in [(MODEL, &self.model), (STREAM, &self.stream)] {
             if seen.times > 1 {
-                // The quote before it.
+                // The position of the quote before it.
                 let at = position(body, seen.last).saturating_sub(1);
                 return Err(ScanError::Duplicate(name, at));
             }
@@ -183,7 +185,7 @@ impl<'a> Fields<'a> {
         let model = match (self.model.value, wants) {
             (Some(value), _) => Some(model(body, value).ok_or(ScanError::InvalidModel)?),
             (None, Wants::Model) => return Err(ScanError::MissingModel),
-            // Under another name than its own, which some readers take for it.
+            // It has another name, which some readers take for `model`.
             (None, Wants::MayHaveModel) if self.model.times > 0 => {
                 return Err(ScanError::InvalidModel);
             }
@@ -201,7 +203,7 @@ impl<'a> Fields<'a> {
     }
 }
 
-/// The model that this value names.
+/// Returns the model that this value names.
 fn model(body: &[u8], value: &[u8]) -> Option<ModelField> {
     let inside = value.strip_prefix(b"\"")?.strip_suffix(b"\"")?;
     let name = text::decode(inside).filter(|name| names_a_model(inside.len(), name))?;
@@ -212,9 +214,9 @@ fn model(body: &[u8], value: &[u8]) -> Option<ModelField> {
     })
 }
 
-/// Whether this can be a model's name, which takes so many bytes in a body.
+/// Whether this is a valid model name; `written` is its length in the body.
 pub(super) fn names_a_model(written: usize, name: &str) -> bool {
-    // In a path the dots are not names, however they are encoded.
+    // In a path, `.` and `..` are not names, however they are encoded.
     (1..=MAX_MODEL_BYTES).contains(&written) && name != "." && name != ".."
 }
 
@@ -222,14 +224,14 @@ pub(super) const MODEL: &str = "model";
 pub(super) const STREAM: &str = "stream";
 const STREAM_OPTIONS: &[u8] = b"stream_options";
 
-/// Whether a key means a field in the eyes of a reader that folds case as Go's `encoding/json` does (it takes `ſ`
-/// for `s`), and whether it is the very name.
+/// Whether a key means this field to a reader that folds case as Go's `encoding/json` does (which takes `ſ` for `s`):
+/// `None` if not, otherwise whether it is the exact name.
 fn compare_key(key: &[u8], name: &str) -> Option<bool> {
     if key.is_ascii() && !key.contains(&b'\\') {
         let is_alike = key.eq_ignore_ascii_case(name.as_bytes());
         return is_alike.then(|| key == name.as_bytes());
     }
-    // Escaped, a letter takes six bytes.
+    // A letter takes up to six bytes when escaped.
     if key.len() > name.len().saturating_mul(6) {
         return None;
     }

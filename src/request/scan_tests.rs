@@ -1,4 +1,4 @@
-//! The scan against a list of bodies that people meet, and against `serde_json` on everything else.
+//! Tests the scan with a list of typical bodies, and compares it with `serde_json` on generated ones.
 
 use proptest::prelude::*;
 use serde_json::Value;
@@ -116,7 +116,7 @@ fn a_field_may_stand_there_once() {
         err(r#"{"model":"a","model":"b"}"#),
         ScanError::Duplicate("model", 13)
     );
-    // Inside of other values the names are not ours.
+    // Inside of other values, these names mean nothing.
     ok(r#"{"model":"a","x":{"model":1,"model":2,"stream":"x"}}"#);
 }
 
@@ -198,7 +198,7 @@ fn a_byte_order_mark_is_no_part_of_the_text() {
         assert_eq!(edited, expected.as_bytes());
         assert_eq!(edits.length_after(body.len()), edited.len());
     }
-    // Positions count it, and there is one at most, at the beginning.
+    // Positions include it, and there may be only one, at the beginning.
     assert_eq!(err(marked("{]")), ScanError::InvalidJson(4));
     assert_eq!(err(marked("")), ScanError::Empty);
     assert_eq!(err(marked(&marked("{}"))), ScanError::InvalidJson(3));
@@ -222,11 +222,11 @@ fn a_model_can_be_inserted_where_there_is_none() {
         let edited = edits.apply(body.as_bytes());
         assert_eq!(edited, expected.as_bytes(), "{body}");
         assert_eq!(edits.length_after(body.len()), edited.len());
-        // Nobody asks for it: nothing happens, but for the mark.
+        // Without a model to set, only the mark is removed.
         let edits = rename(&view, body.as_bytes(), None);
         assert_eq!(!edits.is_empty(), body.starts_with('\u{feff}'));
     }
-    // What some reader takes for a model is one too many.
+    // A name that some reader takes for `model` is not accepted.
     for body in [r#"{"Model":"a"}"#, r#"{"model":null}"#, r#"{"model":1}"#] {
         let error = scan(body.as_bytes(), Wants::MayHaveModel).unwrap_err();
         assert_eq!(error, ScanError::InvalidModel, "{body}");
@@ -277,7 +277,7 @@ fn what_names_something_stored_ties() {
             r#""messages":[{"role":"assistant","audio":{"id":"audio_1"}}]"#,
             "audio",
         ),
-        // After what is the caller's own.
+        // Behind a value whose fields the caller has named.
         (
             r#""x":[{"input":{"file_id":"a","y":{}}},{"input":{}},{"file_id":"file-1"}]"#,
             "file_id",
@@ -314,7 +314,7 @@ fn what_only_has_such_a_name_does_not_tie() {
     }
 }
 
-/// JSON values as text, with odd spacing and number formats.
+/// Generates JSON text with odd spacing and number formats.
 fn json() -> impl Strategy<Value = String> {
     let leaf = prop_oneof![
         Just("null".to_owned()),
@@ -365,8 +365,8 @@ proptest! {
                 prop_assert_eq!(Some(model.as_str()), theirs["model"].as_str());
             }
             (Ok(_), Err(error)) => {
-                // The one thing on which we differ: a lone surrogate and a number out of range are theirs to
-                // refuse; they are valid by the grammar, and forwarded as they are.
+                // The only difference: a lone surrogate and a number out of range are valid by the grammar and are
+                // forwarded as they are, for the server to refuse.
                 let text = error.to_string();
                 prop_assert!(
                     text.contains("surrogate") || text.contains("hex escape") || text.contains("out of range"),
@@ -395,7 +395,7 @@ proptest! {
         prop_assert_eq!(&view.model.as_ref().unwrap().name, &model);
         let edited = rename(&view, body.as_bytes(), Some(&new)).apply(body.as_bytes());
 
-        // Every other byte as it was.
+        // Every other byte stays as it was.
         let new_written = serde_json::to_string(&new).unwrap();
         let expected =
             format!("{{\"first\":{before} , \"model\" : {new_written},\"last\":{after}}}");

@@ -1,7 +1,7 @@
-//! Text: JSON strings between their bytes in a body and what they mean, and names that are alike.
+//! Decodes and encodes JSON strings, and compares field names the way lenient readers do.
 
-/// The text that the inside of a JSON string (without its quotes) means; `None` if it means none, because half of a
-/// surrogate pair stands alone. The escapes must be well-formed, as the scan has seen to.
+/// Decodes the inside of a JSON string (without its quotes); `None` if half of a surrogate pair stands alone. The
+/// escapes must be well-formed, which the scan ensures.
 ///
 /// Source: RFC 8259, section 7.
 pub fn decode(inside: &[u8]) -> Option<String> {
@@ -9,8 +9,8 @@ pub fn decode(inside: &[u8]) -> Option<String> {
     read(inside, &mut |piece| out.push_str(piece)).then_some(out)
 }
 
-/// Gives the text that the inside of a JSON string means piece by piece, with U+FFFD for half of a surrogate pair and
-/// whatever else means nothing. Whether all of it means something.
+/// Decodes the inside of a JSON string piece by piece, with U+FFFD for half of a surrogate pair and for anything else
+/// that cannot be decoded. Returns whether everything could be decoded.
 pub(crate) fn read(inside: &[u8], each: &mut impl FnMut(&str)) -> bool {
     const LOST: char = char::REPLACEMENT_CHARACTER;
     let Ok(mut rest) = std::str::from_utf8(inside) else {
@@ -33,7 +33,7 @@ pub(crate) fn read(inside: &[u8], each: &mut impl FnMut(&str)) -> bool {
     is_whole
 }
 
-/// The character that is written behind a backslash, and what comes after it.
+/// Decodes the escape behind a backslash; returns the character and the text after it.
 fn unescape(escape: &str) -> (Option<char>, &str) {
     let mut chars = escape.chars();
     let char = match chars.next() {
@@ -75,13 +75,13 @@ fn code_unit(chars: &mut std::str::Chars<'_>) -> Option<u16> {
     Some(unit)
 }
 
-/// The inside of a JSON string (without its quotes) that means this text.
+/// Encodes text as the inside of a JSON string (without its quotes).
 pub fn encode(text: &str) -> Vec<u8> {
     let is_plain = |byte: u8| byte >= b' ' && byte != b'"' && byte != b'\\';
     if text.bytes().all(is_plain) {
         return text.as_bytes().to_vec();
     }
-    // Text always serializes; were it not so, an empty name would be refused upstream.
+    // Serializing text cannot fail; if it did, the backend would refuse the empty name.
     let quoted = serde_json::to_vec(text).unwrap_or_default();
     quoted
         .get(1..quoted.len().saturating_sub(1))
@@ -89,14 +89,14 @@ pub fn encode(text: &str) -> Vec<u8> {
         .to_vec()
 }
 
-/// Whether a reader that folds case as Go's `encoding/json` does (it takes `ſ` for `s`) reads this name, which is in
-/// lower case.
+/// Whether a reader that folds case as Go's `encoding/json` does (which takes `ſ` for `s`) takes `text` for this name,
+/// which is in lower case.
 pub(super) fn is_alike(text: &str, name: &str) -> bool {
     text.chars().map(fold).eq(name.chars())
 }
 
-/// Whether some reader takes these two keys, as they are written, for one field: because it reads escapes, folds case,
-/// or reads `maxTokens` where `max_tokens` is meant, as readers of protocol buffers' JSON do.
+/// Whether some reader takes these two keys, as they are written, for the same field. Readers may decode escapes, fold
+/// case, or accept `maxTokens` for `max_tokens`, as readers of protobuf JSON do.
 pub fn is_one_field(one: &[u8], other: &[u8]) -> bool {
     let is_plain = |key: &[u8]| key.is_ascii() && !key.contains(&b'\\');
     if is_plain(one) && is_plain(other) {
@@ -106,7 +106,7 @@ pub fn is_one_field(one: &[u8], other: &[u8]) -> bool {
             .map(u8::to_ascii_lowercase)
             .eq(other.map(u8::to_ascii_lowercase));
     }
-    // Escaped, a letter takes six bytes; underscores do not count.
+    // A letter takes up to six bytes when escaped; underscores do not count.
     let room = |key: &[u8]| key.len().saturating_add(8).saturating_mul(6);
     if one.len() > room(other) || other.len() > room(one) {
         return false;
@@ -119,7 +119,7 @@ pub fn is_one_field(one: &[u8], other: &[u8]) -> bool {
     one.filter(folded).eq(other.filter(folded))
 }
 
-/// A letter as a reader takes it that folds case: two letters beyond ASCII are some ASCII letter's other case.
+/// Folds a letter as a case-insensitive reader does: two letters beyond ASCII are the other case of an ASCII letter.
 fn fold(char: char) -> char {
     match char {
         'ſ' => 's',

@@ -1,26 +1,27 @@
-//! Fields of a request that name what only one provider has stored.
+//! Finds fields that refer to state stored at one provider, which tie a request to that provider's backend.
 //!
-//! They count where a provider reads them. In what a caller made up itself (the schema of a tool, the arguments of a
-//! call, metadata) the same names mean nothing.
+//! They count only where a provider reads them. Within values whose fields the caller has named (the schema of a tool,
+//! the arguments of a call, metadata) the same names mean nothing.
 
-/// The field that ties a request, if this one of the top level does (an earlier answer, a conversation, a container, a
-/// cache of Gemini's), with its value as it is written.
+/// Returns the name of this top-level field if it ties the request: to an earlier answer, a conversation, a container
+/// or a Gemini cache. `value` is as it is written.
 pub(super) fn of_top_level(key: &[u8], value: &[u8]) -> Option<&'static str> {
     let name = match key {
         b"cachedContent" | b"cached_content" => "cachedContent",
         b"container" => "container",
         b"conversation" => "conversation",
         b"previous_response_id" => "previous_response_id",
-        // An object names a stored prompt; as anything else it is the prompt itself.
+        // An object refers to a stored prompt; any other value is the prompt itself.
         b"prompt" => return value.starts_with(b"{").then_some("prompt"),
         _ => return None,
     };
     (!matches!(value, b"null" | b"\"\"")).then_some(name)
 }
 
-/// Looks at a key further down and the text from its value on. `true`: that value is the caller's own.
+/// Examines a nested key and the text from its value on. Returns `true` if the caller has named the fields of that
+/// value.
 ///
-/// Keys are many: what sorts most of them out comes first.
+/// There may be many keys, so the checks that rule out most of them come first.
 pub(super) fn look(key: &[u8], value: &[u8], tie: &mut Option<&'static str>) -> bool {
     let found = match (value, key.len()) {
         ([b'{', ..], _) => return is_callers_own(key, value),
@@ -33,8 +34,8 @@ pub(super) fn look(key: &[u8], value: &[u8], tie: &mut Option<&'static str>) -> 
     false
 }
 
-/// Whether this is an object whose fields the caller has named: the schema of a tool, the arguments of a call or what
-/// came of it, metadata.
+/// Whether this is an object whose fields the caller has named: the schema of a tool, the arguments or the result of a
+/// call, metadata.
 pub(super) fn is_callers_own(key: &[u8], value: &[u8]) -> bool {
     let is_its_name = matches!(
         key,
@@ -50,31 +51,31 @@ pub(super) fn is_callers_own(key: &[u8], value: &[u8]) -> bool {
     is_its_name && value.starts_with(b"{")
 }
 
-/// A part of a conversation that is stored, in place of the part itself.
+/// Returns the field if it refers to a stored part of a conversation.
 fn an_item(key: &[u8], value: &[u8]) -> Option<&'static str> {
     let is_reference = key == b"type" && value.starts_with(b"\"item_reference\"");
     is_reference.then_some("item_reference")
 }
 
-/// The field that ties a request by a string.
+/// Returns the field if its string ties the request.
 fn by_text(key: &[u8], value: &[u8]) -> Option<&'static str> {
     let (name, beginning): (_, &[u8]) = match key {
         b"file_id" => ("file_id", b"\""),
         b"container" | b"container_id" => ("container", b"\"cntr_"),
-        // What was said in an earlier answer.
+        // Audio of an earlier answer.
         b"id" => ("audio", b"\"audio_"),
-        // Other files are given by their addresses, too.
+        // Files elsewhere are given by their addresses in the same field.
         b"fileUri" | b"file_uri" => ("fileUri", b"\"https://generativelanguage.googleapis.com/"),
         _ => return None,
     };
-    // Some writers of JSON escape slashes.
+    // Some JSON writers escape slashes.
     let text = value.iter().filter(|byte| **byte != b'\\');
     let begins = text.take(beginning.len()).eq(beginning);
     let is_stored = begins && !value.starts_with(b"\"\"");
     is_stored.then_some(name)
 }
 
-/// The field that ties a request by an array with something in it.
+/// Returns the field if its array ties the request, that is, if it is not empty.
 fn by_list(key: &[u8], value: &[u8]) -> Option<&'static str> {
     let name = match key {
         b"file_ids" => "file_ids",

@@ -1,57 +1,57 @@
-//! What a body says, as far as routing reads it.
+//! The view of a body: the few facts that routing reads of every request.
 
 use std::ops::Range;
 
 use super::text;
 
-/// What a body says. Positions are bytes of the body as it was sent.
+/// What routing reads of a body. Positions are in bytes of the body as it was sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct View {
-    /// The model that is asked for, if the body names one.
+    /// The model that the body names, if it does.
     pub model: Option<ModelField>,
-    /// Where a field can be inserted: in JSON, which always has such a place.
+    /// Where a field can be inserted; set for every JSON body.
     pub insert_at: Option<Insertion>,
-    /// Whether a streamed answer is asked for.
+    /// Whether the request asks for a streamed answer.
     pub stream: bool,
-    /// Whether it may say something about its stream, under whichever spelling of `stream_options`.
+    /// Whether the body may have a field `stream_options`, in any spelling.
     pub has_stream_options: bool,
-    /// The field that names what only one provider has: an earlier answer, a conversation, a file.
+    /// The field that refers to state at one provider, such as an earlier answer, a conversation or a file.
     pub tie: Option<&'static str>,
-    /// How a model's name is written.
+    /// How text is written in the body.
     pub notation: Notation,
-    /// How many bytes at the beginning are a byte order mark, which goes with the first edit.
+    /// The length of the byte order mark at the beginning, which the first edit removes.
     pub mark: usize,
 }
 
 /// The field that names the model.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ModelField {
-    /// What it means.
+    /// The model's name, decoded.
     pub name: String,
-    /// Where it stands: the inside of a JSON string, without the quotes, or the value of a form's field.
+    /// Its span: the inside of a JSON string, without the quotes, or the value of a form field.
     pub span: Range<usize>,
 }
 
-/// A place right behind the `{` of the top-level object.
+/// The place right behind the `{` of the top-level object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Insertion {
-    /// The byte before which a field can be put.
+    /// The position before which a field can be inserted.
     pub at: usize,
-    /// Whether there are other fields, so that a comma has to follow.
+    /// Whether a comma must follow, because the object has other fields.
     pub comma: bool,
 }
 
 /// How text is written in a body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Notation {
-    /// Inside of a JSON string.
+    /// As the inside of a JSON string.
     Json,
-    /// As it is.
+    /// Unchanged.
     Form,
 }
 
 impl Notation {
-    /// The text as it is written in place of another.
+    /// Returns the text as it is written in the body.
     pub fn write(self, text: &str) -> Vec<u8> {
         match self {
             Notation::Json => text::encode(text),
@@ -63,13 +63,13 @@ impl Notation {
 /// Whether a body has to name a model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wants {
-    /// It has to.
+    /// The body has to.
     Model,
-    /// The path names it; the body may.
+    /// The path names the model; the body may, too.
     MayHaveModel,
 }
 
-/// The edits by which a body names this model and nothing else changes.
+/// Returns the edits that only change the model's name.
 #[cfg(test)]
 pub(super) fn rename(view: &View, body: &[u8], model: Option<&str>) -> super::Edits {
     use super::{ParameterChanges, Rewriter};

@@ -1,4 +1,4 @@
-//! How a document's routes choose among their targets: by a key, drawn, in groups.
+//! Tests of how a route chooses among its targets: by a key, at random, and in groups.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -84,7 +84,7 @@ fn headers(path: &str, session: Option<&str>) -> Headers {
     )
 }
 
-/// The decision about a request, as a dry run tells it.
+/// Returns the decision about a request, as a dry run reports it.
 fn decision(body: &str, session: Option<&str>, random: u64, health: &dyn HealthStore) -> Value {
     let document = &*DOCUMENT;
     let moment = Moment {
@@ -121,7 +121,7 @@ fn a_key_has_one_order_whatever_is_drawn() {
         let (order, decision) = decide("weighted", Some(&session), 0);
         assert_eq!(decision["choice"], "sticky");
         assert_eq!(decision["sticky"], "header x-session");
-        // Never the key itself.
+        // The key itself is never shown.
         assert!(!decision.to_string().contains("session "));
         for random in 1..5 {
             assert_eq!(decide("weighted", Some(&session), random).0, order);
@@ -197,7 +197,7 @@ fn groups_one_after_the_other() {
             assert_eq!(order.get(2..3), Some("d"));
         }
         firsts += u32::from(order.starts_with('a'));
-        // The same backend in another group is chosen by itself.
+        // The same backend in another group is a target of its own.
         thirds += u32::from(order.starts_with('b') && order.ends_with('b'));
     }
     statistics::is_share(firsts, 400, 0.75);
@@ -219,7 +219,7 @@ fn a_percentage_of_the_models_traffic() {
     statistics::is_share(u32::try_from(drawn.count()).unwrap(), 1_000, 0.2);
 }
 
-/// What passes unread is split by headers alone, and drawn where there is no key.
+/// Requests that pass through are split by their headers alone, and at random if they have no key.
 #[test]
 fn a_percentage_of_what_passes() {
     let document = &*DOCUMENT;
@@ -249,7 +249,7 @@ fn a_percentage_of_what_passes() {
     statistics::is_share(u32::try_from(drawn.count()).unwrap(), 1_000, 0.3);
 }
 
-/// A document whose choices stick by these sources.
+/// Returns a document whose sticky choices use these sources.
 fn sticking(sources: &str) -> Document {
     let targets = "[{backend: a, model: m}, {backend: b, model: m}, {backend: c, model: m}, {backend: d, model: m}]";
     let (backends, _) = ROUTES.split_once("defaults:").unwrap();
@@ -259,7 +259,7 @@ routes: [{{name: r, match: {{model: '*'}}, sticky: {sources}, strategy: weighted
     ))
 }
 
-/// The order for a request with this body, and what gave the key.
+/// Returns the order of the targets for a request with this body, and the source of its key.
 fn by(document: &Document, path: &str, caller: &Caller, body: &str) -> (String, Option<String>) {
     let moment = Moment {
         now: 0,
@@ -276,7 +276,7 @@ fn by(document: &Document, path: &str, caller: &Caller, body: &str) -> (String, 
     (plan_of(&answer), sticky)
 }
 
-/// Whether the same key, written in either way, has the same order, and many others have many.
+/// Checks that a key has the same order in both of its spellings, and that many other keys have many orders.
 fn sticks(sources: &str, source: &str, ask: &dyn Fn(&str) -> (String, Caller, String)) {
     let document = sticking(sources);
     let mut seen = BTreeSet::new();
@@ -386,14 +386,14 @@ fn what_says_nothing_is_no_key() {
         let (_, source) = by(&sticking(sources), path, &caller, body);
         assert_eq!(source, None, "{sources} {body}");
     }
-    // The next source counts.
+    // The first source has no key, so the next one counts.
     let body = r#"{"model":"x","safety_identifier":null,"user":"u"}"#;
     let document = sticking("[{header: x-none}, mesh, user]");
     let (_, source) = by(&document, CHAT, &plain(), body);
     assert_eq!(source.as_deref(), Some("user"));
 }
 
-/// The same user in any API and spelling, and the same conversation in any turn.
+/// The key is the same for one user in every API and spelling, and for one conversation in every turn.
 #[test]
 fn one_key_in_other_words() {
     let [by_user, by_conversation] = ["[user]", "[conversation]"].map(sticking);

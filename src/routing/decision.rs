@@ -1,4 +1,4 @@
-//! Which route takes a request, and in which order its targets are tried.
+//! Decides which route takes a request, and in which order its targets are tried.
 
 use std::fmt;
 
@@ -11,21 +11,21 @@ use crate::health::TargetKey;
 use crate::request::{Content, ParameterChanges};
 use crate::schema::{Answer, Api, ErrorCode, Schema};
 
-/// Where a request goes, and why: of the document, and of the request's model.
+/// The route and the plan for a request. Borrows from the document and from the request's model name.
 #[derive(Clone, Debug)]
 pub struct Decision<'d, 'm> {
     /// The first route whose match holds.
     pub route: &'d Route,
     /// The attempts in order; never empty.
     pub plan: Vec<Candidate<'m>>,
-    /// By what their order was chosen.
+    /// How the order was chosen.
     pub choice: Choice<'d>,
-    /// The targets that did not enter the plan.
+    /// The targets that are not in the plan.
     pub left_out: Vec<(&'d Target, LeftOut<'d>)>,
 }
 
 impl<'d> Decision<'d, '_> {
-    /// Notes why a target is not in the plan, unless it is known already.
+    /// Records why a target is not in the plan, unless a reason is already recorded.
     fn leave_out(&mut self, target: &'d Target, reason: LeftOut<'d>) {
         let mut known = self.left_out.iter();
         if !known.any(|(out, _)| std::ptr::eq(*out, target)) {
@@ -33,10 +33,10 @@ impl<'d> Decision<'d, '_> {
         }
     }
 
-    /// Keeps to the one backend where that is stored which the request names.
+    /// Limits the plan to the backend that has the stored state to which the request refers.
     ///
     /// # Errors
-    /// If that is not known: it is never guessed.
+    /// If that backend is not known: it is never guessed.
     pub(super) fn tie(&mut self) -> Result<(), Unpinned> {
         let home = match &self.route.stored_at {
             Some(home) => home.clone(),
@@ -62,17 +62,17 @@ impl<'d> Decision<'d, '_> {
     }
 }
 
-/// Why a request cannot be tied to a backend; the names are of the document.
+/// Why a request cannot be tied to a backend; with names from the document.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Unpinned {
     /// This route has targets at several backends.
     Several(String),
-    /// At the backend that this route names, no target serves the request.
+    /// At the backend (second) that this route (first) names, no target serves the request.
     NotThere(String, String),
 }
 
 impl Unpinned {
-    /// The answer to a request that names what is stored in this field.
+    /// Returns the error answer to a request that refers to stored state in this field.
     pub(super) fn answer(&self, schema: Schema, field: &str) -> Answer {
         let message = match self {
             Unpinned::Several(route) => format!(
@@ -88,7 +88,7 @@ impl Unpinned {
     }
 }
 
-/// For logs: names of the document only, nothing that a client sent.
+/// For logs: only names from the document, nothing that a client sent.
 impl fmt::Display for Decision<'_, '_> {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(out, "route \"{}\", plan:", self.route.name)?;
@@ -115,44 +115,44 @@ fn write_left_out(
 /// A target that can serve this request.
 #[derive(Clone, Copy, Debug)]
 pub struct Candidate<'a> {
-    /// Where.
+    /// The backend.
     pub backend: &'a Backend,
-    /// What that backend calls the model.
+    /// The backend's name for the model.
     pub model: &'a str,
-    /// How often, relative to the others of its group.
+    /// How often it is chosen, relative to the other targets of its group.
     pub weight: u32,
-    /// Its group: where its strategy stands in [`Route::groups`].
+    /// The index of its group in [`Route::groups`].
     pub group: usize,
-    /// The number that stands for the target where choices stick.
+    /// The number that identifies the target in sticky choices.
     pub identity: u64,
-    /// By which all workers know how it fares.
+    /// The key under which all workers share the target's health.
     pub key: TargetKey,
-    /// How many tokens fit; 0: not known.
+    /// How many tokens fit in the context window; 0: not known.
     pub context_window: u32,
-    /// What is changed of the body.
+    /// The changes to the body.
     pub parameters: &'a ParameterChanges,
-    /// The same where a stream's usage is asked for too, if it may be.
+    /// The same changes with a request for a stream's usage added; `None` if the router must not ask for it.
     pub asking: Option<&'a ParameterChanges>,
-    /// What its tokens cost.
+    /// The model's token prices.
     pub prices: &'a Prices,
 }
 
-/// Why a request goes nowhere.
+/// Why a request cannot be routed.
 #[derive(Clone, Debug)]
 pub enum Undecided<'d> {
-    /// No route takes it.
+    /// No route takes the request.
     NoRoute,
-    /// A route takes it, but none of its targets can.
+    /// A route takes the request, but none of its targets can serve it.
     NoTarget {
         /// The route.
         route: &'d Route,
-        /// All of its targets.
+        /// All targets of the route, with the reasons.
         left_out: Vec<(&'d Target, LeftOut<'d>)>,
     },
 }
 
 impl Undecided<'_> {
-    /// The error that the caller gets.
+    /// Returns the code of the error that the caller gets.
     pub fn code(&self) -> ErrorCode {
         let Undecided::NoTarget { left_out, .. } = self else {
             return ErrorCode::ModelNotFound;
@@ -168,10 +168,10 @@ impl Undecided<'_> {
             ErrorCode::ApiNotSupported
         } else if all(|reason| matches!(reason, LeftOut::SchemaMismatch | LeftOut::ModelNotServed))
         {
-            // A target that speaks the API but lacks the model is nearer to what was asked for.
+            // A target that speaks the API but lacks the model is closer to what the caller asked for.
             ErrorCode::ModelNotFound
         } else if any(|reason| matches!(reason, LeftOut::PromptTooLong { .. })) {
-            // The last thing that is checked: nothing else is in the way.
+            // Length is checked last, so no other reason keeps this target out.
             ErrorCode::ContextLengthExceeded
         } else {
             ErrorCode::NoEligibleTarget
@@ -192,10 +192,10 @@ impl fmt::Display for Undecided<'_> {
     }
 }
 
-/// Decides about one request, of which `subject` must know everything.
+/// Decides about one request. `subject` must know everything about it.
 ///
 /// # Errors
-/// Why it goes nowhere.
+/// Why the request cannot be routed.
 pub fn decide<'d: 'm, 'm>(
     document: &'d Document,
     api: Api,
@@ -227,8 +227,8 @@ pub fn decide<'d: 'm, 'm>(
     })
 }
 
-/// The route of which it is drawn whether it takes a request, if one is asked whose answer no key decides. `passes`: what is
-/// no call of a model.
+/// Returns the route that the request reaches, if only a random draw decides whether that route takes it. `passes`:
+/// whether the request is not a model call.
 pub(crate) fn drawn_route<'d>(
     document: &'d Document,
     subject: &Subject<'_>,

@@ -1,4 +1,4 @@
-//! A decision as JSON, for whoever asks what would become of a request.
+//! Answers dry runs: the decision about a request as JSON, instead of an answer from a backend.
 
 use serde_json::{Value, json};
 
@@ -10,8 +10,8 @@ use super::strategy::Choice;
 use crate::config::{Backend, Target};
 use crate::schema::Answer;
 
-/// The answer to a dry run: the plan in the order in which its targets are tried. The flag of a candidate says that it is
-/// left alone at the moment.
+/// Answers a dry run with the plan, in the order in which its targets are tried. The flag of a candidate means that it
+/// is in cooldown.
 pub(super) fn answer(
     decision: &Decision<'_, '_>,
     candidates: &[(Candidate<'_>, bool)],
@@ -41,7 +41,7 @@ pub(super) fn answer(
     Answer::json(200, &answer)
 }
 
-/// The answer to a dry run of what goes nowhere: the caller's error, with the decision in it.
+/// Answers a dry run of a request that cannot be routed: the caller's error, with the decision added.
 pub(super) fn refused(refused: Refused<'_>, asked: Option<&str>, subject: &Subject<'_>) -> Answer {
     let mut answer = refused.answer;
     let route = refused.route.map(|route| route.name.as_str());
@@ -58,7 +58,7 @@ pub(super) fn refused(refused: Refused<'_>, asked: Option<&str>, subject: &Subje
     answer
 }
 
-/// What was asked for; beside an alias, what it stands for.
+/// Returns the model that the caller asked for and, if that is an alias, the model that it stands for.
 fn request(asked: Option<&str>, subject: &Subject<'_>) -> Value {
     let mut request = json!({"model": asked, "stream": subject.stream});
     if asked != subject.model
@@ -69,7 +69,7 @@ fn request(asked: Option<&str>, subject: &Subject<'_>) -> Value {
     request
 }
 
-/// The answer to a dry run of what passes unread to this backend, by no model.
+/// Answers a dry run of a request that passes through to this backend, without a model.
 pub(super) fn passing(route: &str, backend: &Backend) -> Answer {
     let target = json!({"backend": backend.name, "cluster": backend.cluster});
     Answer::json(200, &decided(json!({}), Some(route), vec![target], &[]))

@@ -1,12 +1,13 @@
-//! Whether a target that serves a request may take it. What costs nothing is asked first; what the body says only of
-//! models of which something is known that it could go against.
+//! Checks whether a target may take a request that its backend serves.
+//!
+//! The cheap checks come first. The body is examined only for models with limits or capabilities that it could violate.
 
 use super::left_out::LeftOut;
 use crate::config::{Capability, Demands, Model};
 use crate::request::{Content, ParameterChanges};
 use crate::schema::Api;
 
-/// Whether a model is what a route asks of its targets.
+/// Checks a model against a route's requirements on its targets.
 pub(crate) fn meets<'d>(demands: &'d Demands, model: &'d Model) -> Result<(), LeftOut<'d>> {
     let labels = &model.labels;
     if let Some(required) = demands.require.iter().find(|one| !one.is_met(labels)) {
@@ -35,15 +36,15 @@ pub(crate) fn meets<'d>(demands: &'d Demands, model: &'d Model) -> Result<(), Le
     Ok(())
 }
 
-/// Whether a model can do what a request asks for, as far as both are known. `changes`: what its target makes of the
-/// request.
+/// Checks whether a model can do what a request needs, as far as both are known. `changes`: what its target changes in
+/// the request.
 pub(super) fn can_do<'d>(
     model: &Model,
     api: Api,
     content: Option<&Content<'_>>,
     changes: &ParameterChanges,
 ) -> Result<(), LeftOut<'d>> {
-    // Of other calls, and of what only counts tokens, a window or a capability says nothing.
+    // Context window and capabilities do not apply to other calls, nor to calls that only count tokens.
     let Some(content) = content.filter(|_| api.is_prompted()) else {
         return Ok(());
     };
@@ -68,11 +69,13 @@ fn is_needed(capability: Capability, content: &Content<'_>) -> bool {
     }
 }
 
-/// How many percent of the truth an estimate may be.
+/// The highest accepted estimate, in percent of the tokens that fit.
 const ESTIMATE_PERCENT: u64 = 115;
 
-/// Whether prompt and answer fit, the answer as long as the target is asked for one. What may fit, the estimate being too high, counts as fitting: if it does not, its
-/// provider says so.
+/// Checks whether the prompt and the answer fit; the answer's length is the one that the target is asked for.
+///
+/// A prompt that may fit because its estimate may be too high counts as fitting. If it does not fit, the provider
+/// rejects it.
 fn fits<'d>(
     model: &Model,
     content: &Content<'_>,
@@ -90,7 +93,7 @@ fn fits<'d>(
         });
     }
     let left = u64::from(window).saturating_sub(answer);
-    // No token is less than a byte, and only what is near to the limit is worth an estimate.
+    // Every token has at least one byte, and only sizes near the limit are worth an estimate.
     if window == 0 || content.size() <= left {
         return Ok(());
     }

@@ -1,4 +1,4 @@
-//! What keeps a target out of a plan.
+//! Tests of what keeps a target out of a plan.
 
 use serde_json::{Value, json};
 
@@ -67,7 +67,7 @@ fn ask(document: &Document, path: &str, body: &Value, is_dry: bool) -> Result<St
     Ok(routed.cluster)
 }
 
-/// What is left out of the plan of the route `fast`, with what is told of it.
+/// Returns the targets that the route `fast` leaves out, with the reasons.
 fn left_out(path: &str, mut body: Value) -> Vec<String> {
     body["model"] = "fast".into();
     let answer = ask(&document(), path, &body, true).unwrap_err();
@@ -129,10 +129,10 @@ fn what_a_request_needs() {
             .collect();
         assert_eq!(left_out(CHAT, body.clone()), expected, "{body}");
     }
-    // Other calls need nothing of it.
+    // Other calls need no capability.
     let edit = json!({"image": "https://example.org/a.png", "prompt": "a hat"});
     assert_eq!(left_out("/v1/images/edits", edit), [""; 0]);
-    // Of responses.
+    // The field of the Responses API.
     let effort = json!({"input": "hello", "reasoning": {"effort": "high"}});
     assert_eq!(
         left_out("/v1/responses", effort),
@@ -140,7 +140,7 @@ fn what_a_request_needs() {
     );
 }
 
-/// A prompt of about so many tokens, by the estimate itself.
+/// Returns a prompt of about so many tokens, by the router's own estimate.
 fn prompt_of(tokens: u64) -> Value {
     let body = |words: usize| user(" word".repeat(words).into());
     let estimate = |body: &Value| {
@@ -165,7 +165,7 @@ fn prompt_of(tokens: u64) -> Value {
 fn what_fits() {
     for (tokens, answer, expected) in [
         (900, None, None),
-        // Up to 15 % more than the window may be less.
+        // An estimate of up to 15 % more than the window still counts as fitting.
         (1_140, None, None),
         (1_160, None, Some("prompt_too_long: about 11")),
         (700, Some(390), None),
@@ -193,14 +193,14 @@ fn what_fits() {
             );
         }
     }
-    // What counts is the last one that is asked for, of what has no window as well.
+    // A longer prompt does not fit the larger window either; the target whose window is not known stays in the plan.
     let left_out = left_out(CHAT, prompt_of(12_000));
     assert_eq!(left_out.len(), 2, "{left_out:?}");
     assert!(left_out[1].starts_with("all prompt_too_long: about 1"));
     assert!(left_out[1].ends_with(", window 10000"), "{left_out:?}");
 }
 
-/// What counts is what the target is sent, not what the caller has asked for.
+/// The answer's length is the one that the target is sent, not the one that the caller asked for.
 #[test]
 fn how_long_an_answer_its_target_is_asked_for() {
     const RENAME: &str = "rename: {max_tokens: max_completion_tokens}";
@@ -280,7 +280,7 @@ fn how_long_an_answer_its_target_is_asked_for() {
             tokens(501),
             true,
         ),
-        // Which its target does not read.
+        // The target does not read that field.
         (
             "rename: {max_tokens: other}".to_owned(),
             CHAT,

@@ -1,9 +1,9 @@
-//! What a caller is told where no target is left, and other names for models.
+//! Tests of the errors that callers get when no target is left, and of model aliases.
 
 use super::*;
 use crate::schema::ErrorCode;
 
-/// Where nothing is left, in the format of each API.
+/// If no target is left, the error has the format of the caller's API.
 #[test]
 fn what_a_caller_is_told() {
     let words = " word".repeat(5_000);
@@ -48,7 +48,7 @@ fn what_a_caller_is_told() {
             message.ends_with("the maximum context length is 1000 tokens."),
             "{message}"
         );
-        // Another router in front of this one, and whoever reads errors as it does, takes it for what it is.
+        // Another router in front of this one, or any client that reads errors the same way, recognises the failure.
         assert_eq!(
             crate::schema::failure_of_answer(400, &answer.body),
             crate::attempt::Failure::ContextLength
@@ -85,7 +85,7 @@ fn what_a_caller_is_told() {
     );
 }
 
-/// Labels and prices are no caller's business.
+/// Callers do not see labels and prices.
 #[test]
 fn what_a_caller_is_not_told() {
     let document = Document::of_yaml(
@@ -137,7 +137,7 @@ fn another_name_for_a_model() {
             "{path}"
         );
     }
-    // An error has the caller's name for it.
+    // The error has the caller's name for the model.
     let answer = ask(
         &document,
         "/v1/embeddings",
@@ -153,7 +153,7 @@ fn another_name_for_a_model() {
     );
 }
 
-/// A pattern is no way around what is said of a model: by its upstream name it is the same one.
+/// A pattern does not bypass what the document says of a model: its upstream name leads to the same entry.
 #[test]
 fn a_model_by_its_upstream_name() {
     let document = |others: &str| {
@@ -181,7 +181,7 @@ defaults: {{allow_request_headers: [dry_run]}}
         asked(&plain, "up-x"),
         Err(Some(ErrorCode::NoEligibleTarget))
     );
-    // A name of its own comes first.
+    // An entry with this exact name takes precedence.
     let own = document(", {name: up-x}");
     assert_eq!(asked(&own, "up-x"), Ok("a".to_owned()));
     let backend = &plain.backends[0];
@@ -190,13 +190,13 @@ defaults: {{allow_request_headers: [dry_run]}}
     assert_eq!(entry.context_window, 10);
     assert_eq!(backend.upstream_name("up-x"), Some("up-x"));
     assert_ne!(entry.key, backend.model("up-y").unwrap().key);
-    // It may come to it by either name.
+    // Requests may ask for the entry by either name.
     assert!(backend.may_be_asked(entry, |name| name == "up-x"));
     assert!(backend.may_be_asked(entry, |name| name == "x"));
     assert!(!backend.may_be_asked(entry, |name| name == "up-y"));
     let other = &own.backends[0];
     assert!(!other.may_be_asked(&other.models[1], |name| name == "up-x"));
-    // Without a pattern nobody takes it.
+    // Without a pattern, no entry takes the upstream name.
     let without = Document::of_yaml(
         "
 backends: [{name: a, schema: openai, models: [{name: x, upstream_name: up-x}]}]

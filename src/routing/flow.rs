@@ -1,7 +1,7 @@
-//! The router role, from a request's headers to the plan of its attempts: events in, effects out.
+//! The router role's handling of one request, from its headers to the plan of its attempts: events in, effects out.
 //!
-//! [`arrive`] takes the headers and either answers or gives a [`Pending`], which takes the body and either answers or
-//! gives a [`Routed`]. There is no other order in which this can happen.
+//! [`arrive`] takes the headers and either answers or returns a [`Pending`], which takes the body and either answers or
+//! returns a [`Routed`]. The types allow no other order.
 
 use super::condition::Subject;
 use super::decision::{Candidate, Decision, decide};
@@ -24,18 +24,18 @@ use crate::schema::{
 };
 use crate::telemetry::{Noted, Offered};
 
-/// What becomes of a request whose headers have arrived.
+/// What happens to a request after its headers have arrived.
 #[derive(Debug)]
 pub enum Arrival {
-    /// It is answered at once.
+    /// The router answers it at once.
     Answer(Answer),
-    /// Its body decides.
+    /// The decision needs the body.
     AwaitBody(Pending),
-    /// It is no call of a model, and passes as it comes.
+    /// It is not a model call and passes through unchanged.
     Pass(Passed),
 }
 
-/// A request whose body is awaited.
+/// A request whose body has not arrived completely.
 #[derive(Debug)]
 pub struct Pending {
     call: Call,
@@ -45,47 +45,47 @@ pub struct Pending {
     caller: Caller,
 }
 
-/// A request on its way: what the host has to do, in this order.
+/// A request that has been routed: what the host has to do, in this order.
 #[derive(Debug)]
 pub struct Routed<'d> {
     /// The route that takes it.
     pub route: &'d Route,
-    /// The route's targets that did not enter the plan.
+    /// The route's targets that are not in the plan.
     pub left_out: Vec<(&'d Target, LeftOut<'d>)>,
-    /// Headers that must go.
+    /// Request headers to remove.
     pub remove_headers: Vec<String>,
-    /// How often Envoy may try again.
+    /// How often Envoy may retry.
     pub max_retries: u32,
-    /// Whether an answer may fail that is no error by its status.
+    /// Whether an answer with a success status may still fail, so that it is held.
     pub holds: bool,
     /// How long Envoy may wait for one attempt, in milliseconds.
     pub attempt_timeout_ms: u32,
-    /// When the first byte of an answer has to go to the client, in Unix milliseconds.
+    /// When the first byte of an answer must be sent to the client, in Unix milliseconds.
     pub deadline_at: u64,
-    /// What makes the body what the first target needs.
+    /// The change that turns the body into the one that the first target needs.
     pub body: Option<BodyChange>,
-    /// The header that carries the cluster to Envoy, if one does.
+    /// The request header that carries the cluster to Envoy; `None`: Envoy does not use one.
     pub cluster_header: Option<&'d str>,
     /// The cluster of the first attempt.
     pub cluster: String,
     /// The plan, encoded for the backend role.
     pub plan: Vec<u8>,
-    /// By which the attempts of the plan are known.
+    /// The number that identifies the attempts of this plan.
     pub ticket: u64,
 }
 
-/// A new beginning of a body: the rest of it stays where it is.
+/// A new beginning of a body; the rest stays unchanged.
 #[derive(Debug, PartialEq, Eq)]
 pub struct BodyChange {
-    /// How many bytes go from the beginning.
+    /// How many bytes are removed from the beginning.
     pub replaced: usize,
-    /// What comes in their place.
+    /// The bytes that replace them.
     pub beginning: Vec<u8>,
-    /// The `content-length` afterwards, if the client gave one.
+    /// The new `content-length`, if the client sent one.
     pub content_length: Option<usize>,
 }
 
-/// Takes a request's headers, and what Envoy knows of its sender. `moment` is asked only where it matters.
+/// Takes a request's headers and what Envoy knows of the caller. Calls `moment` only if the decision depends on it.
 #[inline(never)]
 pub fn arrive<'m>(
     document: &Document,
@@ -95,7 +95,7 @@ pub fn arrive<'m>(
 ) -> Arrival {
     let (path, query) = split_query(headers.text(":path").unwrap_or_default());
     let query = Query::new(query);
-    // What is posted to a model, and is no call that is known here, is another one of Gemini's.
+    // A POST to a model's path that is not a known call is another of Gemini's methods.
     let is_unknown_call = |endpoint: &Endpoint<'_>| {
         let is_posted = headers.text(":method") == Some("POST");
         is_posted && matches!(endpoint, Endpoint::RetrieveModel(name) if name.contains(':'))
@@ -163,17 +163,17 @@ fn invalid_model(place: &str, schema: Schema) -> Answer {
 }
 
 impl Pending {
-    /// The dialect of the caller, for answers.
+    /// The API schema in which the caller expects answers.
     pub fn schema(&self) -> Schema {
         self.call.schema
     }
 
-    /// The call.
+    /// The API that the request calls.
     pub fn api(&self) -> Api {
         self.call.api
     }
 
-    /// By how much Envoy's `request.total_size` exceeds the bytes of the body that have come.
+    /// Returns by how much Envoy's `request.total_size` exceeds the number of body bytes received.
     pub fn header_bytes(&self) -> usize {
         self.headers.byte_size()
     }
@@ -189,7 +189,7 @@ impl Pending {
         }
     }
 
-    /// The answer to a body of which so much has come, or is to come, if that is more than the document allows.
+    /// Returns the error answer if a body of `size` bytes, received or announced, exceeds the document's limit.
     pub fn too_large(&self, document: &Document, size: u64) -> Option<Answer> {
         let limit = document
             .max_body_bytes
@@ -198,10 +198,10 @@ impl Pending {
         Some(ErrorCode::RequestTooLarge.answer(self.schema(), &message))
     }
 
-    /// Reads the whole body.
+    /// Reads the complete body.
     ///
     /// # Errors
-    /// The answer, if it cannot be read.
+    /// The answer, if the body cannot be read.
     #[inline(never)]
     pub fn read(&self, body: &[u8]) -> Result<View, Answer> {
         self.scan(body).map_err(|error| self.refuse(error))
@@ -211,23 +211,23 @@ impl Pending {
         ErrorCode::from(error).answer(self.schema(), &error.to_string())
     }
 
-    /// What conditions may ask of the body, which [`read`](Self::read) has taken.
+    /// Returns the body's content for conditions; [`read`](Self::read) must have accepted the body.
     pub fn content<'a>(&'a self, body: &'a [u8]) -> Content<'a> {
         Content::new(self.call.api, &self.kind, body)
     }
 
-    /// The model that the request names, by the name that its sender has for it.
+    /// Returns the model that the request names, by the client's name for it.
     pub fn asked_model<'a>(&'a self, view: &'a View) -> Option<&'a str> {
-        // Where both name one, the path decides.
+        // If both the path and the body name a model, the path counts.
         let in_body = view.model.as_ref().map(|field| field.name.as_str());
         self.call.model.as_deref().or(in_body)
     }
 
-    /// All that conditions ask of this request, whose body says this. `now`: Unix time in milliseconds; `random`: 64
+    /// Returns all facts about this request that conditions may use. `now`: Unix time in milliseconds; `random`: 64
     /// random bits.
     ///
     /// # Errors
-    /// The answer, if it names no model that can be one.
+    /// The answer, if the request names no valid model.
     pub fn subject<'a>(
         &'a self,
         document: &'a Document,
@@ -253,10 +253,10 @@ impl Pending {
         })
     }
 
-    /// Decides about the request, whose body says this.
+    /// Decides about the request with this body.
     ///
     /// # Errors
-    /// The answer, if it goes nowhere, and why.
+    /// The answer, if the request cannot be routed, with the reasons.
     #[inline(never)]
     pub fn decide<'d: 'm, 'm>(
         &self,
@@ -279,10 +279,10 @@ impl Pending {
         Ok(decision)
     }
 
-    /// Takes the whole body.
+    /// Routes the request with its complete body.
     ///
     /// # Errors
-    /// The answer, if the request goes nowhere.
+    /// The answer, if the request cannot be routed.
     pub fn route<'d>(
         &self,
         document: &'d Document,
@@ -292,10 +292,10 @@ impl Pending {
         self.route_noting(document, body, moment, &mut Noted::default())
     }
 
-    /// The same, and notes what is found on the way.
+    /// Routes the request like [`route`](Self::route), and records in `noted` what telemetry needs.
     ///
     /// # Errors
-    /// The answer, if the request goes nowhere.
+    /// The answer, if the request cannot be routed.
     pub fn route_noting<'d>(
         &self,
         document: &'d Document,
@@ -324,7 +324,7 @@ impl Pending {
         noted.known.route = Some(decision.route.name.clone());
         let cluster_header = document.cluster_header.as_deref();
         let pool = pool(&decision, &view);
-        // Its members' health is Envoy's business.
+        // With an aggregate cluster, Envoy takes care of its members' health.
         let cooldown = document.cooldown.as_ref().filter(|_| pool.is_none());
         let mut candidates = by_health(&decision, cooldown, asked.dry_run, moment);
         if is_only_first(document, &decision, &view) {
@@ -357,7 +357,7 @@ impl Pending {
         )
         .map_err(|error| self.refuse(error))?;
         noted.known.decision = decision.choice.name();
-        // Where nobody asks for the usage, there will be an estimate, for which the body is there only now.
+        // If no usage is asked for, telemetry will need an estimate, and only now is the body available for it.
         let is_estimated = plan.lacks_usage() && !view.has_stream_options;
         noted.prompt_tokens = if is_estimated {
             Some(content.prompt_tokens())
@@ -390,7 +390,8 @@ impl Pending {
     }
 }
 
-/// What the targets of a plan are called, and what they cost. Which of a pool's members an attempt comes to is not known.
+/// Returns the names and prices of a plan's targets. With an aggregate cluster, it is not known which member takes an
+/// attempt.
 fn offered(candidates: &[(Candidate<'_>, bool)], pool: Option<&str>) -> Vec<Offered> {
     let offered = |(candidate, _): &(Candidate<'_>, bool)| Offered {
         backend: pool.unwrap_or(&candidate.backend.name).to_owned(),
@@ -403,19 +404,19 @@ fn offered(candidates: &[(Candidate<'_>, bool)], pool: Option<&str>) -> Vec<Offe
     candidates.iter().map(offered).collect()
 }
 
-/// The cluster that chooses among a route's targets itself, for a request whose body says this.
+/// Returns the aggregate cluster that chooses among the route's targets for this request.
 fn pool<'d>(decision: &Decision<'d, '_>, view: &View) -> Option<&'d str> {
-    // What only one provider has stored is not at whichever member the pool chooses.
+    // A request that refers to stored state needs one provider, and the aggregate cluster may choose any member.
     let pool = decision.route.aggregate_cluster.as_deref();
     pool.filter(|_| view.tie.is_none())
 }
 
-/// Whether only the first target of the plan is ever tried: Envoy cannot go on to another one's cluster.
+/// Whether only the first target of the plan is ever tried, because Envoy cannot select another target's cluster.
 pub(crate) fn is_only_first(document: &Document, decision: &Decision<'_, '_>, view: &View) -> bool {
     document.cluster_header.is_some() && pool(decision, view).is_none()
 }
 
-/// What a client sent to identify itself, or under a name that is Envoy's or ours.
+/// Returns the headers that the client must not pass on: credentials, and names that belong to Envoy or the router.
 pub(super) fn headers_to_remove(headers: &Headers, cluster_header: Option<&str>) -> Vec<String> {
     let mut names: Vec<String> = Vec::new();
     for (name, _) in headers.iter() {
@@ -428,8 +429,9 @@ pub(super) fn headers_to_remove(headers: &Headers, cluster_header: Option<&str>)
     names
 }
 
-/// The plan with the first target at its head that is not to be left alone, or the one that is due soonest. The flag says
-/// that something is known against a target; in a dry run, that it is left alone.
+/// Returns the plan with its first healthy target moved to the head, or else the target whose cooldown ends first.
+///
+/// The flag of a candidate means that failures of it are recorded; in a dry run, that it is in cooldown.
 fn by_health<'m>(
     decision: &Decision<'_, 'm>,
     cooldown: Option<&CooldownPolicy>,
@@ -438,7 +440,7 @@ fn by_health<'m>(
 ) -> Vec<(Candidate<'m>, bool)> {
     let plan = &decision.plan;
     let well = |candidate: &Candidate<'m>| (*candidate, false);
-    // An only target is tried however it is, but a dry run tells.
+    // The only target of a plan is tried whatever its health, but a dry run reports its health.
     let Some(policy) = cooldown.filter(|_| plan.len() > 1 || dry_run) else {
         return plan.iter().map(well).collect();
     };

@@ -1,4 +1,4 @@
-//! What is noted of a request on its way.
+//! Tests of what is recorded about a request while it is routed.
 
 use super::*;
 use crate::health::NoMemory;
@@ -6,8 +6,8 @@ use crate::prompt::estimate;
 
 const TEXT: &str = "What is the capital of Iceland, and since when?";
 
-/// How many tokens are noted for the prompt of a request to a backend that is asked for usage, or is not; and how many its
-/// body has by its size.
+/// Returns the recorded number of prompt tokens for a request to a backend that is, or is not, asked for usage; and the
+/// rough number by the body's size.
 fn prompt_tokens(asks: bool, fields: &str) -> (u64, u64) {
     let json = format!(
         r#"{{
@@ -38,7 +38,7 @@ fn prompt_tokens(asks: bool, fields: &str) -> (u64, u64) {
     (noted.prompt_tokens.unwrap(), by_size)
 }
 
-/// Only where there will be nothing else is the prompt read for it, while it is there.
+/// The prompt is read for an estimate only if no usage will be reported.
 #[test]
 fn prompts_are_read_where_nothing_will_tell() {
     let stream = r#", "stream": true"#;

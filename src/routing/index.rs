@@ -1,23 +1,23 @@
-//! Which routes can take a model, found without asking all of them.
+//! An index of routes by model name, so that a request need not be compared with every route.
 
 use hashbrown::HashMap;
 
 use super::condition::Condition;
 
-/// The routes that are for calls of models, by the names that they ask for.
+/// The routes for model calls, indexed by the model names that they match.
 ///
-/// A route whose match holds for a few exact names only is found by the request's name; all others are asked in any case.
-/// So what a request costs does not grow with the routes that are for other names.
+/// A route that matches only certain exact names is found by the request's model; all other routes are always
+/// evaluated. So the cost of a request does not grow with the number of routes for other names.
 #[derive(Clone, Debug, Default)]
 pub struct Index {
-    /// The places of the routes that can only take this name, in order.
+    /// The indexes of the routes that can only take this name, in order.
     by_name: HashMap<String, Vec<usize>>,
-    /// The places of all others, in order.
+    /// The indexes of all other routes, in order.
     others: Vec<usize>,
 }
 
 impl Index {
-    /// Of routes' conditions with their places, in order.
+    /// Builds the index from the routes' conditions and indexes, in order.
     pub(crate) fn new<'a>(conditions: impl Iterator<Item = (usize, &'a Condition)>) -> Index {
         let mut index = Index::default();
         for (place, condition) in conditions {
@@ -36,7 +36,7 @@ impl Index {
         index
     }
 
-    /// The places of all routes that may take this model, in order.
+    /// Returns the indexes of all routes that may take this model, in order.
     pub(super) fn places(&self, model: &str) -> impl Iterator<Item = usize> {
         let named = self.by_name.get(model).map(Vec::as_slice);
         let mut named = named.unwrap_or_default().iter().copied().peekable();

@@ -1,11 +1,11 @@
-//! Why a target is not in a plan.
+//! The reasons why a target is not in a plan.
 
 use std::fmt;
 
 use crate::config::{Capability, Price, Required};
 
-/// Why a target is not in the plan. Names and numbers of the document and sizes of the request, nothing that a client
-/// wrote.
+/// Why a target is not in the plan. Contains names and numbers of the document and sizes of the request, nothing that a
+/// client wrote.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LeftOut<'d> {
     /// Its backend speaks another API than the request.
@@ -16,46 +16,46 @@ pub enum LeftOut<'d> {
     LabelMissing {
         /// What the route requires.
         required: &'d Required,
-        /// What it has instead.
+        /// The value that the target has, if any.
         has: Option<&'d str>,
     },
-    /// The route limits a price that is not known of it.
+    /// The route limits a price that the document does not state for the model.
     PriceUnknown(&'static str),
-    /// It costs more than the route allows.
+    /// The model costs more than the route allows.
     PriceTooHigh {
-        /// Which of the prices.
+        /// Which price it is.
         which: &'static str,
-        /// What it costs.
+        /// The model's price.
         price: Price,
-        /// What it may cost.
+        /// The route's limit.
         limit: Price,
     },
-    /// It cannot do what the request needs.
+    /// The model lacks a capability that the request needs.
     CapabilityMissing(Capability),
-    /// The request asks for a longer answer than it gives.
+    /// The request asks for a longer answer than the model can give.
     OutputTooLong {
-        /// The tokens that are asked for.
+        /// The answer tokens that the request asks for.
         asked: u64,
-        /// The tokens that it gives.
+        /// The model's maximum.
         most: u32,
     },
-    /// The prompt, and the answer that is asked for, do not fit into its window.
+    /// The prompt and the requested answer do not fit into the context window.
     PromptTooLong {
-        /// About how many tokens the prompt has.
+        /// The estimated number of prompt tokens.
         prompt: u64,
-        /// How many the answer may have; 0: the request does not say.
+        /// The maximum number of answer tokens; 0: the request does not set one.
         answer: u64,
-        /// How many fit.
+        /// The context window, in tokens.
         window: u32,
     },
-    /// The request is tied to another backend, where what it names is stored.
+    /// The request is tied to another backend, which has the stored state to which it refers.
     Tied,
-    /// It changes parameters of a JSON body, and this one is a form.
+    /// The target changes parameters of a JSON body, but this body is a form.
     ParametersNeedJson,
 }
 
 impl LeftOut<'_> {
-    /// The stable name of the reason.
+    /// Returns the stable name of the reason.
     pub const fn name(&self) -> &'static str {
         match self {
             LeftOut::SchemaMismatch => "schema_mismatch",
@@ -71,7 +71,7 @@ impl LeftOut<'_> {
         }
     }
 
-    /// The reason in this case, for whoever wrote the document; empty where its name says all.
+    /// Returns the details of the reason for the document's author; empty if the name says everything.
     pub fn detail(&self) -> String {
         match self {
             LeftOut::SchemaMismatch

@@ -1,4 +1,4 @@
-//! Compiled routes → a decision: which route, and the plan of attempts.
+//! Routing: finds the route that takes a request, and makes the plan of its attempts.
 
 mod condition;
 mod decision;

@@ -1,4 +1,5 @@
-//! What is no call of a model: it takes the first route that is for passing through, decided by its headers alone.
+//! Routes requests that are not model calls: the first pass-through route that matches takes them, by their headers
+//! alone.
 
 use super::condition::Subject;
 use super::dry_run;
@@ -9,25 +10,25 @@ use crate::config::{Document, Route};
 use crate::request::{Caller, Headers, Query};
 use crate::schema::{Answer, ErrorCode, Schema, is_ambiguous, is_stored_state, split_query};
 
-/// A request that passes: what the host has to do, in this order.
+/// A request that passes through: what the host has to do, in this order.
 #[derive(Debug)]
 pub struct Passed {
     /// The name of the route that takes it.
     pub route: String,
-    /// The dialect of the caller.
+    /// The API schema in which the caller expects answers.
     pub schema: Schema,
-    /// Headers that must go.
+    /// Request headers to remove.
     pub remove_headers: Vec<String>,
     /// The cluster of its backend.
     pub cluster: String,
-    /// The request header that names the cluster to Envoys that do not ask the matcher.
+    /// The request header that names the cluster, for Envoys that do not use the matcher.
     pub cluster_header: Option<String>,
     /// The passage, encoded for the backend role.
     pub passage: Vec<u8>,
 }
 
-/// Takes the headers of a request that is no call of a model, of which `subject` knows all but when it is and what is
-/// drawn, in the caller's dialect. `method`: the only one that its path has by itself.
+/// Routes the headers of a request that is not a model call. `subject` knows everything but the time and the random
+/// bits; `schema` is the caller's. `method`: the only method of a path that the router knows.
 pub(super) fn pass<'m>(
     document: &Document,
     headers: &Headers,
@@ -37,7 +38,7 @@ pub(super) fn pass<'m>(
 ) -> Result<Passed, Answer> {
     let (path, query) = split_query(headers.text(":path").unwrap_or_default());
     let asked_method = headers.text(":method").unwrap_or_default();
-    // A WebSocket begins with a GET. Whatever else is an upgrade by its headers may be a call by its path.
+    // A WebSocket begins with a GET. Any other request with upgrade headers may be a model call by its path.
     let is_odd_upgrade = headers.contains("upgrade") && asked_method != "GET";
     if is_odd_upgrade || asked_method == "TRACE" {
         return Err(refuse(path, headers, schema, method));
@@ -73,7 +74,7 @@ pub(super) fn pass<'m>(
     })
 }
 
-/// The route that it takes.
+/// Returns the route that takes the request.
 fn route_of<'d, 'm>(
     document: &'d Document,
     mut subject: Subject<'_>,
@@ -83,7 +84,7 @@ fn route_of<'d, 'm>(
     let mut routes = document.routes.iter().filter(|route| route.pass_through);
     routes.find(|route| {
         let takes = route.condition.evaluate(&subject);
-        // What is left to know.
+        // The decision depends on the time or on a random draw.
         if takes.is_none()
             && let Some(moment) = moment.take()
         {
@@ -94,7 +95,7 @@ fn route_of<'d, 'm>(
     })
 }
 
-/// The same at this moment.
+/// Adds the time and the random bits of this moment.
 pub(crate) fn at<'a>(subject: Subject<'a>, moment: Moment<'_>) -> Subject<'a> {
     Subject {
         now: Some(moment.now),
@@ -103,7 +104,8 @@ pub(crate) fn at<'a>(subject: Subject<'a>, moment: Moment<'_>) -> Subject<'a> {
     }
 }
 
-/// All that conditions ask of what is no call of a model, but for when it is and what is drawn.
+/// Returns all facts that conditions may use about a request that is not a model call, except for the time and the
+/// random bits.
 pub(crate) fn passing_subject<'a>(
     headers: &'a Headers,
     query: &'a Query,
@@ -120,7 +122,7 @@ pub(crate) fn passing_subject<'a>(
     }
 }
 
-/// Whether this is the answer to what no route takes that is no call of a model.
+/// Whether this is the answer to a request that is not a model call and that no route takes.
 pub(crate) fn is_unrouted(answer: &Answer) -> bool {
     matches!(
         answer.code,
@@ -133,10 +135,10 @@ pub(crate) fn is_unrouted(answer: &Answer) -> bool {
     )
 }
 
-/// What can pass, for an answer that has to name it.
+/// The methods that can pass through, for the `allow` header of an answer.
 const PASSED_METHODS: &str = "DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT";
 
-/// Why it goes nowhere, and what would change that.
+/// Returns the error answer, which says why the request cannot be routed and what would change that.
 fn refuse(path: &str, headers: &Headers, schema: Schema, method: Option<&'static str>) -> Answer {
     if headers.text(":method") == Some("TRACE") {
         let message = "TRACE passes nowhere: a backend would answer it with the headers that it got, its key among them.";
@@ -180,7 +182,7 @@ mod tests {
         ]
     }"#;
 
-    /// What time it is is a host call.
+    /// Reading the time costs a host call.
     #[test]
     fn the_moment_is_asked_for_where_it_decides() {
         let document = Document::load(DOCUMENT).unwrap();

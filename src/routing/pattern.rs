@@ -1,22 +1,22 @@
-//! Patterns over names: exact, `prefix-*`, `*-suffix`, `*`.
+//! Patterns for names: exact, `prefix-*`, `*-suffix`, `*`.
 
 use std::fmt;
 
-/// What a name may look like. Letter case counts; one `*` at most, at the start or at the end.
+/// A pattern for names. Letter case counts; at most one `*`, at the start or at the end.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Pattern {
     /// `gpt-4o`: exactly this.
     Exact(String),
-    /// `gpt-*`: what begins so.
+    /// `gpt-*`: names that begin with this.
     Prefix(String),
-    /// `*-mini`: what ends so.
+    /// `*-mini`: names that end with this.
     Suffix(String),
-    /// `*`: anything.
+    /// `*`: any name.
     Any,
 }
 
 impl Pattern {
-    /// Reads a pattern; `None` if a `*` stands where it has no meaning.
+    /// Parses a pattern; `None` if a `*` is anywhere but at the start or the end.
     pub fn parse(text: &str) -> Option<Pattern> {
         let pattern = if text == "*" {
             Pattern::Any
@@ -30,7 +30,7 @@ impl Pattern {
         (!pattern.literal().contains('*')).then_some(pattern)
     }
 
-    /// Whether a value fits. Bytes, because a header's value need not be text.
+    /// Whether a value matches. Takes bytes, because a header's value need not be text.
     pub fn matches(&self, value: &[u8]) -> bool {
         match self {
             Pattern::Exact(text) => value == text.as_bytes(),
@@ -40,7 +40,7 @@ impl Pattern {
         }
     }
 
-    /// The name, if only one fits.
+    /// Returns the name, if only one name matches.
     pub fn as_exact(&self) -> Option<&str> {
         match self {
             Pattern::Exact(text) => Some(text),
@@ -48,7 +48,7 @@ impl Pattern {
         }
     }
 
-    /// Whether a value fits any of them.
+    /// Whether a value matches any of the patterns.
     pub(super) fn any_matches(patterns: &[Pattern], value: &[u8]) -> bool {
         patterns.iter().any(|pattern| pattern.matches(value))
     }
@@ -60,7 +60,7 @@ impl Pattern {
         }
     }
 
-    /// Whether everything that fits `other` fits this one too.
+    /// Whether everything that matches `other` matches this pattern too.
     pub fn covers(&self, other: &Pattern) -> bool {
         match (self, other) {
             (Pattern::Any, _) => true,
@@ -71,7 +71,7 @@ impl Pattern {
         }
     }
 
-    /// Whether nothing can fit both.
+    /// Whether nothing can match both patterns.
     pub fn excludes(&self, other: &Pattern) -> bool {
         match (self, other) {
             (Pattern::Exact(text), pattern) | (pattern, Pattern::Exact(text)) => {
@@ -99,14 +99,14 @@ impl fmt::Display for Pattern {
     }
 }
 
-/// Whether all that fits one of `narrow` fits one of `wide`.
+/// Whether everything that matches a pattern of `narrow` matches a pattern of `wide`.
 pub(super) fn any_covers(wide: &[Pattern], narrow: &[Pattern]) -> bool {
     narrow
         .iter()
         .all(|narrow| wide.iter().any(|wide| wide.covers(narrow)))
 }
 
-/// Whether nothing fits one of each.
+/// Whether nothing can match a pattern of `a` and a pattern of `b`.
 pub(super) fn all_exclude(a: &[Pattern], b: &[Pattern]) -> bool {
     a.iter().all(|a| b.iter().all(|b| a.excludes(b)))
 }

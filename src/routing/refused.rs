@@ -1,23 +1,23 @@
-//! What a caller is told of a request that goes nowhere.
+//! The error answers to requests that cannot be routed.
 
 use super::decision::{Decision, Undecided, Unpinned};
 use super::left_out::LeftOut;
 use crate::config::{Route, Target};
 use crate::schema::{Answer, ErrorCode, Schema};
 
-/// A request that goes nowhere: the answer, and what was found on the way.
+/// A request that cannot be routed: the answer, and what was decided before.
 #[derive(Clone, Debug)]
 pub struct Refused<'d> {
-    /// What the caller gets.
+    /// The answer that the caller gets.
     pub answer: Answer,
     /// The route that takes it, if one does.
     pub route: Option<&'d Route>,
-    /// The route's targets that cannot take it.
+    /// The route's targets that cannot take the request.
     pub left_out: Vec<(&'d Target, LeftOut<'d>)>,
 }
 
 impl<'d> Refused<'d> {
-    /// Of what was not decided. `model`: as the caller calls it.
+    /// Builds the answer to a request for which no decision was possible. `model`: the caller's name for it.
     pub(super) fn undecided(undecided: Undecided<'d>, schema: Schema, model: &str) -> Self {
         let answer = undecided.code().answer(schema, &message(&undecided, model));
         let (route, left_out) = match undecided {
@@ -31,7 +31,7 @@ impl<'d> Refused<'d> {
         }
     }
 
-    /// Of what was decided, but names in this field what nobody knows the place of.
+    /// Builds the answer to a request that refers, in this field, to stored state whose backend is not known.
     pub(super) fn unpinned(
         decision: Decision<'d, '_>,
         unpinned: &Unpinned,
@@ -96,7 +96,8 @@ fn message(undecided: &Undecided<'_>, model: &str) -> String {
     }
 }
 
-/// In the words by which clients know that they should shorten the conversation, and with the largest window of all.
+/// Returns the message by which clients know that they should shorten the conversation, with the largest context window
+/// of all targets.
 fn too_long<'a>(reasons: impl Iterator<Item = &'a LeftOut<'a>>) -> Option<String> {
     let windows = reasons.filter_map(|reason| match reason {
         LeftOut::PromptTooLong {
@@ -116,7 +117,7 @@ fn too_long<'a>(reasons: impl Iterator<Item = &'a LeftOut<'a>>) -> Option<String
     ))
 }
 
-/// A reason, for whoever sent the request: what prices and labels there are is not their business.
+/// Words a reason for the caller, without prices and labels, which do not concern callers.
 fn told(reason: &LeftOut<'_>) -> String {
     match reason {
         LeftOut::CapabilityMissing(_) | LeftOut::OutputTooLong { .. } => {

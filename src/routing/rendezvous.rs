@@ -1,20 +1,20 @@
-//! The order of targets for one key, without a memory: weighted rendezvous hashing (Thaler and Ravishankar 1998; with
+//! Orders targets by a key without stored state: weighted rendezvous hashing (Thaler and Ravishankar 1998; with
 //! weights: Resch 2015).
 //!
-//! Each target has a number for each key, `u` between 0 and 1, and costs `-log u / weight`: the cheapest is the first. Such
-//! costs are what exponential distributions with these weights as their rates give, so that each target is the first for
-//! its share of keys, and the order of the others is distributed as one that is drawn without putting back. What a target
-//! costs depends on nothing but the key, the target and its weight: a target that comes takes keys from all others and moves
-//! none between them, one that goes leaves its own.
+//! Each target has a number for each key, `u` between 0 and 1, and costs `-log u / weight`; the cheapest target comes
+//! first. These costs are distributed exponentially with the weights as rates. So each target comes first for its share
+//! of keys, and the order of the others is distributed like draws without replacement. The cost of a target depends
+//! only on the key, the target and its weight: a new target takes keys from all others and moves none between them, and
+//! a removed target gives up only its own.
 //!
-//! All of it is whole numbers: the order is the same in every process, on every platform and in every version.
+//! All arithmetic uses integers: the order is the same in every process, on every platform and in every version.
 
 use std::cmp::Ordering;
 
 use crate::hash::mix;
 
-/// Appends targets to a plan: the cheapest first, those without a weight last and in their order. `bits` stand for the key,
-/// `of` gives a target's weight and the number that stands for it.
+/// Appends targets to a plan, the cheapest first; those with weight 0 come last, in their order. `bits` represent the
+/// key; `of` returns a target's weight and identity.
 pub(super) fn order<T>(
     targets: Vec<T>,
     bits: u64,
@@ -31,7 +31,7 @@ pub(super) fn order<T>(
             without_weight.push(target);
         }
     }
-    // Sorting would make the module larger, and there are never many.
+    // Sorting would enlarge the module, and there are never many targets.
     while !left.is_empty() {
         let cheapest = left.iter().enumerate();
         let cheapest = cheapest.min_by(|(_, (one, _)), (_, (other, _))| one.compare(other));
@@ -41,7 +41,7 @@ pub(super) fn order<T>(
     plan.append(&mut without_weight);
 }
 
-/// What a target costs for a key.
+/// The cost of a target for a key.
 struct Cost {
     hash: u64,
     log: u64,
@@ -58,7 +58,7 @@ impl Cost {
         }
     }
 
-    /// `log / weight` of both, multiplied by both weights: 43 bits and the 20 of the largest weight fit.
+    /// Compares `log / weight` of both, multiplied by both weights; 43 bits and the 20 of the largest weight fit.
     fn compare(&self, other: &Cost) -> Ordering {
         let this = self.log.saturating_mul(other.weight);
         let that = other.log.saturating_mul(self.weight);
@@ -66,16 +66,17 @@ impl Cost {
     }
 }
 
-/// How many bits of a logarithm are behind the point. The smallest cost that counts is that of the largest weight against
-/// the smallest one: 20 bits behind the point, which leaves it 16 of its own.
+/// How many fractional bits a logarithm has. The smallest one that matters is about `2^-20`, for the largest weight
+/// against the smallest, and still has 16 significant bits.
 const FRACTION_BITS: u32 = 36;
 
-/// `-log2(hash / 2^64)`, in units of `2^-36`, rounded up: never 0. The digits come one by one, by squaring.
+/// Returns `-log2(hash / 2^64)` in units of `2^-36`, rounded up; never 0. Computes the binary digits one by one, by
+/// squaring.
 fn minus_log2(hash: u64) -> u64 {
-    // 0 has no logarithm.
+    // The logarithm of 0 is not defined.
     let hash = hash.max(1);
     let zeros = hash.leading_zeros();
-    // From 1 to below 2, with 63 bits behind the point.
+    // From 1 to below 2, with 63 fractional bits.
     let mut mantissa = hash << zeros;
     let mut fraction = 0_u64;
     for _ in 0..FRACTION_BITS {

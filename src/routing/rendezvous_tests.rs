@@ -1,10 +1,10 @@
-//! Where keys go, and which of them move when the targets change.
+//! Tests of which targets keys are assigned to, and which keys move when the targets change.
 
 use super::*;
 use crate::hash;
 use crate::routing::statistics::is_share;
 
-/// A name and a weight.
+/// The name and weight of a target.
 type Named = (&'static str, u32);
 
 const TARGETS: [Named; 4] = [("a", 40), ("b", 30), ("c", 20), ("d", 10)];
@@ -39,7 +39,7 @@ fn weights_within_three_standard_errors() {
     for ((_, weight), seen) in TARGETS.iter().zip(firsts) {
         is_share(seen, KEYS, f64::from(*weight) / 100.0);
     }
-    // As drawn out of those that are left.
+    // As if drawn from the remaining targets.
     for ((_, weight), seen) in TARGETS.iter().zip(seconds_after_first).skip(1) {
         is_share(seen, firsts[0], f64::from(*weight) / 60.0);
     }
@@ -62,7 +62,7 @@ fn a_new_target_takes_its_share_and_moves_nothing_else() {
             assert_eq!(after[0], "e");
             moved += 1;
         }
-        // Not in the order of fallback either.
+        // The fallback order of the others does not change either.
         let others = after.into_iter().filter(|name| *name != "e");
         assert!(others.eq(before));
     }
@@ -116,7 +116,7 @@ fn without_a_weight_last_and_in_order() {
     }
 }
 
-/// What is written here is how requests that come today went before: it must never change.
+/// These expected values must never change: they are where requests with these keys already go.
 #[test]
 fn the_same_in_every_version() {
     let orders: Vec<String> = (0..8).map(|key| ordered(&TARGETS, key).concat()).collect();

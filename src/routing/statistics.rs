@@ -1,6 +1,6 @@
-//! What tests of chances are held to. Their keys are fixed, so that they come out the same every time.
+//! Assertions on random choices, for tests. Their keys are fixed, so that every run has the same result.
 
-/// That an event of this probability happened about as often as it should: within three standard errors.
+/// Asserts that an event of this probability happened about as often as it should: within three standard errors.
 pub(super) fn is_share(seen: u32, of: u32, share: f64) {
     let expected = f64::from(of) * share;
     let error = (f64::from(of) * share * (1.0 - share)).sqrt();
@@ -10,8 +10,8 @@ pub(super) fn is_share(seen: u32, of: u32, share: f64) {
     );
 }
 
-/// That these counts are of events that are equally likely: by chi-square, within three standard errors of its mean (what
-/// it is distributed like has as many degrees of freedom as its mean, and twice that as its variance).
+/// Asserts by chi-square that the counted events are equally likely: within three standard deviations of its mean. The
+/// mean of a chi-square distribution is its degrees of freedom, its variance twice that.
 pub(super) fn is_even(counts: &[u32]) {
     let all: f64 = counts.iter().copied().map(f64::from).sum();
     let cells = f64::from(u32::try_from(counts.len()).unwrap());

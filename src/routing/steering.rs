@@ -1,9 +1,9 @@
-//! What the caller asks of the router by headers, where the document allows it.
+//! Reads the steering headers by which callers may change how their request is routed, where the document allows it.
 
 use crate::config::{STEERING_HEADERS, Steering};
 use crate::request::Headers;
 
-/// What one caller asks for.
+/// The steering that one request asks for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Asked {
     pub(super) no_fallback: bool,
@@ -12,10 +12,10 @@ pub(super) struct Asked {
 }
 
 impl Asked {
-    /// Reads what is allowed.
+    /// Reads the steering headers that the document allows.
     ///
     /// # Errors
-    /// The message, if a header does not say what it can.
+    /// The message, if a header has an invalid value.
     pub(super) fn read(allowed: Steering, headers: &Headers) -> Result<Asked, String> {
         let [(_, no_fallback), (_, deadline), (_, dry_run)] = STEERING_HEADERS;
         Ok(Asked {

@@ -1,4 +1,4 @@
-//! By what choices stick: the key of a request, without a store.
+//! Sticky choices: finds the key of a request, so that the same key gets the same targets without stored state.
 
 use std::fmt;
 use std::sync::Arc;
@@ -7,31 +7,31 @@ use super::condition::Subject;
 use crate::hash::{self, Fnv1a, fnv1a, mix, scale};
 use crate::request::{CallerAsks, Content, Written, text};
 
-/// Where the key of a request may come from.
+/// A source of a request's key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum KeySource {
-    /// A header's first value; its name in lower case.
+    /// The first value of a header; its name is in lower case.
     Header(String),
-    /// A parameter of the query, by its first value.
+    /// The first value of a query parameter.
     Query(String),
-    /// A claim of a token that Envoy has verified, by its first value; with dots for claims in claims.
+    /// The first value of a claim in a token that Envoy has verified; dots separate the names of nested claims.
     Claim(String),
-    /// The identity in the mesh that the caller's certificate proves.
+    /// The mesh identity that the caller's certificate proves.
     Mesh,
-    /// A field of the body: its name, or names with dots from the outside in.
+    /// A field of the body: its name, or names separated by dots, outermost first.
     Body(String),
-    /// The end user on whose behalf the caller asks, as the body names it.
+    /// The end user on whose behalf the caller asks, as named in the body.
     User,
-    /// How the conversation begins.
+    /// The beginning of the conversation.
     Conversation,
 }
 
-/// The fields in which the APIs name the end user, in the order in which they are looked for: OpenAI's, what OpenAI had
-/// before, and Anthropic's. Gemini and Bedrock have none.
+/// The fields in which the APIs name the end user, in the order in which they are tried: OpenAI's, OpenAI's older one,
+/// and Anthropic's. Gemini and Bedrock have none.
 pub const USER_FIELDS: [&str; 3] = ["safety_identifier", "user", "metadata.user_id"];
 
 impl KeySource {
-    /// The stable name of its kind.
+    /// Returns the stable name of the source.
     pub const fn name(&self) -> &'static str {
         match self {
             KeySource::Header(_) => "header",
@@ -44,7 +44,7 @@ impl KeySource {
         }
     }
 
-    /// Whether it is in the body, which is not read of what passes through.
+    /// Whether the source is in the body, which the router does not read for pass-through routes.
     pub const fn is_in_body(&self) -> bool {
         match self {
             KeySource::Header(_) | KeySource::Query(_) | KeySource::Claim(_) | KeySource::Mesh => {
@@ -54,7 +54,7 @@ impl KeySource {
         }
     }
 
-    /// Notes what has to be known of the caller.
+    /// Adds what the source needs to know about the caller.
     pub(crate) fn ask(&self, asks: &mut CallerAsks) {
         match self {
             KeySource::Claim(_) => asks.claims = true,
@@ -63,7 +63,8 @@ impl KeySource {
         }
     }
 
-    /// A number that stands for what a request has there; `Some(None)` if it has nothing, `None` if that is not known.
+    /// Returns a hash of the request's value at this source; `Some(None)` if the request has none, `None` if that is
+    /// not known.
     fn bits(&self, subject: &Subject<'_>) -> Option<Option<u64>> {
         Some(match self {
             KeySource::Header(name) => {
@@ -80,7 +81,7 @@ impl KeySource {
             }
             KeySource::Mesh => {
                 let mesh = subject.caller?.mesh();
-                // Of an identity in another form it is not known which one it is.
+                // An identity in another form does not tell which workload it is.
                 mesh.and_then(|mesh| {
                     let parts = [mesh.namespace.as_deref()?, mesh.service_account.as_deref()?];
                     Some(hash::names(&[&mesh.trust_domain, parts[0], parts[1]]))
@@ -96,7 +97,7 @@ impl KeySource {
     }
 }
 
-/// As a document says it: names of the document only.
+/// Written as in a document: only names from the document.
 impl fmt::Display for KeySource {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str(self.name())?;
@@ -110,12 +111,13 @@ impl fmt::Display for KeySource {
     }
 }
 
-/// Of a value that is not empty.
+/// Hashes a value that is not empty.
 fn something(value: &[u8]) -> Option<u64> {
     (!value.is_empty()).then(|| fnv1a(value))
 }
 
-/// Of a field that is text, a number or a boolean, and not empty: for what it means, however it is escaped.
+/// Hashes a field that is text, a number or a boolean, and not empty. Text is hashed decoded, so that escapes make no
+/// difference.
 fn scalar(content: &Content<'_>, path: &str) -> Option<u64> {
     let mut found = None;
     content.any_value(path, &mut |value| {
@@ -133,7 +135,7 @@ fn scalar(content: &Content<'_>, path: &str) -> Option<u64> {
     found
 }
 
-/// Of what a JSON string means.
+/// Hashes the decoded text of a JSON string.
 fn meant(written: &[u8]) -> u64 {
     let inside = written.strip_prefix(b"\"").unwrap_or(written);
     let inside = inside.strip_suffix(b"\"").unwrap_or(inside);
@@ -142,10 +144,10 @@ fn meant(written: &[u8]) -> u64 {
     hash.finish()
 }
 
-/// What is known of a request's key.
+/// The key of a request, as a hash with its source.
 #[derive(Clone, Copy, Debug)]
 pub struct Key<'d> {
-    /// Which source gave it.
+    /// The source that gave the key.
     pub source: &'d KeySource,
     bits: u64,
 }
@@ -160,16 +162,16 @@ fn find<'d>(sources: &'d [KeySource], subject: &Subject<'_>) -> Option<Option<Ke
     Some(None)
 }
 
-/// By what a route's choices stick.
+/// The key sources of a route's sticky choices.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Sticky {
     sources: Arc<[KeySource]>,
-    /// The same key chooses otherwise in another route.
+    /// Makes the choices for one key independent between routes.
     salt: u64,
 }
 
 impl Sticky {
-    /// Of the route with this name, which looks for a key in these sources, in this order.
+    /// Creates the sticky choices of the route with this name. The sources are tried in this order.
     pub fn new(route: &str, sources: Arc<[KeySource]>) -> Sticky {
         Sticky {
             sources,
@@ -177,17 +179,17 @@ impl Sticky {
         }
     }
 
-    /// Where it looks for a key, in this order.
+    /// Returns the key sources, in the order in which they are tried.
     pub fn sources(&self) -> &Arc<[KeySource]> {
         &self.sources
     }
 
-    /// The key of a request, if it has one.
+    /// Returns the key of a request, if it has one.
     pub(super) fn key(&self, subject: &Subject<'_>) -> Option<Key<'_>> {
         find(&self.sources, subject).flatten()
     }
 
-    /// What stands for this key when targets are chosen.
+    /// Returns the bits that represent this key when targets are chosen.
     pub(super) fn bits(&self, key: &Key<'_>) -> u64 {
         mix(key.bits ^ self.salt)
     }
@@ -198,15 +200,15 @@ impl Sticky {
 pub struct Share {
     parts: u32,
     sources: Arc<[KeySource]>,
-    /// Other than where the route's targets are chosen: the one says nothing of the other.
+    /// Differs from the salt for choosing targets, so that the two choices are independent.
     salt: u64,
 }
 
 impl Share {
-    /// The whole of which a share has parts: a percent has 10,000 of them.
+    /// The number of parts in the whole; one percent is 10,000 parts.
     pub const WHOLE: u32 = 1_000_000;
 
-    /// So many parts of what comes to the route with this name.
+    /// Creates a share of `parts` for the route with this name.
     pub fn new(parts: u32, route: &str, sources: Arc<[KeySource]>) -> Share {
         Share {
             parts,
@@ -215,7 +217,8 @@ impl Share {
         }
     }
 
-    /// Where a request stands in the whole, from 0 on, and by which key; without one that is drawn. `None`: not known.
+    /// Returns the place of a request within the whole, from 0, and the source of its key. Without a key, the place is
+    /// drawn at random. `None`: not known.
     pub fn place(&self, subject: &Subject<'_>) -> Option<(u32, Option<&KeySource>)> {
         let key = find(&self.sources, subject)?;
         let bits = match &key {
@@ -227,30 +230,30 @@ impl Share {
         Some((u32::try_from(place).unwrap_or(u32::MAX), source))
     }
 
-    /// Whether a request is among them; `None` if that is not known.
+    /// Whether a request is in the share; `None` if that is not known.
     pub fn has(&self, subject: &Subject<'_>) -> Option<bool> {
         let place = self.place(subject);
-        // A request of which it is not drawn where it stands.
+        // At 0 and 100 percent the answer is known without the place.
         if place.is_none() && subject.headers.is_some() && [0, Self::WHOLE].contains(&self.parts) {
             return Some(self.parts > 0);
         }
         place.map(|(place, _)| place < self.parts)
     }
 
-    /// Whether it has all that the other has, for being a larger share of the same.
+    /// Whether this share includes all of `other`, because it is a larger share of the same route.
     pub(super) fn covers(&self, other: &Share) -> bool {
         self.parts >= other.parts && self.salt == other.salt && self.sources == other.sources
     }
 }
 
-/// As a document says it, in percent.
+/// Written as in a document, in percent.
 impl fmt::Display for Share {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str(&percent(self.parts))
     }
 }
 
-/// So many parts, in percent.
+/// Formats a number of parts in percent.
 pub(crate) fn percent(parts: u32) -> String {
     let per_percent = Share::WHOLE / 100;
     let (whole, rest) = (parts / per_percent, parts % per_percent);

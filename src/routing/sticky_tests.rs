@@ -1,4 +1,4 @@
-//! Which share of the traffic a percentage is.
+//! Tests of the share of the traffic that a percentage selects.
 
 use super::*;
 use crate::request::Headers;
@@ -61,7 +61,7 @@ fn a_percentage_of_keys() {
     assert_eq!(count(&all, |one| every.has(&of(one)).unwrap()), KEYS);
 }
 
-/// Who is among ten percent is so among twenty, and with `not` nobody is left over or counted twice.
+/// A key in ten percent is also in twenty, and with `not` no key is missed or counted twice.
 #[test]
 fn shares_of_a_route_hold_each_other() {
     let [ten, twenty] = [10, 20].map(|percent| share(percent, "route"));
@@ -74,7 +74,7 @@ fn shares_of_a_route_hold_each_other() {
     }
 }
 
-/// What a key is in one route says nothing of what it is in another one.
+/// A key's place in one route is independent of its place in another.
 #[test]
 fn routes_are_independent() {
     let all = all_headers();
@@ -86,7 +86,7 @@ fn routes_are_independent() {
     is_share(count(&all, both), KEYS, 0.09);
 }
 
-/// What is among a share is spread over the targets of the same route like everything else.
+/// The keys in a share are distributed over the route's targets like all others.
 #[test]
 fn a_share_and_the_targets_are_independent() {
     let share = share(20, "route");
@@ -110,7 +110,7 @@ fn a_share_and_the_targets_are_independent() {
     let both = count(&all, |headers| taken(headers) && is_first(headers));
     is_share(both, in_share, 0.5);
     is_share(count(&all, is_first), KEYS, 0.5);
-    // The same targets in another route are chosen among anew.
+    // The same targets in another route are chosen independently.
     let elsewhere = Sticky::new("other", session());
     let same = count(&all, |headers| {
         let key = sticky.key(&of(headers)).unwrap();
@@ -129,17 +129,17 @@ fn without_a_key_it_is_drawn() {
             random,
             ..of(headers)
         };
-        // Numbers that follow each other, as a worker has them.
+        // Consecutive numbers, like the random bits of a worker.
         let seen = (0..u64::from(KEYS)).filter(|random| share.has(&draw(Some(*random))).unwrap());
         is_share(u32::try_from(seen.count()).unwrap(), KEYS, 0.1);
         assert_eq!(share.has(&draw(None)), None);
-        // Of which it does not matter.
+        // At 0 and 100 percent the draw makes no difference.
         for (percent, expected) in [(0, Some(false)), (100, Some(true))] {
             let share = Share::new(percent * 10_000, "route", session());
             assert_eq!(share.has(&draw(None)), expected);
         }
     }
-    // Where the headers are not known, nothing is.
+    // Without the headers, nothing is known.
     let unknown = Subject {
         random: Some(7),
         ..Subject::default()
@@ -160,7 +160,7 @@ fn what_shares_know_of_each_other() {
     let not_ten = Condition::Not(Box::new(ten.clone()));
     assert!(Condition::All(vec![ten.clone(), not_ten.clone()]).is_impossible());
     assert!(!Condition::All(vec![twenty, not_ten]).is_impossible());
-    // A rollout that has not begun or is over is no mistake.
+    // A rollout that has not begun or is complete is not an error.
     let [none, every] = [0, 100].map(|percent| Condition::Percent(share(percent, "a")));
     assert!(!none.is_impossible() && !every.covers(&elsewhere));
 }
@@ -179,7 +179,7 @@ fn written_in_percent() {
     }
 }
 
-/// What is written here is how requests that come today went before: it must never change.
+/// These expected values must never change: they are where requests with these keys already go.
 #[test]
 fn the_same_in_every_version() {
     let share = share(10, "route");

@@ -1,4 +1,4 @@
-//! The order in which a route's candidates are tried.
+//! Puts a route's candidates into the order in which they are tried.
 
 use super::condition::Subject;
 use super::decision::Candidate;
@@ -7,19 +7,19 @@ use super::sticky::KeySource;
 use crate::config::{Route, Strategy};
 use crate::hash::{mix, scale};
 
-/// By what the order of a plan was chosen.
+/// How the order of a plan was chosen.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Choice<'d> {
-    /// It is the document's.
+    /// It is the order of the document.
     Ordered,
-    /// It was drawn for this request.
+    /// It was drawn at random for this request.
     Drawn,
-    /// By a key of the request that this source gave: every request with this key has the same.
+    /// By a key of the request, from this source: all requests with this key have the same order.
     Sticky(&'d KeySource),
 }
 
 impl Choice<'_> {
-    /// The stable name.
+    /// Returns the stable name.
     pub const fn name(self) -> &'static str {
         match self {
             Choice::Ordered => "ordered",
@@ -29,7 +29,7 @@ impl Choice<'_> {
     }
 }
 
-/// Puts a route's candidates, which are in the order of the document, into the order of attempts: group by group.
+/// Orders a route's candidates, which are in the order of the document, group by group.
 pub(super) fn order<'d, 'm>(
     route: &'d Route,
     candidates: Vec<Candidate<'m>>,
@@ -61,8 +61,8 @@ pub(super) fn order<'d, 'm>(
     (plan, choice)
 }
 
-/// Draws all, one after the other, each in proportion to its weight among those left. Those without a weight come last
-/// and keep their order. `random`: 64 random bits, and what is left of them for what is drawn next.
+/// Draws all items one after the other, each in proportion to its weight among those left. Items with weight 0 come
+/// last and keep their order. `random`: 64 random bits; afterwards, the bits left for the next draw.
 fn draw_all<T>(mut left: Vec<T>, weight: impl Fn(&T) -> u32, random: &mut u64, drawn: &mut Vec<T>) {
     while !left.is_empty() {
         let total = left

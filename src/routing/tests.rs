@@ -1,4 +1,4 @@
-//! What callers ask for by headers, where requests go while targets are left alone, and what a dry run says of it.
+//! Tests of steering headers, of routing while targets are in cooldown, and of dry runs.
 
 use std::cell::RefCell;
 
@@ -27,7 +27,7 @@ impl HealthStore for Store {
 }
 
 impl Store {
-    /// One in which targets cool from `since` on, for at least so long.
+    /// Returns a store in which targets are in cooldown from `since` on, for at least this long.
     fn cooling(targets: &[(&str, &str, u64, u64)]) -> Store {
         let store = Store::default();
         for (backend, model, since, for_ms) in targets {
@@ -80,7 +80,7 @@ fn headers(more: &[(&str, &str)]) -> Headers {
     )
 }
 
-/// Routes a request, and hands what comes of it on.
+/// Routes a request and passes the result to `then`.
 fn route<T>(
     document: &Document,
     more: &[(&str, &str)],
@@ -110,7 +110,7 @@ fn dry_run(document: &Document, body: &str, store: &Store) -> Value {
     })
 }
 
-/// The targets of a plan; `!` marks one that is left alone.
+/// Formats the targets of a plan; `!` marks a target in cooldown.
 fn plan_of(decision: &Value) -> String {
     let plan = decision["plan"].as_array().unwrap().iter();
     let names = plan.map(|target| {
@@ -182,7 +182,7 @@ fn what_is_left_alone_comes_last() {
             vec![("a", "m", 5_000), ("b", "m", 5_000)],
             "b/n, a/m!, b/big m!, a/n, c/x",
         ),
-        // Where the first is well, the others are skipped when it comes to them.
+        // If the first target is healthy, the others are skipped only when their turn comes.
         (vec![("b", "m", 5_000)], "a/m, b/big m!, b/n, a/n, c/x"),
         (
             vec![
@@ -210,7 +210,7 @@ fn what_is_left_alone_comes_last() {
         route(&document(""), &[], body, &store, |routed| {
             assert_eq!(routed.unwrap().cluster, first);
         });
-        // Where nothing is remembered.
+        // With cooldowns off.
         let off = document(r#", "cooldown": {"enabled": false}"#);
         assert!(plan_of(&dry_run(&off, body, &store)).starts_with("a/m, b/big m,"));
     }
@@ -303,7 +303,7 @@ fn a_tied_request_keeps_to_one_backend() {
         left_out_of(&decision),
         "d/claude schema_mismatch, b/m tied, b/n tied, c/- tied"
     );
-    // However it fares.
+    // Whatever its health.
     let store = Store::cooling(&[("a", "m", NOW, 5_000), ("a", "n", NOW, 9_000)]);
     let decision = dry_run(&document(""), body, &store);
     assert_eq!(plan_of(&decision), "a/m!, a/n!");
@@ -312,7 +312,7 @@ fn a_tied_request_keeps_to_one_backend() {
     assert_eq!(plan_of(&decision), "a/n, a/m!");
     route(&document(""), &[], body, &Store::default(), |routed| {
         let routed = routed.unwrap();
-        // Two targets, and two more.
+        // Two targets, and two further attempts.
         assert_eq!(routed.max_retries, 3);
         assert_eq!(routed.left_out.len(), 4);
     });
@@ -338,7 +338,7 @@ fn limits_that_callers_set() {
                 let routed = routed.unwrap();
                 assert_eq!(routed.max_retries, max_retries, "{header:?}");
                 assert_eq!(routed.deadline_at, NOW + deadline_ms, "{header:?}");
-                // They are the router's own, and go no further.
+                // They are the router's own headers and are not forwarded.
                 let ours = header.0.starts_with("x-llm-router-");
                 assert_eq!(routed.remove_headers.len(), usize::from(ours));
             },
@@ -403,7 +403,7 @@ fn asked_and_allowed() {
                 message.starts_with(&format!("The header {name} must be ")),
                 "{message}"
             );
-            // What is not allowed is not read either.
+            // A header that is not allowed is not even parsed.
             assert_eq!(read(Steering::default(), name, value), Ok(nothing));
         }
         assert_eq!(read(Steering::default(), name, "true"), Ok(nothing));

@@ -1,6 +1,7 @@
-//! What comes from a backend, and from filter state: read without harm, and what passes is what came.
+//! Target: what arrives from a backend or from filter state never causes a panic, and an answer that passes is
+//! unchanged.
 //!
-//! The input's first line decides the course of things, the rest is the answer.
+//! The first line of the input makes the choices; the rest is the answer.
 
 use llm_router::attempt::{Failure, Passage, Plan};
 use llm_router::schema::{
@@ -35,7 +36,7 @@ const REQUESTS: [&str; 9] = [
     "POST /v1/chat/completions\nx-llm-router-no-fallback: true\nx-llm-router-deadline-ms: 1000\n\n{\"model\":\"wait-x\"}",
 ];
 
-/// What decodes is what was encoded.
+/// State that decodes is what was encoded.
 fn read_state(bytes: &[u8]) {
     if let Some(plan) = Plan::decode(bytes) {
         let again = Plan::decode(&plan.encode()).expect("a plan");
@@ -75,7 +76,7 @@ const HEADERS: [&str; 9] = [
     "anthropic-ratelimit-tokens-remaining",
 ];
 
-/// Whatever they say, it is no more than a day.
+/// Whatever the headers say, a wait is at most one day.
 fn read_headers(value: &[u8]) {
     let mut values = value.split(|byte| *byte == b'\n');
     let first = values.next().unwrap_or_default();

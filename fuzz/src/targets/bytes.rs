@@ -1,11 +1,11 @@
-//! Choices out of bytes. Where these end every choice is the first one.
+//! Makes choices from the bytes of an input. When the bytes run out, every choice is the first one.
 
-/// Bytes of which each decides something.
+/// Bytes, each of which makes a choice.
 #[derive(Clone)]
 pub struct Bytes<'a>(&'a [u8]);
 
 impl<'a> Bytes<'a> {
-    /// An input's first line decides, the rest is what it is about. Without a line feed all is the latter.
+    /// Splits an input into its first line, for the choices, and the rest. Without a line feed, all of it is the rest.
     pub fn before_line_feed(input: &'a [u8]) -> (Self, &'a [u8]) {
         match input.iter().position(|byte| *byte == b'\n') {
             Some(at) => (Bytes(&input[..at]), &input[at + 1..]),
@@ -21,12 +21,12 @@ impl<'a> Bytes<'a> {
         *first
     }
 
-    /// One in so many: digits count from 0, so that inputs can be read.
+    /// Chooses a number below `count`. Digits count from 0, so that inputs are readable.
     pub fn below(&mut self, count: usize) -> usize {
         usize::from(self.byte().wrapping_sub(b'0')) % count
     }
 
-    /// The first, where nothing is left to decide by.
+    /// Chooses an item; the first, when no bytes are left.
     pub fn pick<'b, T>(&mut self, all: &'b [T]) -> &'b T {
         if self.0.is_empty() {
             return &all[0];
@@ -39,7 +39,7 @@ impl<'a> Bytes<'a> {
         self.byte() & 1 == 1
     }
 
-    /// Cuts something into pieces as long as the bytes say; some are empty.
+    /// Cuts a slice into pieces whose lengths the bytes choose; some are empty.
     pub fn cut<'b>(&mut self, whole: &'b [u8]) -> Vec<&'b [u8]> {
         let mut rest = whole;
         let mut pieces = Vec::new();

@@ -1,7 +1,8 @@
-//! A document: errors, or something that every request can be routed by.
+//! Target: loading a document returns errors, or a document by which every request can be routed.
 //!
-//! The input is JSON, and behind a NUL a request: its choices, its method and path, its headers, a blank line, its body.
-//! Where the input's first line is no JSON, it says what of a good document is changed, and the rest is the request.
+//! The input is JSON, followed by a NUL and a request: its choices, its method and path, its headers, a blank line, its
+//! body. If the first line of the input is not JSON, it chooses changes to a valid document, and the rest is the
+//! request.
 
 use std::sync::LazyLock;
 
@@ -34,7 +35,7 @@ pub fn run(input: &[u8]) {
     }
 }
 
-/// A document, or errors that say something.
+/// Checks that errors have messages.
 fn loaded<E: std::fmt::Display>(result: Result<Document, Vec<E>>) -> Result<Document, ()> {
     result.map_err(|errors| {
         assert!(!errors.is_empty());
@@ -44,7 +45,7 @@ fn loaded<E: std::fmt::Display>(result: Result<Document, Vec<E>>) -> Result<Docu
     })
 }
 
-/// Goes down somewhere, and changes what is there.
+/// Changes a value somewhere in the tree.
 fn change(tree: &mut Tree, choices: &mut Bytes<'_>) {
     let goes_on = choices.byte() != b'.';
     match tree {
@@ -119,7 +120,7 @@ const WORDS: [&str; 46] = [
     "authorization",
 ];
 
-/// A plain value, or a small tree, no deeper than a Struct can be.
+/// Returns a plain value or a small tree, no deeper than a Struct can be.
 fn leaf(choices: &mut Bytes<'_>) -> Tree {
     let inner = match choices.below(10) {
         0 => Tree::Null,
@@ -134,7 +135,7 @@ fn leaf(choices: &mut Bytes<'_>) -> Tree {
         1 => Tree::List(vec![inner]),
         2 => Tree::List(vec![inner.clone(), inner]),
         3 => Tree::Map(vec![((*choices.pick(&WORDS)).to_owned(), inner)]),
-        // As a condition can be.
+        // Nested like a condition.
         4 => (0..50).fold(inner, |inner, _| Tree::Map(vec![("not".to_owned(), inner)])),
         _ => (0..25).fold(inner, |inner, _| {
             let list = Tree::List(vec![inner, Tree::Map(Vec::new())]);
@@ -173,7 +174,7 @@ fn route(document: &Document, request: &[u8]) {
     }
 }
 
-/// `POST /path`, lines of `name: value`, a blank line, the body.
+/// Parses a request: `POST /path`, lines of `name: value`, a blank line, the body.
 pub fn read_request(text: &[u8]) -> (Pairs, &[u8]) {
     let mut rest = text;
     let mut line = || -> &[u8] {
@@ -201,7 +202,7 @@ pub fn read_request(text: &[u8]) -> (Pairs, &[u8]) {
         let Some(colon) = line.iter().position(|byte| *byte == b':') else {
             break;
         };
-        // As Envoy has them.
+        // Envoy's header names are in lower case.
         let name = String::from_utf8_lossy(&line[..colon]).to_lowercase();
         headers.push((name, line[colon + 1..].trim_ascii().to_vec()));
     }

@@ -1,4 +1,4 @@
-//! One request from its headers to the end of its last attempt, with what Envoy does between the roles.
+//! Plays one request from its headers to the end of its last attempt, with what Envoy does between the two roles.
 
 use std::cell::RefCell;
 
@@ -16,19 +16,19 @@ use super::bytes::Bytes;
 
 pub type Pairs = Vec<(String, Vec<u8>)>;
 
-/// In which a filter after ours puts a backend's key.
+/// The header in which a filter behind ours adds a backend's key.
 const INJECTED: &str = "x-injected-key";
 
-/// What a backend got.
+/// What a backend received.
 pub struct Sent {
     pub backend: String,
     pub headers: Pairs,
     pub body: Vec<u8>,
-    /// The model that the plan names for it.
+    /// The model that the plan has for it.
     pub model: String,
 }
 
-/// What comes back from a backend, and when.
+/// The answers of backends, and the time.
 pub struct World<'a> {
     pub choices: Bytes<'a>,
     pub answer: &'a [u8],
@@ -84,7 +84,7 @@ impl CurrentHeaders for Envoy<'_> {
     }
 }
 
-/// Makes a request, and returns what each attempt sent.
+/// Plays a request and returns what each attempt sent.
 pub fn exchange(
     document: &Document,
     mut headers: Pairs,
@@ -121,7 +121,7 @@ pub fn exchange(
     loop {
         let mut backends = document.backends.iter();
         let backend = backends.find(|backend| backend.cluster == left.cluster);
-        // The backend role of an aggregate cluster has its name.
+        // The backend role of an aggregate cluster has the cluster's name.
         let backend = backend.map_or(&left.cluster, |backend| &backend.name);
         let plan = Plan::decode(&left.plan).expect("a plan of ours");
         let envoy = Envoy {
@@ -130,7 +130,7 @@ pub fn exchange(
         };
         let mut attempt = match begin(plan.clone(), backend, &envoy, || world.moment()) {
             Ok(attempt) => attempt,
-            // After an attempt without an answer Envoy asks again whatever was left.
+            // After an attempt without an answer, Envoy retries whatever state was left.
             Err(Refusal::DeadlineExceeded | Refusal::GaveUp(_)) => break,
             Err(refusal) => panic!("{refusal:?}"),
         };
@@ -150,14 +150,14 @@ pub fn exchange(
             Some(next) if sent.len() <= usize::try_from(routed.max_retries).expect("few") => {
                 left = next
             }
-            // Envoy makes no more.
+            // Envoy makes no further attempts.
             _ => break,
         }
     }
     sent
 }
 
-/// An answer of ours is JSON.
+/// Checks that an answer of the router is JSON.
 fn check_answer(answer: &Answer) {
     assert!(matches!(answer.status, 200 | 400..600));
     serde_json::from_slice::<serde_json::Value>(&answer.body).expect("JSON");
@@ -181,7 +181,7 @@ fn pass(document: &Document, passed: &Passed, mut headers: Pairs, body: &[u8]) -
     }
 }
 
-/// The router role's effects on the request; returns the body.
+/// Applies the router role's effects to the request, and returns the body.
 fn leave_downstream(routed: &Routed<'_>, headers: &mut Pairs, body: &[u8]) -> Vec<u8> {
     headers.retain(|(name, _)| !routed.remove_headers.contains(name));
     if let Some(name) = routed.cluster_header {
@@ -198,7 +198,7 @@ fn leave_downstream(routed: &Routed<'_>, headers: &mut Pairs, body: &[u8]) -> Ve
     edited
 }
 
-/// The backend role's effects, and what the backend would then see.
+/// Applies the backend role's effects, and returns what the backend receives.
 fn send(
     plan: &Plan,
     attempt: &mut Adaptation,
@@ -224,7 +224,7 @@ fn send(
     }
 }
 
-/// Carries edits out on a body in pieces.
+/// Applies edits to a body in pieces.
 pub fn stream(edit: &mut StreamingEdit, pieces: &[&[u8]]) -> Vec<u8> {
     let mut out = Vec::new();
     for piece in pieces {
@@ -277,11 +277,11 @@ const HEADERS: [(&str, &str); 10] = [
 
 /// An answer as its client sees it.
 struct Client<'a> {
-    /// What has come and is held.
+    /// The bytes that have arrived and are held.
     held: Vec<u8>,
     is_held: bool,
     seen: Vec<u8>,
-    /// All that the backend has sent.
+    /// All bytes that the backend has sent.
     sent: Vec<u8>,
     is_changed: bool,
     left: Option<Left>,
@@ -289,7 +289,7 @@ struct Client<'a> {
     running: &'a mut Running,
 }
 
-/// Plays an answer; what is left for the next attempt, if there is to be one.
+/// Plays an answer; returns the state for the next attempt, if there is to be one.
 fn play(running: &mut Running, world: &mut World<'_>) -> Option<Left> {
     let status = *world.choices.pick(&STATUSES);
     let answer = world.answer;
@@ -348,7 +348,7 @@ fn play(running: &mut Running, world: &mut World<'_>) -> Option<Left> {
 }
 
 impl Client<'_> {
-    /// Does what is said with what has come.
+    /// Applies a step to the bytes that have arrived.
     fn take(&mut self, step: Step, piece: &[u8]) {
         let come = [std::mem::take(&mut self.held).as_slice(), piece].concat();
         match step {
@@ -402,7 +402,7 @@ impl Client<'_> {
             return;
         }
         match self.running.on_time(world.moment()) {
-            // As it was.
+            // Still held.
             Step::Hold => {}
             step => self.take(step, b""),
         }
@@ -431,7 +431,7 @@ impl Client<'_> {
         }
     }
 
-    /// The backend's end is another than the body's.
+    /// Ends the answer in another way than with the body's last bytes.
     fn finish(&mut self, ending: usize, world: &mut World<'_>) {
         if self.is_over || ending == 0 {
             return;
@@ -450,13 +450,13 @@ impl Client<'_> {
         }
     }
 
-    /// It has ended, and is not held any longer, or waits.
+    /// After its end, an answer is no longer held, or waits for a time.
     fn ended(&mut self, world: &World<'_>) {
         if self.is_over {
             return;
         }
         if self.is_held {
-            // Nothing but time is waited for.
+            // Only time can change anything now.
             let due = self.running.due_at().expect("held for ever");
             let later = Moment {
                 now: due.max(world.now),

@@ -1,14 +1,14 @@
-//! What `serde_json` makes of a text: the other opinion.
+//! Reads text with `serde_json`, as a second opinion.
 
 use llm_router::config::Tree;
 
-/// What the other reader says of a text.
+/// The result of the other reader.
 pub enum Read {
-    /// All of it, with all fields of an object in their order.
+    /// The text is JSON; objects have all of their fields, in order.
     As(Tree),
-    /// It gave up for a limit of its own, which is none of the grammar's.
+    /// The reader gave up because of a limit that is not part of the grammar.
     TooMuchForIt,
-    /// No JSON.
+    /// The text is not JSON.
     Not,
 }
 
@@ -17,7 +17,7 @@ pub fn read(text: &[u8]) -> Read {
         Ok(tree) => Read::As(tree),
         Err(error) => {
             let why = error.to_string();
-            // Half of a surrogate pair, a number that no `f64` holds, 128 levels.
+            // Half of a surrogate pair, a number that does not fit into an `f64`, 128 levels.
             let limits = ["surrogate", "hex escape", "out of range", "recursion limit"];
             if limits.iter().any(|limit| why.contains(limit)) {
                 Read::TooMuchForIt
@@ -28,7 +28,7 @@ pub fn read(text: &[u8]) -> Read {
     }
 }
 
-/// The tree as JSON, without any white space.
+/// Writes the tree as JSON without white space.
 pub fn write(tree: &Tree, out: &mut String) {
     match tree {
         Tree::Null => out.push_str("null"),
@@ -60,7 +60,7 @@ fn quoted<T: Into<serde_json::Value> + Clone>(value: &T) -> String {
     value.clone().into().to_string()
 }
 
-/// The values under a name in an object.
+/// Returns the values under a name in an object.
 pub fn values<'t>(tree: &'t Tree, name: &str) -> Vec<&'t Tree> {
     match tree {
         Tree::Map(entries) => entries
@@ -72,7 +72,7 @@ pub fn values<'t>(tree: &'t Tree, name: &str) -> Vec<&'t Tree> {
     }
 }
 
-/// How many keys of an object a reader that ignores the case of letters takes for this name.
+/// Counts the keys of an object that a case-insensitive reader takes for this name.
 pub fn count_alike(tree: &Tree, name: &str) -> usize {
     let fold = |key: &str| key.to_lowercase().replace('ſ', "s");
     match tree {

@@ -1,5 +1,5 @@
-//! The targets. They name nothing but the core's public API and `serde_json`, so that tests/fuzz_corpus.rs can run them
-//! over the corpora without libFuzzer.
+//! The fuzz targets. They use only the core's public API and `serde_json`, so that tests/fuzz_corpus.rs can run them on
+//! the corpora without libFuzzer.
 
 pub mod answers;
 pub mod document;
@@ -16,10 +16,10 @@ mod bytes;
 mod exchange;
 mod json;
 
-/// Panics where a property does not hold.
+/// A target: panics if its property does not hold.
 pub type Target = fn(&[u8]);
 
-/// All of them, by the names of their corpora.
+/// All targets, by the names of their corpora.
 pub const TARGETS: [(&str, Target); 10] = [
     ("scan", scan::run),
     ("splice", splice::run),

@@ -1,7 +1,8 @@
-//! A form: what is scanned is what a plain reader of forms reads, and what such a writer writes is scanned.
+//! Target: a form that the scan accepts means the same to a plain reader of forms, and a form as clients write it is
+//! accepted.
 //!
-//! The input's first line says how it is cut and rewritten, the second is a `content-type`, the rest the body. A body
-//! without a single line feed decides what fields a well-formed form has instead.
+//! The first line of the input chooses how the form is cut and rewritten, the second is a `content-type`, the rest is
+//! the body. A body without any line feed chooses the fields of a well-formed form instead.
 
 use llm_router::request::{
     Accepts, BodyKind, Headers, Notation, ScanError, View, Wants, body_kind, scan_form,
@@ -38,7 +39,7 @@ fn scanned(boundary: &[u8], body: &[u8], choices: &mut Bytes<'_>) {
     rewritten(boundary, body, &view, choices);
 }
 
-/// What a plain reader finds.
+/// Compares the view with what a plain reader finds.
 fn check(boundary: &[u8], body: &[u8], view: &View) {
     assert_eq!(
         (view.notation, view.mark, view.insert_at),
@@ -99,7 +100,7 @@ struct Part<'a> {
     content: &'a [u8],
 }
 
-/// Splits a body at its separators, and each part at the first blank line, as the simplest readers do.
+/// Splits a body at its separators, and each part at the first blank line, like the simplest readers.
 fn parts<'a>(boundary: &[u8], body: &'a [u8]) -> Vec<Part<'a>> {
     let separator = [b"\r\n--", boundary].concat();
     let mut rest = body;
@@ -123,13 +124,13 @@ fn parts<'a>(boundary: &[u8], body: &'a [u8]) -> Vec<Part<'a>> {
     parts
 }
 
-/// The name in a line, if it is a part's disposition.
+/// Returns the name in a line, if it is a part's disposition.
 fn name(line: &[u8]) -> Option<&[u8]> {
     let lower = line.to_ascii_lowercase();
     if !lower.starts_with(b"content-disposition") {
         return None;
     }
-    // The first that is no end of `filename=`.
+    // The first `name` that is not the end of `filename`.
     let is_start = |at: &usize| *at > 0 && b"; \t".contains(&lower[at - 1]);
     let mut places = (0..lower.len())
         .filter(|at| lower[*at..].starts_with(b"name"))
@@ -147,7 +148,7 @@ fn find(text: &[u8], part: &[u8]) -> Option<usize> {
     text.windows(part.len()).position(|window| window == part)
 }
 
-/// A form as clients write it.
+/// Checks a form as clients write it.
 fn written(choices: &mut Bytes<'_>, filler: &[u8]) {
     let boundary: &[u8] = choices
         .pick(&[
@@ -200,7 +201,7 @@ fn written(choices: &mut Bytes<'_>, filler: &[u8]) {
         }
     }
     body.extend([separator.as_slice(), b"--\r\n"].concat());
-    // What clients make sure of.
+    // Clients choose a boundary that the content does not contain.
     if find(filler, &separator).is_some() {
         return;
     }

@@ -1,6 +1,6 @@
-//! What workers share for the page: whatever stands there is read as something, and goes on as that.
+//! Target: whatever bytes workers find in the page's shared data decode to a consistent store.
 //!
-//! The input's first line says what a worker has to add, and when; the rest is what it finds.
+//! The first line of the input chooses what a worker adds and when; the rest is what it finds.
 
 use std::sync::LazyLock;
 
@@ -23,13 +23,13 @@ static KNOWN: LazyLock<Document> = LazyLock::new(|| {
     Document::load(DOCUMENT.as_bytes()).unwrap_or_else(|errors| panic!("{errors:?}"))
 });
 
-/// Near the times of the seeds.
+/// Close to the times in the seeds.
 const NOW: u64 = 1_800_000_000_000;
 
 pub fn run(input: &[u8]) {
     let (mut choices, found) = Bytes::before_line_feed(input);
     let before = Store::decode(found);
-    // What was read is written and read again as the same.
+    // A store that was decoded encodes and decodes to the same.
     let again = Store::decode(&before.encode());
     assert_eq!(again, before);
 
@@ -95,7 +95,7 @@ fn requests(page: &Value) -> u64 {
     page["totals"]["requests"].as_u64().unwrap_or(0)
 }
 
-/// What was added is there, once, and the routes make up the whole, which it gives.
+/// Checks that additions are counted exactly once and that the routes add up to the total, which it returns.
 fn check(store: &Store, old: &Value, count: u64, now: u64) -> u64 {
     let page = told(store, now);
     let all = requests(&page);

@@ -1,6 +1,6 @@
-//! A path: whatever it names, no model becomes a piece of path.
+//! Target: whatever a path names, a model never changes the structure of a path.
 //!
-//! The input's lines are a path with its query, a model, a prefix and a template.
+//! The lines of the input are a path with its query, a model, a prefix and a template.
 
 use llm_router::attempt::Moment;
 use llm_router::health::NoMemory;
@@ -74,7 +74,7 @@ pub fn run(input: &[u8]) {
     }
 }
 
-/// The model is what stands in its place, decoded once.
+/// The model is its segment of the path, decoded once.
 fn check_call(path: &str, call: &Call) {
     let Some(model) = &call.model else {
         return;
@@ -94,7 +94,7 @@ fn fill(call: &Call, model: &str, query: &str, prefix: &str, template: &str) {
         .filter(|schema| schema.speaks(call.api))
     {
         let mut templates = vec![PathTemplate::new(schema, None)];
-        // What a document may say.
+        // Only what a document may contain.
         let is_plain = |text: &str| {
             text.starts_with('/')
                 && text
@@ -108,7 +108,7 @@ fn fill(call: &Call, model: &str, query: &str, prefix: &str, template: &str) {
             templates.extend(PathTemplate::parse(schema, template));
         }
         for one in templates {
-            // Whose name may then be another's.
+            // The parameter's name may be one that the client sent, too.
             let is_in_parameter = template
                 .split_once('?')
                 .is_some_and(|(_, own)| own.contains('{'));
@@ -120,10 +120,10 @@ fn fill(call: &Call, model: &str, query: &str, prefix: &str, template: &str) {
     }
 }
 
-/// A model that can be nothing else.
+/// A name that occurs nowhere else.
 const PLAIN: &str = "Plain-Model";
 
-/// A model fills one segment, and means there what it is.
+/// A model fills one segment, in which it decodes to itself.
 fn check_filled(filled: &str, plain: &str, model: &str) {
     let mut encoded = String::new();
     for byte in model.bytes() {
@@ -169,7 +169,7 @@ const KEYS: [&str; 13] = [
     "x-goog-api-key",
 ];
 
-/// No key is left, and nothing else is gone.
+/// All keys are removed, and nothing else is.
 fn check_query(query: &str) {
     let is_key = |piece: &str| {
         let name = decode(piece.split('=').next().unwrap_or_default()).unwrap_or_default();
@@ -183,7 +183,7 @@ fn check_query(query: &str) {
     assert_eq!(without_credentials(query), expected.join("&"));
 }
 
-/// What is no call keeps its path.
+/// Requests that are not model calls keep their path.
 fn passes(path: &str, query: &str, prefix: &str) {
     for schema in Schema::ALL {
         for prefix in [None, Some(prefix)] {
@@ -197,7 +197,7 @@ fn passes(path: &str, query: &str, prefix: &str) {
     }
 }
 
-/// Percent-decoding, byte by byte.
+/// Percent-decodes text byte by byte.
 fn decode(text: &str) -> Option<String> {
     let bytes = text.as_bytes();
     let mut out = Vec::new();

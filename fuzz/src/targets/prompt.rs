@@ -1,6 +1,6 @@
-//! A pattern and a text: what can be written can be looked for, and what is found depends on what it says alone.
+//! Target: a text that contains a word or phrase matches its pattern, and equivalent patterns give the same result.
 //!
-//! The input's lines are choices and a pattern; the rest is a text.
+//! The lines of the input are choices and a pattern; the rest is a text.
 
 use llm_router::prompt::{TextPattern, Written};
 
@@ -38,7 +38,7 @@ fn needle(source: &str, text: &str, write: for<'a> fn(&'a [&'a str]) -> Written<
     });
     let ([Ok(anywhere), Ok(whole)], [Ok(exact), Ok(exact_whole)]) = (&in_any_case, &as_it_stands)
     else {
-        // Neither has to do with what is right.
+        // Whether a needle is valid does not depend on the options.
         assert!(
             in_any_case
                 .iter()
@@ -80,7 +80,7 @@ fn regex(source: &str, text: &str, case_sensitive: bool) {
     } else if let Ok(grouped) = new(&format!("(?:{source})")) {
         assert_eq!(grouped.matches(text), found);
     }
-    // Asking by `|` for what no text has changes nothing, but the engine has to know letters beyond ASCII.
+    // An alternative that no text contains changes nothing, but makes the engine handle letters beyond ASCII.
     if let Ok(either) = new(&format!("(?:{source})|\u{10FFFD}\\b\u{10FFFD}"))
         && !text.contains('\u{10FFFD}')
         && !source.contains("(?x")

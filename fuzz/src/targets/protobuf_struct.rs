@@ -1,6 +1,6 @@
-//! A configuration as Envoy hands it over: the bytes of a Struct mean what its JSON means.
+//! Target: the bytes of a Struct, as which Envoy hands over a configuration, decode to the same value as its JSON.
 //!
-//! The input is JSON, which is encoded here, or a Struct's bytes.
+//! The input is JSON, which is encoded here, or the bytes of a Struct.
 
 use llm_router::config::{Document, Tree};
 
@@ -46,14 +46,14 @@ fn varint(mut value: u64, out: &mut Vec<u8>) {
     out.push(value.to_le_bytes()[0]);
 }
 
-/// A field that has a length.
+/// Writes a field with a length.
 fn field(number: u64, bytes: &[u8], out: &mut Vec<u8>) {
     varint(number << 3 | 2, out);
     varint(u64::try_from(bytes.len()).expect("64 bits"), out);
     out.extend_from_slice(bytes);
 }
 
-/// A message of what `write` writes.
+/// Writes a message with the content that `write` writes.
 fn message(number: u64, out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
     let mut inner = Vec::new();
     write(&mut inner);

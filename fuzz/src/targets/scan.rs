@@ -1,4 +1,5 @@
-//! A body of JSON: what is scanned is what `serde_json` reads, and what `serde_json` reads is scanned.
+//! Target: a JSON body that the scan accepts means the same to `serde_json`, and a body that `serde_json` reads is
+//! accepted.
 
 use llm_router::config::Tree;
 use llm_router::request::{BodyKind, Content, MAX_MODEL_BYTES, Part, ScanError, View, Wants, scan};
@@ -58,7 +59,7 @@ fn check_view(body: &[u8], view: &View, tree: &Tree) {
     }
 }
 
-/// What conditions ask for is found in any body, and is in proportion to it.
+/// The content that conditions ask for can be read from any body, and is proportional to the body's size.
 fn check_content(body: &[u8], tree: &Tree) {
     let Tree::Map(entries) = tree else { return };
     for api in Api::ALL {
@@ -71,7 +72,7 @@ fn check_content(body: &[u8], tree: &Tree) {
         assert!(u64::from(content.turns()) <= bytes + body.len() as u64);
         content.opening();
         content.prompt_tokens();
-        // The last one of its name.
+        // The last field of its name counts.
         if let Some((name, Tree::Bool(value))) = entries.last()
             && !name.contains('.')
             && name.len() <= 200
@@ -83,9 +84,9 @@ fn check_content(body: &[u8], tree: &Tree) {
     }
 }
 
-/// White space means nothing.
+/// White space makes no difference.
 fn check_spacing(body: &[u8], wants: Wants, view: &View, tree: &Tree) {
-    // Written anew, keys would lose their escapes.
+    // Writing the tree again would lose the escapes of keys.
     if body.contains(&b'\\') {
         return;
     }
@@ -96,13 +97,13 @@ fn check_spacing(body: &[u8], wants: Wants, view: &View, tree: &Tree) {
         let model = view.model.as_ref().map(|field| field.name.clone());
         (model, view.stream, view.tie)
     };
-    // Only a character that need not be escaped, and is, can make a name longer than it was.
+    // Only a character that is escaped without need can make a name longer than before.
     if !compact.contains('\\') {
         assert_eq!(said(&again), said(view));
     }
 }
 
-/// Whether this was refused for a reason.
+/// Checks that a body was refused for a valid reason.
 fn check_refusal(body: &[u8], wants: Wants, error: ScanError, tree: &Tree) {
     let models = json::values(tree, "model");
     let has_reason = match error {
@@ -121,7 +122,7 @@ fn check_refusal(body: &[u8], wants: Wants, error: ScanError, tree: &Tree) {
             [value] => !matches!(value, Tree::Bool(_) | Tree::Null),
             _ => json::count_alike(tree, "stream") > 0,
         },
-        // It reads less deep than we do, and all the rest is JSON to it.
+        // The other reader has a lower limit for nesting, and everything else is JSON to it.
         _ => false,
     };
     assert!(has_reason, "refused: {error:?}");

@@ -1,7 +1,7 @@
-//! A body that is to name another model, and have its parameters changed: only that changes, in one piece or in many, and in
-//! every attempt.
+//! Target: making a body name another model and changing its parameters changes nothing else, in one piece or in many,
+//! and in every attempt.
 //!
-//! The input's first line says which model, and where the body is cut; the rest is the body.
+//! The first line of the input chooses the model and where the body is cut; the rest is the body.
 
 use std::sync::LazyLock;
 
@@ -24,13 +24,13 @@ const MODELS: [&str; 7] = [
     "longer than most of the names that models have",
 ];
 
-/// A document with all APIs, and several ways to fail.
+/// A document with all APIs and several kinds of failure.
 pub static DOCUMENT: LazyLock<Document> = LazyLock::new(|| {
     let document = include_bytes!("../documents/all.json");
     Document::load(document).unwrap_or_else(|errors| panic!("{errors:#?}"))
 });
 
-/// The same without what is asked for that the client did not ask for: bodies change by what the document says.
+/// The same document, but without asking for usage, so that only the document's own changes affect bodies.
 static UNASKED: LazyLock<Document> = LazyLock::new(|| {
     let mut document = DOCUMENT.clone();
     document.telemetry.ask_for_usage = false;
@@ -55,7 +55,7 @@ pub fn run(input: &[u8]) {
     route(body, choices);
 }
 
-/// The router role's edits, and the next attempt's of what they make. Returns that.
+/// Applies the router role's edits and then those of the next attempt, and returns the result.
 pub fn rewrite(
     view: &View,
     body: &[u8],
@@ -70,7 +70,7 @@ pub fn rewrite(
     made[1].clone()
 }
 
-/// What each of some targets gets, whichever of them is the first one.
+/// Returns what each of some targets gets, whichever of them is first.
 fn attempts(
     view: &View,
     body: &[u8],
@@ -114,7 +114,7 @@ fn apply(edits: &Edits, body: &[u8], choices: &mut Bytes<'_>) -> Vec<u8> {
     whole
 }
 
-/// Changes of every kind, of fields that bodies in the corpus have and others.
+/// Changes of every kind, of fields that bodies in the corpus have and of others.
 static CHANGES: LazyLock<[ParameterChanges; 4]> = LazyLock::new(|| {
     let mut all: [ParameterChanges; 4] = Default::default();
     let number = |number: u32| Bound {
@@ -142,7 +142,7 @@ static CHANGES: LazyLock<[ParameterChanges; 4]> = LazyLock::new(|| {
     all
 });
 
-/// Parameters are changed for some targets, and for one they are not.
+/// Changes parameters for some targets, but not for one of them.
 fn change(view: &View, body: &[u8], model: &str, choices: &mut Bytes<'_>) {
     let targets = CHANGES.each_ref().map(|changes| (Some(model), changes));
     let Some(made) = attempts(view, body, &targets, choices) else {
@@ -153,14 +153,14 @@ fn change(view: &View, body: &[u8], model: &str, choices: &mut Bytes<'_>) {
         let view = scan(made, Wants::Model).expect("still a body");
         let named = view.model.as_ref().map(|field| field.name.as_str());
         assert_eq!(named, Some(model));
-        // What has been changed stays as it is.
+        // Changes of a changed body change nothing.
         let rewriter = Rewriter::new(&view, made, std::iter::once(*changes)).expect("once");
         let again = rewriter.edits(Some(model), changes).expect("once");
         assert!(again.is_empty(), "{again:?}");
     }
 }
 
-/// Nothing but the model has changed.
+/// Checks that nothing but the model has changed.
 pub fn check_tree(before: &[u8], after: &[u8], model: &str) {
     let text = before.strip_prefix(b"\xef\xbb\xbf").unwrap_or(before);
     let Read::As(Tree::Map(mut entries)) = json::read(text) else {
@@ -179,7 +179,7 @@ pub fn check_tree(before: &[u8], after: &[u8], model: &str) {
 
 const CREDENTIAL: &str = "Bearer of the client's own";
 
-/// Every attempt sends the client's body with its own target's model.
+/// Checks that every attempt sends the client's body with its own target's model.
 fn route(body: &[u8], choices: Bytes<'_>) {
     let headers = [
         (":method", "POST"),
@@ -199,7 +199,7 @@ fn route(body: &[u8], choices: Bytes<'_>) {
     let mut world = World::new(choices, b"");
     for sent in exchange(&UNASKED, headers, body, &mut world) {
         check_tree(body, &sent.body, &sent.model);
-        // To whom the document says so.
+        // Only the backend to which the document forwards credentials receives them.
         let may_know = sent.backend == "other";
         let knows = sent
             .headers

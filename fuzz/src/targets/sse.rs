@@ -1,6 +1,7 @@
-//! A stream of events: read in pieces it is what it is as a whole, and only malformed events are left out of it.
+//! Target: a stream of events read in pieces gives the same result as in one piece, and only malformed events are
+//! removed from it.
 //!
-//! The input's first line says which API's it is and where it is cut; the rest is the stream.
+//! The first line of the input chooses the API and where the stream is cut; the rest is the stream.
 
 use llm_router::schema::{Api, ErrorCode, StreamReader, error_event};
 
@@ -33,7 +34,7 @@ pub fn run(input: &[u8]) {
     assert_eq!(passed, filtered);
     assert_eq!(state(&cut), state(&filter));
 
-    // Larger ones pass even if they are malformed.
+    // Larger events pass even if they are malformed.
     if stream.len() < 32 * 1024 {
         check_events(stream, &filtered, filter.malformed());
         check_more(api, &filter, filtered);
@@ -63,7 +64,7 @@ fn state(reader: &StreamReader) -> impl PartialEq + std::fmt::Debug {
     )
 }
 
-/// What passed has all events that are well-formed, in order, and nothing else.
+/// What passed has all well-formed events, in order, and nothing else.
 fn check_events(stream: &[u8], filtered: &[u8], malformed: u32) {
     let sent = events(stream);
     let mut passed = events(filtered).into_iter().peekable();
@@ -88,7 +89,7 @@ fn check_events(stream: &[u8], filtered: &[u8], malformed: u32) {
     }
 }
 
-/// An event of ours that is appended stands by itself.
+/// An event that the router appends is an event of its own.
 fn check_more(api: Api, filter: &StreamReader, filtered: Vec<u8>) {
     let mut again = StreamReader::new(api);
     assert_eq!(again.push_filtered(&filtered, true), filtered);
@@ -108,8 +109,8 @@ struct Event {
     data: Vec<u8>,
 }
 
-/// The events that a client sees, line by line, by the WHATWG's standard. What the end cuts off is none to it; here it
-/// is one, because a stream that ends is given its last blank line.
+/// Returns the events that a client sees, line by line, by the WHATWG's standard. An event that the end cuts off does
+/// not count there; here it does, because a stream that ends gets its last blank line.
 fn events(stream: &[u8]) -> Vec<Event> {
     let stream = stream.strip_prefix(b"\xef\xbb\xbf").unwrap_or(stream);
     let mut events = Vec::new();

@@ -1,11 +1,11 @@
-//! What an attempt changes of the request, as a diff.
+//! Shows what an attempt changes in the request, as a diff.
 
 use std::collections::HashMap;
 use std::ops::Range;
 
 use crate::played::Pairs;
 
-/// What changes of the headers: gone and new lines, in the order of the headers.
+/// Returns the removed and the added header lines, in the order of the headers.
 pub(super) fn headers(before: &Pairs, after: &Pairs) -> (Vec<String>, Vec<String>) {
     let missing = |these: &Pairs, those: &Pairs| {
         let gone = these.iter().filter(|pair| !those.contains(pair));
@@ -15,13 +15,14 @@ pub(super) fn headers(before: &Pairs, after: &Pairs) -> (Vec<String>, Vec<String
     (missing(before, after), missing(after, before))
 }
 
-/// How much of a body is shown around what changes.
+/// How many bytes are shown around a change of the body.
 const AROUND: usize = 24;
 
-/// How long what both bodies have must be to be left out between two changes.
+/// How long the common bytes between two changes must be to be left out.
 const ANCHOR: usize = 64;
 
-/// What changes of the body: the places before and after, with some of what stands around them; `None` if nothing does.
+/// Returns the changed places of a body before and after, with some of the bytes around them; `None` if nothing
+/// changes.
 pub(super) fn body(before: &[u8], after: &[u8]) -> Option<(String, String)> {
     if before == after {
         return None;
@@ -31,7 +32,7 @@ pub(super) fn body(before: &[u8], after: &[u8]) -> Option<(String, String)> {
     Some((shown(before, &left), shown(after, &right)))
 }
 
-/// Where the one differs from the other, in order.
+/// Returns where the bodies differ, in order.
 fn places(before: &[u8], after: &[u8]) -> Vec<(Range<usize>, Range<usize>)> {
     let mut places = Vec::new();
     let (mut at, mut to) = (0, 0);
@@ -47,7 +48,7 @@ fn places(before: &[u8], after: &[u8]) -> Vec<(Range<usize>, Range<usize>)> {
         if left.is_empty() && right.is_empty() {
             return places;
         }
-        // What comes next that both have, or what they end with.
+        // Up to the next bytes that both have, or to the end.
         let (gone, come) = anchor(left, right).unwrap_or((left.len(), right.len()));
         let (old, new) = (
             left.get(..gone).unwrap_or_default(),
@@ -64,7 +65,7 @@ fn common<'a>(one: impl Iterator<Item = &'a u8>, other: impl Iterator<Item = &'a
     one.zip(other).take_while(|(a, b)| a == b).count()
 }
 
-/// Where a long piece of the one stands, and where in the other.
+/// Returns where both have a long common piece.
 fn anchor(left: &[u8], right: &[u8]) -> Option<(usize, usize)> {
     let mut pieces = HashMap::new();
     for (number, piece) in left.chunks_exact(ANCHOR).enumerate() {
@@ -74,7 +75,7 @@ fn anchor(left: &[u8], right: &[u8]) -> Option<(usize, usize)> {
     windows.find_map(|(to, window)| Some((*pieces.get(window)?, to)))
 }
 
-/// These places of a body, and some of what stands around them.
+/// Shows these places of a body with some of the bytes around them.
 fn shown(body: &[u8], places: &[Range<usize>]) -> String {
     let mut shown = String::new();
     let mut known = 0;
@@ -117,7 +118,7 @@ mod tests {
             after,
             r#"…g before it", "model": "gpt", "after": "long after…"#
         );
-        // What is inserted, and what repeats.
+        // Insertions, and repeated bytes.
         assert_eq!(body(b"aa", b"aaa").unwrap(), ("aa".into(), "aaa".into()));
         assert_eq!(body(b"", b"x").unwrap(), (String::new(), "x".into()));
     }
@@ -140,7 +141,7 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever repeats: what is left out is the same in both.
+        /// What is left out is the same in both, also where bytes repeat.
         #[test]
         fn the_rest_is_the_same(
             pieces in prop::collection::vec(("[ab]{0,3}", "[ab]{0,3}", "[ab]{0,200}"), 0..6),

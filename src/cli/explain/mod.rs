@@ -1,4 +1,4 @@
-//! `explain`: what becomes of one request, and why.
+//! The command `explain`: shows what happens to one request, and why.
 
 mod diff;
 mod said;
@@ -59,27 +59,27 @@ pub(super) struct ExplainArgs {
     json: bool,
 }
 
-/// What becomes of a request.
+/// What happens to a request.
 #[derive(Debug, Default, Serialize)]
 struct Explained {
     method: String,
     path: String,
-    /// For a call of a model.
+    /// The model that a model call asks for.
     #[serde(skip_serializing_if = "Option::is_none")]
     model: Option<String>,
-    /// The model that the name stands for.
+    /// The model that an alias stands for.
     #[serde(skip_serializing_if = "Option::is_none")]
     alias_of: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     stream: Option<bool>,
-    /// In the order in which they are tried.
+    /// The routes, in the order in which they are tried.
     routes: Vec<Tried>,
-    /// Whether something was drawn, so that the same request might come to another end: which route takes it, or the plan's
-    /// order.
+    /// Whether a random draw decided which route takes the request or the order of the plan, so that the same request
+    /// may have another result.
     drawn: bool,
     #[serde(skip)]
     is_order_drawn: bool,
-    /// Which source gave the key by which its order was chosen.
+    /// The source of the key by which the order of the plan was chosen.
     #[serde(skip_serializing_if = "Option::is_none")]
     sticky: Option<String>,
     plan: Vec<Planned>,
@@ -89,7 +89,7 @@ struct Explained {
     answer: Option<Answered>,
 }
 
-/// A route.
+/// A route, and whether it takes the request.
 #[derive(Debug, Serialize)]
 struct Tried {
     name: String,
@@ -115,7 +115,7 @@ struct Dropped {
     backend: String,
     model: Option<String>,
     reason: &'static str,
-    /// The reason in this case, where its name does not say all.
+    /// Details of the reason, if its name does not say everything.
     #[serde(skip_serializing_if = "String::is_empty")]
     detail: String,
 }
@@ -136,7 +136,7 @@ struct BodyDiff {
     after: String,
 }
 
-/// An answer of the router's own.
+/// An answer from the router itself.
 #[derive(Debug, Serialize)]
 struct Answered {
     status: u32,
@@ -201,7 +201,7 @@ fn request(args: &ExplainArgs) -> Result<GoldenRequest, Failed> {
     })
 }
 
-/// When it comes: now, if nothing else is said.
+/// Returns the time of the request; by default, now.
 fn now(args: &ExplainArgs) -> Result<u64, Failed> {
     match &args.time {
         Some(time) => rfc_3339(time)
@@ -213,7 +213,7 @@ fn now(args: &ExplainArgs) -> Result<u64, Failed> {
     }
 }
 
-/// What Envoy would know of the caller.
+/// Returns what Envoy would know about the caller.
 fn caller(args: &ExplainArgs) -> Result<Caller, Failed> {
     let mut caller = Caller::default();
     if let Some(uri) = &args.mesh {
@@ -285,7 +285,7 @@ fn explain(document: &Document, request: &GoldenRequest, random: u64) -> Explain
             explained.answer = result.err().map(answered);
         }
         Arrival::Answer(answer) => {
-            // Of all that has no model, only what no route takes has been asked of the routes.
+            // Of the requests without a model call, the routes have been evaluated only for those that no route takes.
             if is_unrouted(&answer) {
                 explained.routes = passing(headers);
             }
@@ -300,7 +300,7 @@ fn explain(document: &Document, request: &GoldenRequest, random: u64) -> Explain
     explained
 }
 
-/// What becomes of a call of a model.
+/// Explains a model call.
 fn decide(
     document: &Document,
     request: &GoldenRequest,
@@ -354,7 +354,7 @@ fn decide(
     );
     let mut seen: Vec<Sent> = Vec::new();
     for one in sent {
-        // The same target once more sends the same.
+        // A second attempt at the same target sends the same request.
         if !seen.contains(&one) {
             seen.push(one.clone());
             explained.attempts.push(changed(&headers, body, one));
@@ -392,7 +392,7 @@ fn answered(answer: Answer) -> Answered {
     }
 }
 
-/// Each route up to the first that takes the request, and why not; the others are only named.
+/// Explains each route up to the first that takes the request; later routes are only named.
 fn tried(document: &Document, subject: &Subject<'_>, passes: bool) -> Vec<Tried> {
     let mut is_taken = false;
     let of = |route: &Route| {

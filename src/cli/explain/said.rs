@@ -1,14 +1,14 @@
-//! What a body says, in a trace: names and numbers, never the text of a prompt.
+//! Describes conditions on a body and what the body has: names and numbers, never the text of a prompt.
 
 use crate::config::PARTS;
 use crate::prompt::Script;
 use crate::request::{Content, Part};
 use crate::routing::{ContentCondition, FieldTest};
 
-/// How much text of a field is shown, in characters.
+/// How many characters of a field's text are shown.
 const MAX_SHOWN: usize = 64;
 
-/// A condition in the words of the document.
+/// Words a condition like the document.
 pub(super) fn wanted(condition: &ContentCondition) -> String {
     match condition {
         ContentCondition::Has(fact, wanted) => format!("{}: {wanted}", fact.name()),
@@ -46,7 +46,7 @@ fn tested(test: &FieldTest) -> String {
     }
 }
 
-/// What the request has there.
+/// Describes what the request has for a condition.
 pub(super) fn seen(condition: &ContentCondition, content: &Content<'_>) -> String {
     match condition {
         ContentCondition::Has(fact, _) => fact.is_in(content).to_string(),

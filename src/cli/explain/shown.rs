@@ -1,4 +1,4 @@
-//! An explanation for people.
+//! Formats an explanation as text.
 
 use std::fmt::Write as _;
 
@@ -13,7 +13,7 @@ fn coloured(colour: AnsiColor) -> Style {
     Style::new().fg_color(Some(colour.into()))
 }
 
-/// The whole of it. Writing to a String cannot fail.
+/// Formats the complete explanation. Writing to a String cannot fail.
 pub(super) fn text(explained: &Explained) -> String {
     let mut out = format!(
         "{BOLD}{} {}{BOLD:#}",

@@ -1,4 +1,4 @@
-//! What is told of targets that are left out, and of aliases.
+//! Tests of what `explain` shows about targets that are left out, and about aliases.
 
 use super::*;
 
@@ -77,7 +77,7 @@ fn what_a_name_stands_for() {
     );
 }
 
-/// Whether a share of the traffic takes a request is said either way, and by what.
+/// Shows whether a share of the traffic takes a request or not, and by which key.
 #[test]
 fn shares() {
     let document = |condition: &str| {
@@ -133,7 +133,7 @@ routes:
     );
     assert!(by_key.ends_with(" by header x-user)"), "{by_key}");
     assert!(!is_drawn);
-    // What holds without a share is not taken by one.
+    // If the match holds without a share, no share takes the request.
     let (line_of, is_drawn, told) = line("{any: [{model: m}, {percent: 100}]}", &[], 0);
     assert_eq!((line_of.as_str(), is_drawn), ("some  taken", false));
     assert_eq!(told["routes"][0].get("seen"), None);

@@ -1,18 +1,18 @@
-//! Why a route takes a request or does not: of the conditions themselves, asked one by one.
+//! Explains why a route takes a request or does not, by evaluating its conditions one by one.
 
 use super::said;
 use crate::request::Mesh;
 use crate::routing::{ClaimPattern, Condition, Pattern, Subject, percent};
 
-/// What a route was decided by: the first condition of its match that did not hold, or the shares of the traffic that took
-/// it.
+/// The reason for a route's result: the first condition of its match that does not hold, or the shares of the traffic
+/// by which it takes the request.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub(super) struct Reason {
-    /// What was asked for.
+    /// What the condition requires.
     pub(super) wanted: String,
-    /// What the request has, where that is one thing.
+    /// What the request has instead, if that is a single thing.
     pub(super) seen: Option<String>,
-    /// Whether it was drawn, so that the same request might come to another end.
+    /// Whether it was drawn at random, so that the same request may have another result.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub(super) drawn: bool,
 }
@@ -23,14 +23,14 @@ impl Reason {
         let written: Vec<String> = conditions.iter().map(|one| wanted(one)).collect();
         Some(Reason {
             wanted: written.join(" and "),
-            // All shares of a route are of the same whole.
+            // All shares of a route use the same place of the request.
             seen: seen(first, subject),
             drawn: conditions.iter().any(|one| is_drawn(one, subject)),
         })
     }
 }
 
-/// The first condition that does not hold; `None` if the whole does.
+/// Returns the first condition that does not hold; `None` if the whole match does.
 pub(super) fn first_failed(condition: &Condition, subject: &Subject<'_>) -> Option<Reason> {
     if condition.evaluate(subject) == Some(true) {
         return None;
@@ -41,7 +41,7 @@ pub(super) fn first_failed(condition: &Condition, subject: &Subject<'_>) -> Opti
     Reason::new(&[condition], subject)
 }
 
-/// The shares of the traffic without which a match that holds would not; `None` if there are none.
+/// Returns the shares of the traffic without which a match would not hold; `None` if there are none.
 pub(super) fn taken_by(condition: &Condition, subject: &Subject<'_>) -> Option<Reason> {
     let mut shares = Vec::new();
     deciding(condition, subject, &mut shares);
@@ -54,7 +54,7 @@ fn deciding<'c>(condition: &'c Condition, subject: &Subject<'_>, found: &mut Vec
         Condition::Any(parts) => {
             let is_met = |part: &&Condition| part.evaluate(subject) == Some(true);
             let mut holding = parts.iter().filter(is_met);
-            // One that holds without a share is enough.
+            // One condition that holds without a share is enough.
             if let Some(first) = holding.next()
                 && first.has_share()
                 && holding.all(Condition::has_share)
@@ -67,7 +67,7 @@ fn deciding<'c>(condition: &'c Condition, subject: &Subject<'_>, found: &mut Vec
     }
 }
 
-/// Whether a share in it is one that the request was drawn for.
+/// Whether the condition has a share for which the request's place is drawn at random.
 fn is_drawn(condition: &Condition, subject: &Subject<'_>) -> bool {
     match condition {
         Condition::Percent(share) => matches!(share.place(subject), Some((_, None))),
@@ -79,7 +79,7 @@ fn is_drawn(condition: &Condition, subject: &Subject<'_>) -> bool {
     }
 }
 
-/// Patterns in the words of the document.
+/// Words patterns like the document.
 fn patterns(name: &str, patterns: &[Pattern]) -> String {
     let written: Vec<String> = patterns.iter().map(ToString::to_string).collect();
     match written.as_slice() {
@@ -88,7 +88,7 @@ fn patterns(name: &str, patterns: &[Pattern]) -> String {
     }
 }
 
-/// Values, quoted.
+/// Quotes values.
 fn listed<'v>(values: impl Iterator<Item = &'v [u8]>) -> String {
     let values: Vec<String> = values
         .map(|value| format!("\"{}\"", String::from_utf8_lossy(value)))
@@ -99,7 +99,7 @@ fn listed<'v>(values: impl Iterator<Item = &'v [u8]>) -> String {
     }
 }
 
-/// What the verified tokens say of some claims.
+/// Describes what the verified tokens have for some claims.
 fn seen_claims(claims: &[ClaimPattern], subject: &Subject<'_>) -> Option<String> {
     let tokens = subject.caller?.tokens();
     let of_token = tokens.iter().map(|token| {
@@ -135,7 +135,7 @@ fn seen_mesh(mesh: Option<&Mesh>) -> String {
     }
 }
 
-/// A condition in the words of the document.
+/// Words a condition like the document.
 fn wanted(condition: &Condition) -> String {
     let all = |name: &str, parts: &[Condition]| {
         let written: Vec<String> = parts.iter().map(wanted).collect();
@@ -167,7 +167,7 @@ fn wanted(condition: &Condition) -> String {
     }
 }
 
-/// What the request has there.
+/// Describes what the request has for a condition.
 fn seen(condition: &Condition, subject: &Subject<'_>) -> Option<String> {
     let quoted = |value: Option<&str>| value.map(|value| format!("\"{value}\""));
     match condition {
@@ -191,7 +191,7 @@ fn seen(condition: &Condition, subject: &Subject<'_>) -> Option<String> {
         Condition::Time(period) => Some(period.local_time(subject.now?)),
         Condition::Not(part) => seen(part, subject),
         Condition::Any(parts) | Condition::All(parts) => {
-            // Where all ask for the same thing, it is that.
+            // If all parts look at the same thing, describe that.
             let mut all = parts.iter().map(|part| seen(part, subject));
             let first = all.next()?;
             all.all(|other| other == first).then_some(first)?

@@ -1,4 +1,4 @@
-//! The clusters: one for each backend, and those that have others as members.
+//! Renders Envoy's clusters: one for each backend, and the aggregate clusters.
 
 use std::net::IpAddr;
 
@@ -9,10 +9,10 @@ use super::site::{Aggregate, Reached, Site};
 use super::template::Template;
 use crate::schema::Schema;
 
-/// What all clusters are made with.
+/// The settings that all clusters share.
 pub(super) struct Clusters<'a> {
     pub(super) args: &'a EnvoyArgs,
-    /// Whether the route gives each host its own name.
+    /// Whether the document is in the older mode, in which the route gives each host its own name.
     pub(super) is_older: bool,
 }
 
@@ -77,7 +77,7 @@ impl Clusters<'_> {
             .fill()
     }
 
-    /// How Envoy finds the hosts. A static cluster's have no names.
+    /// Returns how Envoy finds the hosts. Hosts of a static cluster have no names.
     fn discovery(&self, reached: &Reached<'_>) -> &'static str {
         match &reached.endpoint.server {
             Server::Address(_) if !self.is_older => "STATIC",
@@ -107,9 +107,9 @@ impl Clusters<'_> {
     }
 }
 
-/// What the upstream filters of a cluster are made for.
+/// What the upstream filters of a cluster are rendered from.
 struct Filters<'a> {
-    /// The name that the backend role has.
+    /// The backend name in the backend role's configuration.
     backend: &'a str,
     schema: Schema,
     key: &'a Key,
@@ -126,7 +126,7 @@ fn tls(server: &Server, ca: &str) -> Vec<String> {
             "DNS",
             Template::new("sni: $name").text("name", &name).fill(),
         ),
-        // An address is no server name.
+        // A server name must not be an address.
         Server::Address(IpAddr::V4(_) | IpAddr::V6(_)) => ("IP_ADDRESS", Vec::new()),
     };
     Template::new(include_str!("templates/tls.yaml"))

@@ -1,8 +1,8 @@
-//! A command as a comment in what it has printed.
+//! Shows the command line as a comment in its output.
 
 use super::yaml::comment;
 
-/// The command, each option on a line of its own.
+/// Returns the command, each option on a line of its own.
 pub(super) fn shown(arguments: &[String]) -> Vec<String> {
     let mut lines = vec!["#   llm-router".to_owned()];
     for argument in arguments {
@@ -20,7 +20,7 @@ pub(super) fn shown(arguments: &[String]) -> Vec<String> {
     lines
 }
 
-/// A word of a shell's.
+/// Quotes a word for a shell.
 fn quoted(word: &str) -> String {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_-./:=@%+,".contains(&byte);
     if !word.is_empty() && word.bytes().all(is_plain) {

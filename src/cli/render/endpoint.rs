@@ -1,9 +1,9 @@
-//! Where a backend is.
+//! The endpoints of backends.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 
-/// A server: by TLS, or in plaintext.
+/// A server, reached by TLS or in plaintext.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Endpoint {
     pub(super) is_tls: bool,
@@ -11,7 +11,7 @@ pub(super) struct Endpoint {
     pub(super) port: u16,
 }
 
-/// What a server is known by.
+/// How a server is named: by host name or by address.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Server {
     Name(String),
@@ -43,7 +43,7 @@ impl Server {
 }
 
 impl Endpoint {
-    /// `https://HOST`, `http://HOST:PORT`.
+    /// Parses `https://HOST` or `http://HOST:PORT`.
     pub(super) fn of_url(url: &str) -> Result<Endpoint, String> {
         let (is_tls, authority) = match url.split_once("://") {
             Some(("https", authority)) => (true, authority),
@@ -59,7 +59,7 @@ impl Endpoint {
             .ok_or_else(|| format!("\"{authority}\" is no host, with a port or without"))
     }
 
-    /// `HOST` or `HOST:PORT`.
+    /// Parses `HOST` or `HOST:PORT`.
     pub(super) fn of_authority(authority: &str, is_tls: bool) -> Option<Endpoint> {
         let (host, port) = match authority.rsplit_once(':') {
             Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
@@ -77,7 +77,7 @@ impl Endpoint {
         })
     }
 
-    /// What a request to it has as its host.
+    /// Returns the `host` of a request to this endpoint.
     pub(super) fn authority(&self) -> String {
         let port = match (self.is_tls, self.port) {
             (true, 443) | (false, 80) => String::new(),

@@ -1,4 +1,4 @@
-//! The whole of Envoy's configuration.
+//! Renders the complete configuration of Envoy.
 
 use super::EnvoyArgs;
 use super::clusters::Clusters;
@@ -12,13 +12,14 @@ use crate::cli::source::parse;
 use crate::config::Document;
 use crate::telemetry::metrics::{LABEL_NAMES, Metric, tag_regex};
 
-/// The largest body where nobody says it.
+/// The largest body of a request, if neither the document nor an option sets it.
 const BODY_BYTES: u32 = 16_777_216;
 
-/// How much Envoy may read of an answer at once: the clusters' `per_connection_buffer_limit_bytes` where nothing is set.
+/// How much Envoy may read of an answer at once, in bytes: the default of the clusters'
+/// `per_connection_buffer_limit_bytes`.
 const READ_BYTES: u32 = 1_048_576;
 
-/// The configuration for a document. `command`: by which it is rendered.
+/// Renders the configuration for a document. `command` is the command line that renders it.
 pub(super) fn render(
     loaded: &Loaded,
     args: &EnvoyArgs,
@@ -64,7 +65,7 @@ pub(super) fn render(
     Ok(with_document(&once(lines), loaded))
 }
 
-/// What takes the labels out of the names of the module's metrics.
+/// Returns the rules that extract labels from the names of the module's metrics.
 fn stats_tags() -> Vec<String> {
     let tags = LABEL_NAMES.iter().map(|label| {
         let regex = yaml::scalar(&tag_regex(label));
@@ -73,7 +74,7 @@ fn stats_tags() -> Vec<String> {
     tags.collect()
 }
 
-/// The buckets of the module's histograms.
+/// Returns the buckets of the module's histograms.
 fn buckets() -> Vec<String> {
     let mut lines = Vec::new();
     for metric in Metric::ALL.iter().filter(|one| !one.buckets().is_empty()) {
@@ -84,10 +85,10 @@ fn buckets() -> Vec<String> {
     lines
 }
 
-/// Puts the document into its place: as it is written, with its comments, where that is read as the same there.
+/// Inserts the document: as it is written, with its comments, if Envoy reads that as the same document.
 fn with_document(lines: &[String], loaded: &Loaded) -> String {
     let written = insert(lines, "document", &yaml::block(&loaded.tree));
-    // Envoy knows no merge keys, and takes no tabs for white space before a line.
+    // Envoy does not support merge keys, nor tabs as white space before a line.
     let is_odd = |line: &str| line.contains("<<") || line.trim_start_matches(' ').starts_with('\t');
     if loaded.text.lines().any(is_odd) {
         return written;
@@ -106,7 +107,7 @@ fn with_document(lines: &[String], loaded: &Loaded) -> String {
     }
 }
 
-/// A file's lines, without the mark before its document.
+/// Returns the lines of a file, without the `---` before its document.
 fn source_lines(text: &str) -> Vec<String> {
     let is_before = |line: &&str| line.trim().is_empty() || line.starts_with('#');
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
@@ -121,7 +122,7 @@ fn source_lines(text: &str) -> Vec<String> {
         .collect()
 }
 
-/// The name of the cluster without hosts, which no backend's has.
+/// Returns a name for the cluster without hosts, which no backend's cluster has.
 fn no_match(document: &Document) -> String {
     let mut name = "llm_router_no_match".to_owned();
     while document
@@ -147,14 +148,14 @@ fn matching_route(document: &Document, no_match: &str) -> Vec<String> {
         .fill()
 }
 
-/// A minute more than the longest time that a route gives an answer.
+/// Returns one minute more than the longest time that a route allows for an answer.
 fn idle_seconds(document: &Document) -> u32 {
     let policies = document.routes.iter().map(|route| &route.policy);
     let longest = policies.map(|policy| policy.deadline_ms.max(policy.idle_timeout_ms));
     longest.max().unwrap_or(0).div_ceil(1000).saturating_add(60)
 }
 
-/// The largest body, and room for what is held of an answer.
+/// Returns the buffer limit for the largest body, with room for the held part of an answer.
 fn body_limit(document: &Document, args: &EnvoyArgs) -> Result<u32, Failed> {
     let most = match (document.max_body_bytes, args.max_body_bytes) {
         (Some(most), Some(other)) if most != other => {
@@ -172,7 +173,7 @@ fn body_limit(document: &Document, args: &EnvoyArgs) -> Result<u32, Failed> {
     Ok(most.max(held))
 }
 
-/// The secrets that come from the environment.
+/// Returns the secrets that come from environment variables.
 fn secrets(site: &Site<'_>) -> Vec<String> {
     let keys = site.reached.iter().map(|one| &one.key);
     let keys = keys.chain(site.aggregates.iter().map(|one| &one.key));

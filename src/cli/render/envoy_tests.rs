@@ -9,7 +9,7 @@ use crate::cli::load::of_text;
 use crate::cli::source::{Located, parse};
 use crate::telemetry::FIELDS;
 
-/// What is rendered of this text, with these options.
+/// Renders this text with these options.
 fn rendered(text: &str, options: &[&str]) -> Result<String, String> {
     let command = EnvoyArgs::augment_args(clap::Command::new("envoy"));
     let arguments = ["envoy", "router.yaml"].iter().chain(options);
@@ -21,7 +21,7 @@ fn rendered(text: &str, options: &[&str]) -> Result<String, String> {
     render(&loaded, &args, &["#   command".to_owned()]).map_err(|Failed(why)| why)
 }
 
-/// The same as a tree, after the tool's own check of it.
+/// Renders this text, lets the tool check the result, and returns it as a tree.
 fn tree(text: &str, options: &[&str]) -> Located {
     let rendered = rendered(text, options).unwrap();
     let checked = check(Path::new("envoy.yaml"), &rendered).unwrap();
@@ -63,7 +63,7 @@ fn the_document_is_there_as_it_is_written() {
     ] {
         assert_eq!(rendered(&same, &[]).unwrap(), plain, "{same:?}");
     }
-    // Twice the same comment of the document's own.
+    // A comment that occurs twice in the document stays there twice.
     let twice = DOCUMENT.replace("routes:", "# The only one.\nroutes:");
     let twice = rendered(&twice, &[]).unwrap();
     assert_eq!(twice.matches("# The only one.").count(), 2);
@@ -101,7 +101,7 @@ fn cluster<'a>(file: &'a Located, name: &str) -> &'a Located {
     clusters.find(is).unwrap_or_else(|| panic!("no {name}"))
 }
 
-/// All texts of a node with these names.
+/// Returns all texts with this name in a node.
 fn texts(node: &Located, name: &str) -> Vec<String> {
     let mut found = Vec::new();
     node.walk("", &mut |_, node| {
@@ -184,7 +184,7 @@ fn limits() {
         33_554_432.0
     );
     assert_eq!(limit(&said(20_000_000), &[]), 20_000_000.0);
-    // What is held of an answer has to fit too.
+    // The held part of an answer has to fit too.
     let held = "defaults: {fallback: {hold_limit_bytes: 16777216}}\n";
     assert_eq!(limit(&format!("{DOCUMENT}{held}"), &[]), 17_825_792.0);
     let slow = format!("{DOCUMENT}defaults: {{fallback: {{deadline_ms: 900001}}}}\n");
@@ -285,7 +285,7 @@ routes:
     );
 }
 
-/// The rows of a section's tables, whose first cell begins with this.
+/// Returns the rows of a section's tables whose first cell begins with this.
 fn rows(start: &str) -> Vec<Vec<String>> {
     let page = include_str!("../../../docs/cli.md");
     let (_, section) = page.split_once("\n## render\n").unwrap();

@@ -1,4 +1,4 @@
-//! Which secret a cluster's requests carry, and in which header.
+//! The secret that requests to a cluster carry, and the header that it is in.
 
 use super::template::Template;
 use crate::schema::Schema;
@@ -6,16 +6,16 @@ use crate::schema::Schema;
 /// The key for one cluster.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Key {
-    /// Envoy adds none.
+    /// Envoy adds no key.
     None,
-    /// In a file of this name, which secret discovery reads.
+    /// The key is in a file of this name, which secret discovery reads.
     File(String),
-    /// In this environment variable, which is read once.
+    /// The key is in this environment variable, which is read once.
     Environment(String),
 }
 
 impl Key {
-    /// `none`, `env:VARIABLE`, or the name of a secret.
+    /// Parses `none`, `env:VARIABLE`, or the name of a secret.
     pub(super) fn read(text: &str) -> Result<Key, String> {
         if text == "none" {
             return Ok(Key::None);
@@ -33,7 +33,7 @@ impl Key {
         Ok(Key::File(text.to_owned()))
     }
 
-    /// The secret of a backend for which nothing else is said.
+    /// Returns the default key of a backend: the secret of its name.
     pub(super) fn of_name(backend: &str) -> Key {
         let safe = |char: char| match char {
             '-' | '_' | '.' => char,
@@ -48,7 +48,7 @@ impl Key {
         Key::File(format!("{name}-key"))
     }
 
-    /// The filter that adds it; nothing for none. `folder`: of the files.
+    /// Returns the filter that adds the key; no lines for no key. `folder` has the secret files.
     pub(super) fn injector(&self, schema: Schema, folder: &str) -> Vec<String> {
         let secret = match self {
             Key::None => return Vec::new(),
@@ -68,7 +68,7 @@ impl Key {
     }
 }
 
-/// Where each API expects its key.
+/// Returns the header in which the API expects its key.
 fn header(schema: Schema) -> Vec<String> {
     let (name, is_bearer) = match schema {
         Schema::OpenAi | Schema::Bedrock => ("authorization", true),

@@ -1,4 +1,4 @@
-//! `render`: the files around a document.
+//! The command `render`: prints the files around a document.
 
 mod clusters;
 mod command;
@@ -73,7 +73,7 @@ pub(super) struct EnvoyArgs {
     max_heap_bytes: u64,
 }
 
-/// What stands before the last `=`, and behind it.
+/// Splits a text at its last `=`.
 fn split<T>(text: &str, read: impl Fn(&str) -> Result<T, String>) -> Result<(String, T), String> {
     match text.rsplit_once('=') {
         Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), read(value)?)),
@@ -89,7 +89,7 @@ fn read_key(text: &str) -> Result<(String, Key), String> {
     split(text, Key::read)
 }
 
-/// Renders what is asked for.
+/// Renders what the arguments ask for.
 pub(super) fn run(render: &Render) -> Result<ExitCode, Failed> {
     let Render::Envoy(args) = render;
     let Some(loaded) = load::load(&args.file)? else {

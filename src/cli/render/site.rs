@@ -1,4 +1,4 @@
-//! What Envoy has to know of a document's backends beside the document: where they are, and which key each gets.
+//! What Envoy has to know about backends in addition to the document: where they are, and which key each gets.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use crate::cli::Failed;
 use crate::config::{Backend, Document, Route};
 use crate::schema::Schema;
 
-/// All of it.
+/// All backends and aggregate clusters.
 pub(super) struct Site<'a> {
     pub(super) reached: Vec<Reached<'a>>,
     pub(super) aggregates: Vec<Aggregate<'a>>,
@@ -20,17 +20,17 @@ pub(super) struct Reached<'a> {
     pub(super) backend: &'a Backend,
     pub(super) endpoint: Endpoint,
     pub(super) key: Key,
-    /// Whether some route sends upgrades there.
+    /// Whether a route sends upgrades to it.
     pub(super) takes_upgrades: bool,
-    /// Whether an aggregate cluster has its cluster as a member.
+    /// Whether its cluster is a member of an aggregate cluster.
     pub(super) is_member: bool,
 }
 
-/// A cluster that has others as members.
+/// An aggregate cluster.
 pub(super) struct Aggregate<'a> {
     pub(super) name: &'a str,
     pub(super) schema: Schema,
-    /// The members' clusters.
+    /// The clusters of its members.
     pub(super) members: Vec<&'a str>,
     pub(super) key: Key,
 }
@@ -63,7 +63,7 @@ impl<'a> Site<'a> {
 }
 
 impl Reached<'_> {
-    /// Who has to be at the other end: the document's host, also where another address leads to it.
+    /// Returns the expected server: the document's host, even if an option gives another address.
     pub(super) fn server(&self) -> Server {
         let host = self.backend.host.as_deref();
         let host = host.and_then(|host| Endpoint::of_authority(host, true));
@@ -71,7 +71,7 @@ impl Reached<'_> {
     }
 }
 
-/// What is said of one of these by an option.
+/// Returns the value of an option for this name.
 fn said<'a, T>(options: &'a [(String, T)], name: &str) -> Option<&'a T> {
     let mut options = options.iter();
     options.find(|(of, _)| of == name).map(|(_, value)| value)
@@ -117,7 +117,7 @@ pub(super) fn takes_upgrades(route: &Route) -> bool {
     route.pass_through && route.condition.asks_for_header("upgrade")
 }
 
-/// Refuses options about what is not there, and two about the same.
+/// Refuses options for unknown names, and two options for the same name.
 fn check_names(document: &Document, args: &EnvoyArgs) -> Result<(), Failed> {
     let backends: Vec<&str> = document
         .backends
@@ -150,7 +150,7 @@ fn check_option(option: &str, names: &[&str], known: &[&str]) -> Result<(), Fail
     Ok(())
 }
 
-/// Refuses to give two backends one file because their names look alike.
+/// Refuses to give two backends the same secret file because their names look alike.
 fn check_keys(reached: &[Reached<'_>], args: &EnvoyArgs) -> Result<(), Failed> {
     let unsaid = reached
         .iter()
@@ -210,7 +210,7 @@ fn aggregates<'a>(
     Ok(found)
 }
 
-/// The key that all members of an aggregate cluster get.
+/// Returns the key that all members of an aggregate cluster get.
 fn aggregate_key(
     name: &str,
     members: &[&Arc<Backend>],
@@ -233,7 +233,7 @@ fn aggregate_key(
     }
 }
 
-/// Names, as a message has them.
+/// Lists names for a message.
 fn listed(names: &[&str]) -> String {
     let quoted: Vec<String> = names.iter().map(|name| format!("\"{name}\"")).collect();
     match quoted.split_last() {

@@ -1,4 +1,4 @@
-//! Text with places to fill in: `$name` within a line for a value, alone on a line for lines.
+//! Templates with places to fill in: `$name` within a line stands for a value, alone on a line for lines.
 
 use std::fmt::Display;
 
@@ -6,7 +6,7 @@ use hashbrown::HashSet;
 
 use super::yaml;
 
-/// A template and what its places become. Nothing that is filled in is looked at again.
+/// A template and the values for its places. Inserted text is not searched for places again.
 pub(super) struct Template {
     text: &'static str,
     words: Vec<(&'static str, String)>,
@@ -22,25 +22,25 @@ impl Template {
         }
     }
 
-    /// A text, as a YAML scalar.
+    /// Inserts text as a YAML scalar.
     pub(super) fn text(mut self, name: &'static str, text: &str) -> Template {
         self.words.push((name, yaml::scalar(text)));
         self
     }
 
-    /// A number, or what else is one word of YAML.
+    /// Inserts a number, or another single word of YAML.
     pub(super) fn word(mut self, name: &'static str, word: impl Display) -> Template {
         self.words.push((name, word.to_string()));
         self
     }
 
-    /// A text within a comment.
+    /// Inserts text within a comment.
     pub(super) fn comment(mut self, name: &'static str, text: &str) -> Template {
         self.words.push((name, yaml::comment(text)));
         self
     }
 
-    /// Lines, maybe none, as far to the right as their place is.
+    /// Inserts lines, possibly none, with the indentation of their place.
     pub(super) fn lines(mut self, name: &'static str, lines: Vec<String>) -> Template {
         self.blocks.push((name, lines));
         self
@@ -83,7 +83,7 @@ impl Template {
     }
 }
 
-/// The white space that a line begins with.
+/// Returns the white space at the beginning of a line.
 fn indent(line: &str) -> &str {
     let text = line.trim_start().len();
     line.split_at_checked(line.len().saturating_sub(text))
@@ -97,7 +97,7 @@ fn indented(indent: &str, lines: &[String]) -> impl Iterator<Item = String> {
     })
 }
 
-/// The lines of a file as its text, with lines in the only place of this name that is left.
+/// Joins the lines of a file, with `inserted` at the only remaining place of this name.
 pub(super) fn insert(lines: &[String], name: &str, inserted: &[String]) -> String {
     let mut out = String::new();
     for line in lines {
@@ -110,7 +110,7 @@ pub(super) fn insert(lines: &[String], name: &str, inserted: &[String]) -> Strin
     out
 }
 
-/// Leaves every comment out that has been there before.
+/// Removes every comment that has already occurred before.
 pub(super) fn once(lines: Vec<String>) -> Vec<String> {
     let is_comment = |line: &str| line.trim_start().starts_with('#');
     let mut said = HashSet::new();

@@ -1,15 +1,15 @@
-//! Plain values as YAML that every parser reads as the same values, whatever is in them.
+//! Writes plain values as YAML that every parser reads as the same values, whatever they contain.
 
 use std::net::IpAddr;
 
 use crate::config::Tree;
 
-/// What some parsers take for something else than text.
+/// Text that some parsers read as something other than text.
 const NO_TEXT: [&str; 12] = [
     "true", "false", "yes", "no", "on", "off", "y", "n", "null", "nan", "inf", "infinity",
 ];
 
-/// A text as a scalar on one line: as it is where that is safe, else in quotes.
+/// Writes text as a scalar on one line: unquoted where that is safe, otherwise in quotes.
 pub(super) fn scalar(text: &str) -> String {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_-./".contains(&byte);
     let starts = text.starts_with(|char: char| char.is_ascii_alphabetic() || "_/".contains(char));
@@ -30,7 +30,7 @@ fn quoted(text: &str) -> String {
         match char {
             '"' | '\\' => out.extend(['\\', char]),
             char if may_stand(char) => out.push(char),
-            // Every escaped character is one of the first plane.
+            // Every escaped character is in the Basic Multilingual Plane.
             char => out.push_str(&format!("\\u{:04x}", u32::from(char))),
         }
     }
@@ -38,14 +38,14 @@ fn quoted(text: &str) -> String {
     out
 }
 
-/// Whether a character is no control character, line end or mark to any parser.
+/// Whether no parser treats the character as a control character, a line end or a mark.
 fn may_stand(char: char) -> bool {
     let is_line_end = matches!(char, '\u{2028}' | '\u{2029}');
     let is_mark = matches!(char, '\u{feff}' | '\u{fffe}' | '\u{ffff}');
     !char.is_control() && !is_line_end && !is_mark
 }
 
-/// A text as a part of a comment, which it cannot leave.
+/// Writes text as part of a comment, which it cannot end.
 pub(super) fn comment(text: &str) -> String {
     let shown = |char: char| match may_stand(char) {
         true => char,
@@ -54,7 +54,7 @@ pub(super) fn comment(text: &str) -> String {
     text.chars().map(shown).collect()
 }
 
-/// A tree as the lines of a block.
+/// Writes a tree as the lines of a block.
 pub(super) fn block(tree: &Tree) -> Vec<String> {
     match tree {
         Tree::List(items) if !items.is_empty() => items.iter().flat_map(item).collect(),
@@ -87,13 +87,14 @@ fn entry(name: &str, value: &Tree) -> Vec<String> {
     std::iter::once(format!("{name}:")).chain(below).collect()
 }
 
-/// What needs one line.
+/// Writes a value that fits on one line.
 fn flat(tree: &Tree) -> String {
     match tree {
         Tree::Text(text) => scalar(text),
         Tree::List(_) => "[]".to_owned(),
         Tree::Map(_) => "{}".to_owned(),
-        // Envoy makes text of whole numbers of more than 32 bits, which it then stays.
+        // Envoy turns whole numbers of more than 32 bits into text; as written here, the filter reads them back as
+        // numbers.
         Tree::Number(number) if number.fract() == 0.0 && number.abs() >= 2_147_483_648.0 => {
             format!("{number:.1}")
         }

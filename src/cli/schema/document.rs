@@ -1,4 +1,4 @@
-//! The document, its backends and its tests.
+//! The JSON Schema of the document itself, its backends and its tests.
 
 use serde_json::{Map, Value, json};
 

@@ -1,4 +1,4 @@
-//! What a match may ask for.
+//! The JSON Schema of matches.
 
 use serde_json::{Value, json};
 
@@ -37,7 +37,7 @@ fn scalar() -> Value {
     json!({"type": ["string", "number", "boolean"]})
 }
 
-/// What a field of a body must be.
+/// Returns the schema of a field in the test of a body field.
 pub(super) fn field(field: &str) -> Option<Value> {
     Some(match field {
         "min" | "max" => json!({"type": "number"}),
@@ -58,7 +58,7 @@ pub(super) fn bounds(field: &str) -> Option<Value> {
     matches!(field, "min" | "max").then(number)
 }
 
-/// What a text must contain.
+/// Returns the schema of a field in a text pattern.
 pub(super) fn prompt(field: &str) -> Option<Value> {
     Some(match field {
         "words" | "phrases" => one_or_many(name()),

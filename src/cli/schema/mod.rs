@@ -1,7 +1,8 @@
-//! `schema`: the document's JSON Schema, for editors.
+//! The command `schema`: prints the document's JSON Schema, for editors.
 //!
-//! The fields of each map are those that the code reads ([`fields`]), what they mean and which are required is what
-//! docs/configuration.md says, which a test compares with the code. Here is only what kind of value each has.
+//! The fields of each map are those that the code reads ([`fields`]). Their descriptions, and which of them are
+//! required, come from docs/configuration.md, which a test compares with the code. This module only adds the kind of
+//! value of each field.
 
 mod document;
 mod matches;
@@ -20,15 +21,15 @@ use routes::{
 };
 use rows::{Row, rows};
 
-/// One kind of map of the document.
+/// One kind of map in the document.
 struct Shape {
     name: &'static str,
     fields: &'static [&'static str],
-    /// What stands before its fields in the documentation.
+    /// The prefix of its fields in the documentation.
     documented: &'static str,
-    /// What kind of value a field has.
+    /// Returns the kind of value of a field.
     kind: fn(&str) -> Option<Value>,
-    /// Whether at least one field must stand there.
+    /// Whether the map must have at least one field.
     never_empty: bool,
 }
 
@@ -150,7 +151,7 @@ impl Shape {
     }
 }
 
-/// The whole of it.
+/// Returns the complete schema.
 pub(super) fn schema() -> Value {
     let rows = rows();
     let shapes = SHAPES.iter();

@@ -1,4 +1,4 @@
-//! Routes, their targets, and what happens when those fail; and the defaults of all that.
+//! The JSON Schema of routes, their targets and fallback policies, and of `defaults`.
 
 use serde_json::{Map, Value, json};
 
@@ -64,7 +64,7 @@ pub(super) fn group(field: &str) -> Option<Value> {
     })
 }
 
-/// A source of keys that has a name.
+/// Returns the schema of a key source with a name.
 fn key_source(field: &str) -> Value {
     json!({
         "type": "object",
@@ -74,7 +74,7 @@ fn key_source(field: &str) -> Value {
     })
 }
 
-/// A list of sources of keys.
+/// Returns the schema of a list of key sources.
 fn sticky() -> Value {
     let each = fields::KEY_SOURCE.iter().map(|field| key_source(field));
     let kinds: Vec<Value> = [one_of(NAMED_SOURCES)].into_iter().chain(each).collect();

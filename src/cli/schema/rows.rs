@@ -1,6 +1,6 @@
-//! What docs/configuration.md says of each field.
+//! Reads the descriptions of fields from docs/configuration.md.
 
-/// A field in the documentation.
+/// The row of a field in the documentation.
 pub(super) struct Row<'a> {
     pub(super) path: String,
     pub(super) required: bool,
@@ -60,12 +60,12 @@ pub(super) fn rows() -> Vec<Row<'static>> {
     rows
 }
 
-/// Text of the documentation as an editor shows it: `[text](link)` is `text`.
+/// Converts documentation to the text that an editor shows: `[text](link)` becomes `text`.
 fn without_links(text: &str) -> String {
     let mut parts = text.split("](");
     let mut out = parts.next().unwrap_or_default().to_owned();
     for part in parts {
-        // What the link was around begins at the last bracket.
+        // The text of the link begins at the last bracket.
         if let Some(at) = out.rfind('[') {
             out.remove(at);
         }

@@ -1,4 +1,4 @@
-//! The schema and the code agree: on every field, on every example, and on what is wrong with them.
+//! Compares the schema with the code: for every field, for every example, and for errors in the examples.
 
 use std::path::Path;
 
@@ -13,7 +13,7 @@ fn validator() -> Validator {
     jsonschema::validator_for(&schema()).unwrap()
 }
 
-/// All documents of the files that people read and copy, and of the golden tests, with their names.
+/// Returns all documents in the files that people read and copy, and in the golden tests, with their names.
 fn documents() -> Vec<(String, Tree)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut documents = Vec::new();
@@ -106,7 +106,7 @@ fn every_example_is_valid() {
     }
 }
 
-/// Where maps stand in a value, as JSON pointers.
+/// Finds the maps in a value, as JSON pointers.
 fn maps(value: &Value, at: &str, found: &mut Vec<String>) {
     match value {
         Value::Object(map) => {
@@ -125,14 +125,14 @@ fn maps(value: &Value, at: &str, found: &mut Vec<String>) {
     }
 }
 
-/// A copy of a value with one of its maps changed.
+/// Returns a copy of a value with one of its maps changed.
 fn edited(whole: &Value, at: &str, edit: impl Fn(&mut Map<String, Value>)) -> Value {
     let mut copy = whole.clone();
     edit(copy.pointer_mut(at).unwrap().as_object_mut().unwrap());
     copy
 }
 
-/// A field that is missing or unknown is one for the schema where it is one for the code.
+/// The schema and the code agree on fields that are missing or unknown.
 #[test]
 fn what_is_missing_or_unknown_is_so_for_both() {
     let validator = validator();

@@ -1,4 +1,4 @@
-//! The kinds of values.
+//! The JSON Schemas of single values.
 
 use serde_json::{Value, json};
 

@@ -1,9 +1,9 @@
-//! A place in a file where something is wrong, and what can be seen from there.
+//! A place in a file where something is wrong, and the text around it for an error message.
 
 use super::scalar::quoted;
 use super::{Place, Unparsed};
 
-/// With what no plain text begins in YAML, and what it begins instead.
+/// The characters with which no plain text can begin in YAML, and what they begin instead.
 const BEGINNINGS: [(char, &str); 10] = [
     ('*', "an alias"),
     ('&', "the name of an anchor"),
@@ -17,7 +17,7 @@ const BEGINNINGS: [(char, &str); 10] = [
     ('?', "the name of a field"),
 ];
 
-/// Something wrong at a place of a text.
+/// A place in a text at which something is wrong.
 #[derive(Clone, Copy)]
 pub(super) struct Fault<'a> {
     pub(super) text: &'a str,
@@ -49,14 +49,14 @@ impl<'a> Fault<'a> {
         self.line_at(self.place.line)
     }
 
-    /// The line from the place on.
+    /// Returns the line from the place on.
     pub(super) fn rest(self) -> &'a str {
         let before = self.place.column.saturating_sub(1);
         let at = self.line().char_indices().nth(before).map(|(at, _)| at);
         at.and_then(|at| self.line().get(at..)).unwrap_or_default()
     }
 
-    /// What begins here and somebody may have meant as one text.
+    /// Returns what begins here and may have been meant as one text.
     pub(super) fn value(self) -> String {
         let rest = self.rest();
         let before = self.line().len().saturating_sub(rest.len());
@@ -89,7 +89,7 @@ impl<'a> Fault<'a> {
         rest.get(..end).unwrap_or_default().trim().to_owned()
     }
 
-    /// Text that was to be in quotes because of its beginning.
+    /// Returns the error for text that needs quotes because of its first character.
     pub(super) fn unquoted(self, first: char, why: &str) -> Unparsed {
         let begins = match BEGINNINGS.iter().find(|(known, _)| *known == first) {
             Some((_, what)) => format!("in YAML `{first}` begins {what}"),
@@ -104,7 +104,7 @@ impl<'a> Fault<'a> {
         ))
     }
 
-    /// The place of the first escape of which this holds, from here to a line.
+    /// Returns the place of the first escape for which `is_it` holds, from here to the line `last`.
     pub(super) fn escape(self, last: usize, is_it: impl Fn(&str) -> bool) -> Option<Self> {
         let mut start = self.place.column.saturating_sub(1);
         for line in self.place.line..=last.max(self.place.line) {
@@ -129,7 +129,7 @@ impl<'a> Fault<'a> {
         None
     }
 
-    /// The first value in this line that begins with what no text begins with.
+    /// Returns the first value in this line whose first character cannot begin text.
     pub(super) fn bad_beginning(self) -> Option<(Self, char)> {
         let line: Vec<char> = self.line().chars().collect();
         let mut is_value = true;
@@ -150,7 +150,7 @@ impl<'a> Fault<'a> {
         None
     }
 
-    /// The first line from here on that is indented with a tab.
+    /// Returns the first line from here on that is indented with a tab.
     pub(super) fn tab(self) -> Self {
         let lines = self.text.lines().enumerate();
         let lines = lines.skip(self.place.line.saturating_sub(1));

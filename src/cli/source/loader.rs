@@ -1,4 +1,4 @@
-//! Builds the tree of a file from what the parser sees in it.
+//! Builds the tree of a file from the parser's events.
 
 use std::collections::HashMap;
 
@@ -7,10 +7,10 @@ use granit_parser::{Event, Parser, ScalarStyle, Span, Tag};
 use super::scalar::{Scalar, Written, quoted};
 use super::{Kind, Located, Place, Unparsed, words};
 
-/// How many values a file may have, counted as often as aliases repeat them.
+/// The maximum number of values in a file; aliases count each time.
 const MAX_VALUES: usize = 1_000_000;
 
-/// The documents of a file, or everything that is wrong with it up to where nothing is understood any more.
+/// Loads the documents of a file, or returns all errors up to the point where the parser gives up.
 pub(in crate::cli) fn load(text: &str) -> Result<Vec<Located>, Vec<Unparsed>> {
     let options = granit_parser::options! { emit_unresolved_aliases: true };
     let mut loader = Loader {
@@ -26,7 +26,7 @@ pub(in crate::cli) fn load(text: &str) -> Result<Vec<Located>, Vec<Unparsed>> {
             Ok((event, span)) => loader.event(event, span),
             Err(error) => {
                 let error = words::of(&error, text);
-                // What is wrong with a line in one way often is in another one too.
+                // Report only one error for each line: a second is often a consequence of the first.
                 let mut known = loader.wrong.iter();
                 if !known.any(|known| known.place.line == error.place.line) {
                     loader.wrong.push(error);
@@ -48,9 +48,9 @@ pub(in crate::cli) fn load(text: &str) -> Result<Vec<Located>, Vec<Unparsed>> {
 struct Loader<'a> {
     text: &'a str,
     documents: Vec<Located>,
-    /// The lists and maps that are not closed yet, the inmost last.
+    /// The lists and maps that are not closed yet, the innermost last.
     open: Vec<Open>,
-    /// What anchors stand for, with how many values are in it. `None`: it is not closed yet.
+    /// The values of anchors, each with the number of values in it. `None`: it is not closed yet.
     anchors: HashMap<usize, Option<(Located, usize)>>,
     values: usize,
     wrong: Vec<Unparsed>,
@@ -60,7 +60,7 @@ struct Loader<'a> {
 struct Open {
     place: Place,
     anchor: usize,
-    /// How many values there were before it.
+    /// How many values precede it.
     before: usize,
     of: Of,
 }
@@ -69,7 +69,7 @@ enum Of {
     List(Vec<Located>),
     Map {
         entries: Vec<(String, Place, Located)>,
-        /// A name that has no value yet.
+        /// A name whose value has not been read yet.
         name: Option<Name>,
     },
 }
@@ -77,7 +77,7 @@ enum Of {
 struct Name {
     text: String,
     place: Place,
-    /// Envoy leaves the entry out.
+    /// Whether Envoy leaves the entry out.
     is_ignored: bool,
 }
 
@@ -123,7 +123,7 @@ impl Loader<'_> {
         };
         let mut place = Place::of(&span.start);
         if is_nothing && (anchor > 0 || tag.is_some()) {
-            // Its mark stands before it.
+            // The anchor or tag is before this place.
             let error = words::empty_property(self.text, place);
             place = error.place;
             self.wrong.push(error);
@@ -217,7 +217,7 @@ impl Loader<'_> {
         }
     }
 
-    /// Puts a value where it stands. `as_name`: what it is as a name, if it can be one.
+    /// Adds a value to the innermost open list or map. `as_name` is the value as a field name, if it can be one.
     fn add(&mut self, located: Located, as_name: Option<Name>) {
         let Some(open) = self.open.last_mut() else {
             return self.documents.push(located);

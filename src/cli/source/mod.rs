@@ -1,4 +1,4 @@
-//! A YAML or JSON file as a tree whose every value knows where it stands.
+//! Loads a YAML or JSON file into a tree whose values know their places in the file.
 
 mod fault;
 mod loader;
@@ -11,7 +11,7 @@ pub(super) use self::loader::load as parse;
 use self::scalar::Scalar;
 use crate::config::Tree;
 
-/// A line and a column, from 1 on; columns are characters.
+/// A line and a column, both from 1; columns count characters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
 pub(super) struct Place {
     pub(super) line: usize,
@@ -27,7 +27,7 @@ impl Place {
     }
 }
 
-/// A value and where it stands.
+/// A value and its place.
 #[derive(Clone, Debug)]
 pub(super) struct Located {
     pub(super) place: Place,
@@ -36,16 +36,16 @@ pub(super) struct Located {
 
 #[derive(Clone, Debug)]
 pub(super) enum Kind {
-    /// Neither a list nor a map.
+    /// A value that is neither a list nor a map.
     Scalar(Scalar),
     List(Vec<Located>),
     Map(Vec<Entry>),
 }
 
-/// A name, where it stands, and its value.
+/// A name, its place, and its value.
 type Entry = (String, Place, Located);
 
-/// Why a file is neither YAML nor JSON, or is not taken for it.
+/// Why a file cannot be parsed as YAML or JSON, or is not accepted.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Unparsed {
     pub(super) place: Place,
@@ -53,18 +53,18 @@ pub(super) struct Unparsed {
 }
 
 impl Located {
-    /// Nothing.
+    /// Creates a null value.
     pub(super) const fn null(place: Place) -> Located {
         let kind = Kind::Scalar(Scalar::NULL);
         Located { place, kind }
     }
 
-    /// The plain value, as Envoy reads it.
+    /// Returns the plain value, as Envoy reads it.
     pub(super) fn tree(&self) -> Tree {
         self.tree_of(&|scalar| scalar.tree.clone())
     }
 
-    /// The same as it is in JSON that was made of the YAML.
+    /// Returns the plain value, as it is in JSON that was converted from the YAML.
     pub(super) fn tree_in_json(&self) -> Tree {
         self.tree_of(&Scalar::in_json)
     }
@@ -83,7 +83,7 @@ impl Located {
         }
     }
 
-    /// What is to be said of a scalar that is not, to Envoy, what it looks like.
+    /// Returns the warning about a scalar that Envoy reads differently from what it looks like.
     pub(super) fn odd(&self) -> Option<&str> {
         match &self.kind {
             Kind::Scalar(scalar) => scalar.odd.as_deref(),
@@ -91,7 +91,7 @@ impl Located {
         }
     }
 
-    /// Where something stands inside of more lists and maps than so many.
+    /// Returns the first place that is nested more than `levels` deep.
     pub(super) fn deeper_than(&self, levels: usize) -> Option<Place> {
         let Some(levels) = levels.checked_sub(1) else {
             return (!matches!(self.kind, Kind::Scalar(_))).then_some(self.place);
@@ -101,7 +101,7 @@ impl Located {
         values.find_map(|value| value.deeper_than(levels))
     }
 
-    /// The value of a field.
+    /// Returns the value of a field.
     pub(super) fn get(&self, name: &str) -> Option<&Located> {
         let mut entries = self.entries().iter();
         entries
@@ -109,7 +109,7 @@ impl Located {
             .map(|(_, _, value)| value)
     }
 
-    /// The value at the end of a way of fields.
+    /// Returns the value at a path of field names.
     pub(super) fn at(&self, names: &[&str]) -> Option<&Located> {
         names.iter().try_fold(self, |node, name| node.get(name))
     }
@@ -143,7 +143,7 @@ impl Located {
         }
     }
 
-    /// A whole number that is text to Envoy because of its size, as it is there.
+    /// Returns a whole number that is text to Envoy because of its size, as it is written.
     pub(super) fn wide_number(&self) -> Option<&str> {
         match &self.kind {
             Kind::Scalar(scalar) => scalar.wide_number(),
@@ -162,7 +162,7 @@ impl Located {
         matches!(&self.kind, Kind::Scalar(scalar) if scalar.tree == Tree::Bool(true))
     }
 
-    /// All values in it with their paths, itself first.
+    /// Visits all values in it with their paths, starting with itself.
     pub(super) fn walk<'a>(&'a self, path: &str, visit: &mut impl FnMut(&str, &'a Located)) {
         visit(path, self);
         for (name, _, value) in self.entries() {
@@ -174,12 +174,12 @@ impl Located {
         }
     }
 
-    /// Where that stands which an error's path names, as `routes[3].targets[0]`; the nearest that is there.
+    /// Returns the place that an error's path names, such as `routes[3].targets[0]`, or the nearest one that exists.
     pub(super) fn find(&self, path: &str, wants_name: bool) -> Place {
         self.find_from(path, self.place, wants_name)
     }
 
-    /// `name`: where the name of this value stands, which is where a map or a list is known by.
+    /// `name` is the place of this value's name, which stands for maps and lists.
     fn find_from(&self, path: &str, name: Place, wants_name: bool) -> Place {
         let path = path.strip_prefix('.').unwrap_or(path);
         if path.is_empty() {
@@ -196,7 +196,7 @@ impl Located {
                 None => name,
             };
         }
-        // Names may have dots in them: the longest that fits.
+        // Names may contain dots: take the longest that fits.
         let entries = self.entries().iter();
         let fitting = entries.filter_map(|(known, place, value)| {
             let rest = path.strip_prefix(known.as_str())?;
@@ -209,7 +209,7 @@ impl Located {
         }
     }
 
-    /// The same with what `<<` merges into maps, which it does for all readers but Envoy.
+    /// Merges what `<<` refers to into the maps, as all readers but Envoy do.
     pub(super) fn merged(self) -> Located {
         let kind = match self.kind {
             Kind::Map(entries) => Kind::Map(merged(entries)),
@@ -219,7 +219,7 @@ impl Located {
         Located { kind, ..self }
     }
 
-    /// The same with every place changed.
+    /// Changes every place.
     pub(super) fn map_places(mut self, change: &impl Fn(Place) -> Place) -> Located {
         self.place = change(self.place);
         self.kind = match self.kind {
@@ -241,7 +241,7 @@ impl Located {
     }
 }
 
-/// The entries of a map with those of the maps that are merged into it; its own count more than theirs.
+/// Returns the entries of a map with those of the maps merged into it; its own take precedence.
 fn merged(entries: Vec<Entry>) -> Vec<Entry> {
     let (merging, own): (Vec<_>, Vec<_>) = entries
         .into_iter()
@@ -266,7 +266,7 @@ fn merged(entries: Vec<Entry>) -> Vec<Entry> {
     all
 }
 
-/// The number at the beginning of `[3].rest`, and the rest.
+/// Splits `[3].rest` into the number and the rest.
 fn index(path: &str) -> Option<(usize, &str)> {
     let (number, rest) = path.strip_prefix('[')?.split_once(']')?;
     Some((number.parse().ok()?, rest))

@@ -1,5 +1,5 @@
-//! What Envoy makes of a scalar in its YAML. It is not what YAML 1.2 says: `no` is false there, `010` is 8, and of numbers only
-//! whole ones of 32 bits stay numbers, all others become text.
+//! Reads scalars the way Envoy does. Its YAML differs from YAML 1.2: `no` is false, `010` is 8, and only whole numbers
+//! of 32 bits stay numbers; all others become text.
 
 use crate::config::Tree;
 
@@ -7,9 +7,9 @@ use crate::config::Tree;
 #[derive(Clone, Debug)]
 pub(super) struct Written<'a> {
     pub(super) text: &'a str,
-    /// Neither in quotes nor in a block.
+    /// Whether it is neither quoted nor in a block.
     pub(super) is_plain: bool,
-    /// What it is said to be, as `!!str`. Envoy does not look at it, but for quotes having no effect beside it.
+    /// Its tag, such as `!!str`. Envoy ignores it, except that quotes have no effect next to it.
     pub(super) tag: Option<String>,
 }
 
@@ -17,9 +17,9 @@ pub(super) struct Written<'a> {
 #[derive(Clone, Debug)]
 pub(in crate::cli) struct Scalar {
     pub(in crate::cli) tree: Tree,
-    /// The number that others take it for, whose text it is to Envoy.
+    /// The number that other readers see, if Envoy reads it as text.
     number: Option<f64>,
-    /// What is to be said of it, where others read it as something else.
+    /// The warning, if other readers see something else.
     pub(in crate::cli) odd: Option<String>,
 }
 
@@ -42,7 +42,7 @@ impl Scalar {
         Scalar { tree, number, odd }
     }
 
-    /// As the name of a field, if it can be one.
+    /// Returns the scalar as a field name, if it can be one.
     pub(super) fn name(&self) -> Option<String> {
         match &self.tree {
             Tree::Text(text) => Some(text.clone()),
@@ -50,7 +50,7 @@ impl Scalar {
         }
     }
 
-    /// A whole number that is text only because of its size.
+    /// Returns a whole number that is text only because of its size.
     pub(super) fn wide_number(&self) -> Option<&str> {
         match &self.tree {
             Tree::Text(text) if self.number.is_some() => {
@@ -60,7 +60,7 @@ impl Scalar {
         }
     }
 
-    /// As it is in JSON that was made of the YAML, which is how Istio hands it on.
+    /// Returns the value as it is in JSON converted from the YAML, which is what Istio hands over.
     pub(super) fn in_json(&self) -> Tree {
         match self.number {
             Some(number) => Tree::Number(number),
@@ -78,7 +78,7 @@ fn read(written: &Written<'_>) -> Tree {
     match &written.tag {
         None if !written.is_plain => return Tree::Text(text.to_owned()),
         None if matches!(text, "" | "~" | "null" | "Null" | "NULL") => return Tree::Null,
-        // It says that it is text, and is heard.
+        // The tag `!` says that it is text, and Envoy follows it.
         Some(tag) if tag == "!" => return Tree::Text(text.to_owned()),
         _ => {}
     }
@@ -113,7 +113,7 @@ fn boolean(text: &str) -> Option<bool> {
     }
 }
 
-/// A whole number of 64 bits: decimal, octal behind a `0`, or hexadecimal behind `0x`.
+/// Parses a whole number of 64 bits: decimal, octal behind a `0`, or hexadecimal behind `0x`.
 fn integer(text: &str) -> Option<i64> {
     let (sign, digits) = match text.as_bytes().first()? {
         b'-' => ("-", text.get(1..)?),
@@ -134,13 +134,13 @@ fn integer(text: &str) -> Option<i64> {
         .flatten()
 }
 
-/// Whether others take this text for a number.
+/// Whether other readers take this text for a number.
 fn looks_like_a_number(text: &str) -> bool {
     let is_plain = |byte: u8| byte.is_ascii_digit() || b"+-.eE".contains(&byte);
     text.bytes().all(is_plain) && text.parse::<f64>().is_ok()
 }
 
-/// What is to be said of a scalar that is not, to Envoy, what it looks like.
+/// Returns the warning about a scalar that Envoy reads differently from what it looks like.
 fn odd(written: &Written<'_>, tree: &Tree) -> Option<String> {
     let text = written.text;
     let in_quotes = quoted(text);
@@ -164,7 +164,7 @@ fn odd(written: &Written<'_>, tree: &Tree) -> Option<String> {
     }
     let instead = match tree {
         Tree::Bool(_) if !text.eq_ignore_ascii_case(&reads) => reads.clone(),
-        // Others read it as a decimal number.
+        // Other readers see a decimal number.
         Tree::Number(_) if has_leading_zero(text) => reads.clone(),
         Tree::Text(_) => number_in_other_words(text)?,
         _ => return None,
@@ -179,7 +179,8 @@ fn has_leading_zero(text: &str) -> bool {
     digits.len() > 1 && digits.bytes().all(|byte| byte.is_ascii_digit()) && digits.starts_with('0')
 }
 
-/// The number that somebody may have meant by what is text to Envoy, as Envoy reads it.
+/// Returns the number that may have been meant by what Envoy reads as text, in a notation that Envoy reads as that
+/// number.
 fn number_in_other_words(text: &str) -> Option<String> {
     let (sign, digits) = match text.strip_prefix('-') {
         Some(digits) => ("-", digits),
@@ -200,7 +201,7 @@ fn number_in_other_words(text: &str) -> Option<String> {
     Some(format!("{sign}{number}"))
 }
 
-/// A text in quotes.
+/// Quotes a text.
 pub(super) fn quoted(text: &str) -> String {
     let is_plain = |char: char| char != '\'' && !char.is_control();
     if text.chars().all(is_plain) {
@@ -222,7 +223,7 @@ mod tests {
         })
     }
 
-    /// By what Envoy has made of them, which an end-to-end test compares too.
+    /// The expected values are what Envoy made of these scalars; an end-to-end test compares them too.
     #[test]
     fn as_envoy_reads_them() {
         let table = include_str!("../../../tests/data/yaml/scalars.tsv");

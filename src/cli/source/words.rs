@@ -1,4 +1,4 @@
-//! What is said of a file that is no YAML: what stands there, and what to do about it.
+//! Words the errors of files that are not YAML: what was found, and what to do about it.
 
 use granit_parser::{ErrorKind, ScanError, Span};
 
@@ -6,13 +6,13 @@ use super::fault::Fault;
 use super::scalar::quoted;
 use super::{Place, Unparsed};
 
-/// What stopped the parser.
+/// Words the error at which the parser stopped.
 pub(super) fn of(error: &ScanError, text: &str) -> Unparsed {
     let place = Place::of(error.marker());
     Fault { text, place }.said(error.kind())
 }
 
-/// An alias of what there is not.
+/// Words the error for an alias without its anchor.
 pub(super) fn unknown_alias(text: &str, place: Place) -> Unparsed {
     let fault = Fault { text, place };
     let name = fault.value();
@@ -24,7 +24,7 @@ pub(super) fn unknown_alias(text: &str, place: Place) -> Unparsed {
     )
 }
 
-/// An anchor or a tag with nothing behind it, which ends at this place or before it.
+/// Words the error for an anchor or a tag without a value; it ends at this place or before it.
 pub(super) fn empty_property(text: &str, place: Place) -> Unparsed {
     let here = Fault { text, place };
     let before: String = here
@@ -39,11 +39,11 @@ pub(super) fn empty_property(text: &str, place: Place) -> Unparsed {
     fault.unquoted(first, ", and no value stands behind it")
 }
 
-/// What stands where a field's name should, and is a list or a map.
+/// Words the error for a list or a map in place of a field's name.
 pub(super) fn no_name(text: &str, place: Place) -> Unparsed {
     let fault = Fault { text, place };
     let before = fault.at(place.column.saturating_sub(1).max(1));
-    // `{{` is of somebody's template.
+    // `{{` comes from a template language.
     let fault = if before.rest().starts_with("{{") {
         before
     } else {
@@ -58,7 +58,8 @@ pub(super) fn no_name(text: &str, place: Place) -> Unparsed {
     }
 }
 
-/// Halves of characters in a text in double quotes: JSON has them, and Envoy's YAML has not.
+/// Returns the error for half of a surrogate pair in text in double quotes, which JSON allows but Envoy's YAML does
+/// not.
 pub(super) fn surrogates(text: &str, span: &Span) -> Option<Unparsed> {
     let place = Place::of(&span.start);
     let is_half = |escape: &str| {
@@ -72,12 +73,12 @@ pub(super) fn surrogates(text: &str, span: &Span) -> Option<Unparsed> {
     };
     let last = span.end.line();
     let fault = Fault { text, place }.escape(last, is_half)?;
-    // A file that is JSON is read as JSON.
+    // Files that are JSON are read as JSON.
     let is_json = serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok();
     (!is_json).then(|| fault.says("Envoy's YAML knows no halves of characters: write the character itself, or `\\U` and eight digits"))
 }
 
-/// A line end that only some readers take for one.
+/// Returns the error for a line end that only some readers recognise.
 pub(super) fn lone_return(text: &str) -> Option<Unparsed> {
     let mut lines = text.lines().enumerate();
     lines.find_map(|(above, line)| {
@@ -176,7 +177,7 @@ impl Fault<'_> {
 
     fn character(self, character: char) -> Unparsed {
         if character.is_control() {
-            // The parser says where its text begins.
+            // The parser reports where its text begins.
             let before = self
                 .rest()
                 .chars()
@@ -231,14 +232,14 @@ impl Fault<'_> {
         })
     }
 
-    /// A `:` where none can be.
+    /// Words the error for a `:` in a place where none is allowed.
     fn colon(self) -> Unparsed {
         let before: String = self
             .line()
             .chars()
             .take(self.place.column.saturating_sub(1))
             .collect();
-        // The value behind the first of two.
+        // The value behind the first of two colons.
         let first = before.find(": ").map(|at| at.saturating_add(2));
         if let Some(value) = first.and_then(|at| before.get(at..)) {
             let before_value = before.chars().count().saturating_sub(value.chars().count());
@@ -272,7 +273,7 @@ impl Fault<'_> {
     }
 
     fn document(self) -> Unparsed {
-        // What begins with `%` is seen at its end.
+        // The parser reports a line that begins with `%` at its end.
         let at = self.at(1);
         if self.line().starts_with('%') {
             return at.unquoted('%', " at the beginning of a line");
@@ -288,7 +289,7 @@ impl Fault<'_> {
         )
     }
 
-    /// A line that stands below nothing.
+    /// Words the error for a line whose indentation fits no line above.
     fn indentation(self) -> Unparsed {
         if self.line().trim_start_matches(' ').starts_with('\t') {
             return self.tab().tabbed();
@@ -308,7 +309,7 @@ impl Fault<'_> {
     }
 }
 
-/// A name and a value in a line that is one text, because no space is between them.
+/// Splits a line that is one text because the space between name and value is missing.
 fn joined(line: &str) -> Option<(&str, &str)> {
     let line = line.trim().trim_start_matches("- ");
     let (name, value) = line.split_once(':')?;

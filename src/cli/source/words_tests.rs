@@ -1,8 +1,8 @@
-//! Files that are no YAML, and what is said of each.
+//! Tests of files that are not YAML, and of the errors reported for each.
 
 use super::*;
 
-/// `line:column: message` of all that is said.
+/// Returns all errors as `line:column: message`.
 fn said(text: &str) -> Vec<String> {
     let errors = parse(text).err().unwrap_or_default();
     let errors = errors.into_iter();
@@ -260,7 +260,7 @@ fn aliases_of_aliases_have_an_end() {
     assert!(said[0].contains("more than 1000000 values"), "{said:#?}");
 }
 
-/// Whatever stands there, it is one of our own sentences at a place that is there.
+/// Every error is one of the module's own sentences, at a place that exists.
 #[test]
 fn cut_and_changed_everywhere() {
     let text = include_str!("../../../envoy/documents/demo.yaml");

@@ -1,4 +1,4 @@
-//! Conditions on who sent a request, and when: `query`, `claims`, `mesh`, `time`.
+//! Reads match conditions on the caller and the time of a request: `query`, `claims`, `mesh` and `time`.
 
 use super::{read_pattern, read_patterns, read_spelled_patterns};
 use crate::config::error::suggestion;
@@ -6,7 +6,7 @@ use crate::config::fields;
 use crate::config::reader::{Fields, Node};
 use crate::routing::{ClaimPattern, Condition, MeshPattern, Period, WEEKDAYS};
 
-/// The kinds of this file that a match has; `None` for one that has errors.
+/// Reads this module's conditions from a match; `None` stands for a condition with errors.
 pub(super) fn read(fields: &Fields<'_>) -> Vec<Option<Condition>> {
     let mut conditions = Vec::new();
     if let Some(node) = fields.optional("query") {
@@ -21,7 +21,7 @@ pub(super) fn read(fields: &Fields<'_>) -> Vec<Option<Condition>> {
     conditions
 }
 
-/// The entries of a map that must have some, and no empty name.
+/// Returns the entries of a map that must not be empty and must not have empty names.
 #[inline(never)]
 fn entries<'a>(node: &Node<'a>, what: &str) -> Vec<(String, Node<'a>)> {
     let entries = node.entries();
@@ -111,7 +111,7 @@ fn read_time(node: &Node<'_>) -> Option<Condition> {
     }))
 }
 
-/// A time of day in minutes.
+/// Reads a time of day, in minutes since midnight.
 #[inline(never)]
 fn read_clock(node: &Node<'_>) -> Option<u16> {
     let written = node.name()?;
@@ -124,7 +124,7 @@ fn read_clock(node: &Node<'_>) -> Option<u16> {
     minutes
 }
 
-/// Two digits each for hours and minutes.
+/// Parses `HH:MM`, two digits each, into minutes since midnight.
 fn minutes_of(text: &str) -> Option<u16> {
     let (hours, minutes) = text.split_once(':')?;
     let number = |text: &str| {
@@ -158,7 +158,7 @@ fn read_weekdays(node: &Node<'_>) -> Option<[bool; 7]> {
     is_right.then_some(weekdays)
 }
 
-/// By how many minutes a time zone is ahead of UTC.
+/// Reads a UTC offset, in minutes ahead of UTC.
 fn read_offset(node: &Node<'_>) -> Option<i16> {
     let written = node.name()?;
     let minutes = |text: &str| i16::try_from(minutes_of(text)?).ok();
@@ -177,7 +177,7 @@ fn read_offset(node: &Node<'_>) -> Option<i16> {
     offset
 }
 
-/// Reads patterns of mesh identities, each of which says whose they are.
+/// Reads patterns of mesh identities, each of which must name the trust domain.
 pub(in crate::config) fn read_gateways(node: &Node<'_>) -> Vec<crate::routing::Pattern> {
     let mut patterns = Vec::new();
     for node in node.non_empty_list() {

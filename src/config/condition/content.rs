@@ -1,4 +1,4 @@
-//! Conditions on what a body says: `body`, `tools`, `prompt` and all between them.
+//! Reads match conditions on the content of a body: `body`, `tools`, `prompt` and the fields listed between them.
 
 use super::{fields, read_pattern};
 use crate::config::error::suggestion;
@@ -8,14 +8,14 @@ use crate::prompt::{self, Script, TextPattern};
 use crate::request::Part;
 use crate::routing::{Amount, Bounds, Condition, ContentCondition, Fact, FieldTest, Scalar};
 
-/// Which parts of a prompt can be asked for, by their names.
+/// The parts of a prompt that a condition can name.
 pub(crate) const PARTS: [(&str, Part); 3] = [
     ("last_user", Part::LastUser),
     ("user", Part::User),
     ("all", Part::All),
 ];
 
-/// The kinds of this file that a match has; `None` for one that has errors.
+/// Reads this module's conditions from a match; `None` stands for a condition with errors.
 pub(super) fn read(match_: &Fields<'_>) -> Vec<Option<Condition>> {
     let mut conditions = Vec::new();
     if let Some(node) = match_.optional("body") {
@@ -69,7 +69,7 @@ fn read_body(node: &Node<'_>) -> Vec<Option<ContentCondition>> {
     entries.into_iter().map(read).collect()
 }
 
-/// What a field must be.
+/// Reads the test that a body field has to pass.
 fn read_test(node: &Node<'_>) -> Option<FieldTest> {
     if !matches!(node.tree(), Tree::Map(_)) {
         let nodes = node.one_or_many();
@@ -99,9 +99,9 @@ fn read_test(node: &Node<'_>) -> Option<FieldTest> {
     read_bounds(&test, |node| node.number()).map(FieldTest::Within)
 }
 
-/// A value that a field may have; two where it is not known which of them was written.
+/// Reads a value that a field may have. Returns two values where the document does not tell which one was written.
 fn read_scalar(node: &Node<'_>) -> Option<Vec<Scalar>> {
-    // Also of text that Envoy has made of a number.
+    // This includes text that Envoy made of a number.
     if let Some(number) = node.tree().number() {
         let text = node.tree().wide_number().and_then(|_| node.text());
         let text = text.and_then(|text| read_pattern(node, text));
@@ -116,12 +116,12 @@ fn read_scalar(node: &Node<'_>) -> Option<Vec<Scalar>> {
             );
             None
         }
-        // Its error, if it is anything but text, is that of text.
+        // For anything but text, `text()` reports the error.
         _ => read_pattern(node, node.text()?).map(|text| vec![Scalar::Text(text)]),
     }
 }
 
-/// How many there must be: a number, or bounds.
+/// Reads how many there must be: a number, or bounds.
 fn read_count(node: &Node<'_>) -> Option<Bounds> {
     let count = |node: &Node<'_>| node.integer(0, u32::MAX).map(f64::from);
     if node.is_scalar() {
@@ -155,7 +155,7 @@ fn read_bounds(fields: &Fields<'_>, read: impl Fn(&Node<'_>) -> Option<f64>) -> 
     Some(bounds)
 }
 
-/// A text pattern, and where it is to be looked for.
+/// Reads a text pattern and the part of the prompt in which to look for it.
 fn read_text(node: &Node<'_>, known: &'static [&'static str]) -> Option<(Part, TextPattern)> {
     let text = node.fields(known);
     let flag = |name: &str, default: bool| match text.optional(name) {
@@ -208,7 +208,7 @@ fn read_script(node: &Node<'_>) -> Option<Script> {
     one_of(node, "script", &Script::ALL)
 }
 
-/// What has the name that is written here.
+/// Returns the value whose name is written in this node.
 fn one_of<T: Copy>(node: &Node<'_>, what: &str, known: &[(&'static str, T)]) -> Option<T> {
     let written = node.name()?;
     let found = known.iter().find(|(name, _)| *name == written);
@@ -223,7 +223,7 @@ fn one_of<T: Copy>(node: &Node<'_>, what: &str, known: &[(&'static str, T)]) -> 
     found.map(|(_, value)| *value)
 }
 
-/// Compiles a text pattern; `at` is where a part of it is written.
+/// Compiles a text pattern; `at` returns the node at which an error in a part of it is reported.
 fn compile<'a>(
     written: &prompt::Written<'_>,
     at: &dyn Fn(prompt::Part) -> Node<'a>,

@@ -1,4 +1,4 @@
-//! Matches, as routes write them.
+//! Reads the `match` of a route into a condition.
 
 mod caller;
 mod content;
@@ -14,19 +14,19 @@ use super::fields;
 use super::reader::Node;
 use crate::routing::{Condition, KeySource, Pattern, Share};
 
-/// How deeply matches may stand inside each other. People need three levels; the time that relations between two
-/// matches take doubles with each.
+/// How deeply matches may nest. Three levels are enough in practice, and the time to compare two matches doubles with
+/// each level.
 const MAX_MATCH_DEPTH: usize = 6;
 
-/// The route whose match is read.
+/// What reading a match needs to know of its route.
 pub(super) struct Of<'a> {
-    /// Its name.
+    /// The name of the route.
     pub(super) route: &'a str,
-    /// Where it looks for keys.
+    /// The sources in which the route looks for sticky keys.
     pub(super) sticky: &'a Arc<[KeySource]>,
 }
 
-/// The condition of a route's `match`; `None` if it has errors.
+/// Reads a route's `match`; `None` if it has errors.
 pub(super) fn read(node: &Node<'_>, of: &Of<'_>) -> Option<Condition> {
     read_match(node, of, MAX_MATCH_DEPTH)
 }
@@ -83,11 +83,11 @@ fn read_match(node: &Node<'_>, of: &Of<'_>, depth: usize) -> Option<Condition> {
     Some(Condition::All(conditions))
 }
 
-/// A condition for each header; `None` for one that has errors.
+/// Reads a condition for each header; `None` stands for a condition with errors.
 fn read_headers(node: &Node<'_>) -> Vec<Option<Condition>> {
     let read = |(written, node): (&str, Node<'_>)| {
         let name = read_header_name(&node, written).map(|name| match name.as_str() {
-            // As Envoy has it.
+            // Envoy hands over `host` as `:authority`.
             "host" => ":authority".to_owned(),
             _ => name,
         });
@@ -104,20 +104,20 @@ fn read_percent(node: &Node<'_>, of: &Of<'_>) -> Option<Condition> {
     Some(Condition::Percent(share))
 }
 
-/// Matches that stand in a list.
+/// Reads a list of matches.
 fn read_parts(node: &Node<'_>, of: &Of<'_>, depth: usize) -> Option<Vec<Condition>> {
     let parts = node.non_empty_list();
-    // All of them, so that each has its errors.
+    // Read every match before collecting, so that each reports its errors.
     let parts: Vec<_> = parts
         .iter()
         .map(|node| read_match(node, of, depth))
         .collect();
     let parts: Vec<Condition> = parts.into_iter().collect::<Option<_>>()?;
-    // An empty list has had its error.
+    // An empty list has already reported its error.
     (!parts.is_empty()).then_some(parts)
 }
 
-/// Refuses what no path, no method or no trust domain looks like.
+/// Refuses text that cannot be a path, a method or a trust domain.
 fn check_spelling(field: &str, node: &Node<'_>, written: &str) {
     match field {
         "path" if !written.starts_with(['/', '*']) => node.error("a path begins with \"/\""),
@@ -138,7 +138,7 @@ fn read_patterns(node: &Node<'_>) -> Option<Vec<Pattern>> {
     read_spelled_patterns(node, "")
 }
 
-/// The patterns of a field that may have a spelling of its own.
+/// Reads the patterns of a field whose values may have to follow a syntax of their own.
 #[inline(never)]
 fn read_spelled_patterns(node: &Node<'_>, field: &str) -> Option<Vec<Pattern>> {
     let read = |node: &Node<'_>| {
@@ -146,7 +146,7 @@ fn read_spelled_patterns(node: &Node<'_>, field: &str) -> Option<Vec<Pattern>> {
         check_spelling(field, node, written);
         read_pattern(node, written)
     };
-    // All of them, so that each has its error.
+    // Read every pattern before collecting, so that each reports its error.
     let patterns: Vec<Option<Pattern>> = node.one_or_many().iter().map(read).collect();
     patterns.into_iter().collect()
 }

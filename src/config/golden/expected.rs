@@ -1,4 +1,4 @@
-//! What a golden test expects, and whether it is so.
+//! Reads what a golden test expects and compares it with what happened to its request.
 
 use super::seen::{Attempt, Place, Seen};
 use crate::config::error::suggestion;
@@ -6,9 +6,9 @@ use crate::config::reader::Node;
 use crate::config::{Document, fields};
 use crate::schema::{Answer, ErrorCode};
 
-/// What a test expects: each with the place in the document where it stands.
+/// The expectations of a test, each with its node in the document.
 pub(super) struct Expected<'a> {
-    /// The test's name.
+    /// The name of the test.
     name: &'a str,
     node: Node<'a>,
     route: Option<(Node<'a>, &'a str)>,
@@ -19,7 +19,7 @@ pub(super) struct Expected<'a> {
 }
 
 impl Expected<'_> {
-    /// Notes that it is not so.
+    /// Reports a failed expectation.
     fn fail(&self, node: &Node<'_>, how: &str) {
         node.error(format!("\"{}\": {how}", self.name));
     }
@@ -73,7 +73,7 @@ pub(super) fn read_expected<'a>(
     known.then_some(expected)
 }
 
-/// Whether a name is one that there is. What is not there at all is.
+/// Whether a route or error code of this name exists. An expectation that is not set counts as known.
 fn is_known<'n>(
     written: &Option<(Node<'_>, &str)>,
     what: &str,
@@ -165,7 +165,7 @@ fn compare_plan(expected: &Expected<'_>, route: &str, plan: &[Attempt]) {
     }
 }
 
-/// Whether this is the plan: what is drawn in any order, but group after group.
+/// Whether `written` is this plan. Targets of a weighted group may be in any order; the groups themselves may not.
 fn is_plan(mut written: &[&str], plan: &[Attempt]) -> bool {
     for group in plan.chunk_by(|one, next| one.group == next.group) {
         let Some((names, rest)) = written.split_at_checked(group.len()) else {

@@ -1,7 +1,7 @@
-//! Golden tests: what a document says of its own routing, and whether it is so.
+//! Golden tests: the expectations that a document states about its own routing.
 //!
-//! The tool runs them whenever it checks a document, the filter where `enforce_tests` asks for it. Both decide with the
-//! code that decides about requests; nothing is known against any target.
+//! The command-line tool runs them whenever it checks a document, the filter only where `enforce_tests` is set. Both
+//! decide with the code that routes real requests, and with no target in cooldown.
 
 mod expected;
 mod request;
@@ -14,19 +14,19 @@ use super::reader::{Errors, Node};
 use super::{ConfigError, Document, Tree};
 pub use request::GoldenRequest;
 
-/// What came of a document's tests.
+/// The result of running a document's tests.
 #[derive(Debug)]
 pub struct GoldenRun {
-    /// How many there are.
+    /// The number of tests.
     pub count: usize,
-    /// What is wrong with them, and how those failed that did.
+    /// Errors in the tests themselves, and failed expectations.
     pub errors: Vec<ConfigError>,
 }
 
-/// The bytes of a file that a test names, or why there are none.
+/// Reads a file that a test names; the error tells why it could not be read.
 type ReadFile<'a> = &'a dyn Fn(&str) -> Result<Vec<u8>, String>;
 
-/// Runs the tests of a document, which was compiled of this tree.
+/// Runs the tests of a document that was compiled from this tree.
 pub fn run_tests(tree: &Tree, document: &Document, file: ReadFile<'_>) -> GoldenRun {
     let errors = Errors::default();
     let count = run_all(&Node::root(tree, &errors), document, file);
@@ -36,7 +36,7 @@ pub fn run_tests(tree: &Tree, document: &Document, file: ReadFile<'_>) -> Golden
     }
 }
 
-/// How many there are.
+/// Runs all tests and returns how many there are.
 fn run_all(root: &Node<'_>, document: &Document, file: ReadFile<'_>) -> usize {
     let root = root.fields(fields::DOCUMENT);
     let tests = root.or_default("tests", Node::non_empty_list);

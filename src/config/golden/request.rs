@@ -1,4 +1,4 @@
-//! The request of a golden test.
+//! Reads the request of a golden test.
 
 use serde_json::{Map, Value};
 
@@ -9,31 +9,31 @@ use crate::config::{Tree, fields};
 use crate::request::{Caller, Claims, Mesh};
 use crate::schema::rfc_3339;
 
-/// A request as it is written in a document or for the tool.
+/// A request as written in a document or on the tool's command line.
 #[derive(Clone, Debug)]
 pub struct GoldenRequest {
-    /// With the query.
+    /// The path, with the query.
     pub path: String,
-    /// In upper case.
+    /// The method, in upper case.
     pub method: String,
-    /// Names in lower case; without pseudo-headers and `content-length`.
+    /// The headers; names in lower case, without pseudo-headers and `content-length`.
     pub headers: Vec<(String, Vec<u8>)>,
-    /// Any bytes.
+    /// The body; any bytes.
     pub body: Vec<u8>,
-    /// What Envoy would know of whoever sends it.
+    /// What Envoy would know about the caller.
     pub caller: Caller,
-    /// When it comes: Unix time in milliseconds.
+    /// When the request arrives: Unix time in milliseconds.
     pub now: u64,
 }
 
 impl GoldenRequest {
-    /// Where a request goes that does not say.
+    /// The default path of a request.
     pub const PATH: &'static str = "/v1/chat/completions";
 
-    /// When a golden test's request comes that does not say: 2026-01-05T12:00:00Z, a Monday. Unix time in milliseconds.
+    /// The default arrival time of a golden test's request: 2026-01-05T12:00:00Z, a Monday. Unix time in milliseconds.
     pub const TIME: u64 = 1_767_614_400_000;
 
-    /// The headers as Envoy has them.
+    /// Returns the headers as Envoy hands them over, with pseudo-headers.
     pub fn all_headers(&self) -> Vec<(String, Vec<u8>)> {
         let host = |(name, _): &(String, Vec<u8>)| name == ":authority";
         let mut headers = Vec::new();
@@ -84,7 +84,7 @@ pub(super) fn read_request(node: &Node<'_>, file: ReadFile<'_>) -> Option<Golden
 fn read_caller(fields: &Fields<'_>) -> Option<Caller> {
     let mut caller = Caller::default();
     if let Some(node) = fields.optional("claims") {
-        // What is no map has its error by this.
+        // Reports the error if the claims are not a map.
         node.entries();
         caller = caller.with_claims(Claims::new(node.tree().clone())?);
     }
@@ -135,7 +135,7 @@ fn read_headers(node: &Node<'_>) -> Vec<(String, Vec<u8>)> {
     headers
 }
 
-/// The body: as it is written, or made of what is written of it.
+/// Returns the body: the bytes as written, or JSON built from the fields.
 fn read_body(fields: &Fields<'_>, method: &str, file: ReadFile<'_>) -> Option<Vec<u8>> {
     let body = fields.optional("body");
     let written = body.and_then(|node| match node.tree() {

@@ -1,4 +1,4 @@
-//! What became of a golden test's request.
+//! Runs the request of a golden test and records the result.
 
 use std::sync::Arc;
 
@@ -13,39 +13,39 @@ use crate::routing::{
 };
 use crate::schema::{Answer, split_query};
 
-/// What became of a request.
+/// What happened to a request.
 pub(super) enum Seen<'d> {
-    /// It goes somewhere.
+    /// The request goes to a route's targets.
     Goes {
         route: &'d str,
         plan: Vec<Attempt>,
-        /// With the reason.
+        /// The targets that were left out, with the reason.
         left_out: Vec<(Place, &'static str)>,
     },
-    /// Whether this route takes it is drawn.
+    /// A random draw decides whether this route takes the request.
     Drawn(&'d str),
-    /// It is answered here.
+    /// The router answers the request itself.
     Answered {
         answer: Answer,
-        /// The route that takes it, if one does.
+        /// The route that takes the request, if one does.
         route: Option<&'d str>,
-        /// With the reason.
+        /// The targets that were left out, with the reason.
         left_out: Vec<(Place, &'static str)>,
     },
 }
 
-/// What an attempt would be.
+/// One attempt of the plan.
 pub(super) struct Attempt {
     pub(super) place: Place,
-    /// Whether it may be the first one.
+    /// Whether it can be the first attempt.
     pub(super) may_be_first: bool,
-    /// The group of targets that it comes from.
+    /// The group of targets that it belongs to.
     pub(super) group: usize,
-    /// Whether the order in that group is drawn.
+    /// Whether the order in that group is drawn at random.
     pub(super) is_drawn: bool,
 }
 
-/// A backend and a model of it.
+/// A backend and, if known, one of its models.
 pub(super) struct Place {
     backend: String,
     model: Option<String>,
@@ -59,7 +59,7 @@ impl Place {
         }
     }
 
-    /// As a document names it: with the model or without.
+    /// Whether a document means this place by `written`: the backend alone, or `backend/model`.
     pub(super) fn is(&self, written: &str) -> bool {
         written == self.backend || written == self.to_string()
     }
@@ -77,7 +77,7 @@ impl std::fmt::Display for Place {
 
 pub(super) fn see(document: &Document, request: GoldenRequest) -> Seen<'_> {
     let headers = Headers::new(request.all_headers());
-    // What is drawn is never relied on.
+    // No expectation relies on the result of a draw.
     let moment = Moment {
         now: request.now,
         random: 0,
@@ -140,7 +140,7 @@ fn see_call<'d>(
         decision.choice == Choice::Drawn && strategy == Some(&Strategy::Weighted)
     };
     let first = decision.plan.first().copied();
-    // Where all that are left have no weight, they keep their order.
+    // If all remaining targets have weight 0, they keep their order.
     let has_weight = first.is_some_and(|first| first.weight > 0);
     if is_only_first(document, &decision, &view) && !first.is_some_and(|first| is_drawn(&first)) {
         decision.plan.truncate(1);
@@ -171,7 +171,7 @@ fn refused(refused: Refused<'_>) -> Seen<'_> {
     }
 }
 
-/// What is left out, and why.
+/// Converts the left-out targets and their reasons.
 fn places(left_out: &[(&Target, LeftOut<'_>)]) -> Vec<(Place, &'static str)> {
     let places = left_out.iter().map(|(target, reason)| {
         let place = Place {

@@ -1,4 +1,4 @@
-//! Golden tests that hold, that fail, and that are written wrong.
+//! Tests of golden tests that pass, that fail, and that are written incorrectly.
 
 use super::*;
 
@@ -45,7 +45,7 @@ fn tree(more: &str) -> Tree {
     serde_saphyr::from_str(&format!("{DOCUMENT}{more}")).unwrap()
 }
 
-/// What comes of one test.
+/// Returns the errors of a document with one test.
 fn errors_of(request: &str, expect: &str) -> Vec<String> {
     let tree = tree(&format!(
         "tests: [{{name: t, request: {request}, expect: {expect}}}]"
@@ -141,7 +141,7 @@ fn what_holds() {
     }
 }
 
-/// The documents on these pages hold what they say.
+/// The tests in the documents on these pages pass.
 #[test]
 fn documents_in_the_docs() {
     let pages = [
@@ -165,7 +165,7 @@ fn documents_in_the_docs() {
     }
 }
 
-/// Who sends a request, and when.
+/// Tests that name the caller and the time.
 #[test]
 fn callers() {
     const CALLERS: &str = "
@@ -450,7 +450,7 @@ fn each_test_has_a_name_of_its_own() {
     );
 }
 
-/// What the filter does with them at load.
+/// The filter runs the tests at load, if `enforce_tests` is set.
 #[test]
 fn the_filter_runs_them_where_it_is_told_to() {
     let wrong = "tests: [{name: t, request: {model: smart}, expect: {route: team}}]\n";

@@ -1,4 +1,4 @@
-//! What a model can do, as far as a request shows that it needs it.
+//! Model capabilities, as far as a request shows which ones it needs.
 
 use crate::config::fallback::one_of;
 use crate::config::reader::Node;
@@ -6,22 +6,22 @@ use crate::config::reader::Node;
 /// Something that not every model can do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Capability {
-    /// Calls tools.
+    /// Tool calls.
     Tools,
-    /// Sees images.
+    /// Images in the prompt.
     Images,
-    /// Hears audio.
+    /// Audio in the prompt.
     Audio,
-    /// Reads files, PDFs say.
+    /// Files in the prompt, such as PDFs.
     Files,
-    /// Answers by a JSON schema.
+    /// Answers that follow a JSON schema.
     JsonSchema,
-    /// Thinks before it answers, as much as it is told to.
+    /// Reasoning before the answer, with an effort that the request sets.
     Reasoning,
 }
 
 impl Capability {
-    /// All of them, with their names in the document.
+    /// All capabilities, with their names in the document.
     pub const ALL: [(&'static str, Capability); 6] = [
         ("tools", Capability::Tools),
         ("images", Capability::Images),
@@ -31,7 +31,7 @@ impl Capability {
         ("reasoning", Capability::Reasoning),
     ];
 
-    /// The name in the document.
+    /// Returns the name in the document.
     pub fn name(self) -> &'static str {
         let mut all = Capability::ALL.iter();
         all.find(|(_, one)| *one == self)
@@ -39,7 +39,7 @@ impl Capability {
     }
 }
 
-/// In the order of [`Capability::ALL`].
+/// Reads a model's capabilities, in the order of [`Capability::ALL`].
 pub(super) fn read_all(node: &Node<'_>) -> Vec<Capability> {
     let mut all = Vec::new();
     for node in node.list() {

@@ -1,26 +1,26 @@
-//! Labels: what people say of backends and models, and what routes ask of them.
+//! Labels that a document gives to backends and models, and what routes require of them.
 
 use crate::config::error::suggestion;
 use crate::config::reader::Node;
 
-/// Names and values. What YAML takes for a number or a boolean is text here: `zdr: true` is `zdr: "true"`.
+/// Label names and values. What YAML reads as a number or a boolean is text here: `zdr: true` is `zdr: "true"`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Labels(Vec<(String, String)>);
 
 impl Labels {
-    /// The value of a label.
+    /// Returns the value of a label.
     pub fn get(&self, name: &str) -> Option<&str> {
         let mut all = self.0.iter();
         all.find(|(known, _)| known == name)
             .map(|(_, value)| value.as_str())
     }
 
-    /// All names.
+    /// Returns the names of all labels.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.0.iter().map(|(name, _)| name.as_str())
     }
 
-    /// These, and what others say that these do not.
+    /// Returns these labels, and those of `others` whose names these do not have.
     pub(super) fn over(mut self, others: &Labels) -> Labels {
         for (name, value) in &others.0 {
             if self.get(name).is_none() {
@@ -31,17 +31,17 @@ impl Labels {
     }
 }
 
-/// A label that a route asks for.
+/// A label that a route requires.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Required {
-    /// Its name.
+    /// The name of the label.
     pub name: String,
-    /// The values of which a target must have one.
+    /// The accepted values; a target must have one of them.
     pub values: Vec<String>,
 }
 
 impl Required {
-    /// Whether these labels have it.
+    /// Whether these labels meet the requirement.
     pub fn is_met(&self, labels: &Labels) -> bool {
         let value = labels.get(&self.name);
         value.is_some_and(|value| self.values.iter().any(|wanted| wanted == value))
@@ -57,7 +57,7 @@ pub(in crate::config) fn read_labels(node: &Node<'_>) -> Labels {
     )
 }
 
-/// `known`: the names of all labels that there are.
+/// Reads a route's `require`; `known` has the names of all labels in the document.
 pub(in crate::config) fn read_required(node: &Node<'_>, known: &[&str]) -> Vec<Required> {
     let mut all = Vec::new();
     let entries = node.entries();
@@ -77,7 +77,7 @@ pub(in crate::config) fn read_required(node: &Node<'_>, known: &[&str]) -> Vec<R
             ));
             continue;
         }
-        // What cannot be read has had its errors.
+        // Values that cannot be read have already reported their errors.
         if values.is_empty() {
             continue;
         }

@@ -1,4 +1,4 @@
-//! The models of a backend, and what is known of each.
+//! The models of a backend: names, limits, capabilities, prices and labels.
 
 mod capability;
 mod labels;
@@ -23,24 +23,24 @@ use crate::routing::Pattern;
 pub struct Model {
     /// The name that routes and clients use.
     pub name: Pattern,
-    /// What the backend calls it; `None`: the same.
+    /// The name that the backend uses; `None`: the same.
     pub upstream_name: Option<String>,
-    /// How many tokens fit, the answer's among them; 0: not known.
+    /// How many tokens fit in the context window, including the answer's; 0: not known.
     pub context_window: u32,
-    /// How many tokens an answer can have; 0: not known.
+    /// The maximum number of tokens in an answer; 0: not known.
     pub max_output_tokens: u32,
-    /// What it can do; `None`: not known.
+    /// What the model can do; `None`: not known.
     pub capabilities: Option<Vec<Capability>>,
-    /// What it costs.
+    /// What the model costs.
     pub prices: Prices,
-    /// Its own, and those of its backend that it has no other value for.
+    /// The model's own labels, and those of its backend that the model does not override.
     pub labels: Labels,
-    /// By which all workers know how it fares.
+    /// The key under which all workers share this target's health.
     pub key: TargetKey,
 }
 
 impl Model {
-    /// What the backend calls it; `None`: a pattern stands for many.
+    /// Returns the name that the backend uses; `None` for a pattern, which stands for many names.
     pub fn called(&self) -> Option<&str> {
         self.upstream_name.as_deref().or(self.name.as_exact())
     }
@@ -95,12 +95,12 @@ pub(super) fn read_all(node: &Node<'_>, backend: &str, labels: &Labels) -> Vec<M
     models
 }
 
-/// Refuses a pattern of which all that it takes is taken before.
+/// Refuses a pattern that can never match because earlier entries take everything that it would take.
 fn check_reached(node: &Node<'_>, name: &Pattern, before: &[Model]) {
     if name.as_exact().is_none()
         && let Some(before) = before.iter().position(|model| model.name.covers(name))
     {
-        // What is said of it, labels for instance, would never count.
+        // What the document says of such a model, such as its labels, would have no effect.
         node.error(format!(
             "no model is ever found by \"{name}\": models[{before}] is a pattern that takes all of them; put this \
              one before it"

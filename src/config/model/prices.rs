@@ -1,15 +1,16 @@
-//! What tokens cost.
+//! Token prices of models, and the maximum prices of routes.
 
 use std::fmt;
 
 use crate::config::fields;
 use crate::config::reader::Node;
 
-/// In pico-dollars (US) for one token, which are millionths of a dollar for a million of them: sums are exact.
+/// The price of one token in pico-dollars (US), which is millionths of a dollar for a million tokens. As an integer, it
+/// makes sums exact.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Price(pub u64);
 
-/// In dollars for a million tokens, as documents have it.
+/// Written in dollars for a million tokens, as in documents.
 impl fmt::Display for Price {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (whole, millionths) = (self.0 / 1_000_000, self.0 % 1_000_000);
@@ -21,31 +22,31 @@ impl fmt::Display for Price {
     }
 }
 
-/// What a model's tokens cost, by their kind; `None` is not known, which is not free.
+/// The prices of a model's tokens, by kind. `None` means not known, not free.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Prices {
-    /// Those of the prompt.
+    /// Prompt tokens.
     pub input: Option<Price>,
-    /// Those of the prompt that the provider has seen before.
+    /// Prompt tokens that the provider reads from its cache.
     pub cached_input: Option<Price>,
-    /// Those of the prompt that the provider keeps.
+    /// Prompt tokens that the provider writes to its cache.
     pub cache_write: Option<Price>,
-    /// Those of the answer.
+    /// Answer tokens.
     pub output: Option<Price>,
-    /// Those of the answer that nobody sees.
+    /// Reasoning tokens, which the answer does not show.
     pub reasoning: Option<Price>,
 }
 
-/// What a route lets a token cost; `None`: anything.
+/// The highest token prices that a route accepts; `None`: any.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct MaxPrices {
-    /// Of the prompt.
+    /// For prompt tokens.
     pub input: Option<Price>,
-    /// Of the answer.
+    /// For answer tokens.
     pub output: Option<Price>,
 }
 
-/// More than that is no price for a million tokens, but a slip.
+/// The highest accepted price, in dollars for a million tokens. A higher one is taken for a typing error.
 const MOST: u32 = 10_000;
 
 const UNIT: &str = "US dollars for a million tokens";

@@ -1,4 +1,4 @@
-//! Speech from text, and text from speech.
+//! OpenAI's audio API: speech from text, and text from speech.
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -9,16 +9,16 @@ use super::super::call::Call;
 use super::super::event::{Event, Part};
 use super::super::reply::{Reply, pieces};
 
-/// The header of an MPEG frame of 128 kbit/s at 44.1 kHz, and how long that frame is.
+/// The header of an MPEG frame of 128 kbit/s at 44.1 kHz, and the length of that frame.
 const FRAME_HEADER: [u8; 4] = [0xff, 0xfb, 0x90, 0x00];
 const FRAME_BYTES: usize = 417;
 
-/// The samples of a WAV: so many a second, of one byte each.
+/// The samples of a WAV file in each second, of one byte each.
 const SAMPLE_RATE: u32 = 8000;
 const SAMPLES: u32 = 800;
 const SILENCE: u8 = 0x80;
 
-/// Silence: a frame of MP3 for every word, or a WAV.
+/// Returns silence: an MP3 frame for every word, or a WAV file.
 pub(crate) fn speech(call: &Call, reply: &Reply) -> Whole {
     if call.fields.text("response_format").as_deref() == Some("wav") {
         return Whole {
@@ -32,7 +32,7 @@ pub(crate) fn speech(call: &Call, reply: &Reply) -> Whole {
     }
 }
 
-/// The same, a piece to an event.
+/// Returns the same silence as events, one piece each.
 pub(crate) fn speech_events(reply: &Reply) -> Vec<Event> {
     let mut events: Vec<Event> = pieces(reply.text())
         .map(|_| {
@@ -48,7 +48,7 @@ pub(crate) fn speech_events(reply: &Reply) -> Vec<Event> {
     events
 }
 
-/// What was said, in the format that the request wants.
+/// Returns a transcription, in the format that the request asks for.
 pub(crate) fn text(call: &Call, reply: &Reply) -> Whole {
     let text = reply.text();
     let translates = call.operation == Operation::Translations;
@@ -83,7 +83,7 @@ pub(crate) fn text(call: &Call, reply: &Reply) -> Whole {
     }
 }
 
-/// What was said, piece by piece.
+/// Returns a transcription piece by piece.
 pub(crate) fn text_events(reply: &Reply) -> Vec<Event> {
     let mut events: Vec<Event> = pieces(reply.text())
         .map(|piece| {
@@ -123,7 +123,7 @@ fn wav() -> Vec<u8> {
     // PCM, one channel.
     wav.extend([1, 0, 1, 0]);
     wav.extend(SAMPLE_RATE.to_le_bytes());
-    // Bytes a second, bytes of a sample, bits of a sample.
+    // Bytes a second, bytes in a sample, bits in a sample.
     wav.extend(SAMPLE_RATE.to_le_bytes());
     wav.extend([1, 0, 8, 0]);
     wav.extend(b"data");

@@ -1,4 +1,4 @@
-//! Chat completions.
+//! OpenAI's chat completions.
 
 use serde_json::{Value, json};
 
@@ -6,7 +6,7 @@ use super::super::event::{Event, Part};
 use super::super::reply::{Content, Reply, pieces};
 use super::{call_id, set, usage};
 
-/// A whole answer.
+/// Returns a whole answer.
 pub(crate) fn whole(reply: &Reply) -> Value {
     let mut message = match &reply.content {
         Content::Text(text) => json!({
@@ -52,7 +52,7 @@ pub(crate) fn whole(reply: &Reply) -> Value {
     })
 }
 
-/// A streamed answer, event by event.
+/// Returns the events of a streamed answer.
 pub(crate) fn events(reply: &Reply, include_usage: bool) -> Vec<Event> {
     let mut chunks = Vec::new();
     for (part, delta) in deltas(reply) {
@@ -61,7 +61,7 @@ pub(crate) fn events(reply: &Reply, include_usage: bool) -> Vec<Event> {
     let finish = choice(json!({}), Some(finish_reason(reply)));
     chunks.push((Part::Finish, chunk(reply, finish)));
     if include_usage {
-        // Then every chunk has the field, null in all but this last one, which has no choices.
+        // Then every chunk has the field. It is null in all but this last one, which has no choices.
         for (_, chunk) in &mut chunks {
             set(chunk, "usage", Value::Null);
         }
@@ -111,7 +111,7 @@ fn deltas(reply: &Reply) -> Vec<(Part, Value)> {
         .map(|piece| json!({"reasoning_content": piece}))
         .collect();
     if !thoughts.is_empty() {
-        // The content is not there yet, not even empty.
+        // The first chunk has no content yet, not even empty.
         set(&mut first, "content", Value::Null);
     }
     let tokens = thoughts.into_iter().chain(tokens);

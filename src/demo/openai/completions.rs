@@ -1,4 +1,4 @@
-//! Completions of a prompt, as they were before chats.
+//! OpenAI's completions of a prompt, the API before chat completions.
 
 use serde_json::{Value, json};
 
@@ -6,7 +6,7 @@ use super::super::event::{Event, Part};
 use super::super::reply::{Reply, pieces};
 use super::{set, usage};
 
-/// A whole answer.
+/// Returns a whole answer.
 pub(crate) fn whole(reply: &Reply) -> Value {
     let mut answer = completion(reply, reply.text(), Some("stop"));
     set(&mut answer, "usage", usage(reply));
@@ -14,7 +14,7 @@ pub(crate) fn whole(reply: &Reply) -> Value {
     answer
 }
 
-/// A streamed answer, event by event.
+/// Returns the events of a streamed answer.
 pub(crate) fn events(reply: &Reply, include_usage: bool) -> Vec<Event> {
     let mut events: Vec<Event> = pieces(reply.text())
         .map(|piece| Event::data(Part::Token, &completion(reply, piece, None)))

@@ -1,4 +1,4 @@
-//! Images: one dot, however many are asked for.
+//! OpenAI's images API: each image is a single pixel.
 
 use serde_json::{Value, json};
 
@@ -11,10 +11,10 @@ use super::set;
 /// A PNG of one pixel.
 const PNG: &str = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
 
-/// No request is answered with more of them.
+/// The maximum number of images in an answer.
 const MOST: usize = 10;
 
-/// A whole answer.
+/// Returns a whole answer.
 pub(crate) fn whole(call: &Call, reply: &Reply) -> Value {
     let url = call.fields.text("response_format").as_deref() == Some("url");
     let image = if url {
@@ -31,7 +31,7 @@ pub(crate) fn whole(call: &Call, reply: &Reply) -> Value {
     answer
 }
 
-/// A streamed answer, event by event.
+/// Returns the events of a streamed answer.
 pub(crate) fn events(call: &Call, reply: &Reply) -> Vec<Event> {
     let prefix = if call.operation == Operation::ImageEdits {
         "image_edit"

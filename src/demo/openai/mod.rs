@@ -1,4 +1,4 @@
-//! OpenAI's APIs as a server writes them: what they have in common.
+//! What OpenAI's APIs have in common: errors, usage and the events around a stream.
 
 use std::time::Duration;
 
@@ -16,16 +16,16 @@ pub(crate) mod images;
 pub(crate) mod responses;
 pub(crate) mod vectors;
 
-/// A comment, which is what keeps a connection alive here.
+/// A comment, which keeps a connection alive in this API.
 pub(crate) const PING: &str = ": ping\n\n";
 
-/// A chunk that is no JSON.
+/// A chunk that is not JSON.
 pub(crate) const MALFORMED: &str = "data: {\"broken\n\n";
 
 /// The last event of a stream of completions.
 pub(crate) const DONE: &str = "data: [DONE]\n\n";
 
-/// An error object.
+/// Returns an error object.
 pub(crate) fn error(status: StatusCode, message: &str) -> Value {
     let (kind, code) = match status.as_u16() {
         401 => ("invalid_request_error", Some("invalid_api_key")),
@@ -40,7 +40,7 @@ pub(crate) fn error(status: StatusCode, message: &str) -> Value {
     json!({"error": {"message": message, "type": kind, "param": null, "code": code}})
 }
 
-/// An error as the API words it.
+/// Returns an error in the API's own words.
 pub(crate) fn failure(failure: Failure) -> Value {
     let (message, kind, param, code) = match failure {
         Failure::RateLimit => (
@@ -90,12 +90,12 @@ pub(crate) fn failure(failure: Failure) -> Value {
     json!({"error": {"message": message, "type": kind, "param": param, "code": code}})
 }
 
-/// An error in a stream.
+/// Returns an error in a stream.
 pub(crate) fn error_event(failure: Failure) -> Event {
     Event::data(Part::Terminator, &self::failure(failure))
 }
 
-/// The headers of a refusal that say: no request is left, and more come in so long.
+/// Returns the headers of a refusal that say that no request is left, and how long until there are more.
 pub(crate) fn exhausted(wait: Duration) -> [(&'static str, String); 2] {
     [
         ("x-ratelimit-remaining-requests", "0".to_owned()),
@@ -103,7 +103,7 @@ pub(crate) fn exhausted(wait: Duration) -> [(&'static str, String); 2] {
     ]
 }
 
-/// `20ms`, `1.5s`, `1m2s`, `6h0m0s`
+/// Formats a duration like `20ms`, `1.5s`, `1m2s` or `6h0m0s`.
 fn duration(wait: Duration) -> String {
     let seconds = wait.as_secs();
     if seconds == 0 {
@@ -132,7 +132,7 @@ pub(crate) fn set(chunk: &mut Value, field: &str, value: Value) {
     }
 }
 
-/// What chat completions and completions cost.
+/// Returns the usage of chat completions and completions.
 fn usage(reply: &Reply) -> Value {
     json!({
         "prompt_tokens": reply.input_tokens,

@@ -1,4 +1,4 @@
-//! Responses, whole and as typed events.
+//! OpenAI's responses, whole and as typed events.
 
 use serde_json::{Value, json};
 
@@ -7,15 +7,15 @@ use super::super::fault::Failure;
 use super::super::reply::{Content, Reply, pieces};
 use super::{call_id, set};
 
-/// An event whose data is no JSON.
+/// An event whose data is not JSON.
 pub(crate) const MALFORMED: &str = "event: response.output_text.delta\ndata: {\"broken\n\n";
 
-/// The id by which a response is found again.
+/// Returns the ID by which a response can be retrieved.
 pub(crate) fn id(reply: &Reply) -> String {
     format!("resp_{}", reply.id)
 }
 
-/// A whole answer.
+/// Returns a whole answer.
 pub(crate) fn whole(reply: &Reply) -> Value {
     let mut response = response(reply, "completed", items(reply));
     set(&mut response, "completed_at", Value::from(reply.created));
@@ -24,7 +24,7 @@ pub(crate) fn whole(reply: &Reply) -> Value {
     response
 }
 
-/// How many tokens a request has.
+/// Returns the number of tokens in a request.
 pub(crate) fn input_tokens(reply: &Reply) -> Value {
     json!({
         "object": "response.input_tokens",
@@ -33,7 +33,7 @@ pub(crate) fn input_tokens(reply: &Reply) -> Value {
     })
 }
 
-/// A conversation made short.
+/// Returns a compacted conversation.
 pub(crate) fn compact(reply: &Reply) -> Value {
     json!({
         "id": id(reply),
@@ -49,7 +49,7 @@ pub(crate) fn compact(reply: &Reply) -> Value {
     })
 }
 
-/// A streamed answer, event by event.
+/// Returns the events of a streamed answer.
 pub(crate) fn events(reply: &Reply) -> Vec<Event> {
     let begun = response(reply, "in_progress", Vec::new());
     let mut stream = Stream::default();
@@ -80,7 +80,7 @@ pub(crate) fn events(reply: &Reply) -> Vec<Event> {
     stream.0
 }
 
-/// An error in a stream.
+/// Returns an error in a stream.
 pub(crate) fn error_event(failure: Failure) -> Event {
     let mut error = super::failure(failure);
     let mut data = error.get_mut("error").map(Value::take).unwrap_or_default();
@@ -88,7 +88,7 @@ pub(crate) fn error_event(failure: Failure) -> Event {
     Event::typed(Part::Terminator, "error", data)
 }
 
-/// Events with their numbers.
+/// Events with their sequence numbers.
 #[derive(Default)]
 struct Stream(Vec<Event>);
 
@@ -98,7 +98,7 @@ impl Stream {
         self.0.push(Event::typed(part, kind, data));
     }
 
-    /// One item of the output: begun without its content, then piece by piece, then whole.
+    /// Adds one item of the output: first without its content, then piece by piece, then whole.
     fn push_item(&mut self, index: usize, item: &Value) {
         let text = |at: &str| item.pointer(at).and_then(Value::as_str).unwrap_or_default();
         let kind = text("/type");
@@ -167,7 +167,7 @@ impl Stream {
     }
 }
 
-/// The fields of both.
+/// Returns an object with the fields of both.
 fn with(at: &Value, more: &Value) -> Value {
     let mut data = at.clone();
     for (name, value) in more.as_object().into_iter().flatten() {
@@ -176,7 +176,7 @@ fn with(at: &Value, more: &Value) -> Value {
     data
 }
 
-/// What the output consists of.
+/// Returns the items of the output.
 fn items(reply: &Reply) -> Vec<Value> {
     let thoughts = reply.reasoning.as_ref().map(|text| {
         json!({

@@ -7,13 +7,13 @@ use serde_json::{Map, Value, json};
 use super::super::call::Call;
 use super::super::reply::Reply;
 
-/// A vector has so many numbers unless a request asks for fewer or more.
+/// The number of elements in a vector, unless a request asks for another.
 const DIMENSIONS: usize = 8;
 
-/// More would only fill the memory.
+/// The maximum number of elements; more would only fill the memory.
 const MOST_DIMENSIONS: usize = 8192;
 
-/// No text is more like another than the one before it by more than this factor.
+/// The factor by which each text is less relevant than the one before it.
 const NEXT_IS_LESS: f64 = 0.5;
 
 const CATEGORIES: [&str; 13] = [
@@ -32,7 +32,7 @@ const CATEGORIES: [&str; 13] = [
     "violence/graphic",
 ];
 
-/// A vector for each input.
+/// Returns a vector for each input.
 pub(crate) fn embeddings(call: &Call, reply: &Reply) -> Value {
     let dimensions = call.fields.number("dimensions").unwrap_or(DIMENSIONS);
     let packed = call.fields.text("encoding_format").as_deref() == Some("base64");
@@ -56,7 +56,7 @@ pub(crate) fn embeddings(call: &Call, reply: &Reply) -> Value {
     })
 }
 
-/// A verdict for each input: nothing is ever wrong.
+/// Returns a verdict for each input: nothing is ever flagged.
 pub(crate) fn moderations(call: &Call, reply: &Reply) -> Value {
     let each = |value: Value| -> Value {
         let categories = CATEGORIES.map(|category| (category.to_owned(), value.clone()));
@@ -76,7 +76,7 @@ pub(crate) fn moderations(call: &Call, reply: &Reply) -> Value {
     })
 }
 
-/// The documents in the order in which they came, as Cohere and those who copy it write it.
+/// Returns the documents in their original order, in the format of Cohere and of compatible servers.
 pub(crate) fn rerank(call: &Call, reply: &Reply) -> Value {
     let documents = call.fields.get("documents").unwrap_or_default();
     let documents = documents.as_array().map_or(0, Vec::len);
@@ -98,7 +98,7 @@ pub(crate) fn rerank(call: &Call, reply: &Reply) -> Value {
     })
 }
 
-/// The vector of an input: one and zeroes, so that it goes through every encoding as it is.
+/// Returns the vector of an input: one and zeros, which every encoding keeps exactly.
 pub(crate) fn vector(index: usize, dimensions: usize) -> Vec<f32> {
     let dimensions = dimensions.clamp(1, MOST_DIMENSIONS);
     let one = index.checked_rem(dimensions);
@@ -114,7 +114,7 @@ fn bytes(vector: &[f32]) -> Vec<u8> {
         .collect()
 }
 
-/// How many inputs there are: a text or a list of tokens is one.
+/// Returns the number of inputs: a text or a list of tokens is one.
 fn inputs(call: &Call) -> usize {
     match call.fields.get("input") {
         Some(Value::Array(inputs)) if !inputs.iter().any(Value::is_number) => inputs.len(),

@@ -1,4 +1,4 @@
-//! The claims of tokens that Envoy's `jwt_authn` has verified.
+//! Reads the claims of tokens that Envoy's `jwt_authn` filter has verified.
 
 use std::borrow::Cow;
 
@@ -6,15 +6,16 @@ use serde_json::Value;
 
 use crate::config::Tree;
 
-/// Where `jwt_authn` leaves the payloads of tokens, each under a name of its provider's choosing (`payload_in_metadata`).
+/// The metadata namespace in which `jwt_authn` stores token payloads, each under a name that its provider configures
+/// (`payload_in_metadata`).
 pub const CLAIMS_NAMESPACE: &str = "envoy.filters.http.jwt_authn";
 
-/// The claims of one verified token. A number is what a `google.protobuf.Struct` has of it: a double.
+/// The claims of one verified token. Numbers are doubles, as in a `google.protobuf.Struct`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Claims(Vec<(String, Tree)>);
 
 impl Claims {
-    /// From the payload of a token; `None` if it is no map.
+    /// Creates the claims from a token's payload; `None` if it is not a map.
     pub fn new(payload: Tree) -> Option<Claims> {
         match payload {
             Tree::Map(entries) => Some(Claims(entries)),
@@ -22,7 +23,7 @@ impl Claims {
         }
     }
 
-    /// Of all tokens, from the filter's whole namespace.
+    /// Returns the claims of all tokens in the filter's namespace.
     pub(super) fn all_in(namespace: Tree) -> Vec<Claims> {
         let Tree::Map(payloads) = namespace else {
             return Vec::new();
@@ -34,14 +35,15 @@ impl Claims {
             .collect()
     }
 
-    /// Whether it is why a token was not verified (`failed_status_in_metadata`), and no payload.
+    /// Whether this is the reason why a token was not verified (`failed_status_in_metadata`) instead of a payload.
     fn is_failure(&self) -> bool {
         let is_of_failure =
             |(name, _): &(String, Tree)| matches!(name.as_str(), "code" | "message");
         self.0.len() == 2 && self.0.iter().all(is_of_failure)
     }
 
-    /// The values of the claim at a dotted path, as text: of a list each one's. None, if it is not there, or no scalar.
+    /// Returns the values of the claim at a dotted path as text; of a list, each item's. Empty if the claim does not
+    /// exist or is not a scalar.
     pub fn values(&self, path: &str) -> Vec<Cow<'_, str>> {
         match find(&self.0, path) {
             Some(Tree::List(items)) => items.iter().filter_map(text).collect(),
@@ -51,7 +53,8 @@ impl Claims {
     }
 }
 
-/// What stands at a path. A claim's own name may have dots, as that which is a URL: longer names go before shorter ones.
+/// Returns the value at a path. A claim's own name may contain dots, for instance if it is a URL, so longer names are
+/// tried before shorter ones.
 fn find<'t>(map: &'t [(String, Tree)], path: &str) -> Option<&'t Tree> {
     let named = |name: &str| {
         let mut entries = map.iter();
@@ -70,12 +73,12 @@ fn find<'t>(map: &'t [(String, Tree)], path: &str) -> Option<&'t Tree> {
         })
 }
 
-/// A scalar as text.
+/// Returns a scalar as text.
 fn text(value: &Tree) -> Option<Cow<'_, str>> {
     match value {
         Tree::Text(text) => Some(text.into()),
         Tree::Bool(_) | Tree::Number(_) => match Value::from(value) {
-            // What no JSON has.
+            // JSON has no such number.
             Value::Null => None,
             value => Some(value.to_string().into()),
         },

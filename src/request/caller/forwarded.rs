@@ -1,10 +1,10 @@
-//! The header `x-forwarded-client-cert`: one element for each hop, the last one's is the last.
+//! Parses the header `x-forwarded-client-cert`, which has one element for each hop; the last hop's comes last.
 //!
 //! Source: Envoy's documentation of the HTTP connection manager's headers: elements are separated by commas, their
 //! `key=value` pairs by semicolons; a value with one of `,;="` is quoted, and a quote in it is `\"`.
 
-/// The URIs of each element, in order; `None` if it is no such list. Nothing is repaired: what one reader takes for an
-/// element could be a part of a value to another.
+/// Returns the URIs of each element, in order; `None` if the header is malformed. Nothing is repaired: what one reader
+/// takes for an element could be part of a value to another.
 pub(super) fn uris(header: &[u8]) -> Option<Vec<Vec<String>>> {
     if header.trim_ascii().is_empty() {
         return Some(Vec::new());
@@ -43,7 +43,7 @@ fn split_at_byte(bytes: &[u8], separator: u8) -> Option<(&[u8], &[u8])> {
     Some((before, after.get(1..)?))
 }
 
-/// A value behind its opening quote, and what follows the closing one.
+/// Reads a value behind its opening quote; returns it with the bytes after the closing quote.
 fn quoted(bytes: &[u8]) -> Option<(Vec<u8>, &[u8])> {
     let mut value = Vec::new();
     let mut rest = bytes;
@@ -63,7 +63,7 @@ fn quoted(bytes: &[u8]) -> Option<(Vec<u8>, &[u8])> {
     }
 }
 
-/// A value up to a separator, which stays. An `=` may be in it: Envoy writes URIs as they are.
+/// Reads a value up to a separator, which is not consumed. It may contain `=`, because Envoy writes URIs unquoted.
 fn unquoted(bytes: &[u8]) -> Option<(Vec<u8>, &[u8])> {
     let is_separator = |byte: &u8| matches!(byte, b',' | b';');
     let end = bytes.iter().position(is_separator);

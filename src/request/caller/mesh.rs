@@ -1,28 +1,28 @@
-//! Identities of workloads in a mesh.
+//! Identities of workloads in a service mesh.
 //!
-//! Sources: SPIFFE-ID (trust domains and paths, their characters and lengths); Istio's concepts of security, for the
-//! path `/ns/<namespace>/sa/<service account>`.
+//! Sources: SPIFFE-ID (trust domains and paths, their characters and lengths); Istio's security concepts, for the path
+//! `/ns/<namespace>/sa/<service account>`.
 
 use super::forwarded;
 
 /// A workload's identity: `spiffe://TRUST_DOMAIN/ns/NAMESPACE/sa/SERVICE_ACCOUNT`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mesh {
-    /// Whose certificates say so.
+    /// The trust domain, whose authority signs the certificates.
     pub trust_domain: String,
-    /// The namespace; `None`: the identity's path has another form.
+    /// The namespace; `None` if the identity's path has another form.
     pub namespace: Option<String>,
-    /// The service account; `None`: the identity's path has another form.
+    /// The service account; `None` if the identity's path has another form.
     pub service_account: Option<String>,
 }
 
 const SCHEME: &str = "spiffe://";
 
-/// What an identity may have at most.
+/// The maximum length of an identity, in bytes.
 const MAX_BYTES: usize = 2048;
 
 impl Mesh {
-    /// Reads a SPIFFE identity; `None` if it is none.
+    /// Parses a SPIFFE identity; `None` if it is not one.
     pub fn parse(uri: &str) -> Option<Mesh> {
         if uri.len() > MAX_BYTES {
             return None;
@@ -53,9 +53,10 @@ impl Mesh {
         })
     }
 
-    /// The identity of whoever sent a request, on a connection whose other end has proved to be `peer` (the URI in its
-    /// certificate). Where that is a gateway which is trusted to say for whom it speaks, it is whom the header
-    /// `x-forwarded-client-cert` (all of it, as Envoy has it) names last before gateways, and nobody if it names nobody.
+    /// Returns the identity of a request's caller. `peer` is the URI in the certificate of the connection's client.
+    ///
+    /// If the peer is a trusted gateway, the caller is the last identity in the header `x-forwarded-client-cert` (with
+    /// all of its values, as Envoy has it) that is not a gateway itself; `None` if there is no such identity.
     pub fn of_peer(
         peer: &str,
         forwarded_client_cert: &[u8],
@@ -155,17 +156,17 @@ mod tests {
             assert_eq!(of_peer(CHAT, header).as_deref(), Some("chat"), "{header}");
         }
         for (header, expected) in [
-            // As the gateway's own Envoy wrote it, without and with what ours appends.
+            // As the gateway's Envoy writes it, without and with what our Envoy appends.
             (format!("By=a;URI={CHAT}"), Some("chat")),
             (format!("By=a;URI={CHAT},By=b;URI={GATEWAY}"), Some("chat")),
             (
                 format!("URI={CHAT},URI={OTHER_GATEWAY},URI={GATEWAY}"),
                 Some("chat"),
             ),
-            // What stands before it is what its client said.
+            // The elements before it are what the gateway's client claimed.
             (format!("{admin},URI={CHAT}"), Some("chat")),
             (format!("{admin},URI={CHAT},URI={GATEWAY}"), Some("chat")),
-            // Nobody is named.
+            // No identity is named.
             (String::new(), None),
             (format!("URI={GATEWAY}"), None),
             (format!("{admin},Hash=x;Subject=\"CN=x\""), None),

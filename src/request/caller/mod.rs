@@ -1,4 +1,4 @@
-//! Who sent a request, as far as Envoy vouches for it.
+//! The caller of a request, as far as Envoy has verified it.
 
 mod claims;
 mod forwarded;
@@ -13,7 +13,8 @@ use super::Headers;
 use crate::config::Tree;
 use crate::routing::Pattern;
 
-/// What Envoy knows of a request beside its headers and body. Nothing in here is taken from what the sender merely says.
+/// What Envoy knows about the caller beside the headers and the body. It contains nothing that the caller merely
+/// claims.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Caller {
     claims: Vec<Claims>,
@@ -21,7 +22,8 @@ pub struct Caller {
 }
 
 impl Caller {
-    /// With the tokens that Envoy has verified, by its dynamic metadata: the bytes of an `envoy.config.core.v3.Metadata`.
+    /// Adds the tokens that Envoy has verified, from its dynamic metadata: the bytes of an
+    /// `envoy.config.core.v3.Metadata`.
     #[must_use]
     pub fn with_metadata(self, metadata: &[u8]) -> Self {
         let namespace = Tree::from_metadata(metadata, CLAIMS_NAMESPACE);
@@ -31,21 +33,21 @@ impl Caller {
         }
     }
 
-    /// With the claims of one verified token.
+    /// Adds the claims of one verified token.
     #[must_use]
     pub fn with_claims(mut self, claims: Claims) -> Self {
         self.claims.push(claims);
         self
     }
 
-    /// With an identity in the mesh.
+    /// Sets the mesh identity.
     #[must_use]
     pub fn with_mesh(self, mesh: Option<Mesh>) -> Self {
         Caller { mesh, ..self }
     }
 
-    /// With the identity of whoever sent a request with these headers, on a connection whose client has proved by its
-    /// certificate to be `peer`. Gateways are trusted to say for whom they speak.
+    /// Sets the mesh identity of the caller that sent these headers. `peer` is the identity that the connection's
+    /// client has proved by its certificate; trusted `gateways` may name the caller for whom they send.
     #[must_use]
     pub fn with_peer(self, peer: &[u8], headers: &Headers, gateways: &[Pattern]) -> Self {
         let forwarded: Vec<&[u8]> = headers.values("x-forwarded-client-cert").collect();
@@ -59,29 +61,29 @@ impl Caller {
         self.with_mesh(mesh)
     }
 
-    /// The claims of each verified token.
+    /// Returns the claims of each verified token.
     pub fn tokens(&self) -> &[Claims] {
         &self.claims
     }
 
-    /// The values of a claim, in all verified tokens.
+    /// Returns the values of a claim in all verified tokens.
     pub fn claim(&self, path: &str) -> Vec<Cow<'_, str>> {
         let values = self.claims.iter().map(|claims| claims.values(path));
         values.flatten().collect()
     }
 
-    /// The identity that the sender's certificate proves.
+    /// Returns the identity that the caller's certificate proves.
     pub fn mesh(&self) -> Option<&Mesh> {
         self.mesh.as_ref()
     }
 }
 
-/// What of a [`Caller`] a document asks for. What it does not ask for need not be found out.
+/// The parts of a [`Caller`] that a document uses; the host need not fetch the others.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct CallerAsks {
     /// The claims of verified tokens.
     pub claims: bool,
-    /// The identity in the mesh.
+    /// The mesh identity.
     pub mesh: bool,
 }
 
@@ -92,7 +94,7 @@ mod tests {
     use super::*;
 
     proptest! {
-        /// Whatever it is given, and then a peer speaks for itself alone.
+        /// Any input is accepted, and a peer that is not a gateway speaks only for itself.
         #[test]
         fn any_bytes(
             metadata in prop::collection::vec(any::<u8>(), 0..64),

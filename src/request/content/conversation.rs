@@ -1,4 +1,4 @@
-//! What a request says to the model: one walk over its messages, of all APIs by the same code.
+//! Finds what a request says to the model: one pass over its messages, with the same code for all APIs.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -11,49 +11,49 @@ use super::objects::{
 };
 use super::value::{items, name, something, string};
 
-/// How deeply blocks may stand inside each other: an image in a document in the result of a tool is at the third level.
+/// How deeply blocks may be nested: an image in a document in a tool result is at the third level.
 const MAX_NESTING: usize = 5;
 
-/// Whose words something is.
+/// The author of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Author {
     System,
     User,
-    /// The model's, a tool's, or nobody's.
+    /// The model, a tool, or nobody.
     Other,
 }
 
-/// Where a piece of the prompt stands in the body.
+/// A piece of the prompt in the body.
 #[derive(Clone, Debug)]
 pub(super) struct Piece {
-    /// As it is written, without quotes.
+    /// Its bytes in the body, without quotes.
     pub(super) span: Range<usize>,
     pub(super) author: Author,
-    /// Or what is not text.
+    /// Whether it is text rather than another medium.
     pub(super) is_text: bool,
 }
 
-/// What was found.
+/// What was found in the messages.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Conversation {
-    /// In the order in which they stand there.
+    /// The pieces, in the order of the body.
     pub(super) pieces: Vec<Piece>,
     pub(super) has_images: bool,
     pub(super) has_audio: bool,
     pub(super) has_files: bool,
     pub(super) has_tool_results: bool,
-    /// How many messages there are, and how many of them are the user's.
+    /// The number of messages, and how many of them are the user's.
     pub(super) messages: u32,
     pub(super) turns: u32,
-    /// Tokens that are given as such.
+    /// The number of tokens that the request gives as token IDs.
     pub(super) token_ids: u64,
-    /// The pieces of the first and of the last message of the user.
+    /// The pieces of the user's first and last messages.
     pub(super) first: Range<usize>,
     pub(super) last: Range<usize>,
 }
 
 impl Conversation {
-    /// Notes what is not text.
+    /// Records a medium that is not text.
     pub(super) fn has(&mut self, medium: Medium) {
         match medium {
             Medium::Image => self.has_images = true,
@@ -66,13 +66,13 @@ impl Conversation {
 /// Reads the fields of a body.
 pub(super) struct Reader<'a> {
     body: &'a [u8],
-    /// What says what something is.
+    /// Which fields tell the kind of a message or block.
     told: Told,
     found: Conversation,
-    /// Whose words are read.
+    /// The author of the current message.
     author: Author,
-    /// Whether the message that is read has had anything of its author's so far: text that is more than white space, or
-    /// something that is not text.
+    /// Whether the current message has content of its author so far: text that is more than white space, or another
+    /// medium.
     is_something: bool,
 }
 
@@ -119,14 +119,14 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Values that nobody says, each as it is written.
+    /// Reads values without an author, each as it is written.
     fn data(&mut self, value: &'a [u8]) {
         self.said(Author::Other, |reader| {
             items(value, |item| reader.written(item))
         });
     }
 
-    /// The text of a field of a form.
+    /// Reads the text of a form field.
     pub(super) fn read_text(&mut self, text: &'a [u8], reads: Reads) {
         let author = match reads {
             Reads::System => Author::System,
@@ -149,8 +149,8 @@ impl<'a> Reader<'a> {
         read(self);
         let found = &mut self.found;
         found.messages = found.messages.saturating_add(1);
-        // Nobody's turn begins with what a tool returned, nor with nothing: behind an empty message, the last one would be
-        // out of sight.
+        // A tool result or an empty message is not a turn of the user; otherwise an empty message would hide the last
+        // one.
         if author == Author::User && self.is_something {
             let pieces = start..found.pieces.len();
             if found.turns == 0 {
@@ -161,14 +161,14 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// A message of any API, or an item of a conversation that is none.
+    /// Reads a message of any API, or an item of a conversation that is not a message.
     fn message(&mut self, value: &'a [u8], default: Author) {
         let message = Message::read(value);
         let kind = self.kind(message.kind);
         let role = name(message.role);
         let is_result = match role.as_deref() {
             Some(role) => matches!(role, b"tool" | b"function" | b"TOOL"),
-            // Not of what has a role, which is a message to servers that do not look at its type.
+            // Only without a role: with one it is a message to servers that ignore the type.
             None => kind.as_ref().is_some_and(|kind| kind.ends_with(b"_output")),
         };
         let author = match role.as_deref() {
@@ -179,7 +179,7 @@ impl<'a> Reader<'a> {
             _ => Author::Other,
         };
         self.found.has_tool_results |= is_result;
-        // What the model said before.
+        // The audio of an earlier answer.
         let spoken = something(message.audio).map(|_| Medium::Audio);
         let itself = kind.as_deref().and_then(medium);
         for medium in [spoken, itself].into_iter().flatten() {
@@ -209,14 +209,14 @@ impl<'a> Reader<'a> {
         });
     }
 
-    /// A call of a tool: `{function: {name, arguments}}`, `{custom: {name, input}}`, or the inside of either.
+    /// Reads a tool call: `{function: {name, arguments}}`, `{custom: {name, input}}`, or the inside of either.
     fn call(&mut self, value: &'a [u8]) {
         let outer = Call::read(value);
         let call = outer.inside.map_or(outer, Call::read);
         self.all_written([call.name, call.arguments]);
     }
 
-    /// Text, blocks, or one block.
+    /// Reads text, blocks, or one block.
     fn blocks(&mut self, value: &'a [u8], depth: usize) {
         if depth > MAX_NESTING {
             return;
@@ -224,7 +224,7 @@ impl<'a> Reader<'a> {
         items(value, |item| match item.first() {
             Some(b'{') => self.block(item, depth),
             Some(b'"') => self.written(item),
-            // Tokens, in a list or in a list of lists.
+            // Token IDs, in a list or in a list of lists.
             _ => items(item, |token| self.token(token)),
         });
     }
@@ -250,18 +250,18 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// What something says that it is.
+    /// Returns the type of a message or block, unless the API ignores types.
     fn kind(&self, kind: Option<&'a [u8]>) -> Option<Cow<'a, [u8]>> {
         name(kind).filter(|_| self.told != Told::Keys)
     }
 
-    /// A block that says what it is: one of OpenAI's or of Anthropic's.
+    /// Reads a block with a type, as OpenAI and Anthropic have them.
     fn typed(&mut self, kind: &[u8], block: &Block<'a>, value: &'a [u8], deeper: usize) {
         if let Some(medium) = medium(kind) {
             let media = [block.image, block.audio, block.file, block.source];
             let itself = media.into_iter().flatten().next();
             self.medium(medium, itself.unwrap_or(value));
-            // A document may be text, or have blocks in it.
+            // A document may be text, or contain blocks.
             let source = block.source.map(Source::read).unwrap_or_default();
             let is_text = name(source.kind).as_deref() == Some(b"text");
             let text = source.data.filter(|_| is_text);
@@ -278,9 +278,9 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// A block that is what its keys say: one of Bedrock's or of Gemini's.
+    /// Reads a block whose keys tell its kind, as Bedrock and Gemini have them.
     fn keyed(&mut self, block: &Block<'a>, deeper: usize) {
-        // Each is text, or something with text in it.
+        // Each is text, or contains text.
         for value in [
             block.text,
             block.parts,
@@ -320,7 +320,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// What a tool returned, in blocks or as it is written. It is no word of whoever's message it stands in.
+    /// Reads a tool result, in blocks or as it is written. It does not count as content of the message's author.
     fn result(&mut self, deeper: usize, blocks: [Option<&'a [u8]>; 2], written: Option<&'a [u8]>) {
         self.found.has_tool_results = true;
         let (author, is_something) = (self.author, self.is_something);
@@ -351,7 +351,7 @@ impl<'a> Reader<'a> {
         self.piece(value, false);
     }
 
-    /// A string, or a value as it is written.
+    /// Reads a string, or any other value as it is written.
     fn written(&mut self, value: &'a [u8]) {
         if let Some(value) = something(Some(value)) {
             let text = string(value);
@@ -370,9 +370,9 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Whether the inside of a string means nothing but white space, however it is written.
+/// Whether the inside of a JSON string decodes to white space only.
 fn is_blank(inside: &[u8]) -> bool {
-    // Of most, the first letter says it.
+    // For most text, the first letter decides.
     let begins_plain = |byte: &u8| byte.is_ascii_graphic() && *byte != b'\\';
     if inside.first().is_some_and(begins_plain) {
         return false;

@@ -1,4 +1,4 @@
-//! docs/matching.md: its table of facts says of each API what the code reads, neither less nor more.
+//! Compares the table of facts in docs/matching.md with the fields that the code reads for each API.
 
 use serde_json::{Map, Value, json};
 
@@ -6,7 +6,7 @@ use super::super::format::{Format, Reads};
 use super::super::*;
 use crate::request::BodyKind;
 
-/// The table's columns behind that of the APIs.
+/// The table's columns after that of the APIs.
 const COLUMNS: [&str; 6] = [
     "system prompt",
     "messages",
@@ -16,10 +16,11 @@ const COLUMNS: [&str; 6] = [
     "JSON schema",
 ];
 
-/// The names in a cell that may be no fields, but roles of messages.
+/// The names in a cell that may be roles of messages rather than fields.
 const ROLES: [&str; 4] = ["system", "developer", "tool", "function"];
 
-/// A row: its APIs, and the names in each of its cells. "as in any of these" is all that other rows have in that column.
+/// A row: its APIs, and the names in each of its cells. "as in any of these" stands for all names of the other rows in
+/// that column.
 struct Row {
     apis: Vec<Api>,
     cells: Vec<Vec<&'static str>>,
@@ -40,12 +41,12 @@ fn rows() -> Vec<Row> {
             .collect(),
         cells: (1..line.len())
             .map(|at| {
-                // Of those that have conversations.
+                // Only rows of APIs with conversations.
                 let is_meant =
                     |other: &&Vec<&str>| line[at].contains("any of these") && other[4] != "–";
                 let others = lines[2..].iter().filter(is_meant);
                 let others = others.flat_map(|other| names(other[at]));
-                // What kind of a part or of data it is, is said by these.
+                // These fields tell the kind of a part or of data.
                 let all = names(line[at]).chain(others);
                 all.filter(|name| !["type", "mimeType"].contains(name))
                     .collect()
@@ -55,7 +56,7 @@ fn rows() -> Vec<Row> {
     rows.collect()
 }
 
-/// A body with one value at a path.
+/// Returns a body with one value at a path.
 fn at(path: &str, value: Value) -> Value {
     let outward = path.rsplit('.');
     outward.fold(value, |value, name| {
@@ -63,7 +64,7 @@ fn at(path: &str, value: Value) -> Value {
     })
 }
 
-/// Bodies in which these blocks are what the user says, in each field of the API that takes blocks.
+/// Returns bodies in which the user says these blocks, in each field of the API that takes blocks.
 fn said(api: Api, block: &Value) -> Vec<Value> {
     let read = Format::of(api).read.iter();
     read.filter_map(|(path, reads)| match reads {
@@ -85,7 +86,8 @@ fn any(api: Api, bodies: &[Value], has: fn(&Content<'_>) -> bool) -> bool {
     })
 }
 
-/// Bodies in which a tool's result goes by this name: a role, the end of an item's type, a block's type, or its key.
+/// Returns bodies in which a tool result has this name: as a role, at the end of an item's type, as a block's type, or
+/// as its key.
 fn results(api: Api, name: &str) -> Vec<Value> {
     let read = Format::of(api).read.iter();
     let items = read.filter(|(_, reads)| matches!(reads, Reads::Messages | Reads::Items));
@@ -102,7 +104,7 @@ fn results(api: Api, name: &str) -> Vec<Value> {
     bodies
 }
 
-/// Bodies with something that is not text by this name: a block's type, its key, or a field.
+/// Returns bodies with a medium that has this name: as a block's type, as its key, or as a field.
 fn media(api: Api, name: &str) -> Vec<Value> {
     let by_key = at(name, json!({"mimeType": "image/png"}));
     let mut bodies = said(api, &json!({"type": name}));
@@ -111,14 +113,14 @@ fn media(api: Api, name: &str) -> Vec<Value> {
     bodies
 }
 
-/// The fields that the table names in a cell are those that the code reads there.
+/// Asserts that the fields in a cell of the table are those that the code reads.
 fn same_fields(api: Api, names: &[&str], read: impl Iterator<Item = &'static str>) {
-    // What stands in a request that is to be counted stands there by the same names.
+    // A request inside of a request to count tokens has the same names.
     let read = read.map(|path| path.strip_prefix("generateContentRequest.").unwrap_or(path));
     let mut documented = names.to_vec();
     let mut read: Vec<&str> = read.collect();
     for all in [&mut documented, &mut read] {
-        // One may be both.
+        // A name may be both a field and a role.
         all.retain(|name| !ROLES.contains(name));
         all.sort_unstable();
         all.dedup();
@@ -152,12 +154,12 @@ fn the_fields_are_those_that_are_read() {
             };
             same_fields(api, system, paths(|reads| *reads == Reads::System));
             let mut messages = messages.clone();
-            // Moderations stand in a row with embeddings, which have more.
+            // Moderations share a row with embeddings, which have more fields.
             messages.retain(|name| api != Api::Moderations || *name != "messages");
             let is_said = |reads: &Reads| !matches!(reads, Reads::System | Reads::Images);
             same_fields(api, &messages, paths(is_said));
             same_fields(api, tools, format.tools.iter().copied());
-            // No answer comes of what is counted.
+            // Counting tokens gives no answer.
             if api != Api::GeminiCountTokens {
                 same_fields(api, schemas, format.schemas.iter().map(|(path, _)| *path));
             }
@@ -165,7 +167,7 @@ fn the_fields_are_those_that_are_read() {
     }
 }
 
-/// By a minimal body for each name in the table.
+/// Tests each name in the table with a minimal body.
 #[test]
 fn what_the_table_names_is_found() {
     for row in rows() {

@@ -1,74 +1,75 @@
-//! Where the bodies of each API have what is asked of them. docs/matching.md says it for users.
+//! The body format of each API: which fields have the prompt, tools, schemas and limits. docs/matching.md describes it
+//! for users.
 
 use crate::schema::Api;
 
-/// What the bodies of an API are like. Fields are given by their paths, of which the first that is there counts.
+/// The body format of an API. Fields are given by their paths; the first one that the body has counts.
 pub(super) struct Format {
-    /// What the model reads, in the order in which it does.
+    /// The fields that the model reads, in the order in which it reads them.
     pub(super) read: &'static [(&'static str, Reads)],
-    /// Where tools are offered.
+    /// The fields that offer tools.
     pub(super) tools: &'static [&'static str],
-    /// Where an answer by a JSON schema is asked for: by `json_schema` as the value, or by a schema that stands there.
+    /// The fields that ask for an answer by a JSON schema: with `json_schema` as the value, or by containing a schema.
     pub(super) schemas: &'static [(&'static str, Says)],
-    /// How many tokens the answer may have.
+    /// The fields that limit the answer's tokens.
     pub(super) max_tokens: &'static [&'static str],
-    /// Whether a request is a part of a conversation.
+    /// Whether a request belongs to a conversation.
     pub(super) converses: bool,
-    /// What says what its messages and blocks are.
+    /// Which fields tell the kind of its messages and blocks.
     pub(super) told: Told,
-    /// What files in a form are.
+    /// The medium of files in a form.
     pub(super) files: Medium,
 }
 
-/// What says what a message or a block is.
+/// Which fields tell the kind of a message or block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Told {
-    /// Its `type`; its keys only where it has none.
+    /// Its `type`; its keys only if it has no type.
     Type,
-    /// Its keys alone: a `type` beside them means nothing.
+    /// Its keys alone; a `type` beside them is ignored.
     Keys,
-    /// Its `type` and its keys: some models of the API go by this, some by that.
+    /// Its `type` and its keys: models of this API differ in which they use.
     Both,
 }
 
-/// What stands in a field.
+/// What a field contains.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Reads {
-    /// Instructions: text, blocks, or content of Gemini's.
+    /// Instructions: text, blocks, or Gemini's content.
     System,
-    /// Messages that say whose they are.
+    /// Messages, each with its role.
     Messages,
-    /// Messages that are the user's where they do not say whose they are.
+    /// Messages that are the user's if they have no role.
     Contents,
-    /// Text of the user, or items of a conversation.
+    /// The user's text, or items of a conversation.
     Items,
-    /// Text or blocks of the user, in one message.
+    /// The user's text or blocks, as one message.
     Prompt,
-    /// Text or blocks that nobody says.
+    /// Text or blocks without an author.
     Other,
-    /// Values that nobody says, as they are written.
+    /// Values without an author, as they are written.
     Data,
-    /// What tools returned, as it is written.
+    /// Tool results, as they are written.
     Results,
-    /// Images, nothing else.
+    /// Only images.
     Images,
 }
 
 /// How a field asks for a JSON schema.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Says {
-    /// By this word in it.
+    /// By having this value.
     Word(&'static str),
-    /// By being there.
+    /// By not being empty.
     Something,
 }
 
-/// What is not text.
+/// Content that is not text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Medium {
     Image,
     Audio,
-    /// Documents, videos and whatever else.
+    /// Documents, videos and anything else.
     File,
 }
 
@@ -175,7 +176,7 @@ const GEMINI: Format = Format {
     ..NOTHING
 };
 
-/// What is to be counted may be a whole request.
+/// A request to count tokens may contain a complete request.
 const GEMINI_COUNT: Format = Format {
     read: &[
         ("systemInstruction", System),
@@ -199,7 +200,7 @@ const CONVERSE: Format = Format {
     ..NOTHING
 };
 
-/// Each provider's models have their own format there: this is what any of them would read.
+/// At this API, each provider's models have a format of their own; this one has every field that any of them reads.
 const INVOKE: Format = Format {
     read: &[
         ("system", System),

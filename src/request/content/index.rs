@@ -1,4 +1,4 @@
-//! The top-level fields of a body, found by name in time that does not grow with what else is there.
+//! An index of a body's top-level fields: a lookup by name does not slow down with the size of the body.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -7,13 +7,13 @@ use super::super::form::walk_form;
 use super::super::scan::{BYTE_ORDER_MARK, position};
 use super::value::{meant, written_fields};
 
-/// Where the fields stand, sorted by [`rank`]; of a name that stands there twice the last one comes last.
+/// The fields, sorted by [`rank`]; of fields with the same name, the last one comes last.
 #[derive(Clone, Default)]
 pub(super) struct Index {
     entries: Vec<Entry>,
-    /// Names that were written with escapes.
+    /// Names that were written with escapes, decoded.
     decoded: Vec<u8>,
-    /// Parts of a form that are files.
+    /// The number of files in a form.
     pub(super) files: usize,
 }
 
@@ -25,14 +25,14 @@ struct Entry {
 
 #[derive(Clone)]
 enum Name {
-    /// In the body.
+    /// A name in the body.
     Written(Range<usize>),
-    /// Among those that were decoded.
+    /// A name in `decoded`.
     Decoded(Range<usize>),
 }
 
 impl Index {
-    /// The fields of a JSON object.
+    /// Indexes the fields of a JSON object.
     pub(super) fn of_json(body: &[u8]) -> Index {
         let mut index = Index::default();
         let span = |part: &[u8]| {
@@ -56,7 +56,7 @@ impl Index {
         index
     }
 
-    /// The fields of a form that are text.
+    /// Indexes the text fields of a form.
     pub(super) fn of_form(boundary: &[u8], body: &[u8]) -> Index {
         let mut index = Index::default();
         let _scanned = walk_form(boundary, body, |part, content| {
@@ -76,7 +76,7 @@ impl Index {
 
     fn sort(&mut self, body: &[u8]) {
         let mut entries = std::mem::take(&mut self.entries);
-        // Stable.
+        // A stable sort, so that equal names keep their order.
         entries.sort_by(|a, b| rank(self.name(body, a)).cmp(&rank(self.name(body, b))));
         self.entries = entries;
     }
@@ -89,7 +89,7 @@ impl Index {
         name.unwrap_or_default()
     }
 
-    /// The value of a field.
+    /// Returns the value of a field.
     pub(super) fn get<'a>(&self, body: &'a [u8], name: &str) -> Option<&'a [u8]> {
         let end = self
             .entries
@@ -100,12 +100,12 @@ impl Index {
     }
 }
 
-/// By what names are sorted: most differ in length.
+/// The sort key of a name; most names differ in length.
 fn rank(name: &[u8]) -> (usize, &[u8]) {
     (name.len(), name)
 }
 
-/// A body without the byte order mark that it may begin with.
+/// Returns a body without its byte order mark, if it has one.
 fn without_mark(body: &[u8]) -> &[u8] {
     body.strip_prefix(BYTE_ORDER_MARK).unwrap_or(body)
 }

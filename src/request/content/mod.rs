@@ -1,12 +1,14 @@
-//! What a body says beyond what every request is read for. It is read when a condition first asks for it, and only as much
-//! as is asked for: the fields of the top level, the conversation, a part of its text. Each is found once.
+//! The content of a body that match conditions ask about, beyond what routing reads of every request.
 //!
-//! What counts as what is in docs/matching.md. Of a field that stands in an object twice, in whichever spelling, the
-//! last one counts, as it does for most readers of JSON; letter case counts. Text is decoded, with U+FFFD in place of half
-//! of a surrogate pair, so that nothing can be hidden from a condition by escapes.
+//! It is read when a condition first needs it, and only as much as is needed: the top-level fields, the conversation,
+//! the text of a part. Each is found only once.
 //!
-//! A body is walked over four times at most until its text is found, and once more for each level at which blocks stand
-//! inside each other, of which there are few. What is kept of it is in proportion to its size.
+//! docs/matching.md defines what counts as what. If an object has a field twice, in any notation, the last one counts,
+//! as for most JSON readers; letter case counts. Text is decoded, with U+FFFD in place of half of a surrogate pair, so
+//! that escapes cannot hide anything from a condition.
+//!
+//! Finding the text takes at most four passes over a body, and one more for each level of nested blocks, of which there
+//! are few. The memory used is proportional to the body's size.
 
 mod conversation;
 mod format;
@@ -30,12 +32,12 @@ use index::Index;
 pub(super) use value::value_in;
 pub use written::Written;
 
-/// A body that has been scanned without an error, and which call it is of.
+/// A body that has been scanned without an error, and the API that it calls.
 #[derive(Clone)]
 pub struct Content<'a> {
     body: &'a [u8],
     api: Api,
-    /// What separates its parts, if it is a form.
+    /// The boundary between its parts, if it is a form.
     boundary: Option<&'a [u8]>,
     index: OnceCell<Index>,
     conversation: OnceCell<Conversation>,
@@ -48,34 +50,34 @@ pub struct Content<'a> {
 /// A part of a prompt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Part {
-    /// The instructions that stand before the conversation.
+    /// The instructions before the conversation.
     System,
     /// The last message of the user.
     LastUser,
     /// All messages of the user.
     User,
-    /// Everything that the model reads as text.
+    /// All text that the model reads.
     All,
 }
 
-/// The text of a part, and what patterns have found in it so far.
+/// The text of a part, and the pattern matches found in it so far.
 #[derive(Clone)]
 struct Known {
     text: Text,
     findings: Findings,
 }
 
-/// Text that has been found.
+/// The text of a part.
 #[derive(Clone)]
 enum Text {
-    /// It stands in the body as it is meant.
+    /// It is in the body, without escapes.
     Body(Range<usize>),
-    /// It was put together.
+    /// It was assembled from several pieces.
     Own(String),
 }
 
 impl fmt::Debug for Content<'_> {
-    /// Without anything of the body.
+    /// Shows nothing of the body.
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.debug_struct("Content")
             .field("api", &self.api)
@@ -84,7 +86,7 @@ impl fmt::Debug for Content<'_> {
 }
 
 impl<'a> Content<'a> {
-    /// The content of this body.
+    /// Creates the content of this body.
     pub fn new(api: Api, kind: &'a BodyKind, body: &'a [u8]) -> Self {
         Content {
             body,
@@ -102,48 +104,48 @@ impl<'a> Content<'a> {
         }
     }
 
-    /// Whether it is a form, and not JSON.
+    /// Whether the body is a form rather than JSON.
     pub fn is_form(&self) -> bool {
         self.boundary.is_some()
     }
 
-    /// How many bytes the body has.
+    /// Returns the size of the body in bytes.
     pub fn size(&self) -> u64 {
         u64::try_from(self.body.len()).unwrap_or(u64::MAX)
     }
 
-    /// Whether tools are offered.
+    /// Whether the request offers tools.
     pub fn has_tools(&self) -> bool {
         self.tools().next().is_some()
     }
 
-    /// What offers tools.
+    /// Returns the fields that offer tools.
     fn tools(&self) -> impl Iterator<Item = &'a [u8]> {
         let fields = self.format().tools.iter();
         fields.filter_map(|path| value::something(self.field(path)))
     }
 
-    /// Whether results of tools are among the messages.
+    /// Whether the messages contain tool results.
     pub fn has_tool_results(&self) -> bool {
         self.conversation().has_tool_results
     }
 
-    /// Whether there are images.
+    /// Whether the request has images.
     pub fn has_images(&self) -> bool {
         self.conversation().has_images
     }
 
-    /// Whether there is audio.
+    /// Whether the request has audio.
     pub fn has_audio(&self) -> bool {
         self.conversation().has_audio
     }
 
-    /// Whether there are files.
+    /// Whether the request has files.
     pub fn has_files(&self) -> bool {
         self.conversation().has_files
     }
 
-    /// Whether an answer by a JSON schema is asked for.
+    /// Whether the request asks for an answer by a JSON schema.
     pub fn wants_json_schema(&self) -> bool {
         self.format().schemas.iter().any(|(path, says)| {
             let value = self.field(path);
@@ -154,12 +156,12 @@ impl<'a> Content<'a> {
         })
     }
 
-    /// How many messages of the user there are, but for results of tools and those without anything in them.
+    /// Returns the number of user messages, without tool results and empty messages.
     pub fn turns(&self) -> u32 {
         self.conversation().turns
     }
 
-    /// How many bytes of text the prompt has: all that the model reads as text, as UTF-8.
+    /// Returns the number of bytes of prompt text: all text that the model reads, as UTF-8.
     pub fn prompt_bytes(&self) -> u64 {
         *self.bytes.get_or_init(|| {
             let mut bytes = 0_u64;
@@ -173,7 +175,7 @@ impl<'a> Content<'a> {
         })
     }
 
-    /// About how many tokens the prompt has: text, tools, and what the form of a conversation costs.
+    /// Returns the estimated number of prompt tokens: text, tools, and the overhead of a conversation's messages.
     pub fn prompt_tokens(&self) -> u64 {
         *self.tokens.get_or_init(|| {
             let mut estimate = Estimate::default();
@@ -191,12 +193,12 @@ impl<'a> Content<'a> {
         })
     }
 
-    /// The same, if it has been asked for before.
+    /// Returns the estimated number of prompt tokens if it has already been computed.
     pub fn known_prompt_tokens(&self) -> Option<u64> {
         self.tokens.get().copied()
     }
 
-    /// How many tokens the answer may have, if the request says so once these changes have been made of it.
+    /// Returns the limit of the answer's tokens after these changes, if the request has one.
     pub fn max_output_tokens(&self, changes: &ParameterChanges) -> Option<u64> {
         let mut fields = self.format().max_tokens.iter();
         fields.find_map(|path| {
@@ -205,8 +207,8 @@ impl<'a> Content<'a> {
         })
     }
 
-    /// A number that stands for how the conversation begins: its system prompt, its tools and the user's first message.
-    /// The same for all requests of a conversation, in every process; `None` where there is no conversation.
+    /// Returns a hash of the conversation's beginning: its system prompt, its tools and the user's first message. It is
+    /// the same for all requests of a conversation, in every process; `None` if there is no conversation.
     pub fn opening(&self) -> Option<u64> {
         let conversation = self.conversation();
         let has_tools = self.has_tools();
@@ -214,12 +216,12 @@ impl<'a> Content<'a> {
         (self.format().converses && is_there).then(|| opening::hash(self, conversation))
     }
 
-    /// The text of a part, as the model reads it. Messages, and blocks of one, stand on lines of their own.
+    /// Returns the text of a part, as the model reads it. Messages, and blocks within one, are on separate lines.
     pub fn text(&self, part: Part) -> &str {
         self.text_of(self.known(part))
     }
 
-    /// Whether a part contains what a pattern asks for. Nothing is found in what is not there.
+    /// Whether a part contains a match of the pattern. An absent part contains no match.
     pub fn has_text(&self, part: Part, pattern: &TextPattern) -> bool {
         let known = self.known(part);
         let text = self.text_of(known);
@@ -249,14 +251,15 @@ impl<'a> Content<'a> {
         }
     }
 
-    /// The script that most letters of the user's last message are in.
+    /// Returns the script of most letters in the user's last message.
     pub fn script(&self) -> Option<Script> {
         *self
             .script
             .get_or_init(|| Script::of(self.text(Part::LastUser)))
     }
 
-    /// The value of a field of the body, as it is written: its name, or names with dots from the outside in.
+    /// Returns the value of a body field as it is written. `path` is its name, or names separated by dots, outermost
+    /// first.
     pub fn field(&self, path: &str) -> Option<&'a [u8]> {
         let mut found = None;
         self.any_value(path, &mut |value| {
@@ -267,8 +270,7 @@ impl<'a> Content<'a> {
         found
     }
 
-    /// Whether this holds for any value that a path leads to: where an array stands on the way, it leads to each of its
-    /// items.
+    /// Whether `holds` is true of any value at a path. If an array is on the path, the path leads to each of its items.
     pub fn any_value(&self, path: &str, holds: &mut dyn FnMut(Written<'a>) -> bool) -> bool {
         if self.boundary.is_some() {
             let value = self.index().get(self.body, path);
@@ -288,7 +290,7 @@ impl<'a> Content<'a> {
         })
     }
 
-    /// Whether a path leads to what the model reads.
+    /// Whether a path leads to something that the model reads.
     pub fn is_prompt(&self, path: &str) -> bool {
         let beginning = |path| value::split_path(path).0;
         let mut read = self.format().read.iter();
@@ -324,7 +326,7 @@ impl<'a> Content<'a> {
         })
     }
 
-    /// The text of a part.
+    /// Returns the text pieces of a part.
     fn pieces(&self, part: Part) -> impl Iterator<Item = &Piece> {
         let Conversation { pieces, last, .. } = self.conversation();
         let pieces = match part {
@@ -341,7 +343,7 @@ impl<'a> Content<'a> {
         })
     }
 
-    /// What a piece means, bit by bit.
+    /// Decodes a piece and passes its text on bit by bit.
     fn read(&self, piece: &Piece, each: &mut impl FnMut(&str)) {
         let written = self.body.get(piece.span.clone()).unwrap_or_default();
         match self.boundary {
@@ -373,7 +375,7 @@ impl<'a> Content<'a> {
     }
 }
 
-/// A number of tokens.
+/// Converts a number of tokens.
 fn whole(number: f64) -> Option<u64> {
     const MOST: f64 = 9e15;
     if !(0.0..MOST).contains(&number) {

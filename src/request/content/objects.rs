@@ -1,10 +1,11 @@
-//! The objects that conversations are made of, in all APIs: which of their fields are read, and what is not text.
+//! The objects of which conversations consist, in all APIs: the fields that are read, and which values are media other
+//! than text.
 
 use super::format::Medium;
 use super::value::object;
 
 object! {
-    /// A message, or an item of a conversation.
+    /// A message, or another item of a conversation.
     Message {
         role: b"role",
         kind: b"type",
@@ -20,7 +21,7 @@ object! {
 }
 
 object! {
-    /// A call of a tool.
+    /// A tool call.
     Call {
         inside: b"function" | b"custom",
         name: b"name",
@@ -29,7 +30,7 @@ object! {
 }
 
 object! {
-    /// A part of a message. What stands on one line is never in one block together.
+    /// A part of a message. The alternatives on one line never occur in the same block.
     Block {
         kind: b"type",
         text: b"text",
@@ -56,7 +57,7 @@ object! {
 }
 
 impl<'a> Block<'a> {
-    /// What is left of a block whose `type` has been read: what only its keys say.
+    /// Returns the parts of a block that only its keys tell, after its `type` has been handled.
     pub(super) fn beside_type(self, kind: &[u8]) -> Block<'a> {
         let medium = medium(kind);
         let is_result = kind.ends_with(b"tool_result");
@@ -73,7 +74,7 @@ impl<'a> Block<'a> {
 }
 
 object! {
-    /// Where a document is.
+    /// The source of a document.
     Source {
         kind: b"type",
         data: b"data",
@@ -83,7 +84,7 @@ object! {
 }
 
 object! {
-    /// Bedrock's document.
+    /// A document in Bedrock's format.
     Document {
         source: b"source",
         context: b"context",
@@ -91,7 +92,7 @@ object! {
 }
 
 object! {
-    /// What a tool returned.
+    /// A tool result.
     ToolResult {
         content: b"content",
         parts: b"parts",
@@ -100,7 +101,7 @@ object! {
 }
 
 object! {
-    /// What the model ran, or what came of it.
+    /// Code that the model ran, or its output.
     Code {
         code: b"code",
         output: b"output",
@@ -108,13 +109,13 @@ object! {
 }
 
 object! {
-    /// Data of some type.
+    /// Data with a MIME type.
     Data {
         mime_type: b"mimeType" | b"mime_type",
     }
 }
 
-/// What a block of this type is, if it is not text.
+/// Returns the medium of a block type; `None` if it is text.
 pub(super) fn medium(kind: &[u8]) -> Option<Medium> {
     Some(match kind {
         b"image"
@@ -131,7 +132,7 @@ pub(super) fn medium(kind: &[u8]) -> Option<Medium> {
     })
 }
 
-/// What data of this type is.
+/// Returns the medium of a MIME type.
 pub(super) fn by_mime(mime: &[u8]) -> Medium {
     let begins = |with: &[u8]| {
         mime.get(..with.len())

@@ -1,4 +1,4 @@
-//! Odd bodies: escapes, fields that stand twice, whatever JSON there is.
+//! Tests of odd bodies: escapes, fields that occur twice, and arbitrary JSON.
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -85,15 +85,15 @@ fn paths() {
 fn openings_tell_conversations_apart_and_nothing_else() {
     let opening = |body: &str| content(Api::Messages, body.as_bytes()).opening();
     let first = r#"{"system": "s", "tools": [{"name": "a b"}], "messages": [{"role": "user", "content": "hi"}]}"#;
-    // The number itself: another one would send every conversation elsewhere.
+    // Compare with a fixed number: another one would move every conversation to other targets.
     assert_eq!(opening(first), Some(FIRST));
     for same in [
-        // White space, escapes, the order of fields.
+        // White space, escapes, and the order of fields.
         r#"{"messages":[{"content":"h\u0069","role":"user"}],"tools":[ {"name" : "a b"} ],"system":"s"}"#,
-        // Blocks for a string, and marks of what is to be cached.
+        // Blocks instead of a string, and cache markers.
         r#"{"system": [{"type": "text", "text": "s", "cache_control": {}}], "tools": [{"name": "a b"}],
             "messages": [{"role": "user", "content": [{"type": "text", "text": "hi", "cache_control": {}}]}], "max_tokens": 1}"#,
-        // What comes later.
+        // Later messages.
         r#"{"system": "s", "tools": [{"name": "a b"}], "messages": [{"role": "user", "content": "hi"},
             {"role": "assistant", "content": "yes"}, {"role": "user", "content": "more"}, {"role": "system", "content": "more"}]}"#,
     ] {
@@ -122,7 +122,7 @@ fn openings_tell_conversations_apart_and_nothing_else() {
 /// FNV-1a of `s\xff\xff[{"name":"a b"}]\xffhi\xff`.
 const FIRST: u64 = 1_969_288_934_787_797_119;
 
-/// Hostile, but no more than so many bytes: read in time linear in them, without recursion that the body drives.
+/// Large hostile bodies are read in time linear in their size, and their nesting causes no recursion.
 #[test]
 fn huge_and_deep() {
     let deep = |open: &str, close: &str, times: usize| {
@@ -171,7 +171,7 @@ fn huge_and_deep() {
     );
 }
 
-/// Any JSON, with the names that mean something here at every place.
+/// Generates arbitrary JSON, with the names that the code reads in every place.
 fn values() -> impl Strategy<Value = Value> {
     let names = || {
         prop::sample::select(vec![
@@ -233,7 +233,7 @@ fn values() -> impl Strategy<Value = Value> {
     })
 }
 
-/// Chat completions with what clients send, and values of wrong types.
+/// Generates chat completions with typical fields, and values of wrong types.
 fn chats() -> impl Strategy<Value = Value> {
     let text = prop::sample::select(vec![
         "",
@@ -271,7 +271,7 @@ fn chats() -> impl Strategy<Value = Value> {
     )
 }
 
-/// The same by a tree of values, as plainly as it can be said.
+/// The same facts, read from a tree of values by the simplest possible code.
 fn reference(body: &Value) -> Vec<String> {
     let messages = body["messages"].as_array().unwrap();
     let parts = |message: &Value| match &message["content"] {

@@ -1,22 +1,22 @@
-//! How a conversation begins, as a number: FNV-1a, 64 bits.
+//! Hashes the beginning of a conversation, as the key of sticky choices: FNV-1a, 64 bits.
 //!
-//! It is made of the text of the system prompt and of the user's first message as the model reads it, whether it is
-//! written as one string or in blocks; of the tools as they are written, white space between their tokens aside; and of
-//! the beginning of what is not text in that message. What clients change from one request to the next without the
-//! conversation being another one (escapes, marks of what is to be cached) does not count.
+//! The hash covers the text of the system prompt and of the user's first message as the model reads it, whether written
+//! as one string or in blocks; the tools as written, without the white space between their tokens; and the beginning of
+//! any media in that message. What clients change between requests of one conversation (escapes, cache markers) makes
+//! no difference.
 
 use super::Content;
 use super::conversation::{Author, Conversation};
 use crate::hash::{Fnv1a, SEPARATOR};
 
-/// How much of an image, or of anything else that is not text, counts beside its length.
+/// How many bytes of an image or another medium are hashed, beside its length.
 const MAX_MEDIUM_BYTES: usize = 4096;
 
 pub(super) fn hash(content: &Content<'_>, conversation: &Conversation) -> u64 {
     let mut hash = Hash(Fnv1a::new());
     let system = |author| author == Author::System;
     let user = |author| author == Author::User;
-    // Later instructions are not of the beginning.
+    // Later instructions do not belong to the beginning.
     let end = if conversation.turns == 0 {
         conversation.pieces.len()
     } else {
@@ -60,7 +60,7 @@ impl Hash {
         }
     }
 
-    /// JSON without the white space between its tokens.
+    /// Hashes JSON without the white space between its tokens.
     fn json(&mut self, written: &[u8]) {
         let mut is_inside = false;
         let mut is_escaped = false;

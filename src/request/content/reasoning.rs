@@ -1,9 +1,10 @@
-//! Whether a request asks a model to think before it answers.
+//! Detects whether a request asks a model to reason before it answers.
 
 use super::Content;
 
-/// Fields that ask for it, and the value by which they ask for none. In this order: OpenAI's chat completions; OpenAI's
-/// responses; Anthropic's messages, at Bedrock too; Gemini's; Bedrock's conversations with Anthropic's and Amazon's models.
+/// The fields that ask for reasoning, each with the value that turns it off. In this order: OpenAI's chat completions;
+/// OpenAI's responses; Anthropic's messages, also at Bedrock; Gemini's; Bedrock's conversations with Anthropic's and
+/// Amazon's models.
 const FIELDS: [(&str, &[u8]); 7] = [
     ("reasoning_effort", b"\"none\""),
     ("reasoning.effort", b"\"none\""),
@@ -21,7 +22,7 @@ const FIELDS: [(&str, &[u8]); 7] = [
 ];
 
 impl Content<'_> {
-    /// Whether the model is asked to think, by the fields of any API.
+    /// Whether the model is asked to reason, by the fields of any API.
     pub fn wants_reasoning(&self) -> bool {
         FIELDS.iter().any(|(path, none)| {
             let value = self.field(path);

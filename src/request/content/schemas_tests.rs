@@ -1,4 +1,4 @@
-//! Requests of the other schemas, and forms.
+//! Tests of the content of requests of schemas other than OpenAI's, and of forms.
 
 use serde_json::json;
 
@@ -86,7 +86,7 @@ fn gemini() {
                     r#"all be brief|look|look|{"a":1}|{"found":"it"}"#,
                 ],
             ),
-            // In snake case, and one content for a list of it.
+            // In snake case, with a single content instead of a list.
             (
                 json!({"system_instruction": {"parts": {"text": "be brief"}}, "contents": {"role": "user", "parts":
                     {"file_data": {"mime_type": "AUDIO/mp3", "file_uri": "u"}}},
@@ -180,7 +180,7 @@ fn bedrock() {
                     "all be brief|hi",
                 ],
             ),
-            // A model that goes by keys does not see the types, and one that goes by types does not see the keys.
+            // Models that use keys ignore the types, and models that use types ignore the keys.
             (
                 json!({"messages": [{"role": "user", "content": [{"type": "text", "text": "hi", "image": {"format": "png"}}]}]}),
                 &["images", "turns 1", "last hi", "user hi", "all hi"],
@@ -360,7 +360,7 @@ fn forms() {
     }
 }
 
-/// Of the APIs that have none, a `type` hides nothing.
+/// In APIs without block types, a `type` hides nothing.
 #[test]
 fn a_type_that_means_nothing() {
     for kind in ["image", "tool_result", "document", "text", "tool_use"] {

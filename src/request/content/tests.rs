@@ -1,4 +1,4 @@
-//! Requests of every schema, and what is found in them.
+//! Tests of the content that is found in requests of every schema.
 
 use serde_json::json;
 
@@ -10,7 +10,7 @@ fn content<'a>(api: Api, body: &'a [u8]) -> Content<'a> {
     Content::new(api, &BodyKind::Json, body)
 }
 
-/// What is found, in words: what is there, the messages of the user, the text of each part.
+/// Lists what is found: the facts, the number of user messages, and the text of each part.
 fn facts(content: &Content<'_>) -> Vec<String> {
     let mut facts: Vec<String> = [
         (content.has_tools(), "tools"),
@@ -48,7 +48,7 @@ fn check(api: Api, table: &[(serde_json::Value, &[&str])]) {
         let pretty = serde_json::to_vec_pretty(body).unwrap();
         for (bytes, is_compact) in [(bytes, true), (pretty, false)] {
             let found = facts(&content(api, &bytes));
-            // White space in what a tool is called with is text.
+            // White space in tool arguments is text.
             let is_counted = |fact: &&&str| {
                 !fact.starts_with("turns 0") && (is_compact || !fact.starts_with("all"))
             };
@@ -115,7 +115,7 @@ fn chat_completions() {
                     "all be brief|no|1",
                 ],
             ),
-            // Of the wrong type everywhere.
+            // Every value has the wrong type.
             (
                 json!({"messages": "hi", "tools": [], "max_tokens": "9"}),
                 &[],
@@ -204,7 +204,7 @@ mod odd;
 #[path = "schemas_tests.rs"]
 mod schemas;
 
-/// What is empty hides nothing that stands before it.
+/// Empty messages do not hide the ones before them.
 #[test]
 fn empty_messages() {
     let user = |content: serde_json::Value| json!({"role": "user", "content": content});
@@ -235,7 +235,7 @@ fn empty_messages() {
         assert_eq!(content.text(Part::LastUser), text, "{body}");
         assert_eq!(content.turns(), 2, "{body}");
     }
-    // However white space is written, and beside what tools returned.
+    // In any notation of white space, and next to tool results.
     for (api, body, turns) in [
         (
             Api::ChatCompletions,

@@ -1,18 +1,18 @@
-//! Values of a body as they are written. The body has been scanned, so that walking over a part of it cannot fail; should
-//! it, what has been read until then counts.
+//! Reads JSON values of a body in place. The body has already been scanned, so reading a part of it cannot fail; if it
+//! did, what was read before would count.
 //!
-//! Of a field that stands there twice the last one counts, as it does for most readers; its name and text that is
-//! compared may be written with escapes.
+//! If an object has a field twice, the last one counts, as for most readers. Names, and text that is compared, may be
+//! written with escapes.
 
 use std::borrow::Cow;
 
 use super::super::text;
 use crate::json::{Json, is_something};
 
-/// How long a name may be that is looked for, in bytes as it may be written: escaped, a letter takes six.
+/// The maximum length of a name to look for, in bytes as written: a letter takes up to six when escaped.
 const MAX_NAME_BYTES: usize = 6 * 256;
 
-/// An object of which some fields are read: their values as they are written.
+/// Defines an object of which some fields are read, as they are written.
 macro_rules! object {
     ($(#[$doc:meta])* $name:ident { $($field:ident: $($key:literal)|+,)+ }) => {
         $(#[$doc])*
@@ -44,7 +44,7 @@ pub(super) fn fields<'a>(value: &'a [u8], mut each: impl FnMut(&[u8], &'a [u8]))
     });
 }
 
-/// The same, with the name as it is written.
+/// Calls `each` with every field of an object, with the name as it is written.
 pub(super) fn written_fields<'a>(value: &'a [u8], mut each: impl FnMut(&'a [u8], &'a [u8])) {
     let mut json = Json::new(value);
     let _walked = json.fields(|json, key| {
@@ -53,7 +53,8 @@ pub(super) fn written_fields<'a>(value: &'a [u8], mut each: impl FnMut(&'a [u8],
     });
 }
 
-/// Calls `each` with every item of an array, or with the value itself if it is none: some APIs take one for a list of it.
+/// Calls `each` with every item of an array, or with the value itself if it is not an array: some APIs accept one value
+/// in place of a list.
 pub(super) fn items<'a>(value: &'a [u8], mut each: impl FnMut(&'a [u8])) {
     if !value.starts_with(b"[") {
         return each(value);
@@ -65,7 +66,7 @@ pub(super) fn items<'a>(value: &'a [u8], mut each: impl FnMut(&'a [u8])) {
     });
 }
 
-/// What the inside of a short string means; `None` if it is too long to be a name, or means nothing.
+/// Decodes the inside of a short string; `None` if it is too long for a name or cannot be decoded.
 pub(super) fn meant(inside: &[u8]) -> Option<Cow<'_, [u8]>> {
     if !inside.contains(&b'\\') {
         return Some(Cow::Borrowed(inside));
@@ -75,17 +76,17 @@ pub(super) fn meant(inside: &[u8]) -> Option<Cow<'_, [u8]>> {
         .map(|name| Cow::Owned(name.into_bytes()))
 }
 
-/// The name that a value is.
+/// Returns the value as a name, if it is a string.
 pub(super) fn name(value: Option<&[u8]>) -> Option<Cow<'_, [u8]>> {
     value.and_then(string).and_then(meant)
 }
 
-/// The inside of a string.
+/// Returns the inside of a string.
 pub(super) fn string(value: &[u8]) -> Option<&[u8]> {
     value.strip_prefix(b"\"")?.strip_suffix(b"\"")
 }
 
-/// The number that a value is.
+/// Returns the value as a number, if it is one.
 pub(super) fn number(value: &[u8]) -> Option<f64> {
     if !matches!(value.first(), Some(b'-' | b'0'..=b'9')) {
         return None;
@@ -93,12 +94,12 @@ pub(super) fn number(value: &[u8]) -> Option<f64> {
     std::str::from_utf8(value).ok()?.parse().ok()
 }
 
-/// A value that is more than `null`, `false`, `""`, `[]` or `{}`.
+/// Returns the value unless it is `null`, `false`, `""`, `[]` or `{}`.
 pub(super) fn something(value: Option<&[u8]>) -> Option<&[u8]> {
     value.filter(|value| is_something(value))
 }
 
-/// Names in camel case as Gemini takes them too.
+/// Converts a camel-case name to snake case, which Gemini accepts too.
 pub(super) fn in_snake_case(name: &str) -> String {
     let mut snake = String::with_capacity(name.len().saturating_add(4));
     for char in name.chars() {
@@ -110,7 +111,7 @@ pub(super) fn in_snake_case(name: &str) -> String {
     snake
 }
 
-/// The first name of a path, and what comes behind its dot.
+/// Splits a path into its first name and the rest behind the dot.
 pub(super) fn split_path(path: &str) -> (&str, Option<&str>) {
     match path.split_once('.') {
         Some((name, rest)) => (name, Some(rest)),
@@ -118,7 +119,7 @@ pub(super) fn split_path(path: &str) -> (&str, Option<&str>) {
     }
 }
 
-/// The value that a path leads to in an object, leniently; in one that stands in a list, in the first that has it.
+/// Returns the value at a path in an object, leniently; if a list is on the path, that of the first item that has it.
 pub(in crate::request) fn value_in<'a>(value: &'a [u8], path: &str) -> Option<&'a [u8]> {
     let mut found = None;
     any_at(value, Some(path), true, &mut |value| {
@@ -128,8 +129,8 @@ pub(in crate::request) fn value_in<'a>(value: &'a [u8], path: &str) -> Option<&'
     found
 }
 
-/// Whether this holds for any value that a path leads to from here. If lenient, a name in camel case may be written in
-/// snake case.
+/// Whether `holds` is true of any value at a path from here. If lenient, a camel-case name may be written in snake
+/// case.
 pub(super) fn any_at<'a>(
     value: &'a [u8],
     path: Option<&str>,
@@ -144,7 +145,7 @@ pub(super) fn any_at<'a>(
     let mut any = false;
     items(value, |item| {
         let mut found = None;
-        // An array in an array is not looked into.
+        // Arrays directly within arrays are not searched.
         if !any && item.starts_with(b"{") {
             fields(item, |key, value| {
                 let is_it = key == name.as_bytes()

@@ -1,21 +1,21 @@
-//! One value in a body, for what it means.
+//! A value of a body field, from JSON or from a form.
 
 use std::borrow::Cow;
 
 use super::super::text;
 use super::value::{items, number, string};
 
-/// A value in a body.
+/// A value of a body field, as it is written.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Written<'a> {
-    /// JSON.
+    /// A JSON value.
     Json(&'a [u8]),
-    /// The text of a form's field.
+    /// The text of a form field.
     Text(&'a [u8]),
 }
 
 impl<'a> Written<'a> {
-    /// Whether this holds for the value, or for any item of it if it is an array.
+    /// Whether `holds` is true of the value or, if it is an array, of any item.
     pub fn any_item(self, holds: &dyn Fn(Written<'a>) -> bool) -> bool {
         let Written::Json(value) = self else {
             return holds(self);
@@ -30,7 +30,7 @@ impl<'a> Written<'a> {
         self == Written::Json(b"null")
     }
 
-    /// What it means, if it is text.
+    /// Returns the decoded text, if it is text.
     pub fn text(self) -> Option<Cow<'a, str>> {
         let written = match self {
             Written::Json(value) => string(value)?,
@@ -44,13 +44,13 @@ impl<'a> Written<'a> {
         Some(Cow::Owned(text))
     }
 
-    /// The number that it is; in a form, that its text is.
+    /// Returns the number, if it is one; a form field's text is parsed.
     pub fn number(self) -> Option<f64> {
         let (Written::Json(value) | Written::Text(value)) = self;
         number(value)
     }
 
-    /// The boolean that it is; in a form, that its text is.
+    /// Returns the boolean, if it is one; a form field's text is parsed.
     pub fn boolean(self) -> Option<bool> {
         let (Written::Json(value) | Written::Text(value)) = self;
         match value {

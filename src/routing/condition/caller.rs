@@ -1,31 +1,31 @@
-//! What is asked of whoever sent a request.
+//! Conditions on the caller: claims of its token and its mesh identity.
 
 use crate::request::{Claims, Mesh};
 use crate::routing::pattern::{Pattern, all_exclude, any_covers};
 
-/// What one of a claim's values must fit.
+/// A claim and the patterns of which one of its values must match one.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ClaimPattern {
-    /// Where the claim is, with dots.
+    /// The path of the claim; names are separated by dots.
     pub path: String,
-    /// Any of these.
+    /// The patterns; a value has to match any of them.
     pub values: Vec<Pattern>,
 }
 
 impl ClaimPattern {
-    /// Whether a token has such a claim.
+    /// Whether the token has a matching claim.
     pub(super) fn matches(&self, token: &Claims) -> bool {
         let mut values = token.values(&self.path).into_iter();
         values.any(|value| Pattern::any_matches(&self.values, value.as_bytes()))
     }
 
-    /// Whether every token that has the other one has this.
+    /// Whether every token that matches `other` matches this one too.
     pub(super) fn covers(&self, other: &ClaimPattern) -> bool {
         self.path == other.path && any_covers(&self.values, &other.values)
     }
 }
 
-/// What an identity in the mesh must fit; what is `None` may be anything, and need not be there.
+/// Patterns for a mesh identity; a part that is `None` may have any value or be absent.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct MeshPattern {
     /// The trust domain.
@@ -37,7 +37,7 @@ pub struct MeshPattern {
 }
 
 impl MeshPattern {
-    /// Its parts, with their names in the document.
+    /// Returns the parts, with their names in the document.
     pub(crate) fn parts(&self) -> [(&'static str, Option<&[Pattern]>); 3] {
         [
             ("trust_domain", self.trust_domain.as_deref()),
@@ -46,7 +46,7 @@ impl MeshPattern {
         ]
     }
 
-    /// Whether an identity fits.
+    /// Whether an identity matches.
     pub(super) fn matches(&self, mesh: &Mesh) -> bool {
         let values = [
             Some(mesh.trust_domain.as_str()),
@@ -60,7 +60,7 @@ impl MeshPattern {
         parts.all(|((_, patterns), value)| patterns.is_none_or(|patterns| fits(patterns, value)))
     }
 
-    /// Whether every identity that fits the other one fits this.
+    /// Whether every identity that matches `other` matches this one too.
     pub(super) fn covers(&self, other: &MeshPattern) -> bool {
         let mut parts = self.parts().into_iter().zip(other.parts());
         parts.all(|((_, this), (_, other))| match (this, other) {
@@ -70,7 +70,7 @@ impl MeshPattern {
         })
     }
 
-    /// Whether no identity fits both.
+    /// Whether no identity can match both.
     pub(super) fn excludes(&self, other: &MeshPattern) -> bool {
         let mut parts = self.parts().into_iter().zip(other.parts());
         parts.any(|((_, this), (_, other))| {

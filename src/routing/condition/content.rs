@@ -1,4 +1,4 @@
-//! Conditions on what a body says.
+//! Conditions on the content of a body.
 
 use std::fmt;
 
@@ -6,32 +6,32 @@ use crate::prompt::{Script, TextPattern};
 use crate::request::{Content, Part, Written};
 use crate::routing::pattern::Pattern;
 
-/// A condition on what a body says.
+/// A condition on the content of a body.
 #[derive(Clone, Debug, PartialEq)]
 pub enum ContentCondition {
-    /// Whether something is there.
+    /// Whether the request has something.
     Has(Fact, bool),
-    /// How much of something there is.
+    /// How much of something the request has.
     Counts(Amount, Bounds),
-    /// A field of the body: its name, or names with dots from the outside in.
+    /// A test of a body field.
     Field {
-        /// Where it is.
+        /// The path of the field: its name, or names separated by dots, outermost first.
         path: String,
-        /// What one of its values must be.
+        /// The test that one of the field's values must pass.
         test: FieldTest,
     },
-    /// What a part of the prompt must contain.
+    /// A text pattern that a part of the prompt must contain.
     Text(Part, TextPattern),
-    /// The script of the user's last message: any of these.
+    /// The script of the user's last message is one of these.
     Script(Vec<Script>),
 }
 
-/// What may be in a request.
+/// Something that a request may have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fact {
-    /// Tools are offered.
+    /// The request offers tools.
     Tools,
-    /// Results of tools are among the messages.
+    /// The messages contain tool results.
     ToolResults,
     /// Images.
     Images,
@@ -39,58 +39,58 @@ pub enum Fact {
     Audio,
     /// Files.
     Files,
-    /// An answer by a JSON schema is asked for.
+    /// The request asks for an answer that follows a JSON schema.
     JsonSchema,
     /// A system prompt.
     SystemPrompt,
 }
 
-/// What can be counted.
+/// Something in a request that can be counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Amount {
-    /// Messages of the user.
+    /// User messages.
     Turns,
-    /// Bytes of text.
+    /// Bytes of prompt text.
     PromptBytes,
-    /// Tokens, as far as they can be estimated.
+    /// Prompt tokens, as estimated.
     PromptTokens,
 }
 
 /// Bounds of a number, both included.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Bounds {
-    /// The least.
+    /// The lower bound.
     pub min: f64,
-    /// The most.
+    /// The upper bound.
     pub max: f64,
 }
 
-/// What a field must be.
+/// A test of a field's value.
 #[derive(Clone, Debug, PartialEq)]
 pub enum FieldTest {
-    /// One of these.
+    /// It equals one of these values.
     OneOf(Vec<Scalar>),
-    /// A number in these bounds.
+    /// It is a number within these bounds.
     Within(Bounds),
-    /// Text in which a regular expression finds something.
+    /// It is text in which the regular expression finds a match.
     Matches(TextPattern),
-    /// There, and not `null`; or not.
+    /// Whether the field exists and is not `null`.
     Exists(bool),
 }
 
-/// A value that a field may have.
+/// A value to compare a field with.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Scalar {
-    /// Text that fits.
+    /// Text that matches the pattern.
     Text(Pattern),
-    /// This number, however it is written.
+    /// This number, in any notation.
     Number(f64),
     /// This boolean.
     Bool(bool),
 }
 
 impl Fact {
-    /// All of them.
+    /// All facts.
     pub const ALL: [Fact; 7] = [
         Fact::Tools,
         Fact::ToolResults,
@@ -101,7 +101,7 @@ impl Fact {
         Fact::SystemPrompt,
     ];
 
-    /// Its name in a match.
+    /// Returns the name in a match.
     pub const fn name(self) -> &'static str {
         match self {
             Fact::Tools => "tools",
@@ -114,7 +114,7 @@ impl Fact {
         }
     }
 
-    /// Whether it is in this request.
+    /// Whether the request has it.
     pub fn is_in(self, content: &Content<'_>) -> bool {
         match self {
             Fact::Tools => content.has_tools(),
@@ -129,10 +129,10 @@ impl Fact {
 }
 
 impl Amount {
-    /// All of them.
+    /// All amounts.
     pub const ALL: [Amount; 3] = [Amount::Turns, Amount::PromptBytes, Amount::PromptTokens];
 
-    /// Its name in a match.
+    /// Returns the name in a match.
     pub const fn name(self) -> &'static str {
         match self {
             Amount::Turns => "turns",
@@ -141,7 +141,7 @@ impl Amount {
         }
     }
 
-    /// How much of it there is in this request.
+    /// Returns how much of it the request has.
     pub fn of(self, content: &Content<'_>) -> u64 {
         match self {
             Amount::Turns => content.turns().into(),
@@ -152,13 +152,13 @@ impl Amount {
 }
 
 impl Bounds {
-    /// Any number.
+    /// Bounds that contain every number.
     pub const ANY: Bounds = Bounds {
         min: f64::NEG_INFINITY,
         max: f64::INFINITY,
     };
 
-    /// Whether a number is between them.
+    /// Whether a number is within the bounds.
     pub fn contain(&self, number: f64) -> bool {
         (self.min..=self.max).contains(&number)
     }
@@ -185,7 +185,7 @@ impl fmt::Display for Bounds {
 }
 
 impl ContentCondition {
-    /// Whether it holds.
+    /// Whether the condition holds for this content.
     pub(super) fn evaluate(&self, content: &Content<'_>) -> bool {
         match self {
             ContentCondition::Has(fact, wanted) => fact.is_in(content) == *wanted,
@@ -201,7 +201,7 @@ impl ContentCondition {
         }
     }
 
-    /// Whether every request for which `other` holds is one for which this holds. `false` where that is not seen.
+    /// Whether this condition holds for every request for which `other` holds. `false` if that cannot be shown.
     pub(super) fn covers(&self, other: &ContentCondition) -> bool {
         use ContentCondition::{Counts, Field, Has, Script, Text};
         match (self, other) {
@@ -217,7 +217,7 @@ impl ContentCondition {
             ) => path == other_path && test.covers(other),
             (Script(these), Script(others)) => others.iter().all(|other| these.contains(other)),
             (Text(part, this), Text(of, other)) => {
-                // A regular expression may ask where the text begins and ends.
+                // A regular expression may anchor at the beginning or end of the text.
                 let is_in = part == of || is_part(*of, *part) && !other.has_regex();
                 is_in && this.covers(other)
             }
@@ -225,7 +225,7 @@ impl ContentCondition {
         }
     }
 
-    /// Whether no request can meet both. `false` where that is not seen.
+    /// Whether no request can meet both conditions. `false` if that cannot be shown.
     pub(super) fn excludes(&self, other: &ContentCondition) -> bool {
         use ContentCondition::{Counts, Field, Has, Script, Text};
         match (self, other) {
@@ -236,7 +236,7 @@ impl ContentCondition {
                 this == other && bounds.excludes(others)
             }
             (Script(these), Script(others)) => !others.iter().any(|other| these.contains(other)),
-            // Not so for values: of two items of a list, one may fit here and the other there.
+            // Values of a list do not exclude each other: one item may match here and another there.
             (
                 Field { path, test },
                 Field {
@@ -248,7 +248,7 @@ impl ContentCondition {
         }
     }
 
-    /// Whether no request meets it.
+    /// Whether no request can meet the condition.
     pub(super) fn is_impossible(&self) -> bool {
         match self {
             ContentCondition::Counts(_, bounds) => bounds.excludes(&COUNTS),
@@ -257,7 +257,7 @@ impl ContentCondition {
     }
 }
 
-/// Whether all text of a part is in another one, with its beginnings and ends of words.
+/// Whether all text of `part` is also in `of`, with the same word boundaries.
 fn is_part(part: Part, of: Part) -> bool {
     match (part, of) {
         (Part::LastUser, Part::User) => true,
@@ -266,7 +266,7 @@ fn is_part(part: Part, of: Part) -> bool {
     }
 }
 
-/// What a count can be.
+/// The values that a count can have.
 const COUNTS: Bounds = Bounds {
     min: 0.0,
     max: f64::INFINITY,
@@ -309,7 +309,7 @@ impl FieldTest {
         }
     }
 
-    /// Whether it asks for the field not to be there.
+    /// Whether the test requires that the field does not exist.
     fn is_absence(&self) -> bool {
         *self == FieldTest::Exists(false)
     }

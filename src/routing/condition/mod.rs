@@ -1,4 +1,4 @@
-//! Match conditions: what a route asks of a request, and what can be known of them without one.
+//! Match conditions: what a route requires of a request, and what can be derived from conditions without a request.
 
 mod caller;
 mod content;
@@ -15,52 +15,52 @@ pub use content::{Amount, Bounds, ContentCondition, Fact, FieldTest, Scalar};
 pub use subject::Subject;
 pub use time::{Period, WEEKDAYS};
 
-/// A condition on a request. A list of patterns holds if any of them fits.
+/// A condition on a request. A list of patterns matches if any of them does.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Condition {
-    /// The `model` of the body.
+    /// The model that the request asks for.
     Model(Vec<Pattern>),
-    /// The path without its query.
+    /// The path, without its query.
     Path(Vec<Pattern>),
     /// The method.
     Method(Vec<Pattern>),
-    /// Any of a header's values.
+    /// Any value of a header.
     Header {
-        /// In lower case.
+        /// The name, in lower case.
         name: String,
-        /// What one of the values must fit.
+        /// The patterns; one of the values must match one of them.
         values: Vec<Pattern>,
     },
-    /// Whether a streamed answer is asked for.
+    /// Whether the request asks for a streamed answer.
     Stream(bool),
-    /// What the body says.
+    /// The content of the body.
     Content(ContentCondition),
-    /// Any of the values of a parameter of the query.
+    /// Any value of a query parameter.
     Query {
-        /// As it is meant.
+        /// The name, decoded.
         name: String,
-        /// What one of the values must fit.
+        /// The patterns; one of the values must match one of them.
         values: Vec<Pattern>,
     },
-    /// The claims of one and the same verified token.
+    /// Claims, all of which one verified token must have.
     Claims(Vec<ClaimPattern>),
-    /// The identity in the mesh.
+    /// The caller's mesh identity.
     Mesh(MeshPattern),
-    /// When the request comes.
+    /// When the request arrives.
     Time(Period),
     /// A share of the traffic.
     Percent(Share),
-    /// At least one holds.
+    /// At least one of the conditions holds.
     Any(Vec<Condition>),
-    /// Every one holds.
+    /// All of the conditions hold.
     All(Vec<Condition>),
-    /// The one does not hold.
+    /// The condition does not hold.
     Not(Box<Condition>),
 }
 
 impl Condition {
-    /// Whether the condition holds, `None` if that takes more than is known. Given a whole [`Subject`] the
-    /// answer is never `None`.
+    /// Whether the condition holds; `None` if the subject does not tell. With a complete [`Subject`] the answer is
+    /// never `None`.
     pub fn evaluate(&self, subject: &Subject<'_>) -> Option<bool> {
         let fits = |patterns: &[Pattern], value: Option<&str>| {
             value.map(|value| {
@@ -107,7 +107,7 @@ impl Condition {
 }
 
 impl Condition {
-    /// Its patterns of the prompt's text, each with the part that it is asked about.
+    /// Collects the condition's text patterns, each with the part of the prompt that it is matched against.
     pub(crate) fn texts<'c>(&'c mut self, found: &mut Vec<(Part, &'c mut TextPattern)>) {
         match self {
             Condition::Content(ContentCondition::Text(part, pattern)) => {
@@ -122,7 +122,8 @@ impl Condition {
     }
 }
 
-/// `decisive` if any of the results is that; else unknown if any is; else the opposite.
+/// Returns `decisive` if any result is that; otherwise `None` if any result is unknown; otherwise the opposite of
+/// `decisive`.
 fn first_or_unknown(results: impl Iterator<Item = Option<bool>>, decisive: bool) -> Option<bool> {
     let mut unknown = false;
     for result in results {

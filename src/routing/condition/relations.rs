@@ -1,11 +1,11 @@
-//! What can be known of conditions without a request.
+//! Relations between conditions that can be derived without a request.
 
 use super::Condition;
 use crate::request::CallerAsks;
 use crate::routing::pattern::{Pattern, all_exclude, any_covers};
 
 impl Condition {
-    /// Whether every request for which `other` holds is one for which this holds. `false` where that is not seen.
+    /// Whether this condition holds for every request for which `other` holds. `false` if that cannot be shown.
     pub fn covers(&self, other: &Condition) -> bool {
         use Condition::{
             All, Any, Claims, Content, Header, Mesh, Method, Model, Not, Path, Percent, Query,
@@ -46,13 +46,14 @@ impl Condition {
             (Time(this), Time(other)) => this.covers(other),
             (Stream(this), Stream(other)) => this == other,
             (Content(this), Content(other)) => this.covers(other),
-            // Nothing else of shares: one of all or of nothing is a rollout that is over or has not begun.
+            // Shares are not examined further: a share of 0 or 100 percent is a rollout that has not begun or is
+            // complete, not an error.
             (Percent(this), Percent(other)) => this.covers(other),
             _ => false,
         }
     }
 
-    /// Whether no request can meet both. `false` where that is not seen.
+    /// Whether no request can meet both conditions. `false` if that cannot be shown.
     pub fn excludes(&self, other: &Condition) -> bool {
         use Condition::{All, Any, Content, Mesh, Method, Model, Not, Path, Stream, Time};
         match (self, other) {
@@ -62,7 +63,7 @@ impl Condition {
             (_, All(others)) => others.iter().any(|other| self.excludes(other)),
             (Not(this), _) if this.covers(other) => true,
             (_, Not(other)) => other.covers(self),
-            // Not so for headers, parameters and claims: of two values, one may fit here and the other there.
+            // Headers, parameters and claims do not exclude each other: one value may match here and another there.
             (Model(these), Model(others))
             | (Path(these), Path(others))
             | (Method(these), Method(others)) => all_exclude(these, others),
@@ -74,7 +75,7 @@ impl Condition {
         }
     }
 
-    /// Whether no request can ever meet it, as far as that is seen.
+    /// Whether it can be shown that no request meets the condition.
     pub fn is_impossible(&self) -> bool {
         match self {
             Condition::Any(conditions) => conditions.iter().all(Condition::is_impossible),
@@ -90,7 +91,8 @@ impl Condition {
         }
     }
 
-    /// Whether it asks for what only a call of a model has: a model, a streamed answer, a body that is read.
+    /// Whether the condition requires something that only model calls have: a model, a streamed answer, or a body that
+    /// the router reads.
     pub fn is_of_model_calls(&self) -> bool {
         match self {
             Condition::Model(_) | Condition::Stream(_) | Condition::Content(_) => true,
@@ -107,7 +109,7 @@ impl Condition {
         }
     }
 
-    /// Whether a share of the traffic is asked for anywhere in it.
+    /// Whether the condition contains a share of the traffic.
     pub fn has_share(&self) -> bool {
         match self {
             Condition::Percent(_) => true,
@@ -119,7 +121,7 @@ impl Condition {
         }
     }
 
-    /// Whether what meets it has this header, as far as that is seen.
+    /// Whether it can be shown that every request that meets the condition has this header.
     pub fn asks_for_header(&self, header: &str) -> bool {
         match self {
             Condition::Header { name, .. } => name == header,
@@ -129,7 +131,7 @@ impl Condition {
         }
     }
 
-    /// Names of which a request's model has to be one, for this to hold; `None` where that is not seen.
+    /// Returns the model names to which the condition is limited; `None` if no limit can be shown.
     pub fn only_models(&self) -> Option<Vec<&str>> {
         match self {
             Condition::Model(patterns) => patterns.iter().map(Pattern::as_exact).collect(),
@@ -146,7 +148,7 @@ impl Condition {
         }
     }
 
-    /// Notes what has to be known of the caller.
+    /// Adds what the condition needs to know about the caller.
     pub fn ask(&self, asks: &mut CallerAsks) {
         match self {
             Condition::Claims(_) => asks.claims = true,
@@ -161,7 +163,7 @@ impl Condition {
         }
     }
 
-    /// The model names that are asked for by exactly this name, in the order of the document.
+    /// Collects the model names that the condition matches exactly, in the order of the document.
     pub fn exact_models<'a>(&'a self, names: &mut Vec<&'a str>) {
         match self {
             Condition::Model(patterns) => {

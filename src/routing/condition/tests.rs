@@ -1,4 +1,4 @@
-//! What conditions know of each other, against what they say of requests.
+//! Checks the relations between conditions against their results for requests.
 
 use proptest::prelude::*;
 
@@ -100,7 +100,7 @@ fn contents() -> impl Strategy<Value = ContentCondition> {
     ]
 }
 
-/// Bodies in which some of that holds.
+/// Generates bodies that meet some of the conditions.
 fn bodies() -> impl Strategy<Value = String> {
     let value = || {
         prop::sample::select(vec![
@@ -186,7 +186,7 @@ proptest! {
         prop_assert!(!(a.is_impossible() && in_a));
         let is_named = |names: Vec<&str>| names.contains(&model.as_str());
         prop_assert!(!in_a || a.only_models().is_none_or(is_named));
-        // With less known, the answer is the same or none.
+        // A subject with less known gives the same answer or none.
         let partial = Subject { headers: None, stream: None, content: None, ..subject };
         prop_assert!(a.evaluate(&partial).is_none_or(|holds| holds == in_a));
     }

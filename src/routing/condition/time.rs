@@ -1,33 +1,34 @@
-//! Times of the week.
+//! Weekly periods of time, for `time` conditions.
 
 use std::fmt;
 
-/// A part of each week, in a time zone that is a fixed offset from UTC.
+/// A part of each week, in a time zone with a fixed offset from UTC.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Period {
-    /// The first minute of the day.
+    /// The minute of the day at which it begins.
     pub from: u16,
-    /// The minute of the day that is no longer in it: 1440 at most. If it is not behind `from`, it is the next day's.
+    /// The minute of the day at which it ends, exclusive; 1440 at most. If it is not after `from`, it is on the next
+    /// day.
     pub to: u16,
-    /// On which days it begins, Monday first.
+    /// The days on which it begins, Monday first.
     pub weekdays: [bool; 7],
-    /// By how many minutes the time zone is ahead of UTC.
+    /// The time zone's offset from UTC in minutes; positive is ahead.
     pub utc_offset: i16,
 }
 
 const DAY: u32 = 1440;
 const WEEK: u32 = DAY * 7;
 
-/// As documents name them, Monday first.
+/// The names of the days in documents, Monday first.
 pub const WEEKDAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
 
 impl Period {
-    /// Whether a time is in it: Unix time in milliseconds.
+    /// Whether a time is in the period: Unix time in milliseconds.
     pub fn contains(&self, now_ms: u64) -> bool {
         self.contains_minute(minute_of_week(now_ms))
     }
 
-    /// A time as its clock has it: weekday and time of day.
+    /// Formats a time in the period's time zone: weekday and time of day.
     pub fn local_time(&self, now_ms: u64) -> String {
         let local = self.local(minute_of_week(now_ms));
         let day = usize::try_from(local / DAY).unwrap_or_default();
@@ -41,7 +42,7 @@ impl Period {
         )
     }
 
-    /// Whether a minute of the week, which begins on Monday in UTC, is in it.
+    /// Whether a minute of the UTC week, which begins on Monday, is in the period.
     fn contains_minute(&self, minute: u32) -> bool {
         let local = self.local(minute);
         let (day, minute) = (local / DAY, local % DAY);
@@ -53,18 +54,18 @@ impl Period {
         if from < to {
             return begins(day) && (from..to).contains(&minute);
         }
-        // What has begun on the day before goes on.
+        // A period that began on the previous day may still run.
         (begins(day) && minute >= from) || (begins(day.saturating_add(6)) && minute < to)
     }
 
-    /// A minute of UTC's week in the time zone's.
+    /// Converts a minute of the UTC week to one of the time zone's week.
     fn local(&self, minute: u32) -> u32 {
         let offset = i32::from(self.utc_offset);
         let offset = offset.rem_euclid(i32::try_from(WEEK).unwrap_or(i32::MAX));
         minute.saturating_add(offset.unsigned_abs()) % WEEK
     }
 
-    /// The minutes of UTC's week at which it may begin or end.
+    /// Returns the minutes of the UTC week at which the period may begin or end.
     fn edges(&self) -> impl Iterator<Item = u32> {
         let (from, to) = (u32::from(self.from), u32::from(self.to));
         let offset = i32::from(self.utc_offset);
@@ -77,7 +78,8 @@ impl Period {
         })
     }
 
-    /// Whether it says the same of two periods at all times. Between the edges of the two nothing changes.
+    /// Whether `holds` is true at all times, given whether each of the periods contains the time. Only the edges of the
+    /// two need checking: nothing changes between them.
     #[inline(never)]
     fn at_all_times(&self, other: &Period, holds: fn(bool, bool) -> bool) -> bool {
         self.edges()
@@ -85,26 +87,26 @@ impl Period {
             .all(|minute| holds(self.contains_minute(minute), other.contains_minute(minute)))
     }
 
-    /// Whether all of another one is in it.
+    /// Whether this period contains all of `other`.
     pub(super) fn covers(&self, other: &Period) -> bool {
         self.at_all_times(other, |in_this, in_other| in_this || !in_other)
     }
 
-    /// Whether no time is in both.
+    /// Whether no time is in both periods.
     pub(super) fn excludes(&self, other: &Period) -> bool {
         self.at_all_times(other, |in_this, in_other| !(in_this && in_other))
     }
 }
 
-/// The minute of UTC's week, which begins on Monday.
+/// Returns the minute of the UTC week, which begins on Monday.
 fn minute_of_week(now_ms: u64) -> u32 {
-    /// From Monday to Thursday, on which 1970 began.
+    /// The minutes from Monday to Thursday; 1970 began on a Thursday.
     const EPOCH: u64 = 3 * 24 * 60;
     let minute = (now_ms / 60_000).saturating_add(EPOCH) % (7 * 24 * 60);
     u32::try_from(minute).unwrap_or_default()
 }
 
-/// As a document has it.
+/// Written as in a document.
 impl fmt::Display for Period {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let clock = |minute: u16| format!("{:02}:{:02}", minute / 60, minute % 60);

@@ -1,4 +1,4 @@
-//! Periods, against a calendar and against each other minute by minute.
+//! Compares periods with a calendar, and with each other minute by minute.
 
 use proptest::prelude::*;
 
@@ -31,7 +31,7 @@ fn times_of_the_week() {
         (&work, "2026-11-20T16:59:59.999Z", true),
         (&work, "2026-11-20T17:00:00Z", false),
         (&work, "2026-11-21T12:00:00Z", false),
-        // What begins on Friday lasts into Saturday.
+        // A period that begins on Friday lasts into Saturday.
         (&night, "2026-11-20T22:00:00Z", true),
         (&night, "2026-11-21T05:59:59Z", true),
         (&night, "2026-11-21T06:00:00Z", false),
@@ -42,7 +42,7 @@ fn times_of_the_week() {
         (&east, "2026-11-23T10:00:00Z", false),
         (&west, "2026-11-23T11:59:59Z", true),
         (&west, "2026-11-23T12:00:00Z", false),
-        // A leap day, and the beginning of it all: a Thursday.
+        // A leap day, and the Unix epoch, which was a Thursday.
         (&period(0, 1440, "thu", 0), "2024-02-29T00:00:00Z", true),
         (&period(0, 1440, "thu", 0), "1970-01-01T00:00:00Z", true),
     ] {
@@ -70,7 +70,7 @@ fn relations_that_users_meet() {
     assert!(work.covers(&monday) && !monday.covers(&work));
     assert!(work.excludes(&weekend) && work.excludes(&night));
     assert!(!weekend.excludes(&night));
-    // The same period, told in another time zone.
+    // The same period, written in another time zone.
     let elsewhere = period(600, 660, "mon", 60);
     assert!(monday.covers(&elsewhere) && elsewhere.covers(&monday));
 }
@@ -88,7 +88,7 @@ fn periods() -> impl Strategy<Value = Period> {
             from,
             to,
             weekdays,
-            // Mostly few, so that edges meet.
+            // Mostly few values, so that edges coincide.
             utc_offset: if offset % 2 == 0 { 0 } else { offset },
         },
     )
