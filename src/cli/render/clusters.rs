@@ -38,7 +38,7 @@ impl Clusters<'_> {
         };
         let plaintext = match endpoint.is_tls {
             true => "",
-            false => "# Plaintext: for a server on this machine, or in a network that you trust.",
+            false => "# Plaintext: only for a server on this machine or in a trusted network.",
         };
         let filters = Filters {
             backend: &backend.name,
@@ -92,7 +92,7 @@ impl Clusters<'_> {
         }
         let authority = || reached.endpoint.authority();
         let host = reached.backend.host.clone().unwrap_or_else(authority);
-        let template = Template::new("# The host of its requests.\nhostname: $host");
+        let template = Template::new("# The host header of requests to this endpoint.\nhostname: $host");
         template.text("host", &host).fill()
     }
 
@@ -139,10 +139,10 @@ fn tls(server: &Server, ca: &str) -> Vec<String> {
 
 fn protocol(reached: &Reached<'_>) -> Vec<String> {
     let template = match (reached.endpoint.is_tls, reached.takes_upgrades) {
-        (true, false) => "# HTTP/2 where the backend has it.\nauto_config: {}",
+        (true, false) => "# HTTP/2 if the backend supports it.\nauto_config: {}",
         (true, true) => {
-            "# HTTP/1.1 alone: an upgrade on HTTP/2 takes a server that knows it there. For calls of models over HTTP/2, give\n\
-             # the document another backend for them.\n\
+            "# Only HTTP/1.1, because an upgrade over HTTP/2 works only if the server supports it. To use HTTP/2 for model calls,\n\
+             # define a separate backend for them.\n\
              explicit_http_config: {http_protocol_options: {}}"
         }
         (false, _) => "explicit_http_config: {http_protocol_options: {}}",

@@ -78,8 +78,8 @@ fn header(schema: Schema) -> Vec<String> {
     };
     let mut lines = Vec::new();
     if schema == Schema::Bedrock {
-        lines.push("# A Bedrock API key. Where requests have to be signed instead,".to_owned());
-        lines.push("# envoy.filters.http.aws_request_signing has this filter's place.".to_owned());
+        lines.push("# A Bedrock API key. To sign requests instead, replace this filter".to_owned());
+        lines.push("# with envoy.filters.http.aws_request_signing.".to_owned());
     }
     lines.push(format!("header: {name}"));
     if is_bearer {
