@@ -261,7 +261,7 @@ fn target(document: &Document, backend: &str, called: &str) -> u64 {
         .map_or(OTHERS, |model| model.key.bits())
 }
 
-/// Whether the caller did not get what it asked for, although it did not cancel.
+/// Whether the request failed: the caller did not get what it asked for, and did not cancel.
 pub(super) fn failed(outcome: &Outcome) -> bool {
     match outcome.end {
         End::ClientGone => false,

@@ -429,9 +429,11 @@ pub(super) fn headers_to_remove(headers: &Headers, cluster_header: Option<&str>)
     names
 }
 
-/// Returns the plan with its first healthy target moved to the head, or else the target whose cooldown ends first.
+/// Returns the plan with one target moved to the head: the first that is healthy or due for a probe or, if there is
+/// none, the one whose cooldown ends first.
 ///
-/// The flag of a candidate means that failures of it are recorded; in a dry run, that it is in cooldown.
+/// The flag of a candidate means that failures of it are recorded; in a dry run, that it is in cooldown or being
+/// probed.
 fn by_health<'m>(
     decision: &Decision<'_, 'm>,
     cooldown: Option<&CooldownPolicy>,

@@ -1,5 +1,5 @@
-//! Tests of the older mode on real Envoys that cannot select another cluster for a retry, or only in later patch
-//! releases.
+//! Tests of the older mode on real Envoys before 1.40: those that cannot select another cluster for a retry (before
+//! 1.39), and the first that can.
 //!
 //! `make test` runs them. On their own they need absolute paths in the environment: those of the end-to-end tests, and
 //! `OLDER_ENVOYS`, a list separated by colons. The table of docs/envoy.md names the trials for each of its rows.

@@ -170,7 +170,8 @@ async fn breaks(case: Case, api: Api, fault: &'static str) {
     let tokens = tokens(&heard.text());
     let mut sent = self::tokens(&String::from_utf8_lossy(&expected));
     if fault == "end-length-3" && tokens.len() < sent.len() {
-        // The last piece arrives together with the end of the answer, which the filter withholds.
+        // The last piece arrives together with the answer's end. The filter withholds that end, so the client may not
+        // get the piece.
         sent.truncate(tokens.len());
     }
     assert_eq!(tokens, sent, "{}", heard.answer.describe());
@@ -229,7 +230,7 @@ pub(super) async fn ended_by_silence(heard: &Heard, api: Api, limit: Duration) {
     let left = seen.0.answer.left().expect("the backend was left");
     let (last, _) = heard.pieces.last().expect("some of it came");
     let silent = left.saturating_duration_since(*last);
-    // Checked every 50 ms, on a busy machine.
+    // The filter checks every 50 ms, or later on a busy machine.
     assert!(
         silent + Duration::from_millis(50) >= limit && silent < limit + Duration::from_millis(700),
         "broken off after {silent:?} of silence"
