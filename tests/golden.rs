@@ -161,7 +161,7 @@ fn run(document: &Document, request: &Request) -> Expected {
     let body = request.body.as_bytes();
     let attempts = played::attempts(document, &routed, headers, body, moment, &mut inject);
     let attempts: Vec<Attempt> = attempts.into_iter().map(seen).collect();
-    // Each target once, and two more attempts.
+    // One attempt for each target, and two more.
     let retries = attempts.len().saturating_add(1);
     assert_eq!(usize::try_from(routed.max_retries).unwrap(), retries);
     Expected {

@@ -48,7 +48,7 @@ pub struct Pending {
 /// A request that has been routed: what the host has to do, in this order.
 #[derive(Debug)]
 pub struct Routed<'d> {
-    /// The route that takes it.
+    /// The route that takes the request.
     pub route: &'d Route,
     /// The route's targets that are not in the plan.
     pub left_out: Vec<(&'d Target, LeftOut<'d>)>,

@@ -111,7 +111,7 @@ impl Import<'_> {
                 self.host().logs.push(text);
                 Ok(OK)
             }
-            // Envoy's default.
+            // The level `info`, which is Envoy's default.
             ("proxy_get_log_level", &[level]) => self.write(level, &2_u32.to_le_bytes()),
             ("proxy_set_tick_period_milliseconds", &[_]) => Ok(OK),
             ("proxy_get_current_time_nanoseconds", &[time]) => {

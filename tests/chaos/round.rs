@@ -106,7 +106,7 @@ impl World {
         let log = self.envoy.log();
         let mut lines: BTreeMap<String, usize> = BTreeMap::new();
         for line in log.lines().filter(|line| is_of_the_filter(line)) {
-            // Without time and thread.
+            // Ignore the time and the thread of each line.
             let what = line.split("][").skip(2).collect::<Vec<_>>().join("][");
             *lines.entry(what).or_default() += 1;
         }

@@ -1,4 +1,4 @@
-//! How older Envoys handle a configuration for Envoys that can select another cluster for a retry.
+//! Trials of how older Envoys handle a configuration for Envoys that can select another cluster for a retry.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;

@@ -1,4 +1,4 @@
-//! Several targets behind one aggregate cluster.
+//! Trials of several targets behind one aggregate cluster.
 
 use std::time::{Duration, Instant};
 

@@ -1,4 +1,4 @@
-//! Single targets, each at the cluster of its own backend.
+//! Trials of single targets, each at the cluster of its own backend.
 
 use std::time::{Duration, Instant};
 

@@ -1,4 +1,4 @@
-//! Where model calls are sent, and what arrives at the backend.
+//! Trials of model calls: where each is sent, and what arrives at the backend.
 
 use llm_router::schema::{Api, Place, Schema};
 

@@ -1,4 +1,4 @@
-//! Targets that may not take a request, in each API: the request goes to another target, or nowhere.
+//! Trials of targets that may not take a request, in each API: the request goes to another target, or nowhere.
 
 use llm_router::schema::{Api, Schema};
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! The errors that callers get, each in the format of its API.
+//! Trials of the errors that callers get, each in the format of its API.
 
 use llm_router::schema::{Api, Schema};
 

@@ -1,4 +1,4 @@
-//! Every API of the table in `docs/apis.md`: each cell of a row names a trial here.
+//! Trials of every API in the table of `docs/apis.md`: each cell of a row names a trial here.
 
 mod calls;
 mod eligible;

@@ -1,4 +1,4 @@
-//! Requests that are not model calls and pass through.
+//! Trials of requests that are not model calls and pass through.
 
 use std::time::{Duration, Instant};
 

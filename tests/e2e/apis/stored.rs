@@ -1,4 +1,4 @@
-//! Model calls that refer to state stored at one provider.
+//! Trials of model calls that refer to state stored at one provider.
 
 use llm_router::schema::Api;
 

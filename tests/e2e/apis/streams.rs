@@ -1,4 +1,4 @@
-//! Streamed answers of each API.
+//! Trials of streamed answers of each API.
 
 use llm_router::schema::{Api, Asks, Schema};
 

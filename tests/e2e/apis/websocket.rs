@@ -1,5 +1,5 @@
-//! Upgrades to WebSocket, over HTTP/1.1. The bytes after the upgrade need not be WebSocket frames, because Envoy passes
-//! them through.
+//! Trials of upgrades to WebSocket, over HTTP/1.1. The bytes after the upgrade need not be WebSocket frames, because
+//! Envoy passes them through.
 
 use std::time::Duration;
 

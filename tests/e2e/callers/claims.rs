@@ -1,4 +1,4 @@
-//! Claims of tokens, which `jwt_authn` verifies before the filter sees the request.
+//! Trials of token claims, which `jwt_authn` verifies before the filter sees the request.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! Mesh identities, which clients prove by certificates.
+//! Trials of mesh identities, which clients prove by certificates.
 
 use std::net::SocketAddr;
 

@@ -1,4 +1,4 @@
-//! Identification of callers: what Envoy has verified counts, and nothing that a client merely claims.
+//! Trials of the identification of callers: what Envoy has verified counts, and nothing that a client merely claims.
 
 mod claims;
 mod mesh;

@@ -1,4 +1,4 @@
-//! Documents that Envoy's `--mode validate` accepts or refuses, in both encodings.
+//! Trials of documents that Envoy's `--mode validate` accepts or refuses, in both encodings.
 
 mod scalars;
 

@@ -1,4 +1,4 @@
-//! Errors in the format of the caller's API: the filter's own and those that Envoy answers itself.
+//! Trials of errors in the format of the caller's API: the filter's own and those that Envoy answers itself.
 //!
 //! Errors in a request's body are tested in [`crate::input`].
 

@@ -1,4 +1,4 @@
-//! What happens after a failed attempt.
+//! Trials of what happens after a failed attempt.
 
 use std::time::Duration;
 

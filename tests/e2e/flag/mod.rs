@@ -1,5 +1,5 @@
-//! Envoy without `allow_on_headers_stop_iteration`, where no body ever reaches the filter; and slow clients, which must
-//! not be mistaken for that.
+//! Trials of Envoy without `allow_on_headers_stop_iteration`, where no body ever reaches the filter; and of slow
+//! clients, which must not be mistaken for that.
 
 use std::time::{Duration, Instant};
 

@@ -58,7 +58,7 @@ pub(crate) const SPANS_AT: &str = "/v1/traces";
 /// The tag by which a trial finds the span of its request.
 pub(crate) const SPAN_ID: &str = "test.id";
 
-/// As in docs/telemetry.md.
+/// Returns the tracing settings of docs/telemetry.md.
 fn tracing() -> Value {
     let docs = include_str!("../../../docs/telemetry.md");
     let (_, example) = docs.split_once("```yaml\ntracing:\n").expect("an example");

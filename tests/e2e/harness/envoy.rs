@@ -61,7 +61,7 @@ impl Programs {
     pub(crate) fn validate(&self, file: &Path, directory: &Path) -> (bool, String) {
         let output = Command::new(&self.envoy)
             .current_dir(directory)
-            // An example takes its key from here.
+            // The key that an example reads from the environment.
             .env("OPENAI_API_KEY", "not-a-key")
             .args(["--mode", "validate", "--disable-hot-restart", "-c"])
             .arg(file)

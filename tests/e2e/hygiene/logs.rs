@@ -1,4 +1,4 @@
-//! What access logs show of headers that do not reach the backend.
+//! Trials of what access logs show of headers that do not reach the backend.
 
 use std::time::Duration;
 

@@ -1,4 +1,5 @@
-//! Header hygiene: every header and parameter that must not reach a backend, and the complete list of those that do.
+//! Trials of header hygiene: every header and parameter that must not reach a backend, and the complete list of those
+//! that do.
 
 mod logs;
 

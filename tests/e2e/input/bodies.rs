@@ -1,4 +1,4 @@
-//! Odd bodies.
+//! Trials of odd bodies: empty, malformed, deeply nested, with duplicate fields or a byte order mark.
 
 use serde_json::json;
 

@@ -1,4 +1,4 @@
-//! Bodies that are not plain JSON according to their headers.
+//! Trials of bodies that are not plain JSON according to their headers.
 
 use std::io::Write;
 

@@ -1,4 +1,4 @@
-//! Untrusted input: every row of the table in `docs/input.md` is a trial here of the same name.
+//! Trials of untrusted input: every row of the table in `docs/input.md` is a trial here of the same name.
 
 mod bodies;
 mod kinds;

@@ -1,4 +1,4 @@
-//! Odd headers, odd framing, and clients that misbehave.
+//! Trials of odd headers, odd framing, and clients that misbehave.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! The metrics that Prometheus reads, with the configuration that `llm-router render envoy` prints.
+//! Trials of the metrics that Prometheus reads, with the configuration that `llm-router render envoy` prints.
 
 mod text;
 

@@ -1,4 +1,4 @@
-//! Outcomes of answers of each API, whole and streamed.
+//! Trials of the outcomes of answers of each API, whole and streamed.
 
 use llm_router::prompt::estimate;
 use serde_json::{Value, json};

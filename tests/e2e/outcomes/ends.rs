@@ -1,4 +1,4 @@
-//! How requests end: after retries, with errors, cut, stalled, and without their client.
+//! Trials of how requests end: after retries, with errors, cut, stalled, and without their client.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Outcomes of requests, as Envoy's access log shows them.
+//! Trials of the outcomes of requests, as Envoy's access log shows them.
 
 mod answers;
 mod ends;

@@ -1,4 +1,4 @@
-//! Streams with events larger than the part of an event that the filter holds: they must work like any other.
+//! Trials of streams with events larger than the part of an event that the filter holds: they must work like any other.
 
 use serde_json::{Value, json};
 

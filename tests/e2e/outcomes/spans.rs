@@ -1,4 +1,4 @@
-//! The spans of requests as a collector receives them: which tags they have, however a request ends.
+//! Trials of the spans of requests as a collector receives them: which tags they have, however a request ends.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

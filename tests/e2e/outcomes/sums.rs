@@ -1,4 +1,4 @@
-//! A mixed load: the access log matches what the backends have counted.
+//! A trial with a mixed load: the access log matches what the backends have counted.
 
 use serde_json::json;
 use tokio::task::JoinSet;

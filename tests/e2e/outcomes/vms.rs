@@ -1,4 +1,5 @@
-//! What shares a VM and what does not: two listeners with documents of their own, and roles with VMs of their own.
+//! Trials of what shares a VM and what does not: two listeners with documents of their own, and roles with VMs of their
+//! own.
 
 use std::net::SocketAddr;
 use std::sync::Arc;

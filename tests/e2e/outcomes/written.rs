@@ -1,4 +1,4 @@
-//! Hand-written answers: the different ways in which servers report their usage.
+//! Trials with hand-written answers: the different ways in which servers report their usage.
 
 use serde_json::json;
 

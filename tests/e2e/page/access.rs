@@ -1,4 +1,4 @@
-//! Who may see the page, and how it is served.
+//! Trials of who may see the page, and how it is served.
 
 use super::{PATH, with_secret};
 use crate::fleet::page::{HEADER, SECRET};

@@ -1,4 +1,4 @@
-//! The status page that the filter serves itself: who may see it, and whether its data is correct.
+//! Trials of the status page that the filter serves itself: who may see it, and whether its data is correct.
 
 mod access;
 mod reload;

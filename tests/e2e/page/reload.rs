@@ -1,5 +1,5 @@
-//! The document changes while requests are in progress. For a while Envoy has two configurations, each with its own
-//! roots in every worker, and the page must still be consistent.
+//! Trials of a document that changes while requests are in progress. For a while Envoy has two configurations, each
+//! with its own roots in every worker, and the page must still be consistent.
 
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -1,5 +1,5 @@
-//! Fifty requests of several kinds at two workers: within two seconds, the page shows what was sent and what the
-//! backends counted.
+//! A trial with fifty requests of several kinds at two workers: within two seconds, the page shows what was sent and
+//! what the backends counted.
 
 use std::time::{Duration, Instant};
 

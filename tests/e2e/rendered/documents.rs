@@ -1,4 +1,4 @@
-//! Documents to render.
+//! The documents that the trials of `llm-router render envoy` use.
 
 use serde_json::{Value, json};
 

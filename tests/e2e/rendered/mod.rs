@@ -1,4 +1,4 @@
-//! The output of `llm-router render envoy`: Envoy accepts it, and it routes.
+//! Trials of the output of `llm-router render envoy`: Envoy accepts it, and it routes.
 
 mod documents;
 

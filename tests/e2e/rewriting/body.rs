@@ -1,4 +1,4 @@
-//! Every byte of the body stays unchanged except for the model's name, and the length is correct.
+//! Trials of bodies: every byte stays unchanged except for the model's name, and the length is correct.
 
 use std::time::Duration;
 

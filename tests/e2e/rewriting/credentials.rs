@@ -1,4 +1,4 @@
-//! Which keys reach which backend.
+//! Trials of credentials: which keys reach which backend.
 
 use llm_router::config::CREDENTIAL_HEADERS;
 

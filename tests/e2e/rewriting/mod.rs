@@ -1,4 +1,4 @@
-//! What a backend sees of a request: its body, its path, its headers.
+//! Trials of what a backend sees of a request: its body, its path, its headers.
 
 mod body;
 mod credentials;

@@ -1,4 +1,4 @@
-//! The parameter changes of each target, and every other byte.
+//! Trials of each target's parameter changes, which leave every other byte unchanged.
 
 use std::time::Duration;
 

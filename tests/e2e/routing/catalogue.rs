@@ -1,4 +1,4 @@
-//! `GET /v1/models` and `GET /v1/models/{id}`, which the filter answers itself.
+//! Trials of `GET /v1/models` and `GET /v1/models/{id}`, which the filter answers itself.
 
 use serde_json::Value;
 

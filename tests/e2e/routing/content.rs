@@ -1,4 +1,4 @@
-//! Conditions on the content of a body; a later route takes what each does not match.
+//! Trials of conditions on the content of a body; a later route takes what each does not match.
 
 use serde_json::{Value, json};
 

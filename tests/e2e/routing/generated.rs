@@ -1,4 +1,4 @@
-//! A thousand random requests: Envoy does with each what the core decides natively.
+//! Trials with a thousand random requests: Envoy does with each what the core decides natively.
 
 use llm_router::attempt::Moment;
 use llm_router::config::Document;

@@ -1,4 +1,4 @@
-//! The conditions of a match; a later route takes what each does not match.
+//! Trials of the conditions of a match; a later route takes what each does not match.
 
 use serde_json::json;
 

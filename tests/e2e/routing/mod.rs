@@ -1,4 +1,4 @@
-//! Which requests go where.
+//! Trials of routing: which requests go where.
 
 mod catalogue;
 mod content;

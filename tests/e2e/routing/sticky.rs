@@ -1,4 +1,4 @@
-//! Choices by a key: the same at every worker of every Envoy, and the same as the core makes natively.
+//! Trials of sticky choices: the same at every worker of every Envoy, and the same as the core makes natively.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! Streamed answers arrive event by event and unchanged.
+//! Trials of streamed answers, which arrive event by event and unchanged.
 
 use std::time::Instant;
 

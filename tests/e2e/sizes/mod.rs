@@ -1,4 +1,4 @@
-//! Large bodies: larger than the document allows, than Envoy keeps for retries, or than usual.
+//! Trials of large bodies: larger than the document allows, than Envoy keeps for retries, or than usual.
 
 mod overload;
 

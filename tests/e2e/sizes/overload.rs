@@ -1,4 +1,4 @@
-//! A thousand concurrent bodies of 2 MB, more than Envoy's heap can hold.
+//! A trial with a thousand concurrent bodies of 2 MB, more than Envoy's heap can hold.
 
 use std::collections::BTreeMap;
 use std::io;

@@ -1,4 +1,4 @@
-//! Clients that leave.
+//! Trials of clients that leave before an answer ends.
 
 use std::time::{Duration, Instant};
 

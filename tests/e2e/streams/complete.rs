@@ -1,4 +1,4 @@
-//! Streams that are held until they are complete.
+//! Trials of streams that are held until they are complete.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Streams that are held to the first token, the default of routes with several targets.
+//! Trials of streams that are held to the first token, the default of routes with several targets.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Streamed answers that fail: while they are held, and while they are being sent to the client.
+//! Trials of streamed answers that fail: while they are held, and while they are being sent to the client.
 //!
 //! The client's answer is compared byte for byte with what the backend answers when it is asked directly.
 

@@ -1,5 +1,5 @@
-//! Streams that are already being sent to the client, when no other attempt is possible: a broken stream must not look
-//! complete.
+//! Trials of streams that are already being sent to the client, when no other attempt is possible: a broken stream must
+//! not look complete.
 
 use std::io::Read;
 use std::time::{Duration, Instant};

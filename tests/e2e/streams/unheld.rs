@@ -1,4 +1,4 @@
-//! Streams that are not held: of routes that say so, and of routes with a single target.
+//! Trials of streams that are not held: of routes that say so, and of routes with a single target.
 
 use std::time::Duration;
 

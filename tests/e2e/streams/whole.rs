@@ -1,4 +1,4 @@
-//! Answers that are not streamed, which are held until they are complete if there is another target.
+//! Trials of answers that are not streamed, which are held until they are complete if there is another target.
 
 use serde_json::{Value, json};
 

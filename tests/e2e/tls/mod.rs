@@ -1,4 +1,4 @@
-//! TLS to a backend: only a backend that proves its name receives anything.
+//! Trials of TLS to a backend: only a backend that proves its name receives anything.
 
 use crate::harness::{Api, Case, Suite};
 

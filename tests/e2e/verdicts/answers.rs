@@ -1,4 +1,4 @@
-//! Verdicts about odd answers, and request headers that affect answers.
+//! Trials of verdicts about odd answers, and of request headers that affect answers.
 
 use serde_json::json;
 

@@ -1,4 +1,4 @@
-//! Targets in cooldown, which all workers avoid for a while.
+//! Trials of targets in cooldown, which all workers avoid for a while.
 
 use std::time::{Duration, Instant};
 
@@ -134,7 +134,7 @@ async fn without_an_answer(case: Case) {
         answer.tells(Some("azure-east"), 2, &["openai=no_answer"]);
     }
     assert_left_alone(&case, "unanswered", last).await;
-    // Two tries each.
+    // Each request tries the target twice.
     for _ in 0..2 {
         let answer = on_its_own(chat(&case, "dead-again"), &case).await;
         answer.is(200);

@@ -1,4 +1,4 @@
-//! Limits of a request as a whole: its deadline and its number of attempts.
+//! Trials of the limits of a request as a whole: its deadline and its number of attempts.
 
 use serde_json::json;
 
@@ -178,7 +178,7 @@ async fn so_many_attempts(case: Case) {
         ("two-of-500", 500, &["openai", "azure-east"]),
         ("one-of-503", 503, &["openai"]),
         ("three-of-503", 503, &["openai", "azure-east", "bare"]),
-        // One for each target, and two more.
+        // One attempt for each target, and two more.
         (
             "five-of-500",
             500,

@@ -1,4 +1,4 @@
-//! Errors about the request, and errors in answers with status 200.
+//! Trials of errors about the request, and of errors in answers with status 200.
 
 use serde_json::json;
 

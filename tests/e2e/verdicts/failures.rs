@@ -1,4 +1,4 @@
-//! Failures of backends: they break connections, are down, or do not answer.
+//! Trials of failing backends: they break connections, are down, or do not answer.
 
 use serde_json::json;
 

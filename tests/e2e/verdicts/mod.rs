@@ -1,4 +1,4 @@
-//! The verdict on each failure: which attempts follow, when, and what the caller is told.
+//! Trials of the verdict on each failure: which attempts follow, when, and what the caller is told.
 //!
 //! Each trial runs on an Envoy with the default policy; deviations are set by the scenario's own route. Every trial has
 //! its own targets: see [`crate::fleet::policy`].

@@ -1,4 +1,4 @@
-//! Overloaded backends, with or without a time after which to retry.
+//! Trials of overloaded backends, with or without a time after which to retry.
 
 use serde_json::json;
 

@@ -1,4 +1,4 @@
-//! What callers may ask for, and what they are told.
+//! Trials of what callers may ask for by headers, and of what they are told.
 
 use serde_json::json;
 
