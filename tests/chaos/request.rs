@@ -12,8 +12,8 @@ use crate::random::Random;
 
 /// How late an answer may be on a busy machine.
 const SLACK: Duration = Duration::from_secs(3);
-/// The limit for streams: within it, a longer answer has silences below the idle limit, and Envoy closes broken
-/// HTTP/1.1 connections a second or two later.
+/// The limit for streamed answers. An answer that takes longer must contain a silence above the idle limit, and Envoy
+/// closes broken HTTP/1.1 connections only a second or two later.
 const STREAM_LIMIT: Duration = Duration::from_secs(12);
 
 /// What a client asks for.
