@@ -11,7 +11,8 @@ use crate::wire::{Reader, Writer};
 /// How many of the latest decisions are kept.
 pub const DECISIONS: usize = 50;
 
-/// How long a worker's statement about itself is valid, in milliseconds. A running worker renews it at least once a second.
+/// How long a worker's statement about itself is valid, in milliseconds. A running worker renews it at least once a
+/// second.
 pub const BELIEVED_MS: u64 = 5_000;
 
 /// How far the clocks of two workers may differ, in milliseconds.
