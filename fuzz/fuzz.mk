@@ -1,15 +1,15 @@
-# What the Makefile above has for fuzzing. README.md says how it is used.
+# The fuzzing targets of the Makefile in the parent folder. README.md describes their use.
 
 FUZZ_TARGETS ?= scan splice multipart path document protobuf_struct sse answers prompt page
 FUZZ_SECONDS ?= 60
 FUZZ_DIR := $(abspath $(or $(CARGO_TARGET_DIR),target))/fuzz
-# By what libFuzzer is guided; every rustc has this pass of LLVM's, so that no nightly is needed.
+# The instrumentation that guides libFuzzer. Every rustc includes this LLVM pass, so no nightly toolchain is needed.
 FUZZ_FLAGS := -Cpasses=sancov-module -Ccodegen-units=1 \
 	$(addprefix -Cllvm-args=-sanitizer-coverage-,level=4 inline-8bit-counters pc-table trace-compares)
-# There the filter's library would not be linked alone, which nobody loads here.
+# On macOS the filter's library would not link on its own. Nothing loads it here.
 FUZZ_FLAGS += $(if $(filter Darwin,$(shell uname)),-Clink-arg=-undefined -Clink-arg=dynamic_lookup)
 FUZZ_HOST = $$(rustc -vV | sed -n 's/^host: //p')
-# Runs each target with these arguments of libFuzzer's. What it finds goes into this folder.
+# Runs each target with these libFuzzer arguments. New inputs go into this folder.
 FUZZ = for target in $(FUZZ_TARGETS); do \
 		found="$(FUZZ_DIR)/$(2)/$$target"; log="$(FUZZ_DIR)/$$target.log"; \
 		mkdir -p "$$found" || exit 1; \
@@ -22,13 +22,13 @@ fuzz: fuzz-build
 	@echo '==> fuzzing, $(FUZZ_SECONDS) s each'
 	@$(call FUZZ,-max_total_time=$(FUZZ_SECONDS),new)
 
-# What is kept and nothing new, so that a change is judged by itself and not by what is found that day.
+# Runs only the kept inputs, so that the result depends on the change and not on what fuzzing happens to find that day.
 fuzz-smoke: fuzz-build
 	@echo '==> what fuzzing has kept'
 	@rm -rf "$(FUZZ_DIR)/smoke"
 	@$(call FUZZ,-runs=0,smoke)
 
-# What `make fuzz` has found since goes into corpus, and what adds nothing to the seeds and to the others goes.
+# Merges the inputs that `make fuzz` has found into the corpus, and removes those that add nothing to the seeds and the rest.
 fuzz-merge: fuzz-build
 	@for target in $(FUZZ_TARGETS); do \
 		merged="$(FUZZ_DIR)/merged/$$target"; log="$(FUZZ_DIR)/$$target.log"; \

@@ -1,4 +1,5 @@
-//! The benchmark's records are what their numbers render to, and README.md shows the newest one.
+//! Checks that the benchmark records in the repository match what their numbers render to, and that README.md shows the
+//! newest one.
 
 #[path = "../benches/bodies/mod.rs"]
 mod bodies;
@@ -87,7 +88,7 @@ fn medians_and_ratios_go_by_rounds() {
     assert_eq!(rate.map(|rate| rate.median), Some(500.0));
 }
 
-/// The sentence has the numbers of the table, and no goal is held to these cells.
+/// The sentence has the numbers of the table, and no goal applies to these cells.
 #[test]
 fn what_observing_costs_is_told_step_by_step() {
     let mut record = example();
@@ -185,7 +186,7 @@ fn only_what_is_between_the_markers_is_replaced() {
     assert_eq!(readme::with_block("nothing", ""), None);
 }
 
-/// Two rounds of one cell.
+/// Returns two rounds of one cell.
 fn example() -> Record {
     let variants = [DIRECT, BARE, NOOP_2, ROUTER];
     let cell = Cell {

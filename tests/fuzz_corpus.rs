@@ -1,5 +1,5 @@
-//! The inputs that fuzzing has kept, and those written by hand, through the fuzz targets' own checks; without libFuzzer,
-//! and with the panics that a test has.
+//! Runs the fuzz targets' checks on the inputs that fuzzing has kept and on hand-written ones, without libFuzzer; a
+//! failure is a panic as in any test.
 
 #![expect(
     clippy::arithmetic_side_effects,
@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 #[expect(unreachable_pub, reason = "the fuzz targets' package uses them")]
 mod targets;
 
-/// The files of a folder.
+/// Returns the files in a folder.
 fn files(folder: &Path) -> Vec<PathBuf> {
     let entries =
         std::fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
@@ -44,7 +44,7 @@ fn all_properties_hold_for_all_inputs() {
     assert!(failed.is_empty(), "{failed:#?}");
 }
 
-/// Each target has its program, which libFuzzer drives, and its folders.
+/// Each target has its libFuzzer program and its folders.
 #[test]
 fn every_target_is_there() {
     let fuzz = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz");

@@ -1,7 +1,8 @@
-//! Golden tests of the whole core: request and document → decision, and what each attempt would send.
+//! Golden tests of the whole core: from request and document to the decision and to what each attempt would send.
 //!
-//! Each file in tests/golden holds a document and its cases; tests/golden/README.md says how to add one. What Envoy
-//! does between the two roles is played by [`llm_router::played`]; an injected key persists from attempt to attempt too.
+//! Each file in tests/golden has a document and its cases; tests/golden/README.md says how to add one.
+//! [`llm_router::played`] plays what Envoy does between the two roles; as in Envoy, an injected key stays for later
+//! attempts.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -56,11 +57,11 @@ fn chat_completions() -> String {
     "/v1/chat/completions".to_owned()
 }
 
-/// What a case expects, and what came out: they must be equal.
+/// What a case expects, and what happened: they must be equal.
 #[derive(Debug, Default, Deserialize, PartialEq, Serialize)]
 #[serde(deny_unknown_fields, default)]
 struct Expected {
-    /// An answer of the router's own, as `status code`.
+    /// An answer of the router itself, as `status code`.
     answer: Option<String>,
     route: Option<String>,
     left_out: Vec<String>,
@@ -73,7 +74,7 @@ struct Attempt {
     backend: String,
     path: String,
     host: String,
-    /// All but the pseudo-headers and `content-length`, which the test itself compares with the body.
+    /// All headers except pseudo-headers and `content-length`, which the test itself compares with the body.
     #[serde(default)]
     headers: Vec<BTreeMap<String, String>>,
     body: String,
@@ -150,7 +151,7 @@ fn run(document: &Document, request: &Request) -> Expected {
         Ok(routed) => routed,
         Err(answer) => return answered(&answer),
     };
-    // The cluster's credential_injector comes after our filter, and Envoy keeps what it wrote.
+    // The cluster's credential_injector runs after the backend role, and Envoy keeps what it wrote.
     let mut inject = |headers: &mut Pairs| {
         headers.push((
             "x-api-key".to_owned(),
@@ -160,7 +161,7 @@ fn run(document: &Document, request: &Request) -> Expected {
     let body = request.body.as_bytes();
     let attempts = played::attempts(document, &routed, headers, body, moment, &mut inject);
     let attempts: Vec<Attempt> = attempts.into_iter().map(seen).collect();
-    // Each target once, and two more attempts.
+    // One attempt for each target, and two more.
     let retries = attempts.len().saturating_add(1);
     assert_eq!(usize::try_from(routed.max_retries).unwrap(), retries);
     Expected {
@@ -177,7 +178,7 @@ fn run(document: &Document, request: &Request) -> Expected {
 
 fn answered(answer: &Answer) -> Expected {
     let body: serde_json::Value = serde_json::from_slice(&answer.body).unwrap();
-    // Of OpenAI, Anthropic, Gemini, Bedrock.
+    // The places of OpenAI, Anthropic, Gemini and Bedrock.
     let places = [
         "/error/code",
         "/error/details/error_code",

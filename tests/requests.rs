@@ -1,4 +1,5 @@
-//! The corpus of odd bodies in tests/data/requests, and large ones that are made here, each with what is to become of it.
+//! Tests the corpus of odd bodies in tests/data/requests, and large bodies generated here, each with its expected
+//! outcome.
 #![expect(
     clippy::unwrap_used,
     clippy::string_slice,
@@ -15,7 +16,7 @@ use serde::Deserialize;
 
 const BOUNDARY: &[u8] = b"b0undary";
 
-/// What becomes of a body.
+/// What happens to a body.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq)]
 #[serde(deny_unknown_fields, default)]
 struct Outcome {
@@ -23,7 +24,7 @@ struct Outcome {
     model: Option<String>,
     stream: bool,
     tie: Option<String>,
-    /// Not an outcome: whether the body may do without a model.
+    /// Not an outcome: whether the body may lack a model.
     may_have_model: bool,
 }
 
@@ -51,7 +52,7 @@ impl Kind {
     }
 }
 
-/// Reads a body, and holds what is read to the bytes.
+/// Reads a body, and compares the result with the bytes.
 fn outcome(kind: Kind, body: &[u8], may_have_model: bool) -> Outcome {
     let wants = if may_have_model {
         Wants::MayHaveModel
@@ -68,7 +69,7 @@ fn outcome(kind: Kind, body: &[u8], may_have_model: bool) -> Outcome {
             };
         }
     };
-    // With another model in it, the body says the same of all else.
+    // With another model in it, everything else in the body means the same.
     let rewriter = Rewriter::new(&view, body, std::iter::empty()).unwrap();
     let edits = rewriter.edits(Some("another/model"), &ParameterChanges::default());
     let edits = edits.unwrap();
@@ -118,8 +119,8 @@ fn the_corpus() {
     );
 }
 
-/// Every row of the tables of forms and of JSON in docs/input.md that names a file of the corpus says what is expected
-/// of it.
+/// Every row of the tables of forms and of JSON in docs/input.md that names a file of the corpus matches its
+/// expectation.
 #[test]
 fn the_tables_in_the_docs_are_the_corpus() {
     let expected = expected();
@@ -147,7 +148,7 @@ fn the_tables_in_the_docs_are_the_corpus() {
     assert!(rows >= 8, "the table has lost rows");
 }
 
-/// Bodies of this many bytes: none may take longer than in proportion.
+/// The size of large bodies in bytes: none may take longer than in proportion.
 const LARGE: usize = 4 << 20;
 
 fn filled(beginning: &str, piece: &str, end: &str) -> Vec<u8> {

@@ -1,5 +1,6 @@
-//! The estimate of tokens beside OpenAI's own vocabulary, over the texts in tests/data/tokens, which were written for
-//! this, and over the project's own sources and documents. Nothing was fitted to what is held to [`CLOSE`].
+//! Compares the token estimate with OpenAI's own vocabulary, for the texts in tests/data/tokens, which were written for
+//! this test, and for the project's own sources and documents. Nothing was fitted to the texts that have to meet
+//! [`CLOSE`].
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -12,9 +13,9 @@ use tiktoken_rs::CoreBPE;
 
 static VOCABULARY: LazyLock<CoreBPE> = LazyLock::new(|| tiktoken_rs::o200k_base().unwrap());
 
-/// How far the estimate may be off, in percent: English, code, Chinese and JSON.
+/// How far the estimate may be off, in percent: for English, code, Chinese and JSON.
 const CLOSE: f64 = 15.0;
-/// The same of all other texts: other languages, logs, emoji.
+/// How far the estimate may be off, in percent: for all other texts, in other languages, logs and emoji.
 const FAR: f64 = 25.0;
 
 fn off(text: &str) -> f64 {
@@ -35,7 +36,7 @@ fn read(path: &str) -> String {
     std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap()
 }
 
-/// What a text of the corpus is, by its name.
+/// Returns the limit for a text of the corpus, by its name.
 fn bound(name: &str) -> f64 {
     let (stem, extension) = name.split_once('.').unwrap();
     match extension {
@@ -126,7 +127,7 @@ fn json_that_is_made_here() {
     }
 }
 
-/// What has no words in it.
+/// Random text without words.
 #[test]
 fn what_is_at_random() {
     let mut state = 0x2545_f491_4f6c_dd1d_u64;
@@ -164,7 +165,8 @@ fn what_is_at_random() {
     judge("line ends", &"\n".repeat(1000), FAR);
 }
 
-/// Sentences of 10 to 200 bytes: half of them within 5 %, nine in ten within 15 %, and together as close as long texts.
+/// Sentences of 10 to 200 bytes: half of them within 5 %, nine in ten within 15 %, and all together as close as long
+/// texts.
 #[test]
 fn short_prompts() {
     let mut each: Vec<f64> = Vec::new();

@@ -271,7 +271,7 @@ fn what_an_envoy_file_lacks() {
     }
 }
 
-/// Routes with conditions on the caller need an Envoy that verifies the caller.
+/// Routes that ask who the caller is need an Envoy that knows.
 #[test]
 fn who_vouches_for_callers() {
     let text = include_str!("../../envoy/minimal.yaml");

@@ -15,7 +15,7 @@ pub(super) struct Surroundings<'a> {
     pub(super) backends: Vec<(&'a str, String)>,
 }
 
-/// Reports a plugin of either role without the flag that it needs to receive bodies.
+/// A plugin of either role without the flag by which it gets bodies.
 pub(super) fn check_plugin(carried: &Carried<'_>) -> Option<Finding> {
     let (path, plugin) = carried.plugin.as_ref()?;
     let flag = either(

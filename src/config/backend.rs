@@ -42,8 +42,9 @@ pub struct Backend {
 impl Backend {
     /// Returns the entry of a model; `None` if this backend does not serve it.
     ///
-    /// An exact name takes precedence over a pattern. A model that only a pattern matches may be another entry's
-    /// upstream name: then that other entry is returned, because what the document says of it applies here too.
+    /// An exact name takes precedence over a pattern. If only a pattern matches, the name may still be the upstream
+    /// name of another entry. Then that entry is returned, so that what the document says of the model applies under
+    /// either name.
     pub fn model(&self, model: &str) -> Option<&Model> {
         let find = |is: &dyn Fn(&Model) -> bool| self.models.iter().find(|known| is(known));
         find(&|known| known.name.as_exact() == Some(model)).or_else(|| {

@@ -1,3 +1,5 @@
+//! Tests of documents in the older mode: `cluster_header` and `aggregate_cluster`.
+
 use serde_saphyr::from_str;
 
 use crate::config::{ConfigError, Document, Tree};

@@ -1,3 +1,5 @@
+//! Tests of a target's `parameters` in documents, and of the errors in them.
+
 use serde_saphyr::from_str;
 
 use crate::config::{Document, Tree};

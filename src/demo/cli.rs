@@ -20,11 +20,11 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Start the demo backends and Envoy, and print what to try; Ctrl-C stops everything.
+    /// Start the demo backends and Envoy, and say what to try, until Ctrl-C.
     Run(RunArgs),
-    /// Start only the demo backends; Ctrl-C stops them.
+    /// Start the demo backends only, until Ctrl-C.
     Backends {
-        /// Add this number to every port, so that several instances can run side by side.
+        /// Added to every port, so that several can run side by side.
         #[arg(long, default_value_t = 0, value_name = "N")]
         port_offset: u16,
     },
@@ -36,14 +36,13 @@ pub(crate) struct RunArgs {
     /// The Envoy program.
     #[arg(long, value_name = "PATH")]
     pub(crate) envoy: PathBuf,
-    /// The configuration file with which Envoy is started.
+    /// The configuration that Envoy is started with.
     #[arg(long, default_value = "envoy/demo.yaml", value_name = "PATH")]
     pub(crate) config: PathBuf,
-    /// The number of Envoy's worker threads.
+    /// Envoy's worker threads.
     #[arg(long, default_value_t = 2, value_name = "N")]
     pub(crate) concurrency: u16,
-    /// Add this number to every port, including each `port_value` in the configuration, so that several instances can
-    /// run side by side.
+    /// Added to every port, of the configuration's `port_value`s too, so that several can run side by side.
     #[arg(long, default_value_t = 0, value_name = "N")]
     pub(crate) port_offset: u16,
 }

@@ -52,9 +52,9 @@ pub(crate) enum Fault {
     Crlf,
     /// Send every byte of the body separately.
     Bytewise,
-    /// This fault the first time only.
+    /// This fault for the first request only.
     Once(Box<Fault>),
-    /// This fault the first time, and then once in this many times.
+    /// This fault for the first request of each group of this many.
     Every(NonZeroU64, Box<Fault>),
 }
 

@@ -260,7 +260,7 @@ async fn encoded_answers() {
             seen.body = plain;
             assert!(seen.works());
         }
-        // Compressed even for requests that do not accept it, as these do not.
+        // Only the fault compresses an answer, although all of these requests accept gzip.
         let plain = served.whole(path, "gpt-5.5").await;
         assert_eq!(plain.header("content-encoding"), None);
         assert!(plain.works());

@@ -11,7 +11,8 @@ use crate::wire::{Reader, Writer};
 /// How many of the latest decisions are kept.
 pub const DECISIONS: usize = 50;
 
-/// How long a worker's statement about itself is valid, in milliseconds. A running worker renews it every second.
+/// How long a worker's statement about itself is valid, in milliseconds. A running worker renews it at least once a
+/// second.
 pub const BELIEVED_MS: u64 = 5_000;
 
 /// How far the clocks of two workers may differ, in milliseconds.
@@ -261,7 +262,7 @@ fn target(document: &Document, backend: &str, called: &str) -> u64 {
         .map_or(OTHERS, |model| model.key.bits())
 }
 
-/// Whether the caller did not get what it asked for, although it did not cancel.
+/// Whether the request failed: the caller did not get what it asked for, and did not cancel.
 pub(super) fn failed(outcome: &Outcome) -> bool {
     match outcome.end {
         End::ClientGone => false,

@@ -1,3 +1,5 @@
+//! Tests of the automaton, also against a plain search for each needle.
+
 use proptest::prelude::*;
 
 use super::*;

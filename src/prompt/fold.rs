@@ -242,7 +242,7 @@ fn decompose(char: char, case_sensitive: bool, mut sink: impl FnMut(u8, char)) {
     });
 }
 
-/// Whether this is one of most Han characters, none of which folds to another.
+/// Whether this is in one of the two main blocks of Han, in which no character folds to another.
 fn is_han(char: char) -> bool {
     matches!(char, '\u{3400}'..='\u{4DBF}' | '\u{4E00}'..='\u{9FFF}')
 }

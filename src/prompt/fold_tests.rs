@@ -1,3 +1,5 @@
+//! Compares the folding of text with Unicode's own rules and tables.
+
 use proptest::prelude::*;
 use unicode_normalization::UnicodeNormalization;
 

@@ -1,3 +1,5 @@
+//! Tests of searching for many words and phrases at once.
+
 use proptest::prelude::*;
 
 use super::super::{TextPattern, Written, share};

@@ -223,7 +223,7 @@ fn parse(source: &str, case_sensitive: bool) -> Result<Hir, String> {
         regex_syntax::Error::Translate(error) => {
             explain(error.kind(), source, error.span().start.offset)
         }
-        // These errors have several lines and repeat the expression.
+        // Says it in several lines, with the expression in it.
         _ => "is no regular expression".to_owned(),
     })
 }

@@ -1,3 +1,5 @@
+//! Tests of regular expressions: results, limits, and their time.
+
 use proptest::prelude::*;
 
 use super::*;

@@ -160,7 +160,7 @@ impl TextPattern {
         self.regex.is_some()
     }
 
-    /// Whether a text matches.
+    /// Whether a text contains it.
     pub fn matches(&self, text: &str) -> bool {
         self.matches_in(text, &Findings::default())
     }

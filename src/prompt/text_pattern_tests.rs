@@ -1,3 +1,5 @@
+//! Tests of text patterns in many scripts.
+
 use proptest::prelude::*;
 
 use super::*;

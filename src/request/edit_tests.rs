@@ -1,3 +1,5 @@
+//! Tests of edits on whole bodies and on bodies in chunks.
+
 use proptest::prelude::*;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Tests of reading forms: well-formed, odd, and generated ones.
+
 use proptest::prelude::*;
 
 use super::*;

@@ -48,7 +48,7 @@ pub struct Pending {
 /// A request that has been routed: what the host has to do, in this order.
 #[derive(Debug)]
 pub struct Routed<'d> {
-    /// The route that takes it.
+    /// The route that takes the request.
     pub route: &'d Route,
     /// The route's targets that are not in the plan.
     pub left_out: Vec<(&'d Target, LeftOut<'d>)>,
@@ -429,9 +429,11 @@ pub(super) fn headers_to_remove(headers: &Headers, cluster_header: Option<&str>)
     names
 }
 
-/// Returns the plan with its first healthy target moved to the head, or else the target whose cooldown ends first.
+/// Returns the plan with one target moved to the head: the first that is healthy or due for a probe or, if there is
+/// none, the one whose cooldown ends first.
 ///
-/// The flag of a candidate means that failures of it are recorded; in a dry run, that it is in cooldown.
+/// The flag of a candidate means that failures of it are recorded; in a dry run, that it is in cooldown or being
+/// probed.
 fn by_health<'m>(
     decision: &Decision<'_, 'm>,
     cooldown: Option<&CooldownPolicy>,

@@ -8,11 +8,11 @@ use crate::config::{Capability, Price, Required};
 /// client wrote.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LeftOut<'d> {
-    /// Its backend speaks another API than the request.
+    /// The backend speaks another API than the request.
     SchemaMismatch,
-    /// It keeps the client's model, which its backend does not serve.
+    /// The target keeps the client's model, which the backend does not serve.
     ModelNotServed,
-    /// It lacks a label that the route requires, or has it with another value.
+    /// The target lacks a label that the route requires, or has it with another value.
     LabelMissing {
         /// What the route requires.
         required: &'d Required,

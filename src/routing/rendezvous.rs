@@ -58,7 +58,8 @@ impl Cost {
         }
     }
 
-    /// Compares `log / weight` of both, multiplied by both weights; 43 bits and the 20 of the largest weight fit.
+    /// Compares `log / weight` of both, multiplied by both weights: a product has at most the 43 bits of a logarithm
+    /// and the 20 of the largest weight.
     fn compare(&self, other: &Cost) -> Ordering {
         let this = self.log.saturating_mul(other.weight);
         let that = other.log.saturating_mul(self.weight);

@@ -1,4 +1,4 @@
-//! benches/budgets.yaml, and how what was measured is held to it.
+//! Reads benches/budgets.yaml and compares measurements with its limits.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -8,13 +8,13 @@ use serde::Deserialize;
 
 use super::module::Callback;
 
-/// Role → host call → how often.
+/// How often each host call is made: role → host call → count.
 pub(crate) type HostCalls = BTreeMap<String, BTreeMap<String, u64>>;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Budgets {
-    /// By scenario.
+    /// The host calls of each scenario.
     pub(crate) host_calls: BTreeMap<String, HostCalls>,
     pub(crate) limits: BTreeMap<String, Limit>,
 }
@@ -22,7 +22,7 @@ pub(crate) struct Budgets {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Limit {
-    /// What was measured when the limit was set.
+    /// The value measured when the limit was set.
     now: u64,
     limit: u64,
 }
@@ -34,7 +34,7 @@ impl Budgets {
         serde_saphyr::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
     }
 
-    /// Holds everything that was measured to its limit; `list` explains where it comes from.
+    /// Checks that every measurement is within its limit; `list` explains where the measurements come from.
     pub(crate) fn check_limits(&self, measured: &BTreeMap<String, u64>, list: &str) {
         let names: Vec<_> = self.limits.keys().collect();
         let measured_names: Vec<_> = measured.keys().collect();
@@ -59,7 +59,7 @@ impl Budgets {
         );
     }
 
-    /// Holds host calls to exactly what is written down.
+    /// Checks that the host calls are exactly those that are listed.
     pub(crate) fn check_host_calls(&self, scenario: &str, measured: &HostCalls, list: &str) {
         let expected = self.host_calls.get(scenario).cloned().unwrap_or_default();
         if *measured == expected {
@@ -102,7 +102,7 @@ fn names(calls: &HostCalls) -> impl Iterator<Item = (&str, &str)> {
         .flat_map(|(role, calls)| calls.keys().map(move |name| (role.as_str(), name.as_str())))
 }
 
-/// Host calls by role and name.
+/// Counts host calls by role and name.
 pub(crate) fn count(callbacks: &[Callback]) -> HostCalls {
     let mut all = HostCalls::new();
     for callback in callbacks {

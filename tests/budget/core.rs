@@ -1,5 +1,5 @@
-//! The allocations of the core, from a request's headers to its first attempt. What the SDK allocates around each
-//! host call is not among them, and neither is what the host allocates.
+//! Counts the allocations of the core, from a request's headers to its first attempt. Allocations of the SDK around
+//! each host call, and those of the host, are not included.
 
 use allocation_counter::{AllocationInfo, measure, opt_out};
 use llm_router::attempt::{CurrentHeaders, Moment, Plan, begin};
@@ -16,12 +16,12 @@ const MOMENT: Moment<'_> = Moment {
     health: &NoMemory,
 };
 
-/// Those of the router role, and those of the first attempt.
+/// Returns the allocations of the router role, and those of the first attempt.
 pub(crate) fn allocations(scenario: &Scenario) -> (AllocationInfo, AllocationInfo) {
     allocations_with(scenario, 0)
 }
 
-/// With some headers more.
+/// Returns the same for a request with additional headers.
 pub(crate) fn allocations_with(
     scenario: &Scenario,
     more_headers: usize,
@@ -55,7 +55,7 @@ pub(crate) fn allocations_with(
     (router, attempt)
 }
 
-/// What the SDK allocates for them is not the core's.
+/// What the SDK allocates for them does not count as the core's.
 struct Envoy(Vec<(String, Vec<u8>)>);
 
 impl CurrentHeaders for Envoy {

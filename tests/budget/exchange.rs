@@ -1,4 +1,4 @@
-//! One request through both roles, played as Envoy plays it, with what must come of it asserted on the way.
+//! Plays one request through both roles, as Envoy would, and asserts the expected results.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -7,19 +7,19 @@ use std::sync::Mutex;
 use super::host::Headers;
 use super::module::{Callback, Module};
 
-/// What is played.
+/// The request to play, and the document.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Scenario {
     pub(crate) name: &'static str,
-    /// How many routes the document has.
+    /// The number of routes in the document.
     pub(crate) routes: usize,
-    /// Which of the bodies is sent.
+    /// The name of the body that is sent.
     pub(crate) body: &'static str,
     /// The model that the client asks for.
     pub(crate) model: &'static str,
-    /// The attempts: backend, the model that it must be asked for, its answer.
+    /// The attempts: the backend, the model that it must be asked for, and the status of its answer.
     pub(crate) attempts: &'static [(&'static str, &'static str, u16)],
-    /// The route `smart`: its targets, and how one of them is chosen.
+    /// The route `smart`: its targets, and its strategy.
     pub(crate) smart: &'static str,
     /// The document's `defaults`.
     pub(crate) defaults: &'static str,
@@ -42,7 +42,7 @@ const ATTEMPTS: [&str; 2] = ["attempt_1", "attempt_2"];
 const CHUNK: &[u8] = b"data: {\"choices\":[{\"delta\":{\"content\":\"word\"}}]}\n\n";
 const CHUNKS: [&[u8]; 3] = [CHUNK, CHUNK, b"data: [DONE]\n\n"];
 
-/// Plays it; what it cost.
+/// Plays the scenario and returns what it cost.
 pub(crate) fn play(scenario: &Scenario) -> (Vec<Callback>, String) {
     let mut module = Module::new();
     let router = module.configure("llm_router", &document(scenario));
@@ -53,7 +53,7 @@ pub(crate) fn play(scenario: &Scenario) -> (Vec<Callback>, String) {
             (name, module.configure("llm_backend", &configuration))
         })
         .collect();
-    // The first request of a VM fills its tables: it is not the one that counts.
+    // The first request of a VM fills its tables, so only the second one is measured.
     exchange(&mut module, scenario, router, &roots);
     module.callbacks.clear();
     exchange(&mut module, scenario, router, &roots);
@@ -104,13 +104,13 @@ fn exchange(module: &mut Module, scenario: &Scenario, router: u32, roots: &[(&st
         let size = length(left_by_router.len());
         module.call(role, "proxy_on_request_body", &[context, size, 1]);
         check_sent(module, scenario, backend, model, &body);
-        // What the cluster's own filter adds, and Envoy keeps.
+        // The cluster's own filter adds a key, which Envoy keeps for later attempts.
         let key = ("x-api-key".to_owned(), b"secret".to_vec());
         module.host().request.push(key);
 
         module.host().response = response_headers(status);
         let action = headers(module, role, "proxy_on_response_headers", context);
-        // With another target left, nothing goes out before the first token.
+        // If another target is left, nothing is sent to the client before the first token.
         let holds = scenario.has_fallback() && status == 200;
         assert_eq!(action, if holds { PAUSE } else { CONTINUE }, "{role}");
         let asks = module
@@ -134,7 +134,7 @@ fn exchange(module: &mut Module, scenario: &Scenario, router: u32, roots: &[(&st
     assert!(module.host().logs.is_empty(), "{:#?}", module.host().logs);
 }
 
-/// The answer's way back, through both roles.
+/// Plays the answer's way back through both roles.
 fn answer(module: &mut Module, role: &'static str, attempt: u32, stream: u32, held: bool) {
     let details = ("response.code_details".to_owned(), b"via_upstream".to_vec());
     module.host().properties.extend([details]);
@@ -176,7 +176,8 @@ fn headers(module: &mut Module, role: &'static str, callback: &'static str, cont
     module.call(role, callback, &[context, count, 0])
 }
 
-/// What the backend gets: its own name, path and model, the client's bytes, no client's or other backend's key.
+/// Checks what the backend receives: its own name, path and model, the client's bytes, and no key of the client or of
+/// another backend.
 fn check_sent(
     module: &mut Module,
     scenario: &Scenario,
@@ -188,7 +189,7 @@ fn check_sent(
     let mut expected: serde_json::Value = serde_json::from_slice(original).unwrap();
     expected["model"] = model.into();
     if expected["stream"] == true && scenario.asks_for_usage() {
-        // What the answer took is asked for.
+        // The router asks for the usage.
         expected["stream_options"]["include_usage"] = true.into();
     }
     let got: serde_json::Value = serde_json::from_slice(&sent).unwrap();
@@ -215,7 +216,7 @@ fn check_sent(
     }
 }
 
-/// The last three routes are those that are used, so that the others are all looked at before.
+/// Returns a document in which the last three routes are used, so that all others are evaluated before.
 pub(crate) fn document(scenario: &Scenario) -> String {
     let Scenario {
         routes,
@@ -248,7 +249,7 @@ pub(crate) fn document(scenario: &Scenario) -> String {
 }
 
 pub(crate) fn body(name: &str, model: &str) -> Vec<u8> {
-    // All that are wanted, and not once for each exchange: without optimization they take their time.
+    // Each body is built only once, because building them takes time without optimization.
     static MADE: Mutex<BTreeMap<(String, String), Vec<u8>>> = Mutex::new(BTreeMap::new());
     let mut made = MADE.lock().unwrap();
     let key = (name.to_owned(), model.to_owned());
@@ -259,7 +260,7 @@ pub(crate) fn body(name: &str, model: &str) -> Vec<u8> {
     made[&key].clone()
 }
 
-/// What the official Python client sends through Envoy.
+/// Returns the headers that the official Python client sends through Envoy.
 pub(crate) fn request_headers(content_length: usize) -> Headers {
     let content_length = content_length.to_string();
     own([

@@ -1,6 +1,7 @@
-//! The host side of proxy-wasm's ABI 0.2.1, as far as the module calls it, over one request's state.
+//! The host side of proxy-wasm's ABI 0.2.1, as far as the module calls it, with the state of one request.
 //!
-//! It behaves as Envoy does where the module can tell the difference. What it does not play is an error that says so.
+//! It behaves like Envoy wherever the module can tell the difference. Anything it does not implement is an error with a
+//! message.
 
 use std::collections::BTreeMap;
 
@@ -8,14 +9,14 @@ use wasmi::{Caller, Error, Memory, Val};
 
 pub(crate) type Headers = Vec<(String, Vec<u8>)>;
 
-/// One call of the module's, as a person reads it, and what it moved.
+/// One host call of the module in readable form, and the bytes that it moved.
 #[derive(Clone, Debug)]
 pub(crate) struct Call {
     pub(crate) name: String,
     pub(crate) detail: String,
     /// Whether the host allocated memory in the module to return something.
     pub(crate) allocates: bool,
-    /// Bytes that the host copied into the module, and out of it.
+    /// The bytes that the host copied into the module, and out of it.
     pub(crate) bytes_in: usize,
     pub(crate) bytes_out: usize,
 }
@@ -25,7 +26,7 @@ pub(crate) fn reads_request_body(call: &Call) -> bool {
     call.name == "proxy_get_buffer_bytes" && call.detail.starts_with("request body")
 }
 
-/// What the host knows.
+/// The state of the host.
 #[derive(Debug, Default)]
 pub(crate) struct Host {
     pub(crate) root_id: String,
@@ -35,14 +36,14 @@ pub(crate) struct Host {
     pub(crate) request_body: Vec<u8>,
     pub(crate) response_body: Vec<u8>,
     pub(crate) properties: BTreeMap<String, Vec<u8>>,
-    /// Filter state, by its name without the `wasm.` that Envoy puts before it.
+    /// Filter state, by its name without the prefix `wasm.` that Envoy adds.
     pub(crate) state: BTreeMap<String, Vec<u8>>,
-    /// `llm.next` when the route cache was last cleared: where the first attempt goes.
+    /// The value of `llm.next` when the route cache was last cleared, which selects the first attempt's cluster.
     pub(crate) selected: Option<Vec<u8>>,
     pub(crate) logs: Vec<String>,
     pub(crate) local_response: Option<u32>,
     pub(crate) shared: BTreeMap<String, Vec<u8>>,
-    /// The calls since somebody last took them.
+    /// The calls since they were last taken.
     pub(crate) calls: Vec<Call>,
     pub(crate) metrics: u32,
     /// Nanoseconds since the beginning.
@@ -52,7 +53,7 @@ pub(crate) struct Host {
 const OK: i32 = 0;
 const NOT_FOUND: i32 = 1;
 
-/// Answers one call of an import.
+/// Handles one call of an import.
 pub(crate) fn call(
     caller: Caller<'_, Host>,
     name: &str,
@@ -110,11 +111,11 @@ impl Import<'_> {
                 self.host().logs.push(text);
                 Ok(OK)
             }
-            // Envoy's default.
+            // The level `info`, which is Envoy's default.
             ("proxy_get_log_level", &[level]) => self.write(level, &2_u32.to_le_bytes()),
             ("proxy_set_tick_period_milliseconds", &[_]) => Ok(OK),
             ("proxy_get_current_time_nanoseconds", &[time]) => {
-                // Time goes on, or nothing would have taken any.
+                // Time advances with each call; otherwise nothing would take any time.
                 self.host().clock += 100_000;
                 let now = 1_700_000_000_000_000_000 + self.caller.data().clock;
                 self.write(time, &now.to_le_bytes())
@@ -246,7 +247,7 @@ impl Import<'_> {
                 self.host().local_response = Some(status);
                 Ok(OK)
             }
-            // WASI: no environment, no true randomness.
+            // WASI: no environment variables, and no true randomness.
             ("environ_sizes_get", &[count, size]) => {
                 self.write(count, &[0; 4])?;
                 self.write(size, &[0; 4])
@@ -319,7 +320,7 @@ impl Import<'_> {
         }
     }
 
-    /// Puts bytes into memory that the module allocates, as Envoy does: nothing is allocated for nothing.
+    /// Writes bytes to memory that the module allocates, as Envoy does; nothing is allocated for empty data.
     fn give(&mut self, bytes: &[u8], data: u32, length: u32) -> Result<i32, Error> {
         let mut at = 0;
         if !bytes.is_empty() {
@@ -343,7 +344,7 @@ impl Import<'_> {
     }
 }
 
-/// Headers as the ABI has them: how many, the sizes of all, and then each name and value with a zero after it.
+/// Serializes headers as the ABI defines: their number, all sizes, and then each name and value followed by a zero.
 fn serialized(headers: &Headers) -> Vec<u8> {
     let number = |length: usize| u32::try_from(length).unwrap_or(u32::MAX).to_le_bytes();
     let mut bytes = number(headers.len()).to_vec();

@@ -1,7 +1,8 @@
-//! What a request costs, in numbers that are the same on every machine: host calls, allocations, instructions, copies.
+//! Measures what a request costs in numbers that are the same on every machine: host calls, allocations, instructions,
+//! copies.
 //!
-//! The real module runs in an interpreter behind a host that plays one exchange as Envoy does, and checks what comes of
-//! it. `make test` runs this; by itself it needs `LLM_ROUTER_WASM`. The budgets, and how to change them, are in
+//! The real module runs in an interpreter. Its host plays one exchange as Envoy would, and checks the results. `make
+//! test` runs this; on its own it needs `LLM_ROUTER_WASM`. The budgets, and how to change them, are in
 //! benches/budgets.yaml.
 #![expect(
     clippy::unwrap_used,
@@ -25,7 +26,7 @@ use budgets::Budgets;
 use exchange::{Scenario, play};
 use module::Callback;
 
-/// The plain path: one target, which gets the model that the client asked for.
+/// The plain case: one target, which gets the model that the client asked for.
 const PLAIN: Scenario = Scenario {
     name: "plain",
     routes: 3,
@@ -36,28 +37,28 @@ const PLAIN: Scenario = Scenario {
     defaults: "{}",
 };
 
-/// The same, but nothing is told of it that need not be.
+/// The plain case with as little telemetry as possible.
 const UNOBSERVED: Scenario = Scenario {
     name: "unobserved",
     defaults: r#"{"telemetry": {"metrics": false, "access_log": false, "ask_for_usage": false}}"#,
     ..PLAIN
 };
 
-/// The same with the page.
+/// The plain case with the status page.
 const PAGE: Scenario = Scenario {
     name: "page",
     defaults: r#"{"page": {"path": "/llm-router", "public": true}}"#,
     ..PLAIN
 };
 
-/// Two targets and a name of the gateway's own; the first target answers.
+/// Two targets and a virtual model; the first target answers.
 const RENAMED: Scenario = Scenario {
     name: "renamed",
     model: "smart",
     ..PLAIN
 };
 
-/// The same, but the first target fails.
+/// Two targets and a virtual model; the first target fails.
 const FALLBACK: Scenario = Scenario {
     name: "fallback",
     attempts: &[
@@ -67,10 +68,10 @@ const FALLBACK: Scenario = Scenario {
     ..RENAMED
 };
 
-/// Two targets, of which the conversation's own beginning chooses one.
+/// Two targets, one of which is chosen by the beginning of the conversation.
 const STICKY: Scenario = Scenario {
     name: "sticky",
-    // So unequal that every body's conversation has the same first one.
+    // Weights so unequal that all bodies' conversations have the same first target.
     smart: r#""strategy": "weighted", "sticky": ["conversation"], "targets": [
         {"backend": "openai", "model": "gpt-5.5", "weight": 1000}, {"backend": "local", "model": "llama"}]"#,
     ..RENAMED
@@ -91,7 +92,7 @@ fn host_calls() {
     }
 }
 
-/// Holds for every document and body, so it is no number in a file.
+/// This holds for every document and body, so it is not a limit in the file.
 #[test]
 fn bodies_are_read_once_and_nothing_is_shared_where_nothing_fails() {
     for scenario in &SCENARIOS {
@@ -119,8 +120,8 @@ fn bodies_are_read_once_and_nothing_is_shared_where_nothing_fails() {
     }
 }
 
-/// What a streamed answer costs per event, beside what Envoy itself does: the backend role reads it once, and the router
-/// role does nothing before its end, which is the request's.
+/// The cost of an event of a streamed answer, beyond what Envoy itself does: the backend role reads it once, and the
+/// router role does nothing before the end of the answer, which is the end of the request.
 #[test]
 fn events_of_an_answer_are_read_once_at_most() {
     for scenario in &SCENARIOS {
@@ -129,7 +130,7 @@ fn events_of_an_answer_are_read_once_at_most() {
             .iter()
             .filter(|callback| callback.name == "proxy_on_response_body");
         let chunks: Vec<_> = chunks.collect();
-        // The first one releases what is held, and brings the first token.
+        // The first chunk releases what is held, with the first token.
         for chunk in &chunks[1..chunks.len() - 1] {
             let reads = chunk
                 .calls
@@ -149,7 +150,7 @@ fn headers_cause_no_allocation_each() {
             let (router, attempt) = core::allocations_with(scenario, more_headers);
             router.count_total + attempt.count_total
         };
-        // A buffer may have to grow a few times more.
+        // A buffer may have to grow a few more times.
         let (few, many) = (count(0), count(100));
         assert!(
             many <= few + 5,
@@ -208,7 +209,8 @@ fn limits() {
             body,
             ..PLAIN
         });
-        // The request headers are read in a callback of their own; this one scans, decides and writes the effects.
+        // The request headers are read in a separate callback; this one scans the body, decides, and writes the
+        // effects.
         let decides = |callback: &Callback| {
             callback.role == "router" && callback.name == "proxy_on_request_body"
         };

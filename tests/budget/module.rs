@@ -1,4 +1,4 @@
-//! The module in an interpreter: its callbacks, and what each of them cost.
+//! Runs the module in an interpreter, and measures the cost of its callbacks.
 
 use std::fmt;
 use std::sync::OnceLock;
@@ -7,14 +7,14 @@ use wasmi::{CompilationMode, Config, Engine, ExternType, Instance, Linker, Store
 
 use super::host::{self, Call, Host};
 
-/// What the callbacks of one role cost, in the order in which they came.
+/// The cost of one callback of a role.
 #[derive(Debug)]
 pub(crate) struct Callback {
     /// `router`, `attempt_1`, ...
     pub(crate) role: &'static str,
     pub(crate) name: &'static str,
-    /// Instructions, calls and all, but not quite: wasmi counts those of a block when it is entered, also those that
-    /// a branch then jumps over.
+    /// The number of instructions, including those of called functions. Only approximate: wasmi counts a block's
+    /// instructions when the block is entered, including those that a branch then skips.
     pub(crate) fuel: u64,
     pub(crate) calls: Vec<Call>,
 }
@@ -32,7 +32,7 @@ impl fmt::Display for Callback {
     }
 }
 
-/// One VM with all roles in it, as each of Envoy's workers has one.
+/// One VM with all roles, like that of each Envoy worker.
 pub(crate) struct Module {
     store: Store<Host>,
     instance: Instance,
@@ -43,7 +43,7 @@ pub(crate) struct Module {
 const FUEL: u64 = u64::MAX / 2;
 
 impl Module {
-    /// A new VM.
+    /// Creates a VM.
     pub(crate) fn new() -> Self {
         static COMPILED: OnceLock<wasmi::Module> = OnceLock::new();
         let module = COMPILED.get_or_init(compile);
@@ -75,7 +75,7 @@ impl Module {
         module
     }
 
-    /// A root context with this configuration.
+    /// Creates a root context with this configuration.
     pub(crate) fn configure(&mut self, root_id: &str, configuration: &str) -> u32 {
         self.host().root_id = root_id.to_owned();
         self.host().configuration = configuration.as_bytes().to_vec();
@@ -93,7 +93,7 @@ impl Module {
         self.create_for("start", root)
     }
 
-    /// A new context below this root.
+    /// Creates a context below this root.
     pub(crate) fn create_for(&mut self, role: &'static str, root: u32) -> u32 {
         self.contexts += 1;
         let context = self.contexts;
@@ -101,12 +101,12 @@ impl Module {
         context
     }
 
-    /// What the host knows.
+    /// Returns the state of the host.
     pub(crate) fn host(&mut self) -> &mut Host {
         self.store.data_mut()
     }
 
-    /// Calls an export; 0 if it returns nothing.
+    /// Calls an export; returns 0 if the export returns nothing.
     #[track_caller]
     pub(crate) fn call(&mut self, role: &'static str, name: &'static str, params: &[u32]) -> u32 {
         let export = self.instance.get_func(&self.store, name);
@@ -136,7 +136,7 @@ impl Module {
         }
     }
 
-    /// All callbacks and their calls, for a person.
+    /// Lists all callbacks and their calls in readable form.
     pub(crate) fn list(&self) -> String {
         let lines: Vec<String> = self.callbacks.iter().map(ToString::to_string).collect();
         lines.join("\n")
@@ -157,7 +157,7 @@ fn compile() -> wasmi::Module {
         )
     });
     let mut config = Config::default();
-    // Compiled when it is loaded, or the first call of a function would cost more than the others.
+    // Compiled when it is loaded; otherwise the first call of each function would cost more than the others.
     config
         .consume_fuel(true)
         .compilation_mode(CompilationMode::Eager);

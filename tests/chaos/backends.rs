@@ -1,4 +1,4 @@
-//! Backends that fail, and what reaches them.
+//! The backends, which fail at random, and the requests that reach them.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -10,10 +10,10 @@ use tokio::task::JoinHandle;
 
 use crate::random::Random;
 
-/// The backends of each API: cluster, API, whether it stays well.
+/// The backends of each API: cluster, API, and whether it never fails.
 pub(crate) const BACKENDS: [(&str, &str, bool); 7] = [
     ("red", "openai", false),
-    // Over HTTP/2, where what breaks a connection breaks many answers.
+    // Over HTTP/2, where one broken connection breaks many answers.
     ("green", "openai", false),
     ("blue", "openai", false),
     ("steady", "openai", true),
@@ -22,7 +22,7 @@ pub(crate) const BACKENDS: [(&str, &str, bool); 7] = [
     ("steady-claude", "anthropic", true),
 ];
 
-/// What a backend does while it fails; most of it is answers that look like some.
+/// The faults of a failing backend, most of which look like answers.
 const FAULTS: [&str; 44] = [
     "status-500",
     "status-502",
@@ -77,7 +77,7 @@ pub(crate) struct Unsteady {
     backend: Backend,
     pub(crate) recorder: Arc<Recorder>,
     serving: Mutex<Option<JoinHandle<()>>>,
-    /// Bound and never listening: nobody else gets the port while nobody listens on it.
+    /// Bound but never listening, so that nobody else gets the port while the backend is down.
     _port: TcpSocket,
 }
 
@@ -95,7 +95,7 @@ impl Unsteady {
         }
     }
 
-    /// Serves, with this fault if there is one.
+    /// Starts serving, with this fault if there is one.
     fn revive(&self, fault: Option<&str>) {
         self.backend.switch().set(fault).expect("a fault");
         let mut serving = self.serving.lock().expect("no thread panics with it");
@@ -107,12 +107,12 @@ impl Unsteady {
             .expect("its port is its own");
         let backend = self.backend.clone();
         *serving = Some(tokio::spawn(async move {
-            // It ends with the task.
+            // It ends when the task does.
             let _ = backend.serve(listener).await;
         }));
     }
 
-    /// All its connections break, and new ones are refused.
+    /// Breaks all connections and refuses new ones.
     async fn kill(&self) {
         let serving = self
             .serving
@@ -121,7 +121,7 @@ impl Unsteady {
             .take();
         if let Some(serving) = serving {
             serving.abort();
-            // The listener is gone only then.
+            // Only then is the listener closed.
             let _ = serving.await;
         }
     }
@@ -134,7 +134,7 @@ fn socket(address: SocketAddr) -> std::io::Result<TcpSocket> {
     Ok(socket)
 }
 
-/// All of them.
+/// All backends.
 pub(crate) struct Backends(Vec<Arc<Unsteady>>);
 
 impl Backends {
@@ -151,7 +151,7 @@ impl Backends {
         found.expect("a backend of that name").address
     }
 
-    /// What reached them of a request, once: backend and body of each attempt.
+    /// Takes what the backends received of a request: backend and body of each attempt.
     pub(crate) fn take(&self, test_id: &str) -> Vec<(&'static str, Vec<u8>)> {
         let of = |backend: &Arc<Unsteady>| {
             let requests = backend.recorder.take(test_id);
@@ -163,13 +163,13 @@ impl Backends {
         self.0.iter().flat_map(of).collect()
     }
 
-    /// Requests of which nobody has asked what reached the backends.
+    /// Returns the number of requests whose attempts have not been taken.
     pub(crate) fn kept(&self) -> usize {
         self.0.iter().map(|backend| backend.recorder.kept()).sum()
     }
 
-    /// Kills, revives and changes all but the steady ones, in the same order at the same times for the same seed. All are
-    /// well again at the end.
+    /// Kills, revives and changes all but the steady backends, in the same order at the same times for the same seed.
+    /// At the end, all of them work again.
     pub(crate) async fn torment(&self, seed: u64, time: Duration) {
         let unsteady: Vec<&Arc<Unsteady>> = self
             .0

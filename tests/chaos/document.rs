@@ -1,4 +1,4 @@
-//! Envoy's configuration: a route for each API and each way to hold answers back.
+//! Envoy's configuration, with a route for each API and each way to hold answers.
 
 use serde_json::{Value, json};
 
@@ -6,18 +6,18 @@ use crate::backends::{BACKENDS, Backends};
 use crate::harness::cluster::Cluster;
 use crate::harness::config::{Config, NO_MATCH};
 
-/// How answers are held.
+/// The ways to hold answers.
 pub(crate) const HOLDS: [&str; 3] = ["none", "first_token", "complete"];
 
-/// No request may have more attempts. Enough to try each target twice.
+/// The maximum number of attempts: enough to try each target twice.
 pub(crate) const MAX_ATTEMPTS: usize = 8;
 
-/// In milliseconds.
+/// The deadline of a request, in milliseconds.
 pub(crate) const DEADLINE_MS: u64 = 30_000;
 const IDLE_TIMEOUT_MS: u64 = 1500;
 const ATTEMPT_TIMEOUT_MS: u64 = 4000;
 
-/// The backend's name for its only model.
+/// The backends' name for their only model.
 pub(crate) const MODEL: &str = "any";
 
 fn document() -> Value {
@@ -46,7 +46,7 @@ fn document() -> Value {
         "routes": routes,
         "defaults": {
             "response_headers": true,
-            // Short, so that the bad ones get something to do.
+            // Short, so that the failing backends get some requests.
             "cooldown": {"base_ms": 200, "max_ms": 1000},
             "fallback": {
                 "max_attempts": MAX_ATTEMPTS,

@@ -1,12 +1,12 @@
-//! Backends that are killed, revived, slowed and made to lie at random, under hundreds of requests at a time.
+//! Chaos test: backends are killed, revived, slowed down and made to lie at random, under hundreds of concurrent
+//! requests.
 //!
-//! What has to hold for each request: it ends inside its deadline; no answer is truncated and looks whole; with
-//! `hold: complete` it is answered whole, because one target of each route is well all the time; no backend sees more
-//! attempts than the policy allows. And for Envoy: it lives, nothing in the filter crashes, and a round that is the same
-//! as the one before it takes no more memory.
+//! Every request must end within its deadline. No truncated answer may look complete. With `hold: complete`, every
+//! answer must be complete, because one target of each route never fails. No backend may see more attempts than the
+//! policy allows. Envoy must survive, nothing in the filter may crash, and repeating a round must not take more memory.
 //!
-//! `make test` runs a short one. In the environment: `CHAOS_SECONDS` for each of the two rounds, `CHAOS_SEED`,
-//! `CHAOS_CLIENTS`. By itself it needs `ENVOY` and `LLM_ROUTER_WASM` as the end-to-end tests do.
+//! `make test` runs a short version. Environment variables: `CHAOS_SECONDS` (of each of the two rounds), `CHAOS_SEED`
+//! and `CHAOS_CLIENTS`. On its own the test needs `ENVOY` and `LLM_ROUTER_WASM`, like the end-to-end tests.
 #![expect(
     clippy::expect_used,
     clippy::panic,
@@ -34,12 +34,12 @@ use backends::Backends;
 use harness::envoy::{Envoy, Programs};
 use round::{Round, World};
 
-/// How long each of the two rounds takes where nothing is said, in seconds.
+/// The default duration of each of the two rounds, in seconds.
 const SECONDS: u64 = 12;
-/// How many clients ask at a time.
+/// The number of concurrent clients.
 const CLIENTS: u64 = 200;
-/// How much more memory the second round may take, in percent: of a minute each, and of short ones, which begin before
-/// everything has its size.
+/// How much more memory the second round may take, in percent: for rounds of a minute, and for short ones, which begin
+/// before everything has reached its size.
 const GROWTH: f64 = 2.0;
 const GROWTH_OF_SHORT_ROUNDS: f64 = 3.0;
 
@@ -72,7 +72,7 @@ fn chaos() -> Result<(), String> {
         .map_err(|error| error.to_string())?;
     let result = runtime.block_on(rounds(&programs, seconds, seed, clients));
     if result.is_ok() {
-        // Leftovers that nobody needs; that they cannot be removed is no failure.
+        // Leftover files that nobody needs: failing to remove them is not an error.
         let _ = std::fs::remove_dir_all(&programs.directory);
     }
     result
@@ -86,7 +86,7 @@ async fn rounds(programs: &Programs, seconds: u64, seed: u64, clients: u64) -> R
     println!("seed {seed}, {clients} clients, {seconds} s a round");
     let is_long = seconds >= 60;
     if !is_long {
-        // So that the two below find everything at its size.
+        // A first round, so that everything has reached its size before the two that are compared.
         round::run(
             &world,
             Round {

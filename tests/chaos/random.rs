@@ -1,6 +1,6 @@
-//! Random numbers that are the same for the same seed.
+//! Random numbers that depend only on a seed.
 
-/// SplitMix64.
+/// The SplitMix64 generator.
 pub(crate) struct Random(u64);
 
 impl Random {
@@ -16,7 +16,7 @@ impl Random {
         mixed ^ (mixed >> 31)
     }
 
-    /// One of so many.
+    /// Returns a number below `count`.
     pub(crate) fn below(&mut self, count: u64) -> u64 {
         self.next() % count
     }

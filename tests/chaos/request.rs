@@ -1,4 +1,4 @@
-//! One request, and what is to be said of its answer.
+//! Makes one request and checks its answer.
 
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -10,10 +10,10 @@ use serde_json::{Value, json};
 use crate::document::{DEADLINE_MS, HOLDS, MAX_ATTEMPTS, MODEL};
 use crate::random::Random;
 
-/// What a busy machine may be late by.
+/// How late an answer may be on a busy machine.
 const SLACK: Duration = Duration::from_secs(3);
-/// No answer that goes on longer has silences shorter than the idle limit, and Envoy closes broken HTTP/1.1 connections
-/// only a second or two later.
+/// The limit for streamed answers. An answer that takes longer must contain a silence above the idle limit, and Envoy
+/// closes broken HTTP/1.1 connections only a second or two later.
 const STREAM_LIMIT: Duration = Duration::from_secs(12);
 
 /// What a client asks for.
@@ -22,9 +22,9 @@ pub(crate) struct Ask {
     pub(crate) is_openai: bool,
     pub(crate) hold: &'static str,
     pub(crate) stream: bool,
-    /// Leave in the middle, after so long.
+    /// When the client leaves in the middle of the answer, if it does.
     pub(crate) leaves: Option<Duration>,
-    /// How many bytes of talk.
+    /// The number of bytes in the prompt.
     pub(crate) talk: usize,
 }
 
@@ -35,8 +35,8 @@ impl Ask {
         let leaves = if random.percent(4) {
             Some(Duration::from_millis(random.below(400)))
         } else if hold == "none" && !stream {
-            // What is neither held nor streamed is followed by nobody, so that only Envoy's own idle timeout ends it where
-            // a backend falls silent in the middle.
+            // The router does not follow an answer that is neither held nor streamed. If its backend falls silent in
+            // the middle, only Envoy's own idle timeout ends it.
             Some(STREAM_LIMIT)
         } else {
             None
@@ -67,35 +67,35 @@ impl Ask {
     }
 }
 
-/// How a request ended. Anything else is a fault of the gateway.
+/// How a request ended. Any other end is a fault of the gateway.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Outcome {
-    /// Whole and right.
+    /// A complete, correct answer.
     Whole,
     /// An error with its own status, in the caller's format.
     Refused(u16),
-    /// Its end is an error event.
+    /// A stream that ends with an error event.
     ErrorEvent,
-    /// 200 with an error object.
+    /// Status 200 with an error object.
     ErrorBody,
-    /// 200 with what is no JSON.
+    /// Status 200 with a body that is not JSON.
     Unreadable,
-    /// It broke off, after its headers.
+    /// The answer broke off after its headers.
     Broken,
-    /// The client has left.
+    /// The client left.
     Left,
 }
 
-/// A request's end.
+/// The end of a request.
 pub(crate) struct Ended {
     pub(crate) outcome: Outcome,
-    /// How many attempts it had, as the answer tells.
+    /// The number of attempts, as the answer's headers report it.
     pub(crate) attempts: usize,
-    /// The failed ones, as the answer tells them: `backend=failure, …`
+    /// The failed attempts, as the answer's headers report them: `backend=failure, …`
     pub(crate) failures: String,
 }
 
-/// What is known of it at its end.
+/// What is known about an answer at its end.
 struct Got {
     status: u16,
     headers: BTreeMap<String, String>,
@@ -103,7 +103,7 @@ struct Got {
     broken: Option<String>,
 }
 
-/// Makes a request. An error is a complaint.
+/// Makes a request. An error is a complaint about the gateway.
 pub(crate) async fn make(
     client: &reqwest::Client,
     address: std::net::SocketAddr,
@@ -193,10 +193,10 @@ fn judge(got: &Got, ask: Ask) -> Result<Ended, String> {
     let told = told.and_then(|told| told.parse::<usize>().ok());
     let attempts = told.filter(|told| *told <= MAX_ATTEMPTS);
     let attempts = attempts.ok_or_else(|| format!("attempts as told: {told:?}"))?;
-    // One target of each route is well all the time, and there is time and budget for all of them.
+    // One target of each route never fails, and there are enough time and attempts for all of them.
     let may_fail = match ask.hold {
         "complete" => false,
-        // What was on its way can break.
+        // An answer that is already being sent can break.
         "first_token" => ask.stream && matches!(outcome, Outcome::Broken | Outcome::ErrorEvent),
         _ => !matches!(outcome, Outcome::Refused(_)),
     };
@@ -267,13 +267,13 @@ fn unpacked(bytes: &[u8]) -> Result<Vec<u8>, String> {
     Ok(all)
 }
 
-/// What a client takes a stream for that has ended as HTTP has it.
+/// Returns what a client concludes from a stream that is complete to HTTP.
 fn streamed(bytes: &[u8], ask: Ask) -> Result<Said, String> {
     let text = String::from_utf8(bytes.to_vec()).map_err(|error| error.to_string())?;
     let mut said = String::new();
     let mut is_finished = false;
     for data in text.lines().filter_map(|line| line.strip_prefix("data: ")) {
-        // Malformed ones pass, and clients skip them.
+        // Malformed events pass through, and clients skip them.
         let Ok(event) = serde_json::from_str::<Value>(data) else {
             continue;
         };
@@ -316,7 +316,7 @@ fn whole(bytes: &[u8], ask: Ask) -> Said {
     Said::Text(text.unwrap_or_default().to_owned())
 }
 
-/// What is wrong with the attempts at a request, as the backends saw them.
+/// Returns a complaint about a request's attempts, as the backends saw them.
 pub(crate) fn complaint(id: &str, attempts: &[(&'static str, Vec<u8>)]) -> Option<String> {
     let mut counts: BTreeMap<(&str, String), usize> = BTreeMap::new();
     for (backend, body) in attempts {

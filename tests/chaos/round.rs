@@ -1,4 +1,4 @@
-//! A round: clients that ask while backends fail, and what became of it.
+//! A round of the chaos test: clients make requests while backends fail, and the results are counted.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -11,13 +11,13 @@ use crate::harness::envoy::Envoy;
 use crate::random::Random;
 use crate::request::{self, Ask, Ended, Outcome};
 
-/// Between two lines about how far it is.
+/// The time between two progress lines.
 const PERIOD: Duration = Duration::from_secs(3);
 
-/// Until Envoy has let go of what the last requests had.
+/// How long Envoy gets to release the memory of the last requests.
 const REST: Duration = Duration::from_secs(2);
 
-/// How many clients share one HTTP/2 connection. The others have one of HTTP/1.1 each.
+/// How many clients share an HTTP/2 connection. The others have an HTTP/1.1 connection each.
 const SHARING: u64 = 10;
 
 /// What all rounds share.
@@ -25,12 +25,12 @@ pub(crate) struct World {
     pub(crate) envoy: Envoy,
     backends: Backends,
     requests: AtomicU64,
-    /// Of clients that have left.
+    /// The requests of clients that left.
     left: Mutex<Vec<String>>,
     complaints: Mutex<Vec<String>>,
 }
 
-/// One round.
+/// The settings of one round.
 #[derive(Clone, Copy)]
 pub(crate) struct Round {
     pub(crate) number: u64,
@@ -39,14 +39,14 @@ pub(crate) struct Round {
     pub(crate) time: Duration,
 }
 
-/// What became of a round's requests.
+/// The results of a round's requests.
 #[derive(Default)]
 struct Tally {
-    /// How they ended, by how their answers were held.
+    /// How requests ended, by how their answers were held.
     outcomes: BTreeMap<(&'static str, Outcome), u64>,
-    /// How many attempts they had.
+    /// How many attempts requests had.
     attempts: BTreeMap<usize, u64>,
-    /// What failed of these.
+    /// How often each failure occurred.
     failures: BTreeMap<String, u64>,
     slowest: Duration,
 }
@@ -84,7 +84,7 @@ impl World {
             .push(complaint);
     }
 
-    /// What reached the backends of a request must be within its policy.
+    /// Checks that the attempts of a request were within its policy.
     fn look_at_attempts(&self, id: &str) {
         let attempts = self.backends.take(id);
         if let Some(complaint) = request::complaint(id, &attempts) {
@@ -92,7 +92,7 @@ impl World {
         }
     }
 
-    /// What is wrong after all rounds.
+    /// Returns all complaints after the last round.
     pub(crate) async fn complaints(&self) -> Vec<String> {
         let mut all = self
             .complaints
@@ -106,7 +106,7 @@ impl World {
         let log = self.envoy.log();
         let mut lines: BTreeMap<String, usize> = BTreeMap::new();
         for line in log.lines().filter(|line| is_of_the_filter(line)) {
-            // Without time and thread.
+            // Ignore the time and the thread of each line.
             let what = line.split("][").skip(2).collect::<Vec<_>>().join("][");
             *lines.entry(what).or_default() += 1;
         }
@@ -144,7 +144,7 @@ impl World {
     }
 }
 
-/// Warnings, errors and worse about the module.
+/// Whether a line is a warning or an error about the module.
 fn is_of_the_filter(line: &str) -> bool {
     let is_bad = [
         "[warning]",
@@ -172,7 +172,7 @@ impl fmt::Display for Memory {
     }
 }
 
-/// Plays it to its end.
+/// Runs a round to its end.
 pub(crate) async fn run(world: &Arc<World>, round: Round) {
     let tally: Arc<Mutex<Tally>> = Arc::default();
     let begun = Instant::now();
@@ -256,7 +256,7 @@ async fn ask_once(world: &World, client: &reqwest::Client, ask: Ask) -> Option<E
         .as_ref()
         .is_ok_and(|ended| ended.outcome == Outcome::Left)
     {
-        // What was on its way then arrives later.
+        // For a client that left, attempts may still arrive later.
         locked(&world.left).push(id);
     } else {
         world.look_at_attempts(&id);

@@ -1,6 +1,6 @@
-//! The commands in docs/cli.md and what they print, and the tool from outside.
+//! Runs the commands in docs/cli.md and compares their output with the page, and tests the tool as a separate process.
 //!
-//! `UPDATE_DOCS=1` writes what they print into the page, to be read before it is believed.
+//! `UPDATE_DOCS=1` writes the actual output into the page; check the changes before you commit them.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -27,7 +27,7 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).unwrap()
 }
 
-/// What a line of the page prints, in a shell that finds the program.
+/// Returns what a line of the page prints, in a shell that finds the program.
 fn print(line: &str) -> String {
     let folder = program().parent().unwrap().display().to_string();
     let path = std::env::var("PATH").unwrap_or_default();
@@ -56,7 +56,7 @@ fn every_command_on_the_page_prints_what_it_says() {
                 commands += 1;
                 seen.push_str(&format!("{line}\n{}", print(command)));
             }
-            // What it printed before.
+            // Skip the previous output.
             None if is_console && line != "```console" => {}
             None => seen.push_str(&format!("{line}\n")),
         }

@@ -1,12 +1,12 @@
-//! The files in envoy/: each is what the command in its first comment prints.
+//! Checks that each file in envoy/ is what the command in its first comment prints.
 //!
-//! `UPDATE_RENDERED=1` writes what is printed into them.
+//! `UPDATE_RENDERED=1` writes the actual output into the files.
 
 use std::path::PathBuf;
 
 use super::{print, root, run, text};
 
-/// The command in a file's first comment, as one line for a shell.
+/// Returns the command in a file's first comment as one line for a shell.
 fn command(file: &str) -> String {
     let comment = file.lines().map_while(|line| line.strip_prefix('#'));
     let lines = comment.filter(|line| line.starts_with("   "));

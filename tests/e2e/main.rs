@@ -1,12 +1,12 @@
-//! The filter in a real Envoy, between real clients and recorded backends.
+//! End-to-end tests: the filter in a real Envoy, between real clients and recording backends.
 //!
-//! `make test` runs it. By itself it needs two absolute paths in the environment, `ENVOY` (Envoy 1.40) and
-//! `LLM_ROUTER_WASM`; names of trials can be given as with any Rust test. After a failure, everything an Envoy was told
-//! and has logged stays below `target/tmp/`.
+//! `make test` runs them. On their own they need two absolute paths in the environment, `ENVOY` (Envoy 1.40) and
+//! `LLM_ROUTER_WASM`; names of trials can be given as for any Rust test. After a failure, all configurations and logs
+//! of the Envoys stay below `target/tmp/`.
 //!
-//! A trial asserts on what a backend *recorded*, not on what the client got alone. The matcher's `on_no_match` leads to
-//! a backend of its own that no request may ever reach, so that no trial passes because Envoy happened to choose
-//! right without the filter.
+//! A trial checks what a backend *recorded*, not only what the client got. The matcher's `on_no_match` leads to a
+//! backend that no request may ever reach, so no trial passes because Envoy happened to choose correctly without the
+//! filter.
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -50,7 +50,7 @@ use harness::Suite;
 use harness::envoy::Programs;
 use harness::world::World;
 
-/// Most trials wait most of the time: for limits to pass, for each other's Envoy to start.
+/// Most trials spend their time waiting: for limits to pass, or for another trial's Envoy to start.
 const TRIALS_AT_ONCE: usize = 8;
 
 fn main() -> ExitCode {
@@ -82,7 +82,7 @@ fn main() -> ExitCode {
         );
         return ExitCode::FAILURE;
     }
-    // Leftovers that nobody needs; that they cannot be removed is no failure.
+    // Leftover files that nobody needs: failing to remove them is not an error.
     let _ = std::fs::remove_dir_all(directory);
     ExitCode::SUCCESS
 }

@@ -5,11 +5,11 @@ use serde_json::{Value, json};
 /// How the routes select the cluster.
 #[derive(Clone, Copy)]
 pub(crate) enum Selection {
-    /// By filter state, as newer Envoys do it again for each attempt.
+    /// By filter state, which newer Envoys read again for each attempt.
     Matcher,
-    /// It is what this request header says.
+    /// By the value of this request header.
     ClusterHeader,
-    /// A route for each value of the header, as a VirtualService makes them.
+    /// By a route for each value of the header, as a VirtualService creates them.
     HeaderMatch(&'static [&'static str]),
 }
 
@@ -18,8 +18,8 @@ pub(crate) const HEADER: &str = "x-llm-cluster";
 
 const VIRTUAL_HOST: &str = "/static_resources/listeners/0/filter_chains/0/filters/0/typed_config/route_config/virtual_hosts/0";
 
-/// Puts this selection into a configuration. `route` and `retry_policy` are what a route and its retry policy have beside
-/// the usual; what is an action's begins with `route.`.
+/// Sets this selection in a configuration. `route` and `retry_policy` are additions to a route and its retry policy;
+/// names that begin with `route.` belong to the action.
 pub(crate) fn select(
     config: &mut Value,
     selection: Selection,
@@ -27,7 +27,7 @@ pub(crate) fn select(
     retry_policy: &Value,
 ) {
     let routes = routes(config);
-    // The others are for limits of their own.
+    // The other routes are for limits of their own.
     let mut usual = routes.pop().expect("one of them");
     let policy = usual["route"]["retry_policy"].as_object_mut();
     policy.expect("a policy").extend(object(retry_policy));
@@ -62,7 +62,7 @@ pub(crate) fn select(
     }
 }
 
-/// Takes out of a configuration what older Envoys do not know.
+/// Removes from a configuration what older Envoys do not know.
 pub(crate) fn drop_refresh(config: &mut Value) {
     for route in routes(config) {
         let policy = route["route"]["retry_policy"].as_object_mut();
@@ -109,7 +109,7 @@ pub(crate) fn add_pool(config: &mut Value, name: &str, kind: &str, members: &[&s
     );
 }
 
-/// Leaves a cluster's only host alone after its first failure, as far as an aggregate cluster is concerned.
+/// Ejects a cluster's only host after its first failure, which makes an aggregate cluster skip it.
 pub(crate) fn eject(config: &mut Value, name: &str) {
     let clusters = config["static_resources"]["clusters"].as_array_mut();
     let mut clusters = clusters.expect("there are clusters").iter_mut();
@@ -129,7 +129,7 @@ pub(crate) fn name_host(config: &mut Value, name: &str) {
     let cluster = clusters
         .find(|cluster| cluster["name"] == name)
         .expect("it is among them");
-    // A static cluster's hosts have no names.
+    // Hosts of a static cluster have no names.
     cluster["type"] = json!("STRICT_DNS");
     cluster["load_assignment"]["endpoints"][0]["lb_endpoints"][0]["endpoint"]["hostname"] =
         json!(format!("{name}.member"));

@@ -1,19 +1,19 @@
-//! The document, and what the Envoys around it know of it.
+//! The document, and the names that the Envoys around it need.
 
 use serde_json::{Value, json};
 
 use crate::config::HEADER;
 
-/// The backends that answer; beside them there is `dead`. Each has a cluster of its own name.
+/// The backends that answer; there is also `dead`. Each has a cluster of its own name.
 pub(crate) const BACKENDS: [&str; 5] = ["one", "two", "sick", "broken", "well"];
 
-/// The clusters that have others as members.
+/// The aggregate clusters and their members.
 pub(crate) const POOLS: [(&str, [&str; 2]); 2] = [
     ("pool", ["broken", "well"]),
     ("dead-pool", ["dead", "well"]),
 ];
 
-/// `older`: with the cluster in a header.
+/// Returns the document; `older`: with the cluster in a header.
 pub(crate) fn document(older: bool) -> Value {
     let member = |name: &str| {
         let models = json!([{"name": "m", "upstream_name": "shared"}]);

@@ -1,4 +1,4 @@
-//! What this takes from the end-to-end tests.
+//! The parts of the end-to-end tests' harness that this test uses.
 
 #[path = "../e2e/harness/cluster.rs"]
 pub(crate) mod cluster;

@@ -1,7 +1,8 @@
-//! The older mode on real Envoys that cannot choose the cluster again for a retry, or could not at first.
+//! Tests of the older mode on real Envoys before 1.40: those that cannot select another cluster for a retry (before
+//! 1.39), and the first that can.
 //!
-//! `make test` runs it. By itself it needs absolute paths in the environment: what the end-to-end tests need, and
-//! `OLDER_ENVOYS`, a list with colons between. The table of docs/envoy.md names the trials that hold it.
+//! `make test` runs them. On their own they need absolute paths in the environment: those of the end-to-end tests, and
+//! `OLDER_ENVOYS`, a list separated by colons. The table of docs/envoy.md names the trials for each of its rows.
 #![expect(
     clippy::expect_used,
     clippy::panic,
@@ -52,11 +53,11 @@ fn main() -> ExitCode {
             Ok(())
         },
     ));
-    // Most of them wait most of the time, for their Envoy to start.
+    // Most of them spend their time waiting for their Envoy to start.
     arguments.test_threads.get_or_insert(8);
     let conclusion = libtest_mimic::run(&arguments, trials);
     if !conclusion.has_failed() && !arguments.list {
-        // Leftovers that nobody needs; that they cannot be removed is no failure.
+        // Leftover files that nobody needs: failing to remove them is not an error.
         let _ = std::fs::remove_dir_all(directory);
     }
     conclusion.exit_code()
@@ -66,7 +67,7 @@ fn main() -> ExitCode {
 #[derive(Clone)]
 pub(crate) struct Older {
     pub(crate) programs: Programs,
-    /// As the program says it: `1.38.2`.
+    /// The version as the program prints it: `1.38.2`.
     pub(crate) version: String,
 }
 
@@ -101,13 +102,13 @@ impl Older {
         })
     }
 
-    /// Whether it knows `refresh_cluster_on_retry`.
+    /// Whether it supports `refresh_cluster_on_retry`.
     pub(crate) fn reselects(&self) -> bool {
         let minor = self.version.split('.').nth(1);
         minor.and_then(|minor| minor.parse::<u32>().ok()) >= Some(39)
     }
 
-    /// A scenario on an Envoy of its own.
+    /// Creates a trial of a scenario on an Envoy of its own.
     pub(crate) fn trial<Run>(
         &self,
         name: &str,
@@ -133,7 +134,7 @@ impl Older {
     }
 }
 
-/// The table's columns are the versions, and each row names the trials that hold it.
+/// The table's columns are the versions, and each row names its trials.
 fn every_cell_has_its_trial(names: &[String], envoys: &[Older]) {
     let page = harness::files::read(&harness::files::root().join("docs/envoy.md"));
     let (_, table) = page

@@ -1,4 +1,4 @@
-//! What older Envoys make of a configuration for those that can choose the cluster again.
+//! Trials of how older Envoys handle a configuration for Envoys that can select another cluster for a retry.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -67,8 +67,8 @@ fn is_refused(envoy: &Older, setup: &Setup) {
     );
 }
 
-/// What is held is let go when its first token is late and there is no other target. Envoys that lack the fix lose what
-/// comes next, which is why the older mode refuses such a limit.
+/// A held answer whose first token is late is released if there is no other target. Envoys without the fix lose the
+/// data that follows, which is why the older mode refuses such a limit.
 async fn late(world: World) {
     let answer = world.ask("late").field("stream", json!(true)).send().await;
     let whole = world
@@ -83,7 +83,7 @@ async fn late(world: World) {
     assert_eq!(content(&answer.text), expected);
 }
 
-/// Where the module's counters stand among Envoy's.
+/// The names of the module's counters among Envoy's.
 async fn metrics(world: World) {
     let stats = world.envoy.admin("/stats").await.expect("it answers");
     let ours = "wasmcustom.llm_router.unauthorized: 0";

@@ -1,4 +1,4 @@
-//! Several targets behind one aggregate cluster.
+//! Trials of several targets behind one aggregate cluster.
 
 use std::time::{Duration, Instant};
 
@@ -9,7 +9,7 @@ use crate::Older;
 use crate::config::HEADER;
 use crate::world::{Answer, Setup, World, content};
 
-/// What the first member does, and what the client may see of it otherwise.
+/// The faults of the first member, and what the client may see instead of an answer.
 const FAULTS: [&str; 7] = [
     "status-500",
     "status-503",
@@ -76,7 +76,7 @@ fn merged(mut one: Value, other: Value) -> Value {
     one
 }
 
-/// The header that carries the cluster reaches no member, at no attempt.
+/// Asserts that the header with the cluster reaches no member in any attempt.
 fn is_clean(answer: &Answer) {
     for (backend, request) in &answer.requests {
         let leaked = request.headers.iter().any(|(name, _)| name == HEADER);
@@ -96,10 +96,10 @@ async fn falls_back(world: World) {
         assert_eq!(answer.header("x-llm-router-attempts"), Some("2"), "{fault}");
     }
     world.switch("broken", Some("status-400"));
-    // A fault of the request's own is the caller's.
+    // An error of the request itself goes to the caller.
     world.ask("pooled").send().await.is(400, &["broken"]);
     world.ask("dead-pool").send().await.is(200, &["well"]);
-    // The others do not help.
+    // The other members fail too.
     world.switch("broken", Some("status-503"));
     world.switch("well", Some("status-529"));
     world
@@ -111,7 +111,7 @@ async fn falls_back(world: World) {
 
 async fn ejected(world: World) {
     world.switch("broken", Some("status-503"));
-    // Whether the second attempt comes after it was found out is a matter of milliseconds.
+    // Whether the second attempt is made after the failure was noticed is a matter of milliseconds.
     let answer = world.ask("pooled").send().await;
     assert!(answer.requests.len() == 2 && answer.requests[0].0 == "broken");
     let deadline = Instant::now() + Duration::from_secs(5);
@@ -121,7 +121,7 @@ async fn ejected(world: World) {
     world.ask("pooled").send().await.is(200, &["well"]);
 }
 
-/// Without anything that leads away from it.
+/// Without any setting that leads to another member.
 async fn stays(world: World) {
     world.switch("broken", Some("status-503"));
     let answer = world.ask("pooled").send().await;
@@ -141,7 +141,7 @@ async fn streams(world: World) {
         let whole = world.directly("well", answer.seen().0).await;
         assert_eq!(content(&answer.text), whole);
     }
-    // Nothing follows once the client has had a token.
+    // Nothing follows once the client has received a token.
     world.switch("broken", Some("end-3"));
     let answer = world
         .ask("pooled")
@@ -162,7 +162,7 @@ async fn one_key(world: World) {
     answer.is(200, &["broken", "well"]);
     for (_, request) in &answer.requests {
         let seen = crate::world::Seen(request);
-        // The cluster's own: upstream filters of members do not run.
+        // The aggregate cluster's key: upstream filters of members do not run.
         assert_eq!(seen.values("x-key"), ["key-of-pool"]);
     }
 }
@@ -179,7 +179,7 @@ async fn hosts(world: World) {
     assert_eq!(hosts, ["broken.member", "well.member"]);
 }
 
-/// A request that names what one provider has stored goes to the own cluster of the backend that has it.
+/// A request that refers to stored state goes to the own cluster of the backend that has it.
 async fn stored(world: World) {
     let ask = || world.ask("pooled-the-other-way");
     ask().send().await.is(200, &["broken"]);

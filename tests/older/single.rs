@@ -1,4 +1,4 @@
-//! Targets by themselves: each at the cluster of its own backend.
+//! Trials of single targets, each at the cluster of its own backend.
 
 use std::time::{Duration, Instant};
 
@@ -34,7 +34,7 @@ pub(crate) fn add(trials: &mut Vec<Trial>, envoy: &Older) {
     ]);
 }
 
-/// The cluster is the document's choice, and nobody else's.
+/// Only the document selects the cluster.
 async fn chosen(world: World) {
     for (model, backend, upstream_name) in
         [("at-one", "one", "m-of-one"), ("at-two", "two", "m-of-two")]
@@ -73,7 +73,7 @@ async fn router_alone(world: World) {
     let seen = answer.is(200, &["one"]).seen();
     assert_eq!(seen.model(), "m-of-one");
     assert!(seen.values(HEADER).is_empty());
-    // What the backend role would have done.
+    // The backend role would have made these changes.
     assert_eq!(seen.0.path, "/v1/chat/completions");
     assert!(seen.values("x-one").is_empty());
 }
@@ -81,7 +81,7 @@ async fn router_alone(world: World) {
 async fn well(world: World) {
     world.switch("sick", Some("status-503"));
     let ask = async || world.ask("first-that-is-well").send().await;
-    // There is no next target, until the first one is left alone.
+    // There is no next target until the first one is in cooldown.
     for _ in 0..3 {
         ask().await.is(503, &["sick"]);
     }

@@ -17,16 +17,16 @@ use crate::harness::cluster::Cluster;
 use crate::harness::config::{Config, NO_MATCH};
 use crate::harness::envoy::{Envoy, Programs};
 
-/// What a setup has beside the document.
+/// The parts of a setup beside the document.
 #[derive(Clone)]
 pub(crate) struct Setup {
     pub(crate) selection: Selection,
     pub(crate) kind: &'static str,
     pub(crate) route: Value,
     pub(crate) retry_policy: Value,
-    /// Whether members that fail are left alone for a while.
+    /// Whether members that fail are ejected for a while.
     pub(crate) ejects: bool,
-    /// Whether the backend role is on the clusters.
+    /// Whether the clusters have the backend role.
     pub(crate) backend_role: bool,
 }
 
@@ -54,14 +54,14 @@ pub(crate) fn previous_priorities() -> Value {
 /// One older Envoy with backends of its own.
 pub(crate) struct World {
     pub(crate) envoy: Envoy,
-    /// Whether this Envoy can choose the cluster again for a retry.
+    /// Whether this Envoy can select another cluster for a retry.
     pub(crate) reselects: bool,
     recorders: BTreeMap<&'static str, Arc<Recorder>>,
     switches: BTreeMap<&'static str, Switch>,
     addresses: BTreeMap<&'static str, SocketAddr>,
     client: reqwest::Client,
     requests: AtomicU64,
-    /// Bound and never listening.
+    /// Bound but never listening.
     _dead: TcpSocket,
 }
 
@@ -106,12 +106,12 @@ impl World {
         }
     }
 
-    /// Makes a backend go wrong, or right again.
+    /// Selects a backend's fault, or none.
     pub(crate) fn switch(&self, name: &str, fault: Option<&str>) {
         self.switches[name].set(fault).expect("a known fault");
     }
 
-    /// A small request for this model.
+    /// Creates a small request for this model.
     pub(crate) fn ask(&self, model: &str) -> Ask<'_> {
         let id = self.requests.fetch_add(1, Ordering::Relaxed).to_string();
         Ask {
@@ -122,7 +122,7 @@ impl World {
         }
     }
 
-    /// What a backend says to a streaming request when it is asked directly: the content.
+    /// Returns the content that a backend answers to a streaming request when it is asked directly.
     pub(crate) async fn directly(&self, backend: &str, request: &Recorded) -> String {
         let url = format!("http://{}{}", self.addresses[backend], request.path);
         let asked = self.client.post(url).header("host", &request.authority);
@@ -131,7 +131,7 @@ impl World {
         content(&answer.expect("to its end"))
     }
 
-    /// What the only backend that was asked saw.
+    /// Returns what the only backend that was asked saw.
     pub(crate) fn recorded(&self, ask: &Ask<'_>) -> Recorded {
         let mut requests = self.requests(&ask.id);
         assert_eq!(requests.len(), 1);
@@ -152,7 +152,7 @@ impl World {
     }
 }
 
-/// The content of a streamed answer.
+/// Returns the content of a streamed answer.
 pub(crate) fn content(events: &str) -> String {
     events
         .lines()
@@ -183,7 +183,7 @@ impl Ask<'_> {
         self
     }
 
-    /// Up to the answer's headers.
+    /// Sends the request and reads the answer's headers.
     pub(crate) async fn open(&self) -> reqwest::Response {
         let url = format!("http://{}/v1/chat/completions", self.world.envoy.address);
         let mut request = self.world.client.post(url).header("x-test-id", &self.id);
@@ -210,7 +210,7 @@ impl Ask<'_> {
     }
 }
 
-/// A whole answer, and what the backends saw.
+/// A complete answer, and what the backends saw.
 pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) headers: reqwest::header::HeaderMap,
@@ -234,7 +234,7 @@ impl Answer {
         self
     }
 
-    /// What the last backend saw.
+    /// Returns what the last backend saw.
     #[track_caller]
     pub(crate) fn seen(&self) -> Seen<'_> {
         Seen(&self.requests.last().expect("a backend saw it").1)
@@ -261,7 +261,7 @@ impl Seen<'_> {
     }
 }
 
-/// The configuration of a setup.
+/// Renders the configuration of a setup.
 pub(crate) fn render(
     programs: &Programs,
     setup: &Setup,

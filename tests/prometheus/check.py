@@ -1,7 +1,7 @@
-"""envoy/observability in the hands of a real Prometheus, which reads a real Envoy under the demo's traffic.
+"""Tests envoy/observability with a real Prometheus, which scrapes a real Envoy under the demo's traffic.
 
-Every rule has to be in good health, every query of the dashboard has to be answered with numbers, and the sums are held
-to what was sent. `make test-prometheus` runs it:
+Every rule has to be healthy, every query of the dashboard has to return numbers, and the sums have to match what was
+sent. `make test-prometheus` runs it:
 
     python3 tests/prometheus/check.py --prometheus /usr/bin/prometheus --envoy /path/to/envoy
 
@@ -32,14 +32,14 @@ import demo  # noqa: E402
 RULES = ROOT / "envoy" / "observability" / "rules.yaml"
 DASHBOARD = ROOT / "envoy" / "observability" / "dashboard.json"
 
-# Envoy flushes histograms every five seconds, so that a shorter time is not enough for all to have moved.
+# Envoy flushes histograms every five seconds, so in a shorter time not all of them would change.
 TRAFFIC_SECONDS = 20
 PATIENCE_SECONDS = 30
 
-# What Grafana puts in, for a Prometheus that scrapes every second.
+# The variables that Grafana inserts, for a Prometheus that scrapes every second.
 GRAFANA = {"__rate_interval": "15s", "__range": "5m"}
 
-# What the demo's traffic does not do: these stay at 0.
+# Metrics that stay at 0, because the demo's traffic does not include these cases.
 AT_REST = {
     'type="cached_input"': "a cache of prompts",
     "llm_router_missing_envoy_setting": "a wrong file for Envoy",
@@ -51,12 +51,12 @@ AT_REST = {
 
 CHAT, MESSAGES, RESPONSES = "/v1/chat/completions", "/v1/messages", "/v1/responses"
 
-# Path, model, whether it is streamed, and the status that comes of it.
+# Path, model, whether the request asks for a stream, and the expected status.
 TRAFFIC = [
     (CHAT, "gpt-5.5", False, 200),
     (CHAT, "gpt-5.5", True, 200),
     (CHAT, "fast", True, 200),
-    # The first of its targets is dead: fallbacks, and a cooldown.
+    # The first of its targets is dead, which causes fallbacks and a cooldown.
     (CHAT, "smart", True, 200),
     (CHAT, "llama-3.1-8b", False, 200),
     (MESSAGES, "claude-sonnet-5-5", True, 200),
@@ -64,14 +64,14 @@ TRAFFIC = [
     (RESPONSES, "gpt-5.4-mini", True, 200),
     (CHAT, "status-500", False, 500),
     (CHAT, "status-401", False, 401),
-    # Its usage is an estimate, and there is no price for it.
+    # Its usage is estimated, and its model has no price.
     (CHAT, "cut-3", True, 200),
     (CHAT, "nobody-has-this", False, 404),
 ]
 
 
 class Failures(list):
-    """What is not as it has to be, each printed when it is found."""
+    """The list of problems, each of which is printed when it is found."""
 
     def add(self, text):
         print(f"FAILED: {text}", file=sys.stderr)
@@ -79,7 +79,7 @@ class Failures(list):
 
 
 class Prometheus:
-    """One that is asked over its HTTP API."""
+    """A Prometheus, queried over its HTTP API."""
 
     def __init__(self, port):
         self.base = f"http://127.0.0.1:{port}/api/v1"
@@ -93,12 +93,12 @@ class Prometheus:
             raise ValueError(json.load(error).get("error")) from None
 
     def now(self, expression):
-        """The numbers that an expression has now, by its labels."""
+        """Returns the current numbers of an expression, one for each set of labels."""
         found = self.get("/query", query=expression)
         return [float(series["value"][1]) for series in found["result"]]
 
     def range(self, expression, seconds):
-        """All numbers that it had within the last seconds, one a second, as a panel asks for them."""
+        """Returns all numbers of an expression in the last seconds, one a second, as a panel asks for them."""
         now = time.time()
         found = self.get("/query_range", query=expression, start=now - seconds, end=now, step=1)
         return [float(value) for series in found["result"] for _, value in series["values"]]
@@ -130,7 +130,7 @@ def send(base, path, model, stream):
     request = urllib.request.Request(f"{base}{path}", json.dumps(body).encode(), headers)
     try:
         with urllib.request.urlopen(request, timeout=30) as answer:
-            # Where a stream is cut, its end is missing.
+            # A stream that is cut has no end.
             with contextlib.suppress(http.client.IncompleteRead):
                 answer.read()
             return answer.status
@@ -140,7 +140,7 @@ def send(base, path, model, stream):
 
 
 class Load:
-    """The traffic, each kind of it in a thread of its own."""
+    """The traffic: each kind of request in a thread of its own."""
 
     def __init__(self, base):
         self.base = base
@@ -173,7 +173,7 @@ class Load:
 
 
 def filled_in(expression, variables):
-    """A query of the dashboard as Grafana sends it."""
+    """Returns a query of the dashboard as Grafana sends it."""
 
     def value(found):
         name = found.group(1) or found.group(2)
@@ -185,7 +185,7 @@ def filled_in(expression, variables):
 
 
 def one_of_several(values):
-    """As Grafana writes a variable of which some values are chosen."""
+    """Returns the regular expression that Grafana writes for a variable with several chosen values."""
     escaped = [re.sub(r"([\\.^$|?*+()\[\]{}/])", r"\\\\\1", value) for value in values]
     return "(" + "|".join(value.replace('"', '\\"') for value in escaped) + ")"
 
@@ -201,7 +201,7 @@ def check_rules(prometheus, failures):
                 failures.add(f"rule {rule['name']} has recorded nothing: {values}")
     states = {rule["name"]: rule["state"] for rule in rules if rule["type"] == "alerting"}
     expected = {
-        # These have to last for a while.
+        # These conditions have to last for a while.
         "LlmRouterBurnsItsErrorBudget": {"pending"},
         "LlmRouterTargetCools": {"inactive", "firing"},
         "LlmRouterKeyRefused": {"firing"},
@@ -214,7 +214,7 @@ def check_rules(prometheus, failures):
 
 
 def check_variables(prometheus, dashboard, failures):
-    """What Grafana offers to choose from, and what is in the queries where some of it is chosen."""
+    """Returns the values of the variables in queries: with everything chosen, and with some of what Grafana offers."""
     everything, some = dict(GRAFANA), dict(GRAFANA)
     for variable in dashboard["templating"]["list"]:
         if variable["type"] != "query":
@@ -253,7 +253,7 @@ def check_dashboard(prometheus, failures):
 
 
 def check_sums(prometheus, load, failures):
-    """What was sent, once Prometheus has seen the end of it."""
+    """Compares the sums with what was sent, once Prometheus has seen the end of the traffic."""
     sent, unknown = load.total(), load.counts[(CHAT, "nobody-has-this", False)]
     sums = {
         "sum(llm_router_requests_total)": sent,
@@ -289,7 +289,7 @@ def promtool(program, *arguments):
 
 
 def configuration(admin):
-    """That of docs/metrics.md, by the second."""
+    """Returns the configuration of docs/metrics.md, but with intervals of one second."""
     return {
         "global": {"scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s"},
         "rule_files": [str(RULES)],

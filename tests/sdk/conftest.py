@@ -1,7 +1,7 @@
-"""The router as its callers see it: the official clients, a real Envoy, and the demo backends behind it.
+"""Tests the router with the official clients, a real Envoy, and the demo backends behind it.
 
-With `pytest --direct` the clients ask the demo backends themselves, which shows that it is not the router that makes
-their answers right. What is the router's doing is left out then.
+With `pytest --direct` the clients send their requests to the demo backends themselves, which shows that the backends
+answer correctly without the router. Checks of what the router does are then skipped.
 """
 
 import os
@@ -36,7 +36,7 @@ def pytest_collection_modifyitems(config, items):
 
 
 class Addresses:
-    """Where the clients of each API are sent."""
+    """The addresses for the clients of each API."""
 
     def __init__(self, offset, direct):
         self.offset = offset
@@ -54,7 +54,7 @@ class Addresses:
 
 @pytest.fixture(scope="session")
 def addresses(request, tmp_path_factory):
-    """A router, or the backends alone, which run for the whole session."""
+    """Runs the router, or only the backends, for the whole session."""
     addresses = Addresses(free_offset(), request.config.getoption("direct"))
     command = ["backends"] if addresses.direct else ["run", "--envoy", os.environ["ENVOY"]]
     output = tmp_path_factory.mktemp("demo") / "output"
@@ -69,7 +69,7 @@ def addresses(request, tmp_path_factory):
     assert status == 0, output.read_text()
 
 
-# Retries are switched off so that a test sees what the router answers, not what a client makes of it.
+# The clients do not retry, so that a test sees the router's own answers.
 
 
 @pytest.fixture(scope="session")

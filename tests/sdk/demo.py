@@ -1,4 +1,4 @@
-"""Starts what `make run` starts, on ports of its own."""
+"""Starts the same programs as `make run`, on other ports."""
 
 import os
 import pathlib
@@ -10,7 +10,7 @@ import urllib.request
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
-# What envoy/demo.yaml and the demo backends listen on before they are moved.
+# The ports of envoy/demo.yaml and the demo backends before they are moved.
 LISTENER = 10000
 ADMIN = 9901
 BACKENDS = {"openai": 9101, "anthropic": 9102, "local": 9103, "gemini": 9104, "bedrock": 9105, "azure": 9106}
@@ -21,7 +21,7 @@ START_SECONDS = 120
 
 
 class NotStarted(Exception):
-    """It was not ready in time; what it has printed."""
+    """The demo was not ready in time; has what it printed."""
 
 
 def is_free(port):
@@ -34,7 +34,7 @@ def is_free(port):
 
 
 def free_offset():
-    """How far to move all ports so that each is free: another `make run` may be up meanwhile."""
+    """Returns an offset by which all ports are free: another `make run` may be running."""
     for offset in range(1000, 20000, 117):
         if all(is_free(port + offset) for port in PORTS):
             return offset
@@ -55,7 +55,7 @@ def is_ready(admin):
 
 
 def start(arguments, output, are_ready):
-    """The demo with these arguments, which prints into the file `output`, when it is ready."""
+    """Starts the demo with these arguments and its output in the file `output`, and returns when it is ready."""
     target = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
     with output.open("wb") as written:
         demo = subprocess.Popen(
@@ -71,6 +71,6 @@ def start(arguments, output, are_ready):
 
 
 def stop(process):
-    """How it has ended."""
+    """Stops the demo and returns its exit status."""
     process.terminate()
     return process.wait(timeout=20)

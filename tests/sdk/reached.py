@@ -1,8 +1,8 @@
-"""What the demo backends say reached them."""
+"""Checks what the demo backends report about the requests that reached them."""
 
 CLIENT_KEY = "the-clients-own-key"
 
-# Set by conftest.py: nothing stands before the backends that would have changed anything.
+# Set by conftest.py: there is no router in front of the backends that could have changed a request.
 direct = False
 
 
@@ -26,12 +26,12 @@ KEY_HEADERS = {"authorization", "x-api-key", "api-key", "x-goog-api-key", "cooki
 
 
 def demo_of(answer):
-    """The `demo` object of an answer, as its client keeps what it does not know."""
+    """Returns the `demo` object of an answer, from where its client keeps unknown fields."""
     return answer["demo"] if isinstance(answer, dict) else answer.model_extra["demo"]
 
 
 def assert_reached(answer, backend, *, path, model, method="POST"):
-    """Checks the `demo` object of an answer: the request was rewritten for this backend, and has its key only."""
+    """Checks the `demo` object of an answer: the request was rewritten for this backend and has only its key."""
     demo = demo_of(answer)
     assert demo["method"] == method
     if direct:
@@ -46,7 +46,7 @@ def assert_reached(answer, backend, *, path, model, method="POST"):
     assert [value for name, value in headers if name == header] == [expected]
     assert not [name for name, _ in headers if name in KEY_HEADERS - {header}]
     assert not [name for name, value in headers if CLIENT_KEY in value]
-    # Nothing internal leaves for a provider: neither the router's names nor Envoy's.
+    # No internal headers reach a provider, neither the router's nor Envoy's.
     assert not [name for name, _ in headers if name.startswith(("x-llm-", "x-envoy-", "x-forwarded-for"))]
 
 

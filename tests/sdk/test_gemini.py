@@ -87,7 +87,7 @@ def test_count_tokens(gemini_client):
 
 
 def test_vectors(gemini_client):
-    # No call of a model that the router knows, so that it passes by a route of its own.
+    # The router does not know this model call, so a pass-through route takes it.
     answer = gemini_client.models.embed_content(model="gemini-embedding-001", contents=["one", "two"])
     assert [one.values[:2] for one in answer.embeddings] == [[1.0, 0.0], [0.0, 1.0]]
 
@@ -139,7 +139,7 @@ def test_a_backends_own_error_comes_as_it_is(gemini_client):
 
 def test_async(gemini_client):
     async def ask():
-        # At once, on as many connections.
+        # Concurrently, on as many connections.
         answers = [
             gemini_client.aio.models.generate_content(model="smart", contents="Hello") for _ in range(4)
         ]

@@ -1,4 +1,4 @@
-"""The official openai client for Node, whose tests are its own: tests/sdk/node."""
+"""Runs the tests of the official openai client for Node, which are in tests/sdk/node."""
 
 import os
 import pathlib

@@ -45,7 +45,7 @@ def test_a_model_that_its_backend_calls_otherwise(openai_client):
 @pytest.mark.router
 def test_fast_is_shared_out(openai_client):
     reached = set()
-    # The smaller share is a quarter: to miss it 80 times in a row has a chance of one in ten thousand millions.
+    # The smaller share is a quarter: the chance to miss it 80 times in a row is one in ten thousand millions.
     for _ in range(80):
         answer = chat(openai_client, "fast")
         reached.add(demo_of(answer)["backend"])
@@ -59,7 +59,7 @@ def test_fast_is_shared_out(openai_client):
 
 
 def test_smart_falls_past_a_dead_backend(openai_client):
-    # Often enough that the dead host is ejected meanwhile, which must make no difference.
+    # Often enough for Envoy to eject the dead host, which must make no difference.
     for _ in range(10):
         assert_reached_openai(chat(openai_client, "smart"), "gpt-5.5")
 
@@ -102,7 +102,7 @@ def test_tools_streamed(openai_client):
 def test_models(openai_client):
     models = {model.id for model in openai_client.models.list()}
     assert {"fast", "smart", "gpt-5.5", "gpt-5.4-mini", "llama-3.1-8b"} <= models
-    # Patterns are no names.
+    # Patterns are not model names.
     assert not [model for model in models if "*" in model]
     assert openai_client.models.retrieve("fast").id == "fast"
     assert openai_client.models.retrieve("gpt-5.5").object == "model"
@@ -221,7 +221,7 @@ def test_async_streaming(openai_options):
 def test_async(openai_options):
     async def ask():
         async with openai.AsyncOpenAI(**openai_options) as client:
-            # At once, on as many connections.
+            # Concurrently, on as many connections.
             return await asyncio.gather(*(chat(client, "smart") for _ in range(8)))
 
     for answer in asyncio.run(ask()):

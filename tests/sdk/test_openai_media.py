@@ -9,7 +9,7 @@ from reached import CLIENT_KEY, assert_reached_openai, demo_of
 
 PNG = b"\x89PNG\r\n\x1a\n"
 
-# Larger than what the router reads of a stream at once, and with what ends a form's part in it.
+# Larger than what the router reads at once, and with text that looks like the end of a form's part.
 IMAGE = PNG + b"\r\n--boundary--\r\n" * 20_000
 SOUND = b"RIFF" + bytes(range(256)) * 100
 
@@ -68,7 +68,7 @@ def test_edits_streamed(openai_client):
     assert [event.type for event in stream] == ["image_edit.completed"]
 
 
-# Callers of what the client calls deprecated are callers all the same.
+# The client warns that this call is deprecated, but it must still work.
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_variations(openai_client):
     answer = openai_client.images.create_variation(model="gpt-image-2", image=("one.png", PNG))

@@ -1,4 +1,4 @@
-"""The official openai client: vectors and moderation, and what is no call of a model."""
+"""The official openai client: embeddings, moderations and reranking, and requests that are not model calls."""
 
 import openai
 import pytest
@@ -8,7 +8,7 @@ from reached import LOCAL, OPENAI, assert_reached, assert_reached_openai
 
 def test_embeddings(openai_client):
     inputs = ["one", "two"]
-    # What the client asks for by itself is base64, which it decodes.
+    # By default, the client asks for base64 and decodes it.
     for options in ({}, {"encoding_format": "float"}, {"encoding_format": "float", "dimensions": 4}):
         answer = openai_client.embeddings.create(model="text-embedding-3-small", input=inputs, **options)
         dimensions = options.get("dimensions", 8)
@@ -27,7 +27,7 @@ def test_moderations(openai_client):
 
 
 def test_rerank(openai_client):
-    # The client has no method for it.
+    # The client has no method for reranking.
     answer = openai_client.post(
         "/rerank",
         body={"model": "bge-reranker", "query": "one", "documents": ["one", "two", "three"], "top_n": 2},
@@ -86,6 +86,6 @@ def test_realtime(openai_client):
         hello = session.recv()
         assert hello.type == "session.created"
         assert_reached(hello, OPENAI, method="GET", path="/v1/realtime?model=gpt-realtime", model=None)
-        # It repeats what it is told.
+        # The backend echoes every message.
         session.send({"type": "response.create", "event_id": "mine"})
         assert session.recv().event_id == "mine"

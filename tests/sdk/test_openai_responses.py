@@ -1,4 +1,4 @@
-"""The official openai client: responses, what is stored of them, and completions."""
+"""The official openai client: responses, stored responses, and completions."""
 
 import asyncio
 import json

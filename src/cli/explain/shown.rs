@@ -1,4 +1,4 @@
-//! Formats an explanation as text.
+//! Formats an explanation as text for the terminal.
 
 use std::fmt::Write as _;
 

@@ -1,4 +1,4 @@
-//! The endpoints of backends.
+//! The endpoints of backends: parses addresses from options and documents.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};

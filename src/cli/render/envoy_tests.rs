@@ -1,3 +1,5 @@
+//! Tests of the rendered Envoy configuration.
+
 use std::path::Path;
 
 use clap::{Args as _, FromArgMatches as _};

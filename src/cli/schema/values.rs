@@ -1,4 +1,4 @@
-//! The JSON Schemas of single values.
+//! The JSON Schemas of single values, such as names, numbers and patterns.
 
 use serde_json::{Value, json};
 

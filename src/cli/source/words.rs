@@ -58,8 +58,7 @@ pub(super) fn no_name(text: &str, place: Place) -> Unparsed {
     }
 }
 
-/// Returns the error for half of a surrogate pair in text in double quotes, which JSON allows but Envoy's YAML does
-/// not.
+/// Halves of characters in a text in double quotes: JSON has them, and Envoy's YAML has not.
 pub(super) fn surrogates(text: &str, span: &Span) -> Option<Unparsed> {
     let place = Place::of(&span.start);
     let is_half = |escape: &str| {
@@ -73,7 +72,7 @@ pub(super) fn surrogates(text: &str, span: &Span) -> Option<Unparsed> {
     };
     let last = span.end.line();
     let fault = Fault { text, place }.escape(last, is_half)?;
-    // Files that are JSON are read as JSON.
+    // A file that is JSON is read as JSON.
     let is_json = serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok();
     (!is_json).then(|| fault.says("Envoy's YAML knows no halves of characters: write the character itself, or `\\U` and eight digits"))
 }

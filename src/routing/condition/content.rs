@@ -217,7 +217,7 @@ impl ContentCondition {
             ) => path == other_path && test.covers(other),
             (Script(these), Script(others)) => others.iter().all(|other| these.contains(other)),
             (Text(part, this), Text(of, other)) => {
-                // A regular expression may anchor at the beginning or end of the text.
+                // A regular expression may ask where the text begins and ends.
                 let is_in = part == of || is_part(*of, *part) && !other.has_regex();
                 is_in && this.covers(other)
             }
@@ -257,7 +257,7 @@ impl ContentCondition {
     }
 }
 
-/// Whether all text of `part` is also in `of`, with the same word boundaries.
+/// Whether all text of a part is in another one, with its beginnings and ends of words.
 fn is_part(part: Part, of: Part) -> bool {
     match (part, of) {
         (Part::LastUser, Part::User) => true,

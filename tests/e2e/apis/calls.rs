@@ -1,4 +1,4 @@
-//! Where calls go, and what arrives.
+//! Trials of model calls: where each is sent, and what arrives at the backend.
 
 use llm_router::schema::{Api, Place, Schema};
 
@@ -7,7 +7,7 @@ use crate::fleet::apis::{UPSTREAM, second_path};
 use crate::harness::Case;
 use crate::harness::echo::Answering;
 
-/// By its model, wherever that stands, to a backend that speaks it.
+/// A call goes by its model, wherever the model is, to a backend that speaks the call's API.
 pub(super) async fn routed(case: Case, api: Api) {
     for kind in Kind::of(api) {
         for model in ["one", "org/some model", "arn:aws:x:y/z"] {
@@ -19,7 +19,7 @@ pub(super) async fn routed(case: Case, api: Api) {
             assert_eq!(content_type.as_deref(), Some(kind.content_type()));
         }
         if api.place() == Place::Path {
-            // With the slash as it is, as some clients send it.
+            // With an unencoded slash, as some clients send it.
             let path = path(api, "org/m").replace("%2F", "/");
             let seen = at(&case, &path, *kind, "{}").send().await;
             seen.only_at(&backend(api, ""));
@@ -27,7 +27,7 @@ pub(super) async fn routed(case: Case, api: Api) {
     }
 }
 
-/// The model's name, and nothing else; for each target anew.
+/// Only the model's name changes, independently for each target.
 pub(super) async fn rewritten(case: Case, api: Api) {
     for kind in Kind::of(api) {
         let first = backend(api, "");
@@ -54,7 +54,7 @@ pub(super) async fn rewritten(case: Case, api: Api) {
     }
 }
 
-/// Azure's clients to others, and others' to Azure.
+/// Azure clients can reach other backends, and other clients Azure.
 pub(super) async fn azure_and_openai(case: Case) {
     let apis = Api::ALL.iter().copied();
     for api in apis.filter(|api| api.schema() == Schema::OpenAi) {
@@ -68,7 +68,7 @@ pub(super) async fn azure_and_openai(case: Case) {
                 assert_eq!(seen.0.path, format!("/v1{operation}?x=1"));
                 assert!(seen.0.body == body(api, *kind, UPSTREAM[0]));
             }
-            // What the path says, the body need not; and where it does, the path decides.
+            // If the path names the model, the body need not, and the path takes precedence.
             let deployment =
                 format!("/openai/deployments/one{operation}?api-version=2024-10-21&x=1");
             let other = body(api, *kind, "nobody");
@@ -88,7 +88,7 @@ pub(super) async fn azure_and_openai(case: Case) {
                 );
                 seen.has_its_length();
             }
-            // To Azure: its own paths, and a version only where the client chose one for such a path.
+            // Azure gets its own paths, with an API version only if the client sent one for such a path.
             let seen = call(&case, api, *kind, "azure").send().await;
             let seen = seen.only_at("echo-azure-openai");
             assert_eq!(seen.0.path, format!("/openai/v1{operation}"));
@@ -103,7 +103,7 @@ pub(super) async fn azure_and_openai(case: Case) {
     }
 }
 
-/// The other paths by which some APIs are reached.
+/// Some APIs have additional paths.
 pub(super) async fn more_paths(case: Case) {
     for path in ["/v2/rerank", "/rerank"] {
         let body = body(Api::Rerank, Kind::Json, "one");
@@ -119,7 +119,7 @@ pub(super) async fn more_paths(case: Case) {
     );
 }
 
-/// Nor do those of the dialects that send them otherwise than in `authorization`.
+/// Keys do not reach backends, including those that some APIs send in headers other than `authorization`.
 pub(super) async fn keys_do_not_arrive(case: Case) {
     for (api, query, header) in [
         (

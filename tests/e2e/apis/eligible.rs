@@ -1,4 +1,4 @@
-//! Targets that may not take a request, in each API: it goes to another one, or nowhere.
+//! Trials of targets that may not take a request, in each API: the request goes to another target, or nowhere.
 
 use llm_router::schema::{Api, Schema};
 use serde_json::{Value, json};
@@ -7,7 +7,7 @@ use super::sample::{Kind, at, backend, body, is_error, path};
 use crate::fleet::apis::UPSTREAM;
 use crate::harness::{Answer, Case, Suite};
 
-/// One call of each API that has a prompt.
+/// One call for each API that has a prompt.
 const APIS: [Api; 5] = [
     Api::ChatCompletions,
     Api::Responses,
@@ -29,7 +29,7 @@ pub(super) fn add(suite: &mut Suite) {
     );
 }
 
-/// A prompt of this text, and with an image or without.
+/// Returns a prompt with this text, with or without an image.
 fn prompt(api: Api, model: &str, text: &str, has_image: bool) -> Value {
     let url = "https://example.org/a.png";
     let data = "iVBORw0KGgo=";
@@ -108,7 +108,7 @@ async fn checked(case: Case, api: Api) {
     answer.went_nowhere();
 }
 
-/// Its first target is down, and the next one is elsewhere: then there is no answer.
+/// The first target is down and the next one is in another region, so there is no answer.
 async fn kept_in_its_region(case: Case, api: Api) {
     let answer = ask(&case, api, "somewhere", 1, false).await;
     is_error(&answer, api.schema(), 503, "upstream_unreachable");

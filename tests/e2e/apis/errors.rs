@@ -1,11 +1,11 @@
-//! What callers are told, each in the format of its API.
+//! Trials of the errors that callers get, each in the format of its API.
 
 use llm_router::schema::{Api, Schema};
 
 use super::sample::{Kind, at, call, encoded, is_error, path};
 use crate::harness::Case;
 
-/// Errors of the router's own and of Envoy's.
+/// Errors of the router itself and of Envoy.
 pub(super) async fn in_its_format(case: Case, api: Api) {
     let schema = api.schema();
     for kind in Kind::of(api) {
@@ -20,7 +20,7 @@ pub(super) async fn in_its_format(case: Case, api: Api) {
     is_error(&answer, schema, 405, "method_not_allowed");
 }
 
-/// What a model is called never leads to another path.
+/// A model name never leads to another path.
 pub(super) async fn no_way_by_a_model(case: Case) {
     for model in ["..", ".", "../x", "org/../../files", "\u{0}", "a\n"] {
         let model = encoded(model).replace('.', "%2E");
@@ -40,7 +40,7 @@ pub(super) async fn no_way_by_a_model(case: Case) {
             answer.went_nowhere();
         }
     }
-    // Encoded, a path is no other API's.
+    // An encoded path does not belong to another API.
     for path in [
         "/v1/chat%2Fcompletions",
         "/v1%2Fchat/completions",

@@ -1,4 +1,4 @@
-//! Every API of the table in `docs/apis.md`: each cell of a row names a trial here.
+//! Trials of every API in the table of `docs/apis.md`: each cell of a row names a trial here.
 
 mod calls;
 mod eligible;
@@ -44,7 +44,7 @@ pub(crate) fn add(suite: &mut Suite) {
     });
 }
 
-/// A scenario of one API, for HTTP/1.1 and for HTTP/2 clients.
+/// Adds a scenario of one API, for HTTP/1.1 and HTTP/2 clients.
 fn each<Run>(suite: &mut Suite, what: &str, api: Api, scenario: fn(Case, Api) -> Run)
 where
     Run: Future<Output = ()> + 'static,

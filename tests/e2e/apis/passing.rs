@@ -1,4 +1,4 @@
-//! What is no call of a model.
+//! Trials of requests that are not model calls and pass through.
 
 use std::time::{Duration, Instant};
 
@@ -22,7 +22,7 @@ pub(crate) fn add(suite: &mut Suite) {
     on_both(suite, "apis::calls_do_not_pass", calls_do_not_pass);
 }
 
-/// Any method and body, at the backend's own prefix, without the caller's key.
+/// Any method and body passes, with the backend's own prefix and without the caller's key.
 async fn files_pass(case: Case) {
     for (method, path, backend, there) in [
         (
@@ -91,7 +91,7 @@ async fn files_pass(case: Case) {
     }
 }
 
-/// It may be larger than what Envoy holds, and arrives while it is being sent.
+/// A body that passes may exceed Envoy's buffer, and arrives while it is still being sent.
 async fn a_large_body_is_not_held(case: Case) {
     const PAUSE: Duration = Duration::from_millis(700);
     let part = vec![b'x'; BUFFER_LIMIT + 1];
@@ -110,7 +110,7 @@ async fn a_large_body_is_not_held(case: Case) {
         "it came only after {:?}",
         seen.0.at.duration_since(begun)
     );
-    // The same to a model is held, and so refused.
+    // The same body in a model call is held, and therefore refused.
     let body = format!(
         "{{\"model\":\"one\",\"x\":\"{}\"}}",
         "x".repeat(2 * BUFFER_LIMIT)
@@ -119,7 +119,7 @@ async fn a_large_body_is_not_held(case: Case) {
     is_error(&answer, Schema::OpenAi, 413, "request_too_large");
 }
 
-/// Whatever comes of it is the caller's.
+/// There is one attempt, and its result goes to the caller.
 async fn there_is_one_attempt(case: Case) {
     for status in [500, 503, 429, 404] {
         let answer = case
@@ -142,7 +142,7 @@ async fn there_is_one_attempt(case: Case) {
     is_error(&answer, Schema::OpenAi, 503, "upstream_unreachable");
 }
 
-/// Each with its own code, in its caller's format.
+/// Each case has its own code, in the caller's format.
 async fn what_no_route_takes(case: Case) {
     for (method, path, schema, code) in [
         (
@@ -202,12 +202,12 @@ async fn what_no_route_takes(case: Case) {
     is_error(&answer, Schema::Anthropic, 404, "stored_state_not_routed");
 }
 
-/// A route that passes everything below a path does not take a call there.
+/// A route that passes everything below a path does not take model calls there.
 async fn calls_do_not_pass(case: Case) {
     let answer = case.chat("nobody").send().await;
     is_error(&answer, Schema::OpenAi, 404, "model_not_found");
     case.chat("one").send().await.only_at("echo-openai");
-    // Nor does it take what a lenient server could find a call in, or another path.
+    // Nor does it take paths in which a lenient server may see a model call or another path.
     for (method, path) in [
         ("POST", "/v1/files/..%2fchat/completions"),
         ("POST", "/v1/files/..%2F..%2Fv1%2Fchat%2Fcompletions"),
@@ -218,7 +218,7 @@ async fn calls_do_not_pass(case: Case) {
         is_error(&answer, Schema::OpenAi, 404, "path_not_found");
         answer.went_nowhere();
     }
-    // Its answer would have the backend's key in it.
+    // The backend's answer would contain its key.
     let answer = case.request("TRACE", "/v1/files/x").send().await;
     is_error(&answer, Schema::OpenAi, 405, "method_not_allowed");
     answer.went_nowhere();

@@ -1,11 +1,11 @@
-//! A call of each API as its clients make it, and what an error has to look like to them.
+//! Sample calls of each API as its clients make them, and the error formats that these clients expect.
 
 use llm_router::schema::{Api, Place, Schema};
 use serde_json::Value;
 
 use crate::harness::{Answer, Call, Case};
 
-/// What a body is.
+/// The kind of a body.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Kind {
     Json,
@@ -13,7 +13,7 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    /// The kinds of body that an API takes.
+    /// Returns the kinds of body that an API accepts.
     pub(super) fn of(api: Api) -> &'static [Kind] {
         match api.place() {
             Place::Json | Place::Path => &[Kind::Json],
@@ -29,7 +29,7 @@ impl Kind {
         }
     }
 
-    /// A body with everything that a library would smooth away.
+    /// Returns a body with oddities that a library would normalize.
     pub(super) fn body(self, model: Option<&str>) -> Vec<u8> {
         match (self, model) {
             (Kind::Json, None) => b" {\"first\" :\"\\u00fc\\/\", \"n\":1.0E+2 }\n".to_vec(),
@@ -57,7 +57,7 @@ fn form(model: Option<&str>) -> Vec<u8> {
     body
 }
 
-/// The model as a segment of a path.
+/// Encodes a model as a segment of a path.
 pub(super) fn encoded(model: &str) -> String {
     let each = model.bytes().map(|byte| {
         if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
@@ -69,17 +69,17 @@ pub(super) fn encoded(model: &str) -> String {
     each.collect()
 }
 
-/// The API's first path, for this model.
+/// Returns the API's first path, for this model.
 pub(super) fn path(api: Api, model: &str) -> String {
     api.path().replace("{model}", &encoded(model))
 }
 
-/// The body of a call: it names the model unless the path does.
+/// Returns the body of a call; it names the model unless the path does.
 pub(super) fn body(api: Api, kind: Kind, model: &str) -> Vec<u8> {
     kind.body((api.place() != Place::Path).then_some(model))
 }
 
-/// A call of this model.
+/// Makes a call of this model.
 pub(super) fn call(case: &Case, api: Api, kind: Kind, model: &str) -> Call {
     at(case, &path(api, model), kind, body(api, kind, model))
 }
@@ -90,12 +90,12 @@ pub(super) fn at(case: &Case, path: &str, kind: Kind, body: impl Into<Vec<u8>>) 
         .piece(body)
 }
 
-/// The backend of the harness that speaks the API, `-two` for the second one.
+/// Returns the harness's backend that speaks the API; `-two` selects the second one.
 pub(super) fn backend(api: Api, which: &str) -> String {
     format!("echo-{}{which}", api.schema().name())
 }
 
-/// An error in the format of this dialect.
+/// Asserts that the answer is an error in the format of this schema.
 #[track_caller]
 pub(super) fn is_error(answer: &Answer, schema: Schema, status: u16, code: &str) {
     answer.is(status);

@@ -1,4 +1,4 @@
-//! Calls that name what one provider has stored.
+//! Trials of model calls that refer to state stored at one provider.
 
 use llm_router::schema::Api;
 
@@ -6,7 +6,7 @@ use super::sample::{Kind, at, backend, is_error, path};
 use crate::harness::Case;
 use crate::harness::echo::Answering;
 
-/// To the backend that the route names and to no other, and nowhere if it names none.
+/// The call goes only to the backend that the route names, and nowhere if it names none.
 pub(super) async fn stored(case: Case, api: Api) {
     let home = backend(api, "-two");
     let pinned = format!("pinned-{}", api.schema().name());
@@ -15,14 +15,14 @@ pub(super) async fn stored(case: Case, api: Api) {
         at(&case, &path(api, model), Kind::Json, body)
     };
     stateful(&pinned).send().await.only_at(&home);
-    // It fails there, and goes to no other.
+    // It fails there, and goes nowhere else.
     let failing = format!("x-test-answer-{home}");
     let answer = stateful(&pinned)
         .header(&failing, Answering::status(503).header())
         .send()
         .await;
     answer.is(503).went_to(&[&home]);
-    // Without what is stored, the route is like any other.
+    // Without stored state, the route is like any other.
     let answer = at(
         &case,
         &path(api, &pinned),
@@ -30,7 +30,7 @@ pub(super) async fn stored(case: Case, api: Api) {
         format!("{{\"model\":\"{pinned}\"}}"),
     );
     answer.send().await.only_at(&backend(api, ""));
-    // Two backends, and nothing that says which; one, and there is no doubt.
+    // With two backends and no `stored_at`, the call is refused; with one backend, there is no doubt.
     let answer = stateful("chain").send().await;
     is_error(&answer, api.schema(), 400, "stored_state_unpinned");
     answer.went_nowhere();

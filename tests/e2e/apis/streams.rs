@@ -1,4 +1,4 @@
-//! Streamed answers of each API.
+//! Trials of streamed answers of each API.
 
 use llm_router::schema::{Api, Asks, Schema};
 
@@ -6,7 +6,7 @@ use super::sample::{Kind, at, backend, body, path};
 use crate::harness::echo::Answering;
 use crate::harness::{Answer, Call, Case};
 
-/// Events before any content, with content, and the last one.
+/// Returns the events before any content, with content, and at the end.
 fn events(api: Api) -> [&'static str; 3] {
     match api {
         Api::ChatCompletions => [
@@ -54,12 +54,12 @@ fn events(api: Api) -> [&'static str; 3] {
             "data: {\"candidates\":[{\"content\":{\"parts\":[{\"text\":\"hi\"}]}}]}\n\n",
             "data: {\"candidates\":[{\"finishReason\":\"STOP\"}]}\n\n",
         ],
-        // Opaque.
+        // The router does not read this format.
         _ => ["\u{0}\u{1}", "{\"error\":\"\u{fc}\"}", "\u{0}"],
     }
 }
 
-/// A call that asks for a stream.
+/// Makes a call that asks for a stream.
 fn asking(case: &Case, api: Api, kind: Kind, model: &str) -> Call {
     let body = match (api.asks(), kind) {
         (Asks::InBody, Kind::Json) => {
@@ -82,7 +82,7 @@ fn asking(case: &Case, api: Api, kind: Kind, model: &str) -> Call {
     at(case, &format!("{}{query}", path(api, model)), kind, body)
 }
 
-/// The call, of which the first backend and the second one answer so.
+/// Makes the call, with these answers of the first and the second backend.
 async fn answered(call: Call, api: Api, first: &Answering, second: &Answering) -> Answer {
     let [one, two] = ["", "-two"].map(|which| format!("x-test-answer-{}", backend(api, which)));
     call.header(&one, first.header())
@@ -105,7 +105,7 @@ pub(super) async fn streamed(case: Case, api: Api) {
     let (first, second) = (backend(api, ""), backend(api, "-two"));
     for kind in Kind::of(api) {
         let ask = |model| asking(&case, api, *kind, model);
-        // As it came.
+        // Unchanged.
         for model in ["one", "chain"] {
             let answer = answered(ask(model), api, &whole, &whole).await;
             answer.is(200).went_to(&[&first]);
@@ -116,17 +116,17 @@ pub(super) async fn streamed(case: Case, api: Api) {
         answer.is(200).went_to(&[&first, &second]);
         assert_eq!(text(&answer), [start, content, end].concat());
         if is_opaque {
-            // What breaks off is passed on as it is.
+            // A stream that breaks off is passed on unchanged.
             let answer = answered(ask("chain"), api, &stream(&[start]), &whole).await;
             answer.is(200).went_to(&[&first]);
             assert_eq!(text(&answer), start);
             continue;
         }
-        // It ends before there is anything: the next one.
+        // The stream ends before any content, so the next target is tried.
         let answer = answered(ask("chain"), api, &stream(&[start]), &whole).await;
         answer.is(200).went_to(&[&first, &second]);
         assert_eq!(text(&answer), [start, content, end].concat());
-        // And after there was: an error, as the API has them.
+        // After content, the client gets an error in the API's format.
         let answer = answered(ask("chain"), api, &stream(&[start, content]), &whole).await;
         answer.is(200).went_to(&[&first]);
         let got = text(&answer);
@@ -144,7 +144,7 @@ pub(super) async fn streamed(case: Case, api: Api) {
     }
 }
 
-/// Without `alt=sse` Gemini streams one JSON array, which is not held to its end.
+/// Without `alt=sse`, Gemini streams one JSON array, which is not held to its end.
 async fn an_array(case: &Case, api: Api) {
     let mut array = Answering::events(&["[{\"candidates\":[]}", ",\n{}", "]"]);
     array.content_type = "application/json".to_owned();

@@ -1,4 +1,5 @@
-//! Upgrades to WebSocket, on HTTP/1.1. What is sent after the upgrade need not be WebSocket's frames: Envoy passes bytes.
+//! Trials of upgrades to WebSocket, over HTTP/1.1. The bytes after the upgrade need not be WebSocket frames, because
+//! Envoy passes them through.
 
 use std::time::Duration;
 
@@ -20,7 +21,7 @@ pub(super) fn add(suite: &mut Suite) {
 
 const LIMIT: Duration = Duration::from_secs(10);
 
-/// The connection, and the head of the answer to an upgrade.
+/// Returns the connection, and the head of the answer to an upgrade.
 async fn upgrade(case: &Case, method: &str, path: &str, id: &str) -> (TcpStream, String) {
     let mut stream = TcpStream::connect(case.envoy.address)
         .await
@@ -82,12 +83,12 @@ async fn a_websocket_passes(case: Case) {
     );
 }
 
-/// Also at the path of a call, whatever its method.
+/// Upgrades are refused also at the path of a model call, whatever the method.
 async fn an_upgrade_that_no_route_takes(case: Case) {
     for (method, path) in [
         ("GET", "/v1/responses"),
         ("POST", "/v1/chat/completions"),
-        // Which a route takes, but not so.
+        // A route takes these paths, but not with this method.
         ("POST", "/v1/realtime"),
         ("GET", "/openai/realtime"),
     ] {

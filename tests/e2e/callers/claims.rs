@@ -1,4 +1,4 @@
-//! Claims of tokens, which `jwt_authn` verifies before the filter sees the request.
+//! Trials of token claims, which `jwt_authn` verifies before the filter sees the request.
 
 use serde_json::{Value, json};
 
@@ -25,7 +25,7 @@ pub(super) fn add(suite: &mut Suite) {
     on_both(suite, "callers::a_header_of_a_claim", a_header_of_a_claim);
 }
 
-/// As docs/identity.md's provider wants them.
+/// Returns claims as the provider in docs/identity.md expects them.
 pub(super) fn of_company(sub: &str) -> Value {
     json!({
         "iss": "https://login.example.com", "aud": "llm-gateway", "exp": 4_102_444_800_u64,
@@ -72,7 +72,7 @@ async fn of_a_verified_token(case: Case) {
     }
 }
 
-/// Nothing that a client can write without the key makes a claim.
+/// Nothing that a client can write without the key counts as a claim.
 async fn of_no_verified_token(case: Case) {
     let identities = &case.world.backends.identities;
     let right = of_company("svc-1");
@@ -109,7 +109,7 @@ async fn of_no_verified_token(case: Case) {
                 .header("authorization", format!("Bearer {token}"));
             assert!(!is_taken(call).await, "{model} with {token}");
         }
-        // What others read as the payload of a verified token.
+        // Headers in which other software expects the payload of a verified token.
         let call = case
             .chat(model)
             .header("x-jwt-payload", right.to_string())
@@ -123,7 +123,7 @@ async fn of_no_verified_token(case: Case) {
     assert!(is_taken(case.chat("claim-not")).await);
 }
 
-/// What one token says does not complete what another one says.
+/// The claims of one token do not complete those of another.
 async fn of_several_tokens(case: Case) {
     let identities = &case.world.backends.identities;
     let of_partner = |sub: &str| {
@@ -153,7 +153,7 @@ async fn of_several_tokens(case: Case) {
     assert!(is_taken(call).await);
 }
 
-/// Envoy leaves word of them in the same place.
+/// Envoy stores the reasons for failures in the same place.
 async fn of_failed_tokens(case: Case) {
     let foreign = &case.world.backends.identities.stranger;
     let token = foreign.token(&json!({"iss": "https://partner.example", "message": "x"}));
@@ -161,7 +161,7 @@ async fn of_failed_tokens(case: Case) {
     assert!(!is_taken(call.header("x-partner-token", token)).await);
 }
 
-/// A header that `jwt_authn` makes of a claim is the token's, whatever a client sends under its name.
+/// A header that `jwt_authn` sets from a claim has the token's value, whatever a client sends under its name.
 async fn a_header_of_a_claim(case: Case) {
     let company = &case.world.backends.identities.company;
     for (sent, sub, expected) in [

@@ -1,4 +1,4 @@
-//! Identities in a mesh, which clients prove by certificates.
+//! Trials of mesh identities, which clients prove by certificates.
 
 use std::net::SocketAddr;
 
@@ -28,7 +28,7 @@ const CHAT: &str = "spiffe://cluster.local/ns/prod/sa/chat-ui";
 const ADMIN: &str = "spiffe://cluster.local/ns/prod/sa/admin";
 const GATEWAY: &str = "spiffe://cluster.local/ns/istio-ingress/sa/gateway";
 
-/// A way to the filter chain of this name with this certificate.
+/// Returns an address that leads to the filter chain of this name with this certificate.
 async fn with(case: &Case, chain: &str, certificate: Certificate<'_>) -> SocketAddr {
     let identities = &case.world.backends.identities;
     identities
@@ -36,7 +36,7 @@ async fn with(case: &Case, chain: &str, certificate: Certificate<'_>) -> SocketA
         .await
 }
 
-/// The same as a workload of the mesh.
+/// Returns an address that leads to the filter chain as a workload of the mesh.
 pub(super) async fn as_workload(
     case: &Case,
     chain: &str,
@@ -47,7 +47,7 @@ pub(super) async fn as_workload(
     with(case, chain, Certificate::OfMesh(&uri)).await
 }
 
-/// Who sent a request, by where it goes.
+/// Returns the caller of a request, by the backend that it reaches.
 async fn who(call: Call) -> &'static str {
     let answer = call.send().await;
     answer.is(200);
@@ -60,7 +60,7 @@ async fn who(call: Call) -> &'static str {
     }
 }
 
-/// The rows of the table in the docs.
+/// Returns the rows of the table in the docs.
 fn modes() -> Vec<[&'static str; 4]> {
     let docs = include_str!("../../../docs/identity.md");
     let (_, table) = docs
@@ -77,7 +77,7 @@ fn modes() -> Vec<[&'static str; 4]> {
     .collect()
 }
 
-/// The table in the docs, cell by cell.
+/// Checks the table in the docs cell by cell.
 async fn in_every_mode(case: Case) {
     let modes = modes();
     assert_eq!(modes.len(), 5);
@@ -126,7 +126,7 @@ async fn identities(case: Case) {
     }
 }
 
-/// Where every header goes through, also a client's own.
+/// In this mode every header passes, including one that the client sets.
 async fn without_a_certificate(case: Case) {
     let by_tls = with(&case, "optional.test", Certificate::None).await;
     for header in [
@@ -146,7 +146,8 @@ async fn without_a_certificate(case: Case) {
     assert_eq!(who(case.chat("mesh").by(address)).await, "chat");
 }
 
-/// It proves nothing, and Envoy refuses the connection; but where Envoy is told to take any, it counts.
+/// A foreign certificate proves nothing, and Envoy refuses the connection; but if Envoy accepts any certificate, the
+/// identity in it counts.
 async fn of_a_foreign_certificate(case: Case) {
     let client = reqwest::Client::builder()
         .no_proxy()
@@ -164,7 +165,7 @@ async fn of_a_foreign_certificate(case: Case) {
     assert_eq!(who(case.chat("mesh").by(address)).await, "chat");
 }
 
-/// Only what the gateway itself has said counts: the last word before its own.
+/// Only what the gateway itself has added counts: the last element before its own.
 async fn behind_a_gateway(case: Case) {
     let other = "spiffe://cluster.local/ns/istio-ingress/sa/other";
     for (peer, header, expected) in [
@@ -183,7 +184,7 @@ async fn behind_a_gateway(case: Case) {
             "nobody",
         ),
         (GATEWAY, String::new(), "nobody"),
-        // One that is not named speaks for itself.
+        // A gateway that is not in the document speaks for itself.
         (other, format!("URI={CHAT}"), "another"),
     ] {
         for chain in ["append-forward.test", "forward-only.test"] {

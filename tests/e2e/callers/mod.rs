@@ -1,4 +1,4 @@
-//! Who the caller is: what Envoy vouches for decides, and nothing that a client merely says.
+//! Trials of the identification of callers: what Envoy has verified counts, and nothing that a client merely claims.
 
 mod claims;
 mod mesh;
@@ -41,7 +41,7 @@ async fn by_query(case: Case) {
     for (query, expected) in [
         ("?beta=true&k%C3%A4se=a+b", true),
         ("?k%c3%a4se=a%20bc&%62eta=%74rue", true),
-        // Any of the values.
+        // Any of the values may match.
         ("?beta=false&beta=true&k%C3%A4se=x&k%C3%A4se=1%2B", true),
         ("", false),
         ("?beta=true", false),
@@ -64,7 +64,7 @@ async fn by_time(case: Case) {
     assert!(!is_taken(case.chat("time-else")).await);
 }
 
-/// What is no call of a model is routed by the same, but for its body.
+/// Requests that are not model calls are routed by the same conditions, except for those on the body.
 async fn what_passes(case: Case) {
     let identities = &case.world.backends.identities;
     let token = identities.company.token(&claims::of_company("svc-1"));

@@ -1,4 +1,4 @@
-//! Documents as Envoy's `--mode validate` takes or refuses them, in both wrappings.
+//! Trials of documents that Envoy's `--mode validate` accepts or refuses, in both encodings.
 
 mod scalars;
 
@@ -46,14 +46,14 @@ pub(crate) fn add(suite: &mut Suite, world: &Arc<World>) {
     );
 }
 
-/// Envoy's verdict on a configuration, and what it printed.
+/// Returns whether Envoy accepts a configuration, and what it printed.
 fn check(programs: &Programs, name: &str, config: &Config) -> (bool, String) {
     let file = programs.write(&format!("validate-{name}"), &config.render(&programs.wasm));
     programs.validate(&file, &programs.directory)
 }
 
-/// The document is refused in both wrappings. Each of `errors` is a list of texts that stand in one line of what
-/// Envoy prints: an error's path, and what is wrong there.
+/// Asserts that the document is refused in both encodings. Each of `errors` is a list of texts that must occur in one
+/// line of Envoy's output: an error's path, and what is wrong there.
 #[track_caller]
 fn assert_refused(programs: &Programs, name: &str, document: &Value, errors: &[&[&str]]) {
     for wrapping in Wrapping::ALL {
@@ -98,7 +98,7 @@ fn assert_accepted(programs: &Programs, name: &str, document: &Value, clusters: 
     }
 }
 
-/// A document with these routes, to which everything else is right.
+/// Returns an otherwise valid document with these routes.
 fn with_routes(routes: Value) -> Value {
     json!({
         "backends": [
@@ -109,7 +109,7 @@ fn with_routes(routes: Value) -> Value {
     })
 }
 
-/// A document with this backend (called `openai`, as its model `gpt-4o` is) and a route to it.
+/// Returns a document with this backend (named `openai`, with the model `gpt-4o`) and a route to it.
 fn with_backend(backend: Value) -> Value {
     json!({
         "backends": [backend],
@@ -131,7 +131,7 @@ fn good_documents_are_accepted(programs: &Programs) {
     assert_accepted(programs, "limits", &limits(), &[]);
 }
 
-/// Every number at the end of its range.
+/// Returns a document with every number at the end of its range.
 fn limits() -> Value {
     let mut document = with_routes(json!([{
         "name": "all", "match": {"model": "*"}, "strategy": "weighted",
@@ -230,7 +230,7 @@ fn wrong_types_are_errors(programs: &Programs) {
 }
 
 fn missing_fields_are_errors(programs: &Programs) {
-    // An empty Struct is no bytes at all: the filter cannot tell it from a configuration that is not there.
+    // An empty Struct has no bytes: the filter cannot distinguish it from a missing configuration.
     let nothing = around(json!({}), &[]);
     let said: &[&str] = &["there is no configuration"];
     assert_config_refused(programs, "nothing-struct", &nothing, &[said]);

@@ -1,4 +1,4 @@
-//! What Envoy makes of scalars in its YAML, by the table that the tool `llm-router` is held to as well.
+//! Checks how Envoy reads scalars in its YAML, with the table that the tool `llm-router` is tested with as well.
 
 use serde_json::Value;
 
@@ -7,7 +7,7 @@ use crate::harness::world::World;
 
 const TABLE: &str = include_str!("../../data/yaml/scalars.tsv");
 
-/// An Envoy with a Struct of these lines in its configuration, read by the code that reads all of its YAML.
+/// Returns the configuration of an Envoy with a Struct of these lines, which the same code reads as all of its YAML.
 fn config(lines: &[String]) -> String {
     format!(
         "admin: {{address: {{socket_address: {{address: 127.0.0.1, port_value: 0}}}}}}
@@ -57,7 +57,7 @@ pub(super) fn are_what_the_table_says(world: &World, programs: &Programs) {
     }
 }
 
-/// The metadata of the node, wherever it is.
+/// Finds the metadata of the node.
 fn find(dump: &Value) -> Option<&Value> {
     match dump {
         Value::Object(fields) => fields

@@ -1,6 +1,6 @@
-//! Errors in the format of the caller's API: the filter's own and those that Envoy answers itself.
+//! Trials of errors in the format of the caller's API: the filter's own and those that Envoy answers itself.
 //!
-//! What the filter finds in a request's body is tested in [`crate::input`].
+//! Errors in a request's body are tested in [`crate::input`].
 
 use std::time::{Duration, Instant};
 
@@ -49,7 +49,7 @@ async fn upstream_reset(case: Case) {
 
 async fn upstream_timeout(case: Case) {
     for api in Api::ALL {
-        // The limit of an attempt, and Envoy's own for all of them together.
+        // The limit of an attempt, and Envoy's own limit for all attempts together.
         for by_envoy in [false, true] {
             let start = Instant::now();
             let call = case.ask(api, &api.model("hang"));

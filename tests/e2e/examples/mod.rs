@@ -1,4 +1,4 @@
-//! The files and snippets that people copy.
+//! Tests of the files and snippets that users copy.
 
 use std::path::Path;
 
@@ -54,7 +54,7 @@ pub(crate) fn add(suite: &mut Suite, programs: &Programs, trusted_ca: &Path) {
     });
 }
 
-/// In the real Envoy, from the repository's root, as the README has it.
+/// The file loads in the real Envoy, from the repository's root, as the README says.
 fn loads(programs: &Programs, trusted_ca: &Path, file: &Path) {
     let text = files::read(file);
     let name = files::name(file).replace('/', "-");
@@ -62,7 +62,7 @@ fn loads(programs: &Programs, trusted_ca: &Path, file: &Path) {
     assert!(accepted, "{} is refused\n{printed}", files::name(file));
 }
 
-/// What docs/page.md says of a listener for operators loads.
+/// The listener for operators in docs/page.md loads.
 fn adds_the_secret_of_the_page(programs: &Programs, trusted_ca: &Path) {
     let docs = files::read(&files::root().join("docs/page.md"));
     let (_, block) = docs
@@ -81,7 +81,7 @@ fn adds_the_secret_of_the_page(programs: &Programs, trusted_ca: &Path) {
     };
     for (name, block, is_right) in [
         ("early.yaml", block.to_owned(), true),
-        // It is the example that is looked at.
+        // The check depends on the example: a changed one fails.
         (
             "early-wrong.yaml",
             block.replace("%ENVIRONMENT(", "%NOTHING("),
@@ -96,8 +96,8 @@ fn adds_the_secret_of_the_page(programs: &Programs, trusted_ca: &Path) {
     }
 }
 
-/// Every cluster ejects hosts that fail, and what is not on this machine has to prove its name: Envoy asks for
-/// neither by default.
+/// Every cluster ejects hosts that fail, and hosts on other machines must prove their names: by default, Envoy does
+/// neither.
 fn guards_its_clusters(file: &Path) {
     let mut with_hosts = 0;
     for cluster in files::clusters(file) {
@@ -105,7 +105,7 @@ fn guards_its_clusters(file: &Path) {
         let address =
             "/load_assignment/endpoints/0/lb_endpoints/0/endpoint/address/socket_address/address";
         let Some(address) = cluster.pointer(address).and_then(Value::as_str) else {
-            // Without a host there is nothing to eject and nobody to trust.
+            // Without a host there is nothing to eject or to verify.
             continue;
         };
         with_hosts += 1;
@@ -125,7 +125,7 @@ fn guards_its_clusters(file: &Path) {
                     Some(address),
                     "{name} asks for another server than it connects to"
                 );
-                // But for the names, it is what `crate::tls` tries out.
+                // Apart from the names, it is what `crate::tls` tests.
                 let neutral = |socket| tls::adapted(socket, "neutral.test", Path::new("ca.pem"));
                 assert_eq!(
                     neutral(socket.clone()),
@@ -142,7 +142,7 @@ fn guards_its_clusters(file: &Path) {
     );
 }
 
-/// What the document says is what Envoy holds.
+/// The document's body limit equals Envoy's.
 fn one_limit_for_bodies(file: &Path) {
     let example = files::yaml(&files::read(file)).expect("the example is YAML");
     let manager = &example["static_resources"]["listeners"][0]["filter_chains"][0]["filters"][0]["typed_config"];
@@ -160,7 +160,7 @@ fn one_limit_for_bodies(file: &Path) {
     }
 }
 
-/// The fenced blocks: the line that each begins at, its language, its text.
+/// Returns the fenced blocks: the line at which each begins, its language, and its text.
 fn blocks(text: &str) -> Vec<(usize, String, String)> {
     let mut blocks = vec![];
     let mut open: Option<(usize, String, String)> = None;
@@ -194,7 +194,7 @@ fn blocks_parse(page: &Path) {
     }
 }
 
-/// The filter runs a document's golden tests where it says so, in both encodings.
+/// The filter runs a document's golden tests if the document says so, in both encodings.
 fn its_tests_are_run(programs: &Programs, document: &Value) {
     for (enforced, route, is_right) in [
         (true, "smart", true),
@@ -246,7 +246,7 @@ fn the_whole_document_is_accepted(programs: &Programs) {
         assert!(accepted, "the document is refused\n{printed}");
     }
     its_tests_are_run(programs, &document);
-    // And it is the document that is checked: with one word changed it is refused.
+    // The document is really checked: with one word changed, it is refused.
     document["routes"][0]["targets"][0]["backend"] = json!("nobody");
     let file = programs.write(
         "whole-document-changed",

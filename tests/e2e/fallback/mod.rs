@@ -1,4 +1,4 @@
-//! What happens after an attempt that failed.
+//! Trials of what happens after a failed attempt.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use crate::fleet::Which;
 use crate::fleet::document::DEPLOYMENT;
 use crate::harness::{Api, Case, Protocol, Seen, Suite};
 
-/// Failures that a backend answers with, and that the filter passes on to the next target.
+/// Failures with an answer, after which the filter tries the next target.
 const ANSWERED: [&str; 4] = ["status-429", "status-500", "status-503", "status-529"];
 /// Failures without an answer.
 const UNANSWERED: [&str; 3] = ["reset", "close", "hang"];
@@ -54,7 +54,7 @@ pub(crate) fn add(suite: &mut Suite) {
     }
 }
 
-/// The second target got the request as if it had been the first.
+/// Asserts that the second target got the request as if it had been the first.
 #[track_caller]
 fn assert_adapted(api: Api, seen: &Seen) {
     match api {
@@ -123,7 +123,7 @@ async fn not_past_the_callers_own_mistakes(case: Case) {
     }
 }
 
-/// Demo backends name themselves in their errors, and know none of our codes.
+/// Demo backends name themselves in their errors, and never use the router's codes.
 #[track_caller]
 fn assert_is_the_backends_own(body: &serde_json::Value, api: Api, backend: &str) {
     let message = body["error"]["message"].as_str().unwrap_or_default();
@@ -142,7 +142,7 @@ async fn the_last_answer_reaches_the_client(case: Case) {
     let answer = case.chat("all-503").send().await;
     answer.is(503).went_to(&["openai", "azure-east"]);
     assert_is_the_backends_own(&answer.json(), Api::OpenAi, "azure-east");
-    // With a single target there is one attempt, whatever number the route's own policy has.
+    // With a single target there is one attempt, whatever number Envoy's own retry policy has.
     for api in Api::ALL {
         for failure in ANSWERED {
             let answer = case.ask(api, &api.model(failure)).send().await;
@@ -153,8 +153,8 @@ async fn the_last_answer_reaches_the_client(case: Case) {
     }
 }
 
-/// The filter asks for the next attempt and Envoy refuses: the answer goes to the client, without the mark by which
-/// the filter asked. That no answer has it is a part of every trial.
+/// The filter asks for the next attempt and Envoy refuses. The answer goes to the client without the header by which
+/// the filter asked; every trial checks that no answer has it.
 async fn not_where_envoy_has_none_left(case: Case) {
     let answer = case.chat("last-word-fails").send().await;
     answer.is(500).went_to(&["openai"]);
@@ -182,7 +182,7 @@ async fn to_another_model_of_the_same_backend(case: Case) {
     }
 }
 
-/// The backends that have seen a request whose first one fails like this.
+/// Returns the backends that see a request whose first attempt fails like this.
 fn reached(failure: &str) -> &'static [&'static str] {
     match failure {
         "dead" => &["azure-east"],

@@ -1,16 +1,16 @@
-//! Envoy without `allow_on_headers_stop_iteration`, where no body ever reaches the filter, and slow clients, for
-//! whom that must not be mistaken.
+//! Trials of Envoy without `allow_on_headers_stop_iteration`, where no body ever reaches the filter; and of slow
+//! clients, which must not be mistaken for that.
 
 use std::time::{Duration, Instant};
 
 use crate::fleet::{MISSING_FLAG_TIMEOUT_MS, Which};
 use crate::harness::{Api, Case, Protocol, Suite};
 
-/// The setting that the error and the log have to name.
+/// The setting that the error and the log must name.
 const SETTING: &str = "allow_on_headers_stop_iteration";
 const COUNTER: &str = "wasmcustom.llm_router.missing_envoy_setting";
 const LIMIT: Duration = Duration::from_millis(MISSING_FLAG_TIMEOUT_MS);
-/// Longer than the limit by far.
+/// Much longer than the limit.
 const LONG_PAUSE: Duration = Duration::from_millis(3 * MISSING_FLAG_TIMEOUT_MS);
 
 pub(crate) fn add(suite: &mut Suite) {
@@ -67,7 +67,7 @@ async fn missing_is_an_error(case: Case) {
             "too late: {elapsed:?}"
         );
     }
-    // In pieces with a pause between them that is longer than the limit: what came before the pause is enough.
+    // In pieces with a pause longer than the limit: what arrives before the pause is enough.
     let call = case.chat("smart").pause(LONG_PAUSE).piece(" ");
     let answer = call.send_on(&mut case.connect().await).await;
     answer
@@ -82,7 +82,7 @@ async fn missing_is_logged_once_and_counted(case: Case) {
         let answer = case.chat("smart").send_on(&mut case.connect().await).await;
         answer.is_error(Api::OpenAi, 500, "missing_envoy_setting");
     }
-    // Other trials count here too.
+    // Other trials increase the counter too.
     let after = case.envoy.stat(COUNTER).await.unwrap_or(0);
     assert!(
         after >= before + 4,
@@ -115,7 +115,7 @@ async fn not_seen_before_a_byte_comes(case: Case) {
         .piece(body)
         .send_on(&mut case.connect().await)
         .await;
-    // The setting is missing all the same: but only the body that came late shows it.
+    // The setting is missing here too, but only the late body shows it.
     answer.is_error(Api::OpenAi, 500, "missing_envoy_setting");
     assert!(
         start.elapsed() >= LONG_PAUSE,
@@ -151,8 +151,8 @@ async fn slow_clients_byte_by_byte(case: Case) {
 }
 
 async fn slow_clients_with_a_pause(case: Case) {
-    // Before the first byte, and in the middle; with headers whose size is easily got wrong, because it is by their
-    // size that a body is told from none.
+    // Pauses before the first byte and in the middle. The sizes of the headers matter, because the filter computes from
+    // them whether a body has arrived.
     for before in [0, 1, 20] {
         let mut call = case.chat("fast");
         let body = call.bytes();

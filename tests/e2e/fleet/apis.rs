@@ -1,6 +1,6 @@
-//! The document of the Envoy with a backend of each schema.
+//! The document of the Envoy with backends of each schema.
 //!
-//! Every route of models has targets of all schemas, so that the caller's API alone decides which of them are tried.
+//! Every route for models has targets of all schemas, so that only the caller's API decides which of them are tried.
 
 use serde_json::{Value, json};
 
@@ -9,7 +9,7 @@ use crate::harness::backends::Backends;
 use crate::harness::cluster::Cluster;
 use crate::harness::config::{Config, NO_MATCH};
 
-/// What the first backend of a schema calls the only model, and what the second one does.
+/// The upstream names of the only model: at the first backend of each schema, and at the second.
 pub(crate) const UPSTREAM: [&str; 2] =
     ["arn:aws:b:r:1:inference-profile/one-v1:0", "second \u{fc}"];
 
@@ -30,7 +30,7 @@ const SCHEMAS: [(&str, &str, &str); 5] = [
     ("bedrock", "path_prefix", "/two"),
 ];
 
-/// How the second backend of each schema has paths: of a call with this operation at this model.
+/// Returns the path at the second backend of a schema, for a call with this operation at this model.
 pub(crate) fn second_path(schema: &str, operation: &str, model: &str) -> String {
     match schema {
         "openai" => format!("/two/v1{operation}"),
@@ -102,7 +102,7 @@ fn backends() -> Vec<Value> {
     all
 }
 
-/// Targets of each schema but Azure's, which would stand beside OpenAI's.
+/// Returns targets of each schema but Azure's, which would compete with OpenAI's.
 fn targets(names: &[&str]) -> Vec<Value> {
     let schemas = SCHEMAS
         .iter()
@@ -124,7 +124,7 @@ fn routes() -> Vec<Value> {
         route("dead", targets(&["dead-SCHEMA"])),
         route("azure", azure("echo-azure-openai")),
         route("azure-deployments", azure("echo-azure-openai-two")),
-        // An ARN of the caller's own, and a name with slashes.
+        // An ARN from the caller, and a name with slashes.
         json!({
             "name": "by-name", "match": {"model": ["arn:*", "org/*"]}, "targets": targets(&["echo-SCHEMA"]),
         }),
@@ -142,7 +142,7 @@ fn routes() -> Vec<Value> {
     all
 }
 
-/// Those whose targets may take some requests and not others.
+/// Returns the routes whose targets may take some requests but not others.
 fn checked() -> Vec<Value> {
     let schemas = || {
         let all = SCHEMAS.iter().map(|(schema, ..)| *schema);

@@ -1,4 +1,4 @@
-//! The document of the Envoy that knows who its callers are, and its listener, which docs/identity.md shows.
+//! The document of the Envoy that identifies its callers, and its listener, which docs/identity.md shows.
 
 use std::time::{Duration, SystemTime};
 
@@ -19,7 +19,7 @@ const NAMES: [&str; 6] = [
     "echo-openai-two",
 ];
 
-/// The names by which clients come by TLS: each of its filter chains. The first ones are for the values of
+/// The names by which clients connect over TLS, each with its filter chain. The first ones are for the values of
 /// `forward_client_cert_details`.
 pub(crate) const CHAINS: [&str; 7] = [
     "sanitize.test",
@@ -27,18 +27,18 @@ pub(crate) const CHAINS: [&str; 7] = [
     "append-forward.test",
     "forward-only.test",
     "always-forward-only.test",
-    // A certificate may be missing.
+    // The certificate is optional.
     "optional.test",
-    // It may be anyone's.
+    // The certificate may be from any CA.
     "untrusted.test",
 ];
 
-/// How a value of `forward_client_cert_details` is called as a filter chain.
+/// Returns the filter chain's name for a value of `forward_client_cert_details`.
 pub(crate) fn chain_of(mode: &str) -> String {
     format!("{}.test", mode.to_ascii_lowercase().replace('_', "-"))
 }
 
-/// What stands in docs/identity.md behind a heading, by its number among the section's blocks.
+/// Returns a block from a section of docs/identity.md, by its number within the section.
 fn documented(heading: &str, index: usize) -> Value {
     let docs = include_str!("../../../docs/identity.md");
     let (_, section) = docs
@@ -69,7 +69,8 @@ pub(crate) fn config(backends: &Backends) -> Config {
     config.change(move |config| add_chains(config, &files))
 }
 
-/// The filter of the docs, with keys of this run, another provider, and requests let through whatever their tokens.
+/// Returns the filter of the docs, with this run's keys and another provider, and letting requests pass whatever their
+/// tokens.
 fn jwt_authn(backends: &Backends) -> Value {
     let mut filter = documented("Claims", 0);
     let config = &mut filter["typed_config"];
@@ -101,7 +102,7 @@ fn jwt_authn(backends: &Backends) -> Value {
     filter
 }
 
-/// A chain for each name beside the one without TLS.
+/// Adds a filter chain for each name beside the one without TLS.
 fn add_chains(config: &mut Value, files: &[std::path::PathBuf; 3]) {
     let [ca, certificate, key] = files;
     let listener = &mut config["static_resources"]["listeners"][0];
@@ -140,7 +141,7 @@ fn add_chains(config: &mut Value, files: &[std::path::PathBuf; 3]) {
         let chains = listener["filter_chains"].as_array_mut().expect("a list");
         chains.push(chain);
     }
-    // Without TLS whatever a client says goes through.
+    // Without TLS, everything that a client claims passes.
     let manager = &mut listener["filter_chains"][0]["filters"][0]["typed_config"];
     manager["forward_client_cert_details"] = json!("ALWAYS_FORWARD_ONLY");
     listener["listener_filters"] = json!([{
@@ -151,7 +152,7 @@ fn add_chains(config: &mut Value, files: &[std::path::PathBuf; 3]) {
     }]);
 }
 
-/// Each is asked for by a model of its name; what meets it goes to `azure-east`, all else to `openai`.
+/// Returns the conditions. Each has a model of its name; requests that meet it go to `azure-east`, others to `openai`.
 fn conditions() -> Vec<(&'static str, Value)> {
     vec![
         (
@@ -184,14 +185,14 @@ fn conditions() -> Vec<(&'static str, Value)> {
             "claims-of-two",
             json!({"all": [{"claims": {"sub": "svc-1"}}, {"claims": {"iss": "https://partner.example"}}]}),
         ),
-        // What Envoy says of a token that it could not verify.
+        // The metadata of a token that Envoy could not verify.
         ("claim-of-failure", json!({"claims": {"message": "*"}})),
         ("time-now", json!({"time": around_now(false)})),
         ("time-else", json!({"time": around_now(true)})),
     ]
 }
 
-/// Six hours before and after now, or the rest of the day.
+/// Returns six hours before and after now, or the rest of the day.
 fn around_now(is_other: bool) -> Value {
     let now = SystemTime::now();
     let clock = |time: SystemTime| {

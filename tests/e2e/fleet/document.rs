@@ -1,7 +1,7 @@
 //! The documents of the shared Envoys.
 //!
-//! Models that are meant to fail are called after what happens: `openai-hang` is one target that never answers,
-//! `openai-hang-then-next` has a second one. Each stands there for both APIs: see [`Api::model`].
+//! Models that fail are named after what happens: `openai-hang` has one target that never answers,
+//! `openai-hang-then-next` also has a second one. Each exists for both APIs: see [`Api::model`].
 //!
 //! [`Api::model`]: crate::harness::Api::model
 
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::MISSING_FLAG_TIMEOUT_MS;
 
-/// The model names by which a demo backend fails.
+/// The model names that select a demo backend's fault.
 pub(crate) const FAULTS: [&str; 9] = [
     "status-400",
     "status-404",
@@ -22,18 +22,18 @@ pub(crate) const FAULTS: [&str; 9] = [
     "close",
 ];
 
-/// What no template and no path can hold as it is.
+/// A name that no template and no path can contain unencoded.
 pub(crate) const DEPLOYMENT: &str = "my deployment/\u{fc}?";
 
-/// What only the main document has.
+/// Returns the main document, with everything that only it has.
 pub(crate) fn main() -> Value {
     json!({
         "backends": backends(),
         "routes": routes(),
         "defaults": {
             "missing_flag_timeout_ms": MISSING_FLAG_TIMEOUT_MS,
-            // What one trial does must not change what another one sees, and each target is tried once: the whole policy
-            // is shown on an Envoy of its own.
+            // Trials must not influence each other, and each target is tried once; the complete policy is tested on an
+            // Envoy of its own.
             "cooldown": {"enabled": false},
             "fallback": {"on_failure": {
                 "rate_limited": "next", "server_error": "next", "connect_failure": "next", "reset": "next",
@@ -42,7 +42,7 @@ pub(crate) fn main() -> Value {
     })
 }
 
-/// The least that shows both roles and a fallback.
+/// Returns the smallest document with both roles and a fallback.
 pub(crate) fn small() -> Value {
     json!({
         "backends": [
@@ -122,7 +122,7 @@ fn backends() -> Vec<Value> {
     all
 }
 
-/// Backends that cannot be reached at all. `dead-too` is one more cluster with the dead port.
+/// Backends that cannot be reached. `dead-too` is another cluster with the dead port.
 const UNUSABLE: [&str; 7] = [
     "dead",
     "dead-too",
@@ -187,7 +187,7 @@ fn routes() -> Vec<Value> {
             &[dead("dead"), dead("dead-too")],
         ));
     }
-    // Last, as in a real document: what the client names is what it gets.
+    // Last, as in a real document: the client gets the model that it names.
     all.push(json!({
         "name": "by-name", "match": {"model": ["gpt-*", "org/*", "llama-*"]},
         "targets": [{"backend": "openai"}, {"backend": "azure"}, {"backend": "second"}],
@@ -196,7 +196,7 @@ fn routes() -> Vec<Value> {
     all
 }
 
-/// A route for one virtual model.
+/// Returns a route for one virtual model.
 fn chain(model: &str, targets: &[Value]) -> Value {
     let mut route = json!({"name": model, "match": {"model": model}, "targets": targets});
     if model.contains("hang") {
@@ -209,7 +209,7 @@ fn to(backend: &str, model: &str) -> Value {
     json!({"backend": backend, "model": model})
 }
 
-/// Those whose targets change parameters, each in its own way, and the last one not.
+/// Returns routes whose targets change parameters, each in its own way, except for the last target.
 fn changed() -> Vec<Value> {
     let change = |mut target: Value, parameters: &Value| {
         target["parameters"] = parameters.clone();
@@ -237,7 +237,7 @@ fn changed() -> Vec<Value> {
     ]
 }
 
-/// Those in which the first target fails and is tried once more.
+/// Returns routes whose first target fails and is tried once more.
 fn hygiene() -> Vec<Value> {
     let again = |model: &str, targets: &[Value]| {
         let mut route = chain(model, targets);
@@ -257,7 +257,7 @@ fn hygiene() -> Vec<Value> {
     ]
 }
 
-/// Each kind of condition, before a route that takes the same model without it.
+/// Returns each kind of condition, before a route that takes the same model without it.
 fn matches() -> Vec<Value> {
     let when = |name: &str, condition: Value, backend: &str| json!({"name": name, "match": condition, "targets": [to(backend, "gpt-4o")]});
     vec![
@@ -294,7 +294,7 @@ fn matches() -> Vec<Value> {
     ]
 }
 
-/// What is chosen by a key.
+/// Returns routes that choose by a key.
 fn sticky() -> Vec<Value> {
     let gpt = |backend: &str| to(backend, "gpt-4o");
     let weighted = |targets: &[Value]| json!({"strategy": "weighted", "targets": targets});
@@ -314,7 +314,7 @@ fn sticky() -> Vec<Value> {
     ]
 }
 
-/// The same of conditions on what a body says.
+/// Returns each kind of condition on a body's content, before a route that takes the same model without it.
 fn contents() -> Vec<Value> {
     let when = |name: &str, condition: Value, backend: &str| json!({"name": name, "match": condition, "targets": [to(backend, "gpt-4o")]});
     let both =
@@ -422,7 +422,7 @@ fn chains() -> Vec<Value> {
         ),
         chain("byok-fails", &[to("byok", "status-500"), gpt("openai")]),
         chain("byok-is-next", &[to("openai", "status-500"), gpt("byok")]),
-        // A second target shows whether a backend can ask for a retry by itself.
+        // A second target shows whether a backend can cause a retry by its own header.
         chain("paced", &[gpt("paced")]),
         chain("paced-then-next", &[gpt("paced"), gpt("openai")]),
     ];

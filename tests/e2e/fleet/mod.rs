@@ -1,6 +1,7 @@
 //! The Envoys that the trials share.
 //!
-//! Few, because each costs a second to start and memory for V8; each is started when the first trial asks for it.
+//! There are few, because each takes a second to start and memory for V8. Each is started when the first trial needs
+//! it.
 
 pub(crate) mod apis;
 pub(crate) mod callers;
@@ -21,50 +22,50 @@ use crate::harness::cluster::Cluster;
 use crate::harness::config::{Config, NO_MATCH, Wrapping};
 use crate::harness::{files, tls};
 
-/// The `request_body_buffer_limit` of the main Envoy, and of that with the whole policy.
+/// The `request_body_buffer_limit` of the main Envoy, and of the one with the complete policy.
 pub(crate) const BUFFER_LIMIT: usize = 2 * 1024 * 1024;
 
-/// `missing_flag_timeout_ms` everywhere: with the flag set it must not matter, however short it is.
+/// `missing_flag_timeout_ms` of all documents: with the flag set, even a short one must make no difference.
 pub(crate) const MISSING_FLAG_TIMEOUT_MS: u64 = 500;
 
 /// The keys that Envoy's credential injector adds, by cluster: header and value.
 pub(crate) const INJECTED: [(&str, &str, &str); 3] = [
     ("keyed", "authorization", "Bearer key-of-keyed"),
     ("keyed-other", "x-api-key", "key-of-keyed-other"),
-    // Under a name that nobody takes for a credential.
+    // A header name that nobody takes for a credential.
     ("keyed-oddly", "x-odd", "key-of-keyed-oddly"),
 ];
 
 /// One of the shared Envoys.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Which {
-    /// Everything that a complete setup has.
+    /// A complete setup.
     Main { workers: usize },
-    /// The whole fallback policy, cooldowns included.
+    /// The complete fallback policy, including cooldowns.
     Policy { workers: usize },
-    /// A backend of each schema, and routes for what is no call of a model.
+    /// Backends of each schema, and routes for requests that are not model calls.
     Apis { workers: usize },
-    /// Tokens are verified, and clients may come by TLS with a certificate.
+    /// Verifies tokens, and accepts clients over TLS with a certificate.
     Callers,
     /// Every condition, strategy and check of the routing language.
     Decisions { workers: usize },
-    /// Every outcome is logged.
+    /// Logs every outcome.
     Outcomes { workers: usize },
-    /// It serves a page. `counts`: to one trial alone, which counts.
+    /// Serves a status page. `counts`: for the single trial that compares its counts.
     Page { counts: bool },
-    /// Access logs as docs/envoy.md has them.
+    /// Access logs as in docs/envoy.md.
     Logging,
-    /// Envoy keeps less of a body to send it again than bodies may have. `tells`: answers tell where they come from.
+    /// Envoy keeps less of a body for retries than bodies may have. `tells`: response headers report the backend.
     SmallRetryBuffer { tells: bool },
-    /// Room for images.
+    /// Accepts large bodies, such as images.
     Large,
-    /// A heap that cannot hold what comes, and the overload manager of envoy/providers.yaml.
+    /// A heap that is too small for the load, with the overload manager of envoy/providers.yaml.
     Overload,
-    /// A small document that arrives as a JSON string.
+    /// A small document, passed as a JSON string.
     Text,
-    /// The same without `allow_on_headers_stop_iteration`.
+    /// Like `Text`, without `allow_on_headers_stop_iteration`.
     WithoutFlag { workers: usize },
-    /// The same as `Text`, with the decompressor of docs/input.md in front of the router.
+    /// Like `Text`, with the decompressor of docs/input.md in front of the router.
     Unpacking { workers: usize },
 }
 
@@ -105,7 +106,7 @@ impl Which {
     }
 }
 
-/// As it stands in trial names and file names.
+/// As it occurs in the names of trials and files.
 impl fmt::Display for Which {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -132,7 +133,7 @@ impl fmt::Display for Which {
     }
 }
 
-/// The filter that docs/input.md shows.
+/// Returns the filter that docs/input.md shows.
 fn decompressor() -> Value {
     let docs = include_str!("../../../docs/input.md");
     let (_, section) = docs
@@ -176,7 +177,7 @@ fn main(backends: &Backends) -> Config {
             .cluster(to(&format!("dead-{api}"), "dead"))
             .cluster(to(&format!("dead-{api}-too"), "dead"))
             .cluster(to(&format!("full-{api}"), api).full())
-            // An empty secret is what a missing one looks like to the injector.
+            // To the injector, an empty secret looks like a missing one.
             .cluster(to(&format!("keyless-{api}"), api).injects("x-api-key", ""))
             .cluster(Cluster::new(&format!("empty-{api}")))
             .hop(&format!("missing-{api}"), "no-such-cluster")
@@ -185,7 +186,7 @@ fn main(backends: &Backends) -> Config {
     config
 }
 
-/// Two backends and an unreachable one: the first hop and the next one both differ from `on_no_match`.
+/// Two backends and an unreachable one, so that the first and the next hop differ from `on_no_match`.
 fn small(backends: &Backends) -> Config {
     let to = |cluster: &str| Cluster::new(cluster).to(backends.address(cluster));
     Config::new(document::small())
@@ -223,9 +224,9 @@ fn logging(backends: &Backends) -> Config {
     })
 }
 
-/// A minimal setup around a document that is only to be checked: a cluster for each of these backends.
+/// Returns a minimal setup around a document that is only validated: a cluster for each of these backends.
 pub(crate) fn around(document: Value, clusters: &[(&str, &str)]) -> Config {
-    // Envoy wants at least one pair in the matcher's map, also where a document has no cluster at all.
+    // Envoy requires at least one pair in the matcher's map, even if a document has no cluster.
     let config = Config::new(document)
         .unmatched_cluster(Cluster::new(NO_MATCH).plain())
         .hop(NO_MATCH, NO_MATCH);

@@ -9,7 +9,7 @@ use crate::harness::cluster::Cluster;
 use crate::harness::config::{Config, NO_MATCH};
 use crate::harness::files;
 
-/// The backends: name, schema, the backend behind it, and whether it is asked for usage.
+/// The backends: name, schema, the demo backend behind it, and whether it is asked for usage.
 const BACKENDS: [(&str, &str, &str, bool); 10] = [
     ("one", "openai", "openai", true),
     ("two", "openai", "second", true),
@@ -23,7 +23,7 @@ const BACKENDS: [(&str, &str, &str, bool); 10] = [
     ("written", "openai", "echo-openai-two", true),
 ];
 
-/// What a million tokens cost everywhere, in dollars: input and output.
+/// The prices of all models for a million tokens, in dollars: input and output.
 pub(crate) const PRICES: (u64, u64) = (2, 8);
 
 pub(crate) fn config(backends: &Backends) -> Config {
@@ -49,16 +49,16 @@ pub(crate) fn config(backends: &Backends) -> Config {
     config.cluster(Cluster::new("dead").to(backends.address("dead")))
 }
 
-/// What takes the spans, as OpenTelemetry's collector would.
+/// The backend that receives the spans, in place of OpenTelemetry's collector.
 pub(crate) const COLLECTOR: &str = "echo-openai";
 
-/// Where.
+/// The path at which it receives them.
 pub(crate) const SPANS_AT: &str = "/v1/traces";
 
-/// The tag by which a trial knows the span of its request.
+/// The tag by which a trial finds the span of its request.
 pub(crate) const SPAN_ID: &str = "test.id";
 
-/// As in docs/telemetry.md.
+/// Returns the tracing settings of docs/telemetry.md.
 fn tracing() -> Value {
     let docs = include_str!("../../../docs/telemetry.md");
     let (_, example) = docs.split_once("```yaml\ntracing:\n").expect("an example");

@@ -1,4 +1,4 @@
-//! The document of the Envoy that has a page.
+//! The document of the Envoy with the status page.
 
 use serde_json::{Value, json};
 
@@ -7,23 +7,23 @@ use crate::harness::backends::Backends;
 use crate::harness::cluster::Cluster;
 use crate::harness::config::{Config, NO_MATCH};
 
-/// The header that has the page's secret.
+/// The header with the page's secret.
 pub(crate) const HEADER: &str = "x-page-secret";
 
-/// What it has to carry.
+/// The secret.
 pub(crate) const SECRET: &str = "canary-secret-of-the-page";
 
-/// How many failures the target that is dead may have before it is left alone.
+/// How many failures open a cooldown of the dead target.
 pub(crate) const FAILURES: u64 = 3;
 
-/// What a million tokens cost everywhere, in dollars: input and output.
+/// The prices of all models for a million tokens, in dollars: input and output.
 pub(crate) const PRICES: (u64, u64) = (2, 8);
 
 pub(crate) fn config(backends: &Backends) -> Config {
     config_of(backends, document())
 }
 
-/// The same with another document.
+/// Returns the configuration with another document.
 pub(crate) fn config_of(backends: &Backends, document: Value) -> Config {
     let to = |cluster: &str| Cluster::new(cluster).to(backends.address(cluster));
     Config::new(document)
@@ -52,7 +52,7 @@ pub(crate) fn document() -> Value {
         ],
         "defaults": {
             "missing_flag_timeout_ms": MISSING_FLAG_TIMEOUT_MS,
-            // It stays cold for as long as the trial takes.
+            // The cooldown lasts longer than the trial.
             "cooldown": {"failures": FAILURES, "window_ms": 60_000, "base_ms": 300_000, "max_ms": 300_000},
             "fallback": {"max_attempts": 2},
             "telemetry": {"caller": {"header": "x-team"}},
@@ -61,7 +61,7 @@ pub(crate) fn document() -> Value {
     })
 }
 
-/// Of the secret, in hexadecimal digits.
+/// Returns the SHA-256 of the secret, in hexadecimal digits.
 fn sha256() -> String {
     let digest = llm_router::page::sha256(SECRET.as_bytes());
     digest.iter().map(|byte| format!("{byte:02x}")).collect()

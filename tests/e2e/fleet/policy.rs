@@ -1,8 +1,8 @@
-//! The document of the Envoys on which the whole policy holds, cooldowns included.
+//! The document of the Envoys with the complete policy, including cooldowns.
 //!
-//! A cooldown is one model entry's of one backend, and many trials run at a time. So each scenario has a virtual model
-//! and model entries of its own, for each kind of client: what it does to its targets, no other one sees. How a target
-//! fails is the backend's name for the entry, which the table in [`llm_router::demo::backend`] explains.
+//! A cooldown belongs to one model entry of one backend, and many trials run at the same time. So each scenario has a
+//! virtual model and model entries of its own, for each kind of client, and does not affect other scenarios. How a
+//! target fails is the entry's upstream name; the table in [`llm_router::demo::backend`] explains the names.
 
 use std::collections::BTreeMap;
 
@@ -16,7 +16,7 @@ use crate::harness::tls;
 use crate::harness::{Api, Case, Protocol};
 use crate::verdicts;
 
-/// What the backends of these clusters speak; each cluster is called as its backend is, here and in the harness.
+/// The backends and their schemas; each has the name of its cluster, here and in the harness.
 const BACKENDS: [(&str, &str); 8] = [
     ("openai", "openai"),
     ("azure-east", "openai"),
@@ -29,15 +29,15 @@ const BACKENDS: [(&str, &str); 8] = [
     ("claude-two", "anthropic"),
 ];
 
-/// Backends under other names: what they speak, and which of the harness they are.
+/// Backends under other names: their schemas, and the harness's backends behind them.
 const OTHERS: [(&str, &str, &str); 6] = [
     ("scripted-openai", "openai", "scripted"),
     ("scripted-anthropic", "anthropic", "scripted"),
     ("dead-openai", "openai", "dead"),
     ("dead-anthropic", "anthropic", "dead"),
-    // Envoy's circuit breaker lets no attempt follow on one here.
+    // Here, Envoy's circuit breaker prevents any retry.
     ("last-word", "openai", "openai"),
-    // Its certificate is for another name than Envoy wants.
+    // Its certificate is for another name than Envoy expects.
     ("tls-other-name", "openai", "tls-other-name"),
 ];
 
@@ -60,30 +60,31 @@ impl Virtual {
         }
     }
 
-    /// The route's `stored_at`.
+    /// Sets the route's `stored_at`.
     pub(crate) fn stored_at(mut self, backend: &str) -> Self {
         self.stored_at = Some(backend.to_owned());
         self
     }
 
-    /// The route's own `fallback`.
+    /// Sets the route's own `fallback`.
     pub(crate) fn fallback(mut self, fallback: Value) -> Self {
         self.fallback = fallback;
         self
     }
 }
 
-/// One of its targets.
+/// One target of a virtual model.
 #[derive(Clone)]
 pub(crate) struct Target {
     backend: String,
     fault: String,
     context_window: Option<u32>,
-    /// Whose entry it is: another scenario's or this one's, of which target.
+    /// The target whose model entry this one shares: of another scenario or of this one, by its index.
     same_as: Option<(Option<String>, usize)>,
 }
 
-/// A target at this backend, which calls the model so. `once-…` is once on each Envoy and for each kind of client.
+/// Creates a target at this backend with this upstream model name. `once-…` applies once for each Envoy and kind of
+/// client.
 pub(crate) fn at(backend: &str, fault: &str) -> Target {
     Target {
         backend: backend.to_owned(),
@@ -93,15 +94,15 @@ pub(crate) fn at(backend: &str, fault: &str) -> Target {
     }
 }
 
-/// A target that works.
+/// Creates a target that works.
 pub(crate) fn fine(backend: &str) -> Target {
     at(backend, "works")
 }
 
-/// The backend whose [`Switch`](llm_router::demo::backend::Switch) the scenario has to itself: see [`switched`].
+/// The backend whose [`Switch`](llm_router::demo::backend::Switch) belongs to one scenario: see [`switched`].
 pub(crate) const SWITCHED: &str = "switched";
 
-/// A backend over HTTP/2 that one scenario has to itself: a connection that breaks takes all requests on it with it.
+/// A backend over HTTP/2 that belongs to one scenario, because a broken connection breaks all requests on it.
 pub(crate) const BREAKING: &str = "breaking";
 
 impl Target {
@@ -110,25 +111,25 @@ impl Target {
         self
     }
 
-    /// The same model entry as an earlier target's, at the same backend.
+    /// Shares the model entry of an earlier target at the same backend.
     pub(crate) fn same_as(mut self, target: usize) -> Self {
         self.same_as = Some((None, target));
         self
     }
 
-    /// The same model entry as the first target's of another scenario, at the same backend.
+    /// Shares the model entry of the first target of another scenario at the same backend.
     pub(crate) fn same_as_of(mut self, model: &str) -> Self {
         self.same_as = Some((Some(model.to_owned()), 0));
         self
     }
 }
 
-/// What the virtual model of this name is called for the case.
+/// Returns the name of a virtual model for the case.
 pub(crate) fn model(case: &Case, name: &str) -> String {
     format!("{name}-{}", case.protocol)
 }
 
-/// The harness' name of the backend that `switched` is for the case.
+/// Returns the harness's backend that `switched` stands for in the case.
 pub(crate) fn switched(workers: usize, protocol: Protocol) -> &'static str {
     match (workers, protocol) {
         (1, Protocol::Http1) => "switched-1-h1",
@@ -183,8 +184,8 @@ impl Entries {
         self.routes.push(route);
     }
 
-    /// Backends count the turns of a fault for all who name it, so that each entry needs a name of its own: the period
-    /// is longer than any trial.
+    /// Returns the upstream name of a target. Backends count the turns of a fault by its name, so each entry gets a
+    /// name of its own; the period is longer than any trial.
     fn fault(&mut self, target: &Target, workers: usize) -> String {
         self.turns += 1;
         match target.fault.strip_prefix("once-") {
@@ -272,7 +273,7 @@ pub(super) fn config(backends: &Backends, workers: usize) -> Config {
     config
 }
 
-/// The first target of an API's scenarios.
+/// Returns the first target of an API's scenarios.
 pub(crate) fn first(api: Api) -> &'static str {
     match api {
         Api::OpenAi => "openai",
@@ -280,7 +281,7 @@ pub(crate) fn first(api: Api) -> &'static str {
     }
 }
 
-/// Their second target.
+/// Returns the second target of an API's scenarios.
 pub(crate) fn second(api: Api) -> &'static str {
     match api {
         Api::OpenAi => "azure-east",

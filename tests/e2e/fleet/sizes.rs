@@ -1,4 +1,4 @@
-//! The Envoys on which bodies are larger than something.
+//! The Envoys for trials with large bodies.
 
 use serde_json::{Value, json};
 
@@ -7,16 +7,16 @@ use crate::harness::cluster::Cluster;
 use crate::harness::config::{Config, NO_MATCH};
 use crate::harness::files;
 
-/// The document's `max_body_bytes` where the buffer for retries is small.
+/// The document's `max_body_bytes` where the retry buffer is small.
 pub(crate) const DOCUMENTS_LIMIT: usize = 512 * 1024;
 
-/// What Envoy keeps there to send it again.
+/// How much of a body Envoy keeps there for retries.
 pub(crate) const RETRY_BUFFER: usize = 64 * 1024;
 
 /// Both limits where bodies may be large.
 pub(crate) const LARGE: u64 = 32 * 1024 * 1024;
 
-/// What becomes of the first attempt, and the route's `fallback`.
+/// Returns the faults of the first attempt, each with the route's `fallback`.
 pub(crate) fn faults() -> [(&'static str, Value); 5] {
     [
         ("status-503", json!({})),
@@ -50,7 +50,7 @@ fn document(tells: bool) -> Value {
     })
 }
 
-/// A buffer for retries that is smaller than what bodies may be, and a cluster that has no retries.
+/// Returns a configuration with a retry buffer smaller than bodies may be, and a cluster without retries.
 pub(super) fn small_buffer(backends: &Backends, tells: bool) -> Config {
     let to = |cluster: &str, backend: &str| Cluster::new(cluster).to(backends.address(backend));
     Config::new(document(tells))
@@ -59,14 +59,14 @@ pub(super) fn small_buffer(backends: &Backends, tells: bool) -> Config {
         .cluster(to("azure-east", "azure-east"))
         .unmatched_cluster(to(NO_MATCH, NO_MATCH).plain())
         .change_manager(|manager| {
-            // By HTTP/2 a body may wait that fits into this, or into the limit of a request.
+            // Over HTTP/2, Envoy buffers a body that fits into this window or into the limit of a request.
             manager["http2_protocol_options"]["initial_stream_window_size"] = json!(1_048_576);
             manager["route_config"]["virtual_hosts"][0]["per_request_buffer_limit_bytes"] =
                 json!(RETRY_BUFFER);
         })
 }
 
-/// Room for images.
+/// Returns a configuration that accepts large bodies, such as images.
 pub(super) fn large(backends: &Backends) -> Config {
     let mut document = document(false);
     document["defaults"]["max_body_bytes"] = json!(LARGE);
@@ -82,7 +82,7 @@ pub(super) fn large(backends: &Backends) -> Config {
 /// The heap of the Envoy that is overloaded.
 pub(crate) const HEAP: u64 = 400 * 1024 * 1024;
 
-/// The overload manager of envoy/providers.yaml, with a smaller heap.
+/// Returns a configuration with the overload manager of envoy/providers.yaml and a smaller heap.
 pub(super) fn overload(backends: &Backends) -> Config {
     let example = files::yaml(&files::read(&files::root().join("envoy/providers.yaml")));
     let example = example.expect("the example is YAML");

@@ -1,11 +1,11 @@
-//! What a client got, and what the backends saw of its request.
+//! The answer that a client got, and what the backends saw of its request.
 
 use llm_router::demo::backend::Recorded;
 use serde_json::Value;
 
 use super::case::{Api, Case};
 
-/// What `response_headers: true` adds to answers.
+/// The headers that `response_headers: true` adds to answers.
 const REPORT: [&str; 6] = [
     "x-llm-router-route",
     "x-llm-router-backend",
@@ -15,7 +15,7 @@ const REPORT: [&str; 6] = [
     "x-llm-router-unretried",
 ];
 
-/// A whole answer.
+/// A complete answer.
 pub(crate) struct Answer {
     pub(crate) case: Case,
     pub(crate) id: String,
@@ -40,7 +40,7 @@ impl Answer {
             headers,
             body,
         };
-        // Only these Envoys are to tell callers where answers come from.
+        // Only these Envoys report backends to callers.
         let name = &answer.case.envoy.name;
         let tells = name.starts_with("policy") || name.starts_with("small-retry-buffer");
         let internal = answer.headers.iter().find(|(name, _)| {
@@ -54,7 +54,7 @@ impl Answer {
         answer
     }
 
-    /// For failure messages.
+    /// Describes the answer for failure messages.
     pub(crate) fn describe(&self) -> String {
         let headers: Vec<String> = self
             .headers
@@ -92,7 +92,7 @@ impl Answer {
             .unwrap_or_else(|error| panic!("no JSON: {error}{}", self.describe()))
     }
 
-    /// An error of ours or of Envoy's, in the API's own format, with nothing about it that a client trips over.
+    /// Asserts an error of the router or of Envoy in the API's own format, without anything that confuses clients.
     #[track_caller]
     pub(crate) fn is_error(&self, api: Api, status: u16, code: &str) -> &Self {
         self.is(status);
@@ -143,7 +143,7 @@ impl Answer {
         self
     }
 
-    /// The attempts that reached a backend, in their order: which one, and what it saw.
+    /// Returns the attempts that reached a backend, in order: the backend, and what it saw.
     pub(crate) fn attempts(&self) -> Vec<(&'static str, Seen)> {
         let requests = self.case.world.backends.requests(&self.id);
         requests
@@ -152,7 +152,7 @@ impl Answer {
             .collect()
     }
 
-    /// The attempts went to exactly these backends in this order. What each of them saw.
+    /// Asserts that the attempts went to exactly these backends in this order, and returns what each of them saw.
     #[track_caller]
     pub(crate) fn went_to(&self, backends: &[&str]) -> Vec<Seen> {
         let (names, seen): (Vec<_>, Vec<_>) = self.attempts().into_iter().unzip();
@@ -165,14 +165,14 @@ impl Answer {
         seen
     }
 
-    /// One attempt, answered with 200, at this backend. What it saw.
+    /// Asserts one attempt, answered with 200, at this backend, and returns what it saw.
     #[track_caller]
     pub(crate) fn only_at(&self, backend: &str) -> Seen {
         self.is(200);
         self.went_to(&[backend]).remove(0)
     }
 
-    /// It says that this backend answered at the last of so many attempts, after these failures.
+    /// Asserts that the headers report this backend, this number of attempts, and these failures before the last.
     #[track_caller]
     pub(crate) fn tells(&self, backend: Option<&str>, attempts: usize, failures: &[&str]) -> &Self {
         let told = |name: &str| self.header(&format!("x-llm-router-{name}"));
@@ -198,7 +198,7 @@ impl Answer {
         self
     }
 
-    /// No backend saw anything of it.
+    /// Asserts that no backend saw the request.
     #[track_caller]
     pub(crate) fn went_nowhere(&self) -> &Self {
         self.went_to(&[]);
@@ -210,7 +210,7 @@ impl Answer {
 pub(crate) struct Seen(pub(crate) Recorded);
 
 impl Seen {
-    /// All values of a header.
+    /// Returns all values of a header.
     pub(crate) fn values(&self, name: &str) -> Vec<&[u8]> {
         let headers = self
             .0
@@ -220,7 +220,7 @@ impl Seen {
         headers.map(|(_, value)| value.as_slice()).collect()
     }
 
-    /// A header's only value.
+    /// Returns the only value of a header.
     #[track_caller]
     pub(crate) fn header(&self, name: &str) -> Option<String> {
         let values = self.values(name);
@@ -257,7 +257,7 @@ impl Seen {
             .to_owned()
     }
 
-    /// Its body came with a length, the right one, and in no other framing.
+    /// Asserts that the body arrived with its correct length and no other framing.
     #[track_caller]
     pub(crate) fn has_its_length(&self) -> &Self {
         let length = self.0.body.len().to_string();

@@ -1,4 +1,4 @@
-//! The backends, all in this process: recorded demo backends, the same behind TLS, one that paces its answer, and
+//! The backends, all in this process: recording demo backends, the same behind TLS, one that paces its answer, and
 //! addresses where nothing answers.
 
 use std::collections::BTreeMap;
@@ -32,7 +32,7 @@ const DEMO: [&str; 14] = [
     "switched-2-h2",
 ];
 
-/// The backends that take whatever comes: two of each schema.
+/// The backends that accept any request: two of each schema.
 const ECHO: [&str; 10] = [
     "echo-openai",
     "echo-openai-two",
@@ -46,7 +46,7 @@ const ECHO: [&str; 10] = [
     "echo-bedrock-two",
 ];
 
-/// The demo backends behind TLS: cluster, the name in the certificate, whether Envoy knows the CA.
+/// The demo backends behind TLS: cluster, the name in the certificate, and whether Envoy trusts the CA.
 const TLS: [(&str, &str, bool); 4] = [
     ("tls-right", "backend.test", true),
     ("tls-wildcard", "*.backend.test", true),
@@ -54,20 +54,20 @@ const TLS: [(&str, &str, bool); 4] = [
     ("tls-other-ca", "backend.test", false),
 ];
 
-/// The backends and where they listen.
+/// The backends and their addresses.
 pub(crate) struct Backends {
     addresses: BTreeMap<&'static str, SocketAddr>,
     recorders: BTreeMap<&'static str, Arc<Recorder>>,
     switches: BTreeMap<&'static str, Switch>,
     echoed: echo::Echoed,
-    /// Who callers are.
+    /// The identities of callers.
     pub(crate) identities: Identities,
     /// The file with the CA that Envoy trusts.
     pub(crate) trusted_ca: PathBuf,
-    /// The first bytes of whatever connected to the matcher's `on_no_match`.
+    /// The first bytes of each connection to the matcher's `on_no_match`.
     strays: Arc<Mutex<Vec<String>>>,
     tls_connections: BTreeMap<&'static str, Arc<AtomicUsize>>,
-    /// Bound and never listening: a connection to it is refused, and nobody else can get the port.
+    /// Bound but never listening: connections are refused, and nobody else can get the port.
     _dead: TcpSocket,
 }
 
@@ -143,7 +143,7 @@ impl Backends {
         listener
     }
 
-    /// Where the backend of this name listens.
+    /// Returns the address of the backend with this name.
     pub(crate) fn address(&self, name: &str) -> SocketAddr {
         *self
             .addresses
@@ -151,14 +151,14 @@ impl Backends {
             .unwrap_or_else(|| panic!("no backend is called {name}"))
     }
 
-    /// Makes the backend of this name go wrong. For one that a single trial uses at a time.
+    /// Returns the switch that selects a backend's fault. Only for a backend that a single trial uses at a time.
     pub(crate) fn switch(&self, name: &str) -> &Switch {
         self.switches
             .get(name)
             .unwrap_or_else(|| panic!("no backend is called {name}"))
     }
 
-    /// What reached any backend for the request with this `x-test-id`, in the order of arrival.
+    /// Returns what reached any backend of the request with this `x-test-id`, in the order of arrival.
     pub(crate) fn requests(&self, test_id: &str) -> Vec<(&'static str, Recorded)> {
         let mut all: Vec<_> = self
             .recorders
@@ -180,7 +180,7 @@ impl Backends {
         all
     }
 
-    /// The bodies that a backend which takes whatever comes got at this path, whoever sent them.
+    /// Returns the bodies that an accept-all backend received at this path, from any sender.
     pub(crate) fn taken(&self, backend: &str, path: &str) -> Vec<Vec<u8>> {
         let echoed = self.echoed.lock().expect("no thread panics with it");
         let is_it = |name: &str, request: &Recorded| name == backend && request.path == path;
@@ -188,7 +188,7 @@ impl Backends {
         taken.map(|(_, request)| request.body.clone()).collect()
     }
 
-    /// What arrived where the matcher sends what it does not know.
+    /// Returns what arrived where the matcher sends unknown clusters.
     pub(crate) fn strays(&self) -> Vec<String> {
         self.strays
             .lock()
@@ -196,7 +196,7 @@ impl Backends {
             .clone()
     }
 
-    /// How many connections this backend behind TLS has seen begin.
+    /// Returns how many connections to this backend behind TLS have begun.
     pub(crate) fn tls_connections(&self, name: &str) -> usize {
         self.tls_connections
             .get(name)

@@ -14,10 +14,10 @@ use super::envoy::Envoy;
 use super::wire::Wire;
 use super::world::World;
 
-/// Nothing here takes as long: what does is a hang, and a failure.
+/// Nothing in the tests takes this long: an answer that does is a failure.
 const ANSWER_LIMIT: Duration = Duration::from_secs(40);
 
-/// What a client speaks.
+/// The protocol of a client.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Protocol {
     Http1,
@@ -46,7 +46,7 @@ pub(crate) struct Case {
 }
 
 impl Case {
-    /// A request with nothing but its `x-test-id`.
+    /// Creates a request that has only its `x-test-id`.
     pub(crate) fn request(&self, method: &str, path: &str) -> Call {
         let id = self.world.next_test_id();
         Call {
@@ -66,14 +66,14 @@ impl Case {
         self.request("GET", path)
     }
 
-    /// A JSON body, in exactly these bytes.
+    /// Creates a request with exactly these bytes as its JSON body.
     pub(crate) fn post(&self, path: &str, body: impl Into<Vec<u8>>) -> Call {
         self.request("POST", path)
             .header("content-type", "application/json")
             .piece(body)
     }
 
-    /// A small OpenAI request for this model.
+    /// Creates a small OpenAI request for this model.
     pub(crate) fn chat(&self, model: &str) -> Call {
         self.post(
             "/v1/chat/completions",
@@ -81,14 +81,14 @@ impl Case {
         )
     }
 
-    /// A small Anthropic request for this model.
+    /// Creates a small Anthropic request for this model.
     pub(crate) fn messages(&self, model: &str) -> Call {
         let body = json!({"model": model, "max_tokens": 16, "messages": conversation()});
         self.post("/v1/messages", body.to_string())
             .header("anthropic-version", "2023-06-01")
     }
 
-    /// A request in the API.
+    /// Creates a small request in the API.
     pub(crate) fn ask(&self, api: Api, model: &str) -> Call {
         match api {
             Api::OpenAi => self.chat(model),
@@ -96,13 +96,13 @@ impl Case {
         }
     }
 
-    /// A connection of its own, on which requests can be sent piece by piece.
+    /// Opens a connection of its own, on which requests can be sent piece by piece.
     pub(crate) async fn connect(&self) -> Wire {
         Wire::connect(self.envoy.address, self.protocol).await
     }
 }
 
-/// The API that a caller uses, and in whose format it wants its errors.
+/// The API that a caller uses and in whose format it expects errors.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Api {
     OpenAi,
@@ -112,7 +112,7 @@ pub(crate) enum Api {
 impl Api {
     pub(crate) const ALL: [Self; 2] = [Self::OpenAi, Self::Anthropic];
 
-    /// A model of the fleet's document that only this API's requests can use: `<api>-<rest>`.
+    /// Returns a model of the fleet's document that only this API's requests can use: `<api>-<rest>`.
     pub(crate) fn model(self, rest: &str) -> String {
         match self {
             Self::OpenAi => format!("openai-{rest}"),
@@ -121,7 +121,7 @@ impl Api {
     }
 }
 
-/// The conversation of every small request.
+/// Returns the conversation of every small request.
 fn conversation() -> Value {
     json!([{"role": "user", "content": "What is the capital of Iceland?"}])
 }
@@ -153,42 +153,42 @@ impl Call {
         self
     }
 
-    /// By another way to the same Envoy. Only for [`send`](Self::send).
+    /// Sends it by another way to the same Envoy. Only for [`send`](Self::send).
     pub(crate) fn by(mut self, address: SocketAddr) -> Self {
         self.address = address;
         self
     }
 
-    /// One of the routes of `config::routes`.
+    /// Selects one of the routes of `config::routes`.
     pub(crate) fn route(self, name: &str) -> Self {
         self.header(ROUTE_HEADER, name)
     }
 
-    /// More of the body.
+    /// Adds a piece of the body.
     pub(crate) fn piece(mut self, bytes: impl Into<Vec<u8>>) -> Self {
         self.body.push(Piece::Bytes(bytes.into()));
         self
     }
 
-    /// A pause before what follows. Only for [`send_on`](Self::send_on).
+    /// Adds a pause before what follows. Only for [`send_on`](Self::send_on).
     pub(crate) fn pause(mut self, pause: Duration) -> Self {
         self.body.push(Piece::Pause(pause));
         self
     }
 
-    /// The body without its length. Only for [`send_on`](Self::send_on).
+    /// Sends the body without its length. Only for [`send_on`](Self::send_on).
     pub(crate) fn chunked(mut self) -> Self {
         self.chunked = true;
         self
     }
 
-    /// A trailer, so chunked too. Only for [`send_on`](Self::send_on).
+    /// Adds a trailer, which also makes the body chunked. Only for [`send_on`](Self::send_on).
     pub(crate) fn trailer(mut self, name: &str, value: &str) -> Self {
         self.trailers.push((name.to_owned(), value.to_owned()));
         self.chunked()
     }
 
-    /// The body's bytes as the client sends them.
+    /// Returns the bytes of the body as the client sends them.
     pub(crate) fn bytes(&self) -> Vec<u8> {
         self.body
             .iter()
@@ -200,7 +200,7 @@ impl Call {
             .concat()
     }
 
-    /// Sends it as an ordinary client does, and reads the whole answer.
+    /// Sends the request like an ordinary client and reads the complete answer.
     pub(crate) async fn send(self) -> Answer {
         let (case, id, described) = (self.case.clone(), self.id.clone(), self.to_string());
         let exchange = async {
@@ -216,7 +216,7 @@ impl Call {
         within_limit(&case, &described, exchange).await
     }
 
-    /// Sends it as an ordinary client does, up to the answer's headers.
+    /// Sends the request like an ordinary client and reads the answer's headers.
     pub(crate) async fn open(self) -> reqwest::Response {
         let world = &self.case.world;
         let client = match self.case.protocol {
@@ -243,7 +243,7 @@ impl Call {
         })
     }
 
-    /// Sends it on a connection of the test's own, piece by piece, and reads the whole answer.
+    /// Sends the request piece by piece on a connection of the test's own, and reads the complete answer.
     pub(crate) async fn send_on(self, wire: &mut Wire) -> Answer {
         let described = self.to_string();
         let exchange = async {

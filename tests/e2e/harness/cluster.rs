@@ -1,4 +1,4 @@
-//! A cluster of Envoy's configuration, with the backend role on it.
+//! A cluster in Envoy's configuration, with the backend role.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -24,7 +24,7 @@ pub(crate) struct Cluster {
 }
 
 impl Cluster {
-    /// The cluster of the backend of the same name, without a host.
+    /// Creates the cluster of the backend of the same name, without a host.
     pub(crate) fn new(name: &str) -> Self {
         Self {
             name: name.to_owned(),
@@ -34,36 +34,36 @@ impl Cluster {
             transport_socket: None,
             http2: false,
             full: false,
-            // The default of 3 at a time is less than the trials do at once.
+            // The default of 3 concurrent retries is too low for the trials.
             max_retries: 1000,
             retry_budget: false,
         }
     }
 
-    /// Its one host.
+    /// Sets the only host.
     pub(crate) fn to(mut self, address: SocketAddr) -> Self {
         self.address = Some(address);
         self
     }
 
-    /// The backend that the document calls otherwise than the cluster.
+    /// Sets the backend's name if it differs from the cluster's.
     pub(crate) fn backend(self, name: &str) -> Self {
         self.backend_role(json!({"backend": name}))
     }
 
-    /// The whole configuration of the backend role.
+    /// Sets the complete configuration of the backend role.
     pub(crate) fn backend_role(mut self, configuration: Value) -> Self {
         self.backend_role = Some(configuration);
         self
     }
 
-    /// No filter of ours on this cluster.
+    /// Leaves out the backend role.
     pub(crate) fn plain(mut self) -> Self {
         self.backend_role = None;
         self
     }
 
-    /// Envoy's credential injector behind our filter.
+    /// Adds Envoy's credential injector behind the backend role.
     pub(crate) fn injects(mut self, header: &str, value: &str) -> Self {
         self.injects = Some((header.to_owned(), value.to_owned()));
         self
@@ -74,13 +74,13 @@ impl Cluster {
         self
     }
 
-    /// HTTP/2 to the backend.
+    /// Uses HTTP/2 to the backend.
     pub(crate) fn http2(mut self) -> Self {
         self.http2 = true;
         self
     }
 
-    /// No room for a single request that has to wait for its connection.
+    /// Leaves no room for a request that has to wait for its connection.
     pub(crate) fn full(mut self) -> Self {
         self.full = true;
         self
@@ -90,14 +90,14 @@ impl Cluster {
         format!("key-of-{}", self.name)
     }
 
-    /// Envoy's circuit breaker lets no attempt follow on one here.
+    /// Makes Envoy's circuit breaker prevent any retry.
     pub(crate) fn without_retries(mut self) -> Self {
         self.max_retries = 0;
         self.retry_budget = false;
         self
     }
 
-    /// The limits of retries that docs/fallback.md recommends.
+    /// Sets the retry limits that docs/fallback.md recommends.
     pub(crate) fn retry_budget(mut self) -> Self {
         self.retry_budget = true;
         self
@@ -133,8 +133,8 @@ impl Cluster {
         }))
     }
 
-    /// Without outlier detection, unlike the examples: the tests fail one backend over and over, and a host that
-    /// is ejected for that would change what the next test sees.
+    /// Renders the cluster. Unlike the examples it has no outlier detection: the tests make backends fail over and
+    /// over, and an ejected host would change the result of the next test.
     pub(super) fn render(&self, wasm: &Path) -> Value {
         let endpoints: Vec<Value> = self
             .address

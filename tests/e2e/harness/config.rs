@@ -1,5 +1,5 @@
-//! Writes Envoy's configuration: both roles of the module, the route that reads the next hop from filter state,
-//! and the clusters. As JSON, which Envoy reads like YAML.
+//! Renders Envoy's configuration: both roles of the module, the route that reads the next hop from filter state, and
+//! the clusters. The output is JSON, which Envoy reads like YAML.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -10,31 +10,31 @@ use super::cluster::Cluster;
 
 const WASM: &str = "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm";
 
-/// The response header by which the filter asks Envoy for the next attempt.
+/// The response header with which the filter asks Envoy for the next attempt.
 pub(crate) const RETRY_HEADER: &str = "x-llm-router-retry";
-/// The request header that picks one of the [`ROUTES`] below; without it a request takes the patient one.
+/// The request header that selects one of the [`ROUTES`] below; without it, a request takes the route with long limits.
 pub(crate) const ROUTE_HEADER: &str = "x-test-route";
-/// Where the matcher sends what it does not know. No request may ever arrive there.
+/// The cluster to which the matcher sends unknown names. No request may ever arrive there.
 pub(crate) const NO_MATCH: &str = "no-match";
 
-/// The routes by [`ROUTE_HEADER`], each with what it adds to the route's action and to its retry policy.
+/// Returns the routes by [`ROUTE_HEADER`], each with additions to the route's action and to its retry policy.
 ///
-/// Short limits stand on routes of their own, so that a busy machine does not fail the tests that need none.
+/// Short limits have routes of their own, so that a busy machine does not make other tests fail.
 fn routes() -> [(&'static str, Value, Value); 3] {
     [
         ("deadline", json!({"timeout": "0.7s"}), json!({})),
         ("idle", json!({"idle_timeout": "0.7s"}), json!({})),
-        // Into what it is already: Envoy then writes down what it was.
+        // Rewrites the prefix to what it already is, which makes Envoy record the original path.
         ("rewritten", json!({"prefix_rewrite": "/"}), json!({})),
     ]
 }
 
-/// How the document is put into the plugin's configuration.
+/// How the document is embedded in the plugin's configuration.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Wrapping {
-    /// `google.protobuf.Struct`: native YAML in Envoy's file.
+    /// As a `google.protobuf.Struct`: native YAML in Envoy's file.
     Struct,
-    /// `google.protobuf.StringValue` holding JSON.
+    /// As a `google.protobuf.StringValue` that contains JSON.
     Text,
 }
 
@@ -53,7 +53,7 @@ impl Wrapping {
             Self::Struct => {
                 json!({"@type": "type.googleapis.com/google.protobuf.Struct", "value": document})
             }
-            // A string stands for itself, so that a test can hand over what is no JSON at all.
+            // A string is passed on as it is, so that a test can use text that is not JSON.
             Self::Text => json!({
                 "@type": "type.googleapis.com/google.protobuf.StringValue",
                 "value": document.as_str().map_or_else(|| document.to_string(), str::to_owned),
@@ -76,7 +76,7 @@ pub(crate) struct Config {
     changes: Vec<Change>,
 }
 
-/// What a trial changes in a rendered configuration.
+/// A change that a trial makes in a rendered configuration.
 type Change = Arc<dyn Fn(&mut Value) + Send + Sync>;
 
 impl Config {
@@ -94,7 +94,7 @@ impl Config {
         }
     }
 
-    /// Changes what is rendered.
+    /// Changes the rendered configuration.
     pub(crate) fn change(mut self, change: impl Fn(&mut Value) + Send + Sync + 'static) -> Self {
         self.changes.push(Arc::new(change));
         self
@@ -114,31 +114,31 @@ impl Config {
         self
     }
 
-    /// Whether `allow_on_headers_stop_iteration` is set.
+    /// Sets `allow_on_headers_stop_iteration`.
     pub(crate) fn flag(mut self, flag: bool) -> Self {
         self.flag = flag;
         self
     }
 
-    /// The virtual host's `request_body_buffer_limit`.
+    /// Sets the virtual host's `request_body_buffer_limit`.
     pub(crate) fn buffer_limit(mut self, bytes: u64) -> Self {
         self.buffer_limit = Some(bytes);
         self
     }
 
-    /// Whether clients may upgrade to WebSocket.
+    /// Allows clients to upgrade to WebSocket.
     pub(crate) fn websockets(mut self) -> Self {
         self.websockets = true;
         self
     }
 
-    /// A filter before the router.
+    /// Adds a filter before the router.
     pub(crate) fn in_front(mut self, filter: Value) -> Self {
         self.in_front.push(filter);
         self
     }
 
-    /// A cluster that the matcher knows by its own name.
+    /// Adds a cluster that the matcher knows by its own name.
     pub(crate) fn cluster(mut self, cluster: Cluster) -> Self {
         self.hops
             .push((cluster.name().to_owned(), cluster.name().to_owned()));
@@ -146,19 +146,19 @@ impl Config {
         self
     }
 
-    /// A cluster that the matcher does not know.
+    /// Adds a cluster that the matcher does not know.
     pub(crate) fn unmatched_cluster(mut self, cluster: Cluster) -> Self {
         self.clusters.push(cluster);
         self
     }
 
-    /// The matcher sends what is meant for the first cluster to the second.
+    /// Makes the matcher send requests for the first cluster to the second.
     pub(crate) fn hop(mut self, meant: &str, sent_to: &str) -> Self {
         self.hops.push((meant.to_owned(), sent_to.to_owned()));
         self
     }
 
-    /// Both ports are Envoy's own choice, so that nothing else can take them in between.
+    /// Renders the configuration. Envoy chooses both ports, so that nothing else can take them in between.
     pub(crate) fn render(&self, wasm: &Path) -> Value {
         let any_port = json!({"socket_address": {"address": "127.0.0.1", "port_value": 0}});
         let mut config = json!({
@@ -199,8 +199,8 @@ impl Config {
                 "http_protocol_options": {"enable_trailers": true},
                 "upgrade_configs": if self.websockets { json!([{"upgrade_type": "websocket"}]) } else { json!([]) },
                 "stream_error_on_invalid_http_message": true,
-                // With HTTP/2 Envoy holds back as much as fits into this window (16 MiB by default) where that is
-                // more than the buffer limit.
+                // Over HTTP/2, Envoy holds as much as fits into this window (16 MiB by default), if that is more than
+                // the buffer limit.
                 "http2_protocol_options": {"initial_stream_window_size": 65_536},
                 "route_config": {"virtual_hosts": [self.virtual_host()]},
                 "http_filters": filters,
@@ -220,7 +220,7 @@ impl Config {
         all.push(json!({"match": {"prefix": "/"}, "route": self.action(json!({}), json!({}))}));
         let mut host = json!({
             "name": "all", "domains": ["*"], "routes": all,
-            // Headers of Envoy's own, which no backend may ever see.
+            // Headers that Envoy adds and that no backend may see.
             "include_request_attempt_count": true, "include_is_timeout_retry_header": true,
         });
         if let Some(bytes) = self.buffer_limit {
@@ -263,7 +263,8 @@ impl Config {
                 "retry_policy": merged(
                     json!({
                         "retry_on": "connect-failure,refused-stream,reset,retriable-headers",
-                        // Less than the longest plan and more than the shortest: the filter has to set the number.
+                        // Less than the longest plan and more than the shortest, so that the filter has to set the
+                        // number.
                         "num_retries": 1,
                         "refresh_cluster_on_retry": true,
                         "retriable_headers": [{"name": RETRY_HEADER, "present_match": true}],
@@ -276,7 +277,7 @@ impl Config {
     }
 }
 
-/// The module in one of its roles.
+/// Returns the module in one of its roles.
 pub(super) fn module(root_id: &str, configuration: &Value, flag: bool, wasm: &Path) -> Value {
     json!({
         "name": root_id,

@@ -1,4 +1,4 @@
-//! A backend that reads requests, keeps nothing of them, and answers each with the same few words.
+//! A backend that reads requests, discards them, and answers each with the same short text.
 
 use std::io;
 
@@ -10,7 +10,7 @@ const ANSWER: &str = "{\"id\":\"x\",\"object\":\"chat.completion\",\"choices\":[
 pub(crate) async fn serve(listener: TcpListener) {
     while let Ok((stream, _)) = listener.accept().await {
         tokio::spawn(async move {
-            // A client that left is no failure of the backend.
+            // A client that leaves is not a failure of the backend.
             let _ = answer(stream).await;
         });
     }

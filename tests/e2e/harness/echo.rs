@@ -1,7 +1,7 @@
-//! A backend that takes whatever comes, keeps it, and answers as the request's own header tells it to.
+//! A backend that accepts any request, records it, and answers as the request's own header says.
 //!
-//! `x-test-answer-<name>`, and for every backend `x-test-answer`, has an [`Answering`] as JSON. Without either the answer
-//! is an empty JSON object. An upgrade is accepted, and what comes then is sent back.
+//! `x-test-answer-<name>`, and for every backend `x-test-answer`, contains an [`Answering`] as JSON. Without either,
+//! the answer is an empty JSON object. An upgrade is accepted, and later bytes are sent back.
 
 use std::io;
 use std::sync::{Arc, Mutex};
@@ -20,10 +20,10 @@ use tokio::net::TcpListener;
 
 use super::case::header_list;
 
-/// Between two pieces of an answer.
+/// The pause between two pieces of an answer.
 const PAUSE: Duration = Duration::from_millis(30);
 
-/// What reached these backends, and which of them.
+/// What reached these backends, each with the backend's name.
 pub(crate) type Echoed = Arc<Mutex<Vec<(&'static str, Recorded)>>>;
 
 /// How one of them is to answer.
@@ -35,7 +35,7 @@ pub(crate) struct Answering {
 }
 
 impl Answering {
-    /// A stream of events.
+    /// Creates an answer that is a stream of events.
     pub(crate) fn events(pieces: &[&str]) -> Self {
         Self {
             status: 200,
@@ -44,7 +44,7 @@ impl Answering {
         }
     }
 
-    /// An error with nothing but its status.
+    /// Creates an error with only its status.
     pub(crate) fn status(status: u16) -> Self {
         Self {
             status,
@@ -53,7 +53,7 @@ impl Answering {
         }
     }
 
-    /// As the value of a header.
+    /// Encodes the answer as the value of a header.
     pub(crate) fn header(&self) -> String {
         serde_json::to_string(self).expect("text and numbers")
     }
@@ -80,7 +80,7 @@ async fn answer(State(echo): State<Echo>, mut request: Request) -> Response {
     let (parts, body) = request.into_parts();
     let body = match upgraded {
         Some(_) => Bytes::new(),
-        // A request that breaks off leaves no trace.
+        // A request that breaks off is not recorded.
         None => to_bytes(body, usize::MAX).await.unwrap_or_default(),
     };
     let text = |name| {
@@ -131,7 +131,7 @@ fn scripted(script: &Answering) -> Response {
     let pieces = script.pieces.clone();
     tokio::spawn(async move {
         for piece in pieces {
-            // Refused where the client has left.
+            // This fails if the client has left.
             if sender.send_data(Bytes::from(piece)).await.is_err() {
                 return;
             }
@@ -139,14 +139,14 @@ fn scripted(script: &Answering) -> Response {
         }
     });
     let mut response = Response::builder().status(script.status);
-    // Some servers do not say what they answer.
+    // Some servers send no content type.
     if !script.content_type.is_empty() {
         response = response.header(header::CONTENT_TYPE, &script.content_type);
     }
     response.body(Body::new(body)).expect("a response")
 }
 
-/// Sends everything back that comes.
+/// Sends everything back that arrives.
 async fn send_back(upgraded: hyper::upgrade::OnUpgrade) {
     if let Ok(upgraded) = upgraded.await {
         let (mut read, mut write) = tokio::io::split(TokioIo::new(upgraded));

@@ -1,4 +1,4 @@
-//! A running Envoy, stopped when it is dropped.
+//! A running Envoy, which is stopped when it is dropped.
 
 use std::fs::File;
 use std::net::SocketAddr;
@@ -12,10 +12,10 @@ use super::config::Config;
 
 const START_LIMIT: Duration = Duration::from_secs(30);
 
-/// How the examples name the module, relative to where Envoy is started.
+/// The module's path in the examples, relative to where Envoy is started.
 const MODULE: &str = "filename: llm_router.wasm";
 
-/// Where the examples find the CAs to trust: Debian's place, which not every machine has.
+/// The file of trusted CAs in the examples: Debian's path, which not every machine has.
 const TRUSTED_CA: &str = "/etc/ssl/certs/ca-certificates.crt";
 
 /// The two files that every test needs, from the environment.
@@ -23,7 +23,7 @@ const TRUSTED_CA: &str = "/etc/ssl/certs/ca-certificates.crt";
 pub(crate) struct Programs {
     pub(crate) envoy: PathBuf,
     pub(crate) wasm: PathBuf,
-    /// Where configurations and logs of this run go.
+    /// The folder for this run's configurations and logs.
     pub(crate) directory: PathBuf,
 }
 
@@ -56,12 +56,12 @@ impl Programs {
         })
     }
 
-    /// Lets Envoy check a configuration file, `on_configure` of the filter included. Whether it is accepted, and
-    /// what Envoy printed.
+    /// Lets Envoy validate a configuration file, including the filter's `on_configure`. Returns whether it is accepted,
+    /// and what Envoy printed.
     pub(crate) fn validate(&self, file: &Path, directory: &Path) -> (bool, String) {
         let output = Command::new(&self.envoy)
             .current_dir(directory)
-            // An example takes its key from here.
+            // The key that an example reads from the environment.
             .env("OPENAI_API_KEY", "not-a-key")
             .args(["--mode", "validate", "--disable-hot-restart", "-c"])
             .arg(file)
@@ -75,7 +75,7 @@ impl Programs {
         )
     }
 
-    /// The same with one of the files that people copy, with this module and these CAs to trust.
+    /// Validates one of the files that users copy, with this module and these trusted CAs.
     pub(crate) fn validate_example(
         &self,
         name: &str,
@@ -104,14 +104,14 @@ pub(crate) struct Envoy {
     pub(crate) child: Child,
     pub(crate) name: String,
     pub(crate) workers: usize,
-    /// Where clients connect.
+    /// The address for clients.
     pub(crate) address: SocketAddr,
     admin: SocketAddr,
     pub(crate) log: PathBuf,
 }
 
 impl Envoy {
-    /// Starts it and waits until it serves.
+    /// Starts Envoy and waits until it serves.
     pub(crate) async fn start(
         programs: &Programs,
         name: &str,
@@ -121,7 +121,7 @@ impl Envoy {
         Self::start_with(programs, name, workers, &config.render(&programs.wasm)).await
     }
 
-    /// The same with a configuration as Envoy reads it.
+    /// Starts Envoy with a configuration as Envoy reads it, and waits until it serves.
     pub(crate) async fn start_with(
         programs: &Programs,
         name: &str,
@@ -131,7 +131,7 @@ impl Envoy {
         Self::start_file(programs, name, workers, &programs.write(name, config)).await
     }
 
-    /// The same with a file.
+    /// Starts Envoy with a configuration file, and waits until it serves.
     pub(crate) async fn start_file(
         programs: &Programs,
         name: &str,
@@ -148,7 +148,7 @@ impl Envoy {
                 "--concurrency",
                 &workers.to_string(),
                 "--disable-hot-restart",
-                // What is logged can be read soon.
+                // Log entries become readable soon.
                 "--file-flush-interval-msec",
                 "100",
                 "--admin-address-path",
@@ -159,7 +159,7 @@ impl Envoy {
             .stderr(stderr)
             .spawn()
             .map_err(|error| format!("{}: {error}", programs.envoy.display()))?;
-        // The guard exists before the first wait: a start that fails stops the process too.
+        // The guard exists before the first wait, so a failing start stops the process too.
         let nowhere = SocketAddr::from(([127, 0, 0, 1], 0));
         let mut envoy = Self {
             child,
@@ -209,7 +209,7 @@ impl Envoy {
         Ok(())
     }
 
-    /// What the admin interface answers.
+    /// Returns the answer of the admin interface.
     pub(crate) async fn admin(&self, path: &str) -> Result<String, String> {
         let answer = reqwest::get(format!("http://{}{path}", self.admin))
             .await
@@ -217,7 +217,7 @@ impl Envoy {
         answer.text().await.map_err(|error| error.to_string())
     }
 
-    /// The value of a counter or gauge: `None` while it has none.
+    /// Returns the value of a counter or gauge; `None` while it has none.
     pub(crate) async fn stat(&self, name: &str) -> Option<u64> {
         let stats = self
             .admin("/stats")
@@ -228,12 +228,12 @@ impl Envoy {
             .find_map(|line| line.strip_prefix(name)?.strip_prefix(": ")?.parse().ok())
     }
 
-    /// Everything logged so far.
+    /// Returns everything logged so far.
     pub(crate) fn log(&self) -> String {
         String::from_utf8_lossy(&std::fs::read(&self.log).unwrap_or_default()).into_owned()
     }
 
-    /// The log's last lines and where the rest is.
+    /// Returns the log's last lines and the path of the complete log.
     pub(crate) fn log_tail(&self) -> String {
         let log = self.log();
         let lines: Vec<&str> = log.lines().collect();
@@ -247,7 +247,7 @@ impl Envoy {
 
 impl Drop for Envoy {
     fn drop(&mut self) {
-        // Both fail only where the process is gone already.
+        // Both fail only if the process is already gone.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

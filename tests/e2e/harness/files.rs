@@ -1,15 +1,15 @@
-//! The repository's own files that people read and copy.
+//! The repository's own files that users read and copy.
 
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-/// The repository's root.
+/// Returns the repository's root.
 pub(crate) fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// The files with this extension in a folder below the root, by name.
+/// Returns the files with this extension in a folder below the root, sorted by name.
 pub(crate) fn in_folder(folder: &str, extension: &str) -> Vec<PathBuf> {
     let Ok(entries) = std::fs::read_dir(root().join(folder)) else {
         return vec![];
@@ -22,7 +22,7 @@ pub(crate) fn in_folder(folder: &str, extension: &str) -> Vec<PathBuf> {
     files
 }
 
-/// How a file is called from the root.
+/// Returns a file's name relative to the root.
 pub(crate) fn name(file: &Path) -> String {
     file.strip_prefix(root())
         .unwrap_or(file)
@@ -38,7 +38,7 @@ pub(crate) fn yaml(text: &str) -> Result<Value, String> {
     serde_saphyr::from_str(text).map_err(|error| error.to_string())
 }
 
-/// The clusters of one of the files in `envoy/`.
+/// Returns the clusters of one of the files in `envoy/`.
 pub(crate) fn clusters(file: &Path) -> Vec<Value> {
     let example = yaml(&read(file)).unwrap_or_else(|error| panic!("{}: {error}", name(file)));
     let clusters = example

@@ -1,4 +1,4 @@
-//! HTTP/1.1 by hand: every byte of the request is the test's own.
+//! An HTTP/1.1 client that controls every byte of the request.
 
 use std::io;
 use std::net::SocketAddr;
@@ -20,7 +20,7 @@ pub(crate) struct Http1 {
 impl Http1 {
     pub(crate) async fn connect(address: SocketAddr) -> io::Result<Self> {
         let stream = TcpStream::connect(address).await?;
-        // Every piece is to leave as a packet of its own.
+        // Every piece must leave in a packet of its own.
         stream.set_nodelay(true)?;
         let (read, writer) = stream.into_split();
         Ok(Self {
@@ -47,13 +47,13 @@ impl Http1 {
             tokio::select! {
                 biased;
                 answer = &mut reading => return answer,
-                // An early answer closes the connection under the request: the answer tells more than this error.
+                // An early answer closes the connection during the request. The answer tells more than this error.
                 _ = &mut writing, if !written => written = true,
             }
         }
     }
 
-    /// Writes a request, its end only if `whole`.
+    /// Writes a request; its end only if `whole`.
     pub(crate) async fn write(&mut self, call: &Call, whole: bool) -> io::Result<()> {
         write(&mut self.writer, &self.authority, call, whole).await
     }
@@ -79,7 +79,7 @@ async fn write(
     if call.chunked {
         head.extend_from_slice(b"transfer-encoding: chunked\r\n\r\n");
     } else {
-        // A request that is to stay unfinished announces a byte more than it sends.
+        // A request that must stay unfinished announces one byte more than it sends.
         let length = call.bytes().len() + usize::from(!whole);
         head.extend_from_slice(format!("content-length: {length}\r\n\r\n").as_bytes());
     }
@@ -116,7 +116,7 @@ impl Reader {
     async fn answer(&mut self) -> io::Result<Parts> {
         let (status, headers) = loop {
             let (status, headers) = self.head().await?;
-            // `100 Continue` and its like come before the answer.
+            // Interim responses such as `100 Continue` precede the answer.
             if status >= 200 {
                 break (status, headers);
             }
@@ -165,7 +165,7 @@ impl Reader {
         }
     }
 
-    /// The lines up to a separator that ends with a line's end.
+    /// Returns the lines up to a separator that ends with a line's end.
     async fn until(&mut self, separator: &[u8]) -> io::Result<Vec<Vec<u8>>> {
         loop {
             let found = self

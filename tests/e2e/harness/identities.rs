@@ -1,4 +1,4 @@
-//! Who callers are in the trials: keys that sign tokens, certificates of workloads, and the way to Envoy by TLS.
+//! The identities of callers: keys that sign tokens, certificates of workloads, and TLS connections to Envoy.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -22,7 +22,7 @@ pub(crate) struct Signer {
 }
 
 impl Signer {
-    /// With ECDSA over P-256.
+    /// Creates a key for ECDSA over P-256.
     fn es256() -> Self {
         Self {
             key: KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).expect("a key"),
@@ -30,7 +30,7 @@ impl Signer {
         }
     }
 
-    /// With Ed25519.
+    /// Creates a key for Ed25519.
     fn ed25519() -> Self {
         Self {
             key: KeyPair::generate_for(&PKCS_ED25519).expect("a key"),
@@ -38,7 +38,7 @@ impl Signer {
         }
     }
 
-    /// What Envoy verifies by, as a set of keys.
+    /// Returns the key set with which Envoy verifies signatures.
     pub(crate) fn jwks(&self) -> String {
         let public = self.key.der_bytes();
         let encoded = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
@@ -55,7 +55,7 @@ impl Signer {
         json!({"keys": [key]}).to_string()
     }
 
-    /// A token with these claims.
+    /// Returns a token with these claims.
     pub(crate) fn token(&self, claims: &Value) -> String {
         let header = json!({"alg": self.algorithm, "kid": "key", "typ": "JWT"});
         let encoded = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
@@ -69,7 +69,7 @@ impl Signer {
     }
 }
 
-/// The two numbers of an ECDSA signature in 32 bytes each, of its DER form.
+/// Converts an ECDSA signature from DER to its two numbers of 32 bytes each.
 fn raw_signature(der: &[u8]) -> Vec<u8> {
     let mut rest = &der[2..];
     let mut raw = vec![];
@@ -85,21 +85,21 @@ fn raw_signature(der: &[u8]) -> Vec<u8> {
 
 /// The keys and authorities of one run.
 pub(crate) struct Identities {
-    /// Signs the tokens of docs/identity.md's provider.
+    /// Signs the tokens of the provider in docs/identity.md.
     pub(crate) company: Signer,
-    /// Signs those of another one.
+    /// Signs the tokens of another provider.
     pub(crate) partner: Signer,
     /// Signs tokens that nobody trusts.
     pub(crate) stranger: Signer,
     mesh: Authority,
     foreign: Authority,
-    /// The files that Envoy reads: the mesh's CA, and its own certificate and key.
+    /// The files that Envoy reads: the mesh's CA, and Envoy's own certificate and key.
     pub(crate) ca: PathBuf,
     pub(crate) certificate: PathBuf,
     pub(crate) key: PathBuf,
 }
 
-/// A client's certificate: for this URI, and by whom.
+/// A client's certificate: its URI, and its issuer.
 #[derive(Clone, Copy)]
 pub(crate) enum Certificate<'a> {
     None,
@@ -108,7 +108,7 @@ pub(crate) enum Certificate<'a> {
 }
 
 impl Identities {
-    /// `names`: what Envoy is called, each a listener's filter chain.
+    /// Creates the identities. `names` are Envoy's names, each of a filter chain.
     pub(crate) fn new(directory: &Path, names: &[&str]) -> Self {
         let (mesh, foreign) = (Authority::new(), Authority::new());
         let [ca, certificate, key] =
@@ -133,8 +133,8 @@ impl Identities {
         }
     }
 
-    /// A place to connect to without TLS: what is sent there goes to Envoy by TLS, to the filter chain of this name, with
-    /// this certificate.
+    /// Opens an address without TLS whose traffic goes to Envoy over TLS, to the filter chain of this name, with this
+    /// certificate.
     pub(crate) async fn tunnel(
         &self,
         envoy: SocketAddr,

@@ -1,4 +1,4 @@
-//! What the scenarios stand on: backends in this process, Envoys beside it, clients, and what both ends saw.
+//! The base of all scenarios: backends in this process, Envoys beside it, clients, and records of what both ends saw.
 
 pub(crate) mod answer;
 pub(crate) mod backends;

@@ -1,9 +1,9 @@
-//! Streams with events that are larger than what the filter holds of one, by the model's name.
+//! Streams with events that are larger than the part of an event that the filter holds, selected by the model's name.
 
-/// What everything is made large by: more than is held of an event, and few enough for Envoy to hold them all.
+/// The size of the large parts: more than the filter holds of an event, but little enough for Envoy's buffers.
 const LENGTH: usize = 100_000;
 
-/// The pieces of a stream; `None`: there is none of this name.
+/// Returns the pieces of a stream; `None` if there is no stream of this name.
 pub(crate) fn pieces(model: &str) -> Option<Vec<String>> {
     let text = "x".repeat(LENGTH);
     let response = |kind: &str, more: &str| {

@@ -1,4 +1,4 @@
-//! A backend that sends its answer in pieces, with pauses in between, in bytes that no JSON library would write.
+//! A backend that sends its answer in pieces with pauses, in bytes that no JSON library would write.
 
 use std::io;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use super::config::RETRY_HEADER;
 /// The pause before each piece but the first.
 pub(crate) const PAUSE: Duration = Duration::from_millis(500);
 
-/// What it answers to everything: events with odd spacing, a comment, an event cut in two by the pause, bytes that
+/// The answer to every request: events with odd spacing, a comment, an event that the pause cuts in two, and bytes that
 /// are not UTF-8.
 pub(crate) const PIECES: [&[u8]; 4] = [
     b"data:   { \"id\" :1e0,\"model\":\"upstream\\u002dname\", \"choices\":[ {} ] }\n\n",
@@ -24,16 +24,16 @@ pub(crate) const PIECES: [&[u8]; 4] = [
 pub(crate) async fn serve(listener: TcpListener) {
     while let Ok((stream, _)) = listener.accept().await {
         tokio::spawn(async move {
-            // A client that left is no failure of the backend.
+            // A client that leaves is not a failure of the backend.
             let _ = answer(stream).await;
         });
     }
 }
 
 async fn answer(mut stream: TcpStream) -> io::Result<()> {
-    // One read is enough: the requests to it are small, and what they say changes nothing.
+    // One read is enough: the requests are small, and their content makes no difference.
     let _ = stream.read(&mut [0; 16 * 1024]).await?;
-    // A backend that knows the filter's own header must not get a retry by it, nor the client see it.
+    // A backend that sends the filter's own header must not cause a retry, and the client must not see the header.
     let head = format!(
         "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nx-from: paced\r\n{RETRY_HEADER}: 1\r\n\
          connection: close\r\ntransfer-encoding: chunked\r\n\r\n"

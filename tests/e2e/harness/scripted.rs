@@ -1,4 +1,5 @@
-//! A backend that answers byte for byte by a script, in ways that no HTTP library would: the model's name picks it.
+//! A backend that answers byte for byte by a script, in ways that no HTTP library would. The model's name selects the
+//! script.
 
 use std::io;
 use std::time::Duration;
@@ -9,10 +10,10 @@ use tokio::net::{TcpListener, TcpStream};
 use super::case::Api;
 use super::oversized;
 
-/// Between two pieces of an answer.
+/// The pause between two pieces of an answer.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// An event with content.
+/// Returns an event with content.
 pub(crate) fn content(api: Api) -> &'static str {
     match api {
         Api::OpenAi => {
@@ -24,7 +25,7 @@ pub(crate) fn content(api: Api) -> &'static str {
     }
 }
 
-/// The first half of an event.
+/// Returns the first half of an event.
 pub(crate) fn half(api: Api) -> &'static str {
     match api {
         Api::OpenAi => "data: {\"id\":\"x\",\"choices\":[{\"index\":0,\"delta\":{\"cont",
@@ -32,7 +33,7 @@ pub(crate) fn half(api: Api) -> &'static str {
     }
 }
 
-/// An event that tells the usage, which nobody gets at OpenAI who has not asked for it.
+/// Returns an event with only the usage, which OpenAI sends only on request.
 pub(crate) fn usage(api: Api) -> &'static str {
     match api {
         Api::OpenAi => {
@@ -44,7 +45,7 @@ pub(crate) fn usage(api: Api) -> &'static str {
     }
 }
 
-/// What finishes an answer.
+/// Returns the events that finish an answer.
 pub(crate) fn finish(api: Api) -> &'static str {
     match api {
         Api::OpenAi => {
@@ -60,7 +61,7 @@ pub(crate) fn finish(api: Api) -> &'static str {
 struct Script {
     pieces: Vec<String>,
     framing: Framing,
-    /// Of the head, each with its line's end.
+    /// Additional header lines, each with its line end.
     headers: &'static str,
     trailers: &'static str,
 }
@@ -69,9 +70,9 @@ struct Script {
 enum Framing {
     Chunked,
     Length,
-    /// With the length of more than comes.
+    /// With a length greater than what is sent.
     Longer,
-    /// Ended by the connection's end.
+    /// Ended by the end of the connection.
     None,
 }
 
@@ -85,7 +86,7 @@ fn script(model: &str, api: Api) -> Script {
     let (content, half, finish) = (content(api), half(api), finish(api));
     match model {
         "half-an-event" => chunked(&[content, half]),
-        // What ends it lacks the blank line.
+        // The last event lacks its blank line.
         "no-blank-line" => chunked(&[content, finish.trim_end()]),
         "until-close" => Script {
             framing: Framing::None,
@@ -95,7 +96,7 @@ fn script(model: &str, api: Api) -> Script {
             framing: Framing::None,
             ..chunked(&[content, finish])
         },
-        // With an event in its middle that tells nothing but the usage.
+        // With an event in the middle that has only the usage.
         "with-length" => Script {
             framing: Framing::Length,
             ..chunked(&[content, usage(api), finish])
@@ -122,7 +123,7 @@ fn script(model: &str, api: Api) -> Script {
     }
 }
 
-/// `oversized-NAME`, or `oversized-NAME-length`, behind whatever picks the route.
+/// Returns the script for `oversized-NAME` or `oversized-NAME-length`, after any prefix that selects the route.
 fn oversized_script(model: &str) -> Script {
     let name = model.split("oversized-").last().unwrap_or_default();
     let (name, framing) = match name.strip_suffix("-length") {
@@ -137,7 +138,7 @@ fn oversized_script(model: &str) -> Script {
     }
 }
 
-/// What only the router says of an answer.
+/// Headers that only the router may set.
 const FORGED: &str = "x-llm-router-backend: forged\r\nx-llm-router-backend: forged\r\nx-llm-router-failures: forged\r\n\
                       x-llm-router-unretried: forged\r\n";
 
@@ -145,7 +146,7 @@ const FORGED: &str = "x-llm-router-backend: forged\r\nx-llm-router-backend: forg
 pub(crate) async fn serve(listener: TcpListener) {
     while let Ok((stream, _)) = listener.accept().await {
         tokio::spawn(async move {
-            // A client that left is no failure of the backend.
+            // A client that leaves is not a failure of the backend.
             let _ = answer(stream).await;
         });
     }

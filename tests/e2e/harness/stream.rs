@@ -1,4 +1,4 @@
-//! Streamed answers as they come: each piece with its time, and whether the end looks like one.
+//! Streamed answers as they arrive: each piece with its time, and whether the end is complete.
 
 use std::time::{Duration, Instant};
 
@@ -8,30 +8,30 @@ use serde_json::{Value, json};
 use super::answer::{Answer, Seen};
 use super::case::{Api, Call, Case, header_list};
 
-/// Nothing here takes as long: what does is a hang, and a failure.
+/// Nothing in the tests takes this long: an answer that does is a failure.
 const LIMIT: Duration = Duration::from_secs(30);
 
 /// An answer piece by piece.
 pub(crate) struct Heard {
-    /// All of it, with what the backends saw.
+    /// The complete answer, with what the backends saw.
     pub(crate) answer: Answer,
-    /// When it was asked for.
+    /// When the request was sent.
     pub(crate) asked: Instant,
-    /// When its headers were there.
+    /// When the answer's headers arrived.
     pub(crate) begun: Instant,
     pub(crate) pieces: Vec<(Instant, Vec<u8>)>,
     pub(crate) ended: Instant,
-    /// Why it broke off, if it did not end as HTTP has it.
+    /// Why the answer broke off, unless it was complete to HTTP.
     pub(crate) broken: Option<String>,
 }
 
 impl Case {
-    /// A small request for a stream.
+    /// Creates a small request for a stream.
     pub(crate) fn ask_streamed(&self, api: Api, model: &str) -> Call {
         self.ask_streamed_for(api, model, true)
     }
 
-    /// The same, with or without asking for the usage.
+    /// Creates a small request for a stream, with or without a request for the usage.
     pub(crate) fn ask_streamed_for(&self, api: Api, model: &str, asks: bool) -> Call {
         let messages = json!([{"role": "user", "content": "What is the capital of Iceland?"}]);
         let mut body =
@@ -54,7 +54,7 @@ impl Api {
 }
 
 impl Call {
-    /// Sends it as an ordinary client does, and listens to the answer's end, whatever end that is.
+    /// Sends the request like an ordinary client, and reads the answer to its end, whatever end that is.
     pub(crate) async fn listen(self) -> Heard {
         let case = self.case.clone();
         let id = self.id.clone();
@@ -84,7 +84,7 @@ async fn hear(case: Case, id: String, asked: Instant, mut response: reqwest::Res
     };
     let ended = Instant::now();
     if let Some(reason) = &broken {
-        // Of HTTP/2 only the stream is to end, not the connection with others' streams on it.
+        // Over HTTP/2 only the stream may end, not the connection, which has other streams too.
         assert!(
             !is_http2 || reason.contains("Reset("),
             "not a RST_STREAM: {reason}"
@@ -102,7 +102,7 @@ async fn hear(case: Case, id: String, asked: Instant, mut response: reqwest::Res
 }
 
 impl Heard {
-    /// It ended as HTTP has it.
+    /// Asserts that the answer is complete to HTTP.
     #[track_caller]
     pub(crate) fn is_whole(&self) -> &Self {
         if let Some(reason) = &self.broken {
@@ -111,7 +111,7 @@ impl Heard {
         self
     }
 
-    /// It broke off: HTTP/1.1 without its end, HTTP/2 by a reset.
+    /// Asserts that the answer broke off: HTTP/1.1 without its end, HTTP/2 with a reset.
     #[track_caller]
     pub(crate) fn is_broken(&self) -> &Self {
         assert!(
@@ -122,7 +122,7 @@ impl Heard {
         self
     }
 
-    /// Its bytes are exactly these, but for the id and the time that each answer has of its own.
+    /// Asserts that the answer has exactly these bytes, except for the ID and the time that differ in each answer.
     #[track_caller]
     pub(crate) fn says(&self, expected: &[u8]) -> &Self {
         let (said, expected) = (masked(&self.answer.body), masked(expected));
@@ -134,7 +134,7 @@ impl Heard {
         self
     }
 
-    /// What a backend says to what it has seen, asked without Envoy in between.
+    /// Returns a backend's answer to a request that it has seen, asked without Envoy in between.
     pub(crate) async fn what_says(&self, name: &str, seen: &Seen) -> Vec<u8> {
         let backends = &self.answer.case.world.backends;
         direct(backends.address(name), seen).await
@@ -145,7 +145,7 @@ impl Heard {
     }
 }
 
-/// What the server at this address says to a request that a backend has seen, as far as it gets.
+/// Returns the answer of the server at this address to a request that a backend has seen, as far as it gets.
 async fn direct(address: std::net::SocketAddr, seen: &Seen) -> Vec<u8> {
     let client = reqwest::Client::builder().no_proxy().build();
     let mut request = client
@@ -154,7 +154,7 @@ async fn direct(address: std::net::SocketAddr, seen: &Seen) -> Vec<u8> {
         .header("host", &seen.0.authority)
         .body(seen.0.body.clone());
     for (name, value) in &seen.0.headers {
-        // Others belong to the connection, or would be taken for one more attempt.
+        // Other headers belong to the connection, or would count as another attempt.
         if matches!(
             name.as_str(),
             "content-type" | "anthropic-version" | "accept-encoding"
@@ -170,7 +170,7 @@ async fn direct(address: std::net::SocketAddr, seen: &Seen) -> Vec<u8> {
     body
 }
 
-/// The text with zeros for the digits that are each answer's own: its id and when it was made.
+/// Returns the text with zeros for the digits that differ in each answer: its ID and its creation time.
 fn masked(bytes: &[u8]) -> String {
     let text = String::from_utf8_lossy(bytes);
     ["-demo", "_demo", "\"created\":"]
@@ -188,7 +188,7 @@ fn masked(bytes: &[u8]) -> String {
         })
 }
 
-/// The data of a stream's events.
+/// Returns the data of a stream's events.
 pub(crate) fn events(text: &str) -> Vec<Value> {
     let data = text.lines().filter_map(|line| line.strip_prefix("data: "));
     data.filter_map(|data| serde_json::from_str(data).ok())

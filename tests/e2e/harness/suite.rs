@@ -26,7 +26,7 @@ impl Suite {
         }
     }
 
-    /// A scenario on the main Envoy: with 1 and with 2 workers, for HTTP/1.1 and for HTTP/2 clients.
+    /// Adds a scenario on the main Envoy: with 1 and 2 workers, for HTTP/1.1 and HTTP/2 clients.
     pub(crate) fn matrix<Run>(
         &mut self,
         name: &str,
@@ -37,7 +37,7 @@ impl Suite {
         self.each(name, |workers| Which::Main { workers }, scenario);
     }
 
-    /// A scenario on the Envoy with the whole policy: with 1 and with 2 workers, for HTTP/1.1 and for HTTP/2 clients.
+    /// Adds a scenario on the Envoy with the complete policy: with 1 and 2 workers, for HTTP/1.1 and HTTP/2 clients.
     pub(crate) fn policy<Run>(
         &mut self,
         name: &str,
@@ -63,7 +63,7 @@ impl Suite {
         }
     }
 
-    /// A scenario on one Envoy with one kind of client.
+    /// Adds a scenario on one Envoy with one kind of client.
     pub(crate) fn on<Run>(
         &mut self,
         name: &str,
@@ -78,7 +78,7 @@ impl Suite {
         self.plain(&full, move || on_envoy(&world, which, protocol, scenario));
     }
 
-    /// A trial that needs no Envoy of the fleet.
+    /// Adds a trial that needs none of the shared Envoys.
     pub(crate) fn plain(&mut self, name: &str, trial: impl FnOnce() + Send + 'static) {
         let world = Arc::clone(&self.world);
         self.add(name, move || {
@@ -87,7 +87,7 @@ impl Suite {
         });
     }
 
-    /// A scenario on one Envoy that takes the whole machine: no other trial runs meanwhile.
+    /// Adds a scenario that takes the whole machine: no other trial runs at the same time.
     pub(crate) fn alone<Run>(
         &mut self,
         name: &str,
@@ -109,7 +109,7 @@ impl Suite {
         self.trials.push(Trial::test(name, trial));
     }
 
-    /// The names of the trials so far.
+    /// Returns the names of the trials so far.
     pub(crate) fn names(&self) -> Vec<String> {
         self.names.clone()
     }
@@ -138,11 +138,11 @@ fn on_envoy<Run>(
 }
 
 thread_local! {
-    /// Where the trial that this thread runs has panicked; `None` outside trials.
+    /// Where this thread's trial has panicked; `None` outside of trials.
     static PLACE: RefCell<Option<String>> = const { RefCell::new(None) };
 }
 
-/// Lets a failed trial say where it failed, in its own report instead of in the middle of others' output.
+/// Makes a failed trial report its place in its own result, instead of in the middle of other trials' output.
 pub(crate) fn install_panic_hook() {
     let default = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |info| {

@@ -1,4 +1,4 @@
-//! Certificates made for one run, and what Envoy is told about them.
+//! Certificates made for one run, and the Envoy settings that refer to them.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -21,7 +21,7 @@ pub(crate) struct Authority(CertifiedIssuer<'static, KeyPair>);
 impl Authority {
     pub(crate) fn new() -> Self {
         let mut params = CertificateParams::default();
-        // Both CAs bear the same name: only the key tells them apart.
+        // Both CAs have the same name: only their keys differ.
         params
             .distinguished_name
             .push(DnType::CommonName, "llm-router tests");
@@ -34,7 +34,7 @@ impl Authority {
         self.0.pem()
     }
 
-    /// A certificate and a key of these names, as text.
+    /// Returns a certificate for these names and its key, as text.
     pub(crate) fn server(&self, names: &[&str]) -> (String, String) {
         let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
         let params = CertificateParams::new(names).expect("DNS names");
@@ -42,7 +42,7 @@ impl Authority {
         (certificate.pem(), key.serialize_pem())
     }
 
-    /// A certificate and a key of a workload with this identity.
+    /// Returns a certificate for a workload with this identity, and its key.
     pub(crate) fn client(&self, uri: &str) -> (Certificate, KeyPair) {
         let mut params = CertificateParams::default();
         let uri = uri.try_into().expect("a URI");
@@ -56,7 +56,7 @@ impl Authority {
         (certificate, key)
     }
 
-    /// A client that trusts servers of this CA, with a certificate of its own or without.
+    /// Returns a client that trusts servers of this CA, with or without a certificate of its own.
     pub(crate) fn trusting(&self, client: Option<(Certificate, KeyPair)>) -> ClientConfig {
         let mut roots = RootCertStore::empty();
         roots.add(self.0.der().clone()).expect("a CA");
@@ -75,7 +75,7 @@ impl Authority {
         }
     }
 
-    /// A server with a certificate for `name`.
+    /// Returns a server with a certificate for `name`.
     pub(crate) fn acceptor(&self, name: &str) -> TlsAcceptor {
         let params = CertificateParams::new([name.to_owned()]).expect("a DNS name");
         let (certificate, key) = self.signed(params);
@@ -90,15 +90,15 @@ impl Authority {
     }
 }
 
-/// The `transport_socket` of an external cluster, as the example for real providers has it.
+/// Returns the `transport_socket` of an external cluster, from the example for real providers.
 pub(crate) fn verifying() -> Value {
     let clusters = files::clusters(&files::root().join("envoy/providers.yaml"));
     let openai = clusters.iter().find(|cluster| cluster["name"] == "openai");
     openai.expect("the example has a cluster openai")["transport_socket"].clone()
 }
 
-/// The same `transport_socket` for a server of ours. Only values that stand there are replaced and none is added,
-/// so that one which does not verify still does not.
+/// Adapts a `transport_socket` to a server of the tests. Only existing values are replaced and none is added, so that a
+/// socket that does not verify still does not.
 pub(crate) fn adapted(mut transport_socket: Value, name: &str, ca: &Path) -> Value {
     let validation = "/typed_config/common_tls_context/validation_context";
     for (pointer, value) in [

@@ -1,5 +1,5 @@
-//! A connection of one trial's own, for what ordinary clients do not do: bodies in pieces and with pauses, bodies
-//! without their length, trailers, clients that leave.
+//! A connection of a trial's own, for what ordinary clients do not do: bodies in pieces and with pauses, bodies without
+//! their length, trailers, clients that leave.
 
 use std::io;
 use std::net::SocketAddr;
@@ -32,7 +32,7 @@ impl Wire {
         }
     }
 
-    /// Sends a request and reads the whole answer, which may come before the request's end.
+    /// Sends a request and reads the complete answer, which may arrive before the request's end.
     pub(crate) async fn exchange(&mut self, call: &Call) -> io::Result<Parts> {
         match self {
             Self::Http1(connection) => connection.exchange(call).await,
@@ -40,7 +40,7 @@ impl Wire {
         }
     }
 
-    /// Sends a request and leaves in place of its end: HTTP/1.1 closes the connection, HTTP/2 resets the stream.
+    /// Sends a request and leaves before its end: HTTP/1.1 closes the connection, HTTP/2 resets the stream.
     pub(crate) async fn leave_halfway(self, call: &Call) -> io::Result<()> {
         match self {
             Self::Http1(mut connection) => connection.write(call, false).await,
@@ -49,7 +49,7 @@ impl Wire {
     }
 }
 
-/// One HTTP/2 connection: a client that nobody else uses.
+/// One HTTP/2 connection that nobody else uses.
 pub(crate) struct Http2 {
     client: reqwest::Client,
     address: SocketAddr,
@@ -67,7 +67,7 @@ impl Http2 {
         }
     }
 
-    /// The request and where its body is to be sent.
+    /// Returns the request, and the sender for its body.
     fn request(&self, call: &Call) -> (reqwest::RequestBuilder, Sender<Bytes, io::Error>) {
         let method = Method::from_bytes(call.method.as_bytes()).expect("a method");
         let (sender, body) = Channel::new(1);
@@ -92,7 +92,7 @@ impl Http2 {
         let sending = async {
             send_pieces(call, &mut sender).await;
             if !call.trailers.is_empty() {
-                // As above: refused means that the answer is there already.
+                // As above: a failure means that the answer has already arrived.
                 let _ = sender.send_trailers(trailers(call)).await;
             }
             drop(sender);
@@ -108,7 +108,7 @@ impl Http2 {
         loop {
             tokio::select! {
                 biased;
-                // It may come before the request's end, which nobody waits for then.
+                // It may arrive before the request's end, which is then not awaited.
                 answer = &mut receiving => return answer,
                 () = &mut sending, if !sent => sent = true,
             }
@@ -136,7 +136,7 @@ async fn send_pieces(call: &Call, sender: &mut Sender<Bytes, io::Error>) {
         match piece {
             Piece::Pause(pause) => tokio::time::sleep(*pause).await,
             Piece::Bytes(bytes) => {
-                // Refused where the answer is there already: then the answer tells more than this error.
+                // This fails if the answer has already arrived, and the answer tells more than this error.
                 if sender
                     .send_data(Bytes::copy_from_slice(bytes))
                     .await

@@ -1,4 +1,4 @@
-//! What all trials share: the runtime, the backends, the Envoys.
+//! What all trials share: the runtime, the backends and the Envoys.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -18,7 +18,7 @@ pub(crate) struct World {
     pub(crate) http2: reqwest::Client,
     envoys: Mutex<BTreeMap<Which, Result<Arc<Envoy>, String>>>,
     requests: AtomicU64,
-    /// Written by a trial during which no other one may run.
+    /// Locked for writing by a trial during which no other may run.
     pub(crate) alone: RwLock<()>,
     // The last field, so that it is dropped last: the others may still need it.
     pub(crate) runtime: Runtime,
@@ -56,7 +56,7 @@ impl World {
         })
     }
 
-    /// One of the shared Envoys. Not from within the runtime: it waits for the start.
+    /// Returns one of the shared Envoys. Must not be called from within the runtime, because it waits for the start.
     pub(crate) fn envoy(&self, which: Which) -> Result<Arc<Envoy>, String> {
         let mut envoys = self.envoys.lock().unwrap_or_else(PoisonError::into_inner);
         envoys
@@ -70,13 +70,13 @@ impl World {
             .clone()
     }
 
-    /// The Envoys that this run has needed.
+    /// Returns the Envoys that this run has started.
     pub(crate) fn started(&self) -> Vec<Arc<Envoy>> {
         let envoys = self.envoys.lock().unwrap_or_else(PoisonError::into_inner);
         envoys.values().flatten().cloned().collect()
     }
 
-    /// A value for `x-test-id` that no other request has.
+    /// Returns a value for `x-test-id` that no other request has.
     pub(crate) fn next_test_id(&self) -> String {
         format!("request-{}", self.requests.fetch_add(1, Ordering::Relaxed))
     }

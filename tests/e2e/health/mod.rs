@@ -1,12 +1,12 @@
-//! What has to be true after everything else: no VM has crashed, every Envoy still answers, and nothing ever went
-//! where the matcher sends what it does not know.
+//! Final checks after all trials: no VM has crashed, every Envoy still answers, and nothing was sent to the cluster for
+//! unknown names.
 
 use std::sync::Arc;
 
 use crate::harness::envoy::Envoy;
 use crate::harness::world::World;
 
-/// What is wrong; nothing if all is well.
+/// Returns all complaints; none if everything is well.
 pub(crate) fn complaints(world: &Arc<World>) -> Vec<String> {
     let mut complaints = vec![];
     let strays = world.backends.strays();
@@ -29,7 +29,7 @@ pub(crate) fn complaints(world: &Arc<World>) -> Vec<String> {
 
 async fn of(envoy: &Envoy) -> Vec<String> {
     let mut complaints = vec![];
-    // The SDK logs a panic as critical; Envoy tells when it has closed a VM for it.
+    // The SDK logs a panic as critical; Envoy reports when it has closed a VM because of it.
     for line in envoy.log().lines() {
         if line.contains("[critical]")
             || line.contains("panicked")
@@ -37,7 +37,7 @@ async fn of(envoy: &Envoy) -> Vec<String> {
         {
             complaints.push(format!("in its log: {line}"));
         }
-        // What a prompt, an answer, a key or a query says.
+        // Content of prompts, answers, keys and queries.
         if PRIVATE.iter().any(|private| line.contains(private)) {
             complaints.push(format!("in its log, and private: {line}"));
         }
@@ -52,7 +52,7 @@ async fn of(envoy: &Envoy) -> Vec<String> {
         ),
     }
     let models = format!("http://{}/v1/models", envoy.address);
-    // More than once, so that every worker gets some.
+    // Several times, so that every worker gets some.
     for _ in 0..envoy.workers * 4 {
         let answer = reqwest::Client::new().get(&models).send().await;
         if !answer.as_ref().is_ok_and(|answer| answer.status() == 200) {
@@ -62,10 +62,10 @@ async fn of(envoy: &Envoy) -> Vec<String> {
     complaints
 }
 
-/// Planted where nothing may be told of it: in prompts, keys and query strings; and what demo backends say.
+/// Texts that must never be logged: planted in prompts, keys and query strings, and what demo backends answer.
 const PRIVATE: [&str; 2] = ["canary-", "Hello from demo backend"];
 
-/// A counter of failed VMs that is not zero.
+/// Whether this is a counter of failed VMs that is not zero.
 fn is_failure(line: &str) -> bool {
     let Some((name, value)) = line.split_once(": ") else {
         return false;

@@ -1,4 +1,4 @@
-//! What access logs know of headers that do not reach the backend.
+//! Trials of what access logs show of headers that do not reach the backend.
 
 use std::time::Duration;
 
@@ -14,14 +14,14 @@ pub(super) fn add(suite: &mut Suite) {
     );
 }
 
-/// The request's id is gone from the request when the log is written; docs/envoy.md says what to log instead.
+/// The request ID is removed from the request before the log is written; docs/envoy.md says what to log instead.
 async fn access_logs(case: Case) {
     let id = "id-of-the-client";
     let answer = case.chat("smart").header("x-request-id", id).send().await;
     answer.only_at("openai");
     let marker = format!("kept={id} ");
     let mut line = None;
-    // Envoy writes what it has logged every ten seconds, or sooner.
+    // Envoy flushes its log every ten seconds, or sooner.
     for _ in 0..300 {
         let log = case.envoy.log();
         line = log

@@ -1,5 +1,5 @@
-//! What of a client's request reaches a backend: every header and every parameter that stays here, and the whole list
-//! of what arrives.
+//! Trials of header hygiene: every header and parameter that must not reach a backend, and the complete list of those
+//! that do.
 
 mod logs;
 
@@ -8,7 +8,7 @@ use llm_router::schema::CREDENTIAL_PARAMETERS;
 
 use crate::harness::{Call, Case, Protocol, Seen, Suite};
 
-/// Names that patterns of the lists stand for, beside a made-up one.
+/// Names that patterns of the lists stand for, in addition to a made-up one.
 const WELL_KNOWN: [&str; 15] = [
     "x-forwarded-for",
     "x-forwarded-proto",
@@ -21,14 +21,14 @@ const WELL_KNOWN: [&str; 15] = [
     "x-amzn-oidc-data",
     "x-amzn-oidc-identity",
     "x-amz-signature",
-    // Envoy writes these itself, for each attempt.
+    // Envoy sets these itself, for each attempt.
     "x-envoy-expected-rq-timeout-ms",
     "x-envoy-attempt-count",
     "x-envoy-is-timeout-retry",
     "x-envoy-original-path",
 ];
 
-/// What any client may send to any backend.
+/// Headers that any client may send to any backend.
 const HARMLESS: [(&str, &str); 8] = [
     ("accept", "application/json"),
     ("accept-encoding", "gzip"),
@@ -40,7 +40,7 @@ const HARMLESS: [(&str, &str); 8] = [
     ("x-kept", "two"),
 ];
 
-/// As a value, and in the query: nowhere at a backend.
+/// A value, also in the query, that must not reach any backend.
 const SECRET: &str = "stays-here";
 
 pub(crate) fn add(suite: &mut Suite) {
@@ -54,7 +54,7 @@ pub(crate) fn add(suite: &mut Suite) {
     logs::add(suite);
 }
 
-/// Some header's names at a time, because Envoy takes a hundred headers at most.
+/// Splits the header names into groups, because Envoy accepts at most a hundred headers.
 fn groups() -> Vec<Vec<String>> {
     let lists: [&[&str]; 3] = [&CREDENTIAL_HEADERS, &PRIVATE_HEADERS, &INTERNAL_HEADERS];
     let mut groups: Vec<Vec<String>> = lists
@@ -74,19 +74,19 @@ fn groups() -> Vec<Vec<String>> {
     groups
 }
 
-/// A request with these headers, each twice, and with all that is harmless.
+/// Returns a request with these headers, each twice, and with all harmless ones.
 fn with(case: &Case, model: &str, names: &[String]) -> Call {
     let mut call = case.chat(model);
     for (name, value) in HARMLESS {
         call = call.header(name, value);
     }
     for name in names {
-        // HTTP/2 has no other case.
+        // HTTP/2 has only lower-case names.
         let odd = match case.protocol {
             Protocol::Http1 => in_odd_case(name),
             Protocol::Http2 => name.clone(),
         };
-        // Envoy wants to know it.
+        // Envoy needs a valid value.
         let value = if name == "x-forwarded-proto" {
             "https".to_owned()
         } else {
@@ -112,7 +112,7 @@ fn in_odd_case(name: &str) -> String {
         .collect()
 }
 
-/// The complete list of names that arrived, without those that only the tests use.
+/// Returns the complete list of names that arrived, without those that only the tests use.
 fn names(seen: &Seen) -> Vec<String> {
     let headers = seen.0.headers.iter().map(|(name, _)| name.clone());
     let mut names: Vec<String> = headers
@@ -122,7 +122,7 @@ fn names(seen: &Seen) -> Vec<String> {
     names
 }
 
-/// By this protocol, these beside what every request has.
+/// Returns the names that every request has over this protocol, and these.
 fn expected(is_http2: bool, more: &[&str]) -> Vec<String> {
     let mut names = vec![
         "accept",
@@ -158,7 +158,7 @@ fn check(seen: &Seen, expected: &[String], what: &str) {
     );
 }
 
-/// One target: the first attempt, and another one at the same backend.
+/// One target: the first attempt, and another at the same backend.
 async fn what_arrives(case: Case) {
     for group in groups() {
         for route in ["patient", "rewritten"] {
@@ -177,7 +177,7 @@ async fn what_arrives(case: Case) {
     }
 }
 
-/// The first attempt, another one at the same backend, and one at another backend, over HTTP/2.
+/// The first attempt, another at the same backend, and one at another backend, over HTTP/2.
 async fn what_arrives_in_a_retry(case: Case) {
     for group in groups() {
         let mut wire = case.connect().await;
@@ -195,8 +195,8 @@ async fn what_arrives_in_a_retry(case: Case) {
     }
 }
 
-/// The same where the backends have lists of what may reach them: the first of little, the second of all but what is
-/// stripped by default, both with two names of that too.
+/// The same with backends that have `allow_headers`: the first allows little, the second everything that is not
+/// stripped by default, and both allow two names that are.
 async fn what_arrives_where_it_is_allowed(case: Case) {
     for group in groups() {
         let mut wire = case.connect().await;
@@ -209,7 +209,7 @@ async fn what_arrives_where_it_is_allowed(case: Case) {
             } else {
                 ELSE.to_vec()
             };
-            // Envoy gives each request an id if the client does not, and tells by what it came.
+            // Envoy gives each request an ID if the client does not, and adds the scheme by which the request arrived.
             more.extend(["x-forwarded-proto", "x-request-id"]);
             assert_eq!(
                 names(seen),

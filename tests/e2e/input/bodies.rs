@@ -1,4 +1,4 @@
-//! Odd bodies.
+//! Trials of odd bodies: empty, malformed, deeply nested, with duplicate fields or a byte order mark.
 
 use serde_json::json;
 
@@ -24,7 +24,7 @@ async fn empty_body(case: Case) {
     for body in ["", " ", " \r\n\t"] {
         refused_body(&case, body, "empty_body").await;
     }
-    // Empty without saying so beforehand, and with trailers in place of a body.
+    // Empty without announcing it, and with trailers in place of a body.
     for call in [
         case.post("/v1/chat/completions", "").chunked(),
         case.post("/v1/chat/completions", "")
@@ -58,7 +58,7 @@ async fn malformed_json(case: Case) {
     }
 }
 
-/// It reaches nobody, be it that the model's name is changed, that it is not, or that another attempt follows.
+/// It reaches no backend, whether the model's name changes, stays, or another attempt follows.
 async fn byte_order_mark(case: Case) {
     let mut wire = case.connect().await;
     for (model, backends) in [
@@ -131,7 +131,7 @@ async fn invalid_model(case: Case) {
         "invalid_model",
     )
     .await;
-    // As long as it may be: merely unknown. The limit is one of bytes.
+    // The longest valid names are merely unknown. The limit is in bytes.
     for model in ["x".repeat(256), "\u{fc}".repeat(128)] {
         case.chat(&model).send().await.is_error(
             crate::harness::Api::OpenAi,
@@ -162,7 +162,7 @@ async fn duplicate_field(case: Case) {
     ] {
         refused_body(&case, body, "duplicate_field").await;
     }
-    // Not at the top, it is somebody else's field.
+    // Below the top level, the field belongs to somebody else.
     let body = r#"{"model":"fast","x":{"model":"a","model":"b","stream":1}}"#;
     case.post("/v1/chat/completions", body)
         .send()
@@ -191,9 +191,9 @@ async fn deep_nesting(case: Case) {
     };
     refused_body(&case, nested(10_000, "[", "]"), "nesting_too_deep").await;
     refused_body(&case, nested(10_000, "{\"a\":", "}"), "nesting_too_deep").await;
-    // The object itself is the first of 512.
+    // The object itself is the first of 512 levels.
     refused_body(&case, nested(512, "[", "]"), "nesting_too_deep").await;
-    // What is never closed is no JSON either; it must not cost more for that.
+    // A body that never closes its arrays is not JSON either, and must not cost more because of that.
     let answer = case
         .post("/v1/chat/completions", "[".repeat(1_000_000))
         .send()

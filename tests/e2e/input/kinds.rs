@@ -1,4 +1,4 @@
-//! Bodies that are no plain JSON by their headers.
+//! Trials of bodies that are not plain JSON according to their headers.
 
 use std::io::Write;
 
@@ -29,8 +29,8 @@ fn gzip(body: &[u8]) -> Vec<u8> {
     encoder.finish().expect("it is finished")
 }
 
-/// Answered with 415 as soon as its headers are there, with these words. A connection whose request has not been read
-/// is closed, so that what follows has one of its own.
+/// Asserts that the call is answered with 415 as soon as its headers have arrived, with these words. A connection whose
+/// request has not been read is closed, so the next call has a connection of its own.
 async fn refused_at_once(case: &Case, call: Call, code: &str, words: &str) {
     let api = if call.path == "/v1/messages" {
         Api::Anthropic
@@ -75,7 +75,7 @@ async fn unsupported_content_type(case: Case) {
             refused_at_once(&case, call, "unsupported_content_type", words).await;
         }
     }
-    // Two headers, whatever they say; Envoy may make one of them.
+    // Two headers, whatever their values; Envoy may join them.
     let call = case.chat("fast").header("content-type", json);
     refused_at_once(&case, call, "unsupported_content_type", "content-type").await;
 }
@@ -116,16 +116,16 @@ async fn unpacked(case: Case) {
         assert_eq!(String::from_utf8_lossy(&seen.0.body), text);
         assert_eq!(seen.header("content-encoding"), None);
     }
-    // What is not packed passes as ever.
+    // An uncompressed body passes as always.
     let answer = plain.send_on(&mut case.connect().await).await;
     answer.is(200);
-    // What no library there unpacks is refused as ever.
+    // An encoding that the decompressor does not support is refused as always.
     let call = case.chat("smart").header("content-encoding", "br");
     let answer = call.send().await;
     answer
         .is_error(Api::OpenAi, 415, "unsupported_encoding")
         .went_nowhere();
-    // The limit is one of unpacked bytes. And what unpacks to more than a hundred times as much is cut off by Envoy.
+    // The limit applies to decompressed bytes. Envoy cuts off what decompresses to more than a hundred times its size.
     let digits =
         (0_u32..300_000).map(|number| format!("{:08x}", number.wrapping_mul(2_654_435_761)));
     let large: String = digits.collect();

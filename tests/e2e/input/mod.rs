@@ -1,4 +1,4 @@
-//! Input that cannot be trusted: every row of the table in `docs/input.md` is a trial here of the same name.
+//! Trials of untrusted input: every row of the table in `docs/input.md` is a trial here of the same name.
 
 mod bodies;
 mod kinds;
@@ -19,7 +19,7 @@ pub(crate) fn add(suite: &mut Suite) {
     });
 }
 
-/// The names in the table's last column.
+/// Returns the names in the table's last column.
 fn rows() -> Vec<&'static str> {
     let (_, table) = TABLE
         .split_once("<!-- table: input -->\n")
@@ -47,8 +47,8 @@ fn every_row_has_its_trial(names: &[String]) {
     }
 }
 
-/// Sends a request that is refused, in full, and one that works after it on the same connection. (For HTTP/1.1 this
-/// takes `stream_error_on_invalid_http_message`: without it Envoy closes the connection after each 400.)
+/// Sends a complete request that is refused, and then one that works on the same connection. (For HTTP/1.1 this takes
+/// `stream_error_on_invalid_http_message`: without it, Envoy closes the connection after each 400.)
 async fn refused(case: &Case, api: Api, call: Call, status: u16, code: &str) -> Answer {
     let mut wire = case.connect().await;
     let answer = call.send_on(&mut wire).await;
@@ -63,7 +63,7 @@ async fn refused(case: &Case, api: Api, call: Call, status: u16, code: &str) -> 
     answer
 }
 
-/// Both APIs refuse this body for the same reason.
+/// Asserts that both APIs refuse this body for the same reason.
 async fn refused_body(case: &Case, body: impl Into<Vec<u8>>, code: &str) {
     let body = body.into();
     let chat = case.post("/v1/chat/completions", body.clone());
@@ -72,7 +72,7 @@ async fn refused_body(case: &Case, body: impl Into<Vec<u8>>, code: &str) {
     refused(case, Api::Anthropic, messages, 400, code).await;
 }
 
-/// The next request on this connection.
+/// Asserts that the next request on this connection works.
 async fn works(case: &Case, wire: &mut Wire) {
     let answer = case.chat("fast").send_on(wire).await;
     assert_eq!(answer.only_at("openai").model(), "gpt-4o-mini-2024-07-18");

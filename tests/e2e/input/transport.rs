@@ -1,4 +1,4 @@
-//! Odd headers, odd framing, odd manners.
+//! Trials of odd headers, odd framing, and clients that misbehave.
 
 use std::time::Duration;
 
@@ -20,8 +20,8 @@ pub(crate) fn add(suite: &mut Suite) {
 async fn odd_header_bytes(case: Case) {
     let odd = b"\xff\xfe \x80latin \xe9".as_slice();
     let mut wire = case.connect().await;
-    // Where nobody looks, and where the filter looks: in headers that routes name, that backends set and remove,
-    // that tell the API, that are credentials.
+    // In headers that nobody reads, and in those that the filter uses: named by routes, set or removed by backends,
+    // identifying the API, or credentials.
     let call = case
         .chat("smart")
         .header("x-odd", odd)
@@ -44,7 +44,7 @@ async fn odd_header_bytes(case: Case) {
     }
     assert!(seen.values("authorization").is_empty() && seen.values("x-llm-router-odd").is_empty());
     works(&case, &mut wire).await;
-    // A later attempt works from what the first one saved.
+    // A later attempt uses what the first one saved.
     let answer = case
         .chat("second-fails")
         .header("x-wanted", odd)
@@ -54,7 +54,7 @@ async fn odd_header_bytes(case: Case) {
     let seen = answer.is(200).went_to(&["second", "openai"]);
     assert_eq!(seen[1].values("x-wanted"), [odd]);
     assert_eq!(seen[1].values("x-shared"), [odd]);
-    // Where the filter answers by itself.
+    // Where the filter answers itself.
     case.get("/v1/models")
         .header("anthropic-version", odd)
         .send_on(&mut wire)
@@ -111,8 +111,8 @@ async fn trailers(case: Case) {
     refused(&case, Api::OpenAi, call, 400, "invalid_json").await;
 }
 
-/// On a cluster that nobody else uses, so that Envoy's own count tells whether anything was forwarded: a backend
-/// notices only whole requests.
+/// On a cluster that nobody else uses, so that Envoy's own counter shows whether anything was forwarded: a backend
+/// notices only complete requests.
 async fn client_gone_halfway(case: Case) {
     let cluster = match case.protocol {
         Protocol::Http1 => "halfway-h1",
@@ -121,7 +121,7 @@ async fn client_gone_halfway(case: Case) {
     let count = format!("cluster.{cluster}.upstream_rq_total");
     let whole = || case.chat(&format!("at-{cluster}"));
     for chunked in [false, true] {
-        // The JSON value is complete: only the request is not.
+        // The JSON value is complete; only the request is not.
         let call = whole().pause(Duration::from_millis(50));
         let call = if chunked { call.chunked() } else { call };
         case.connect()
@@ -151,7 +151,7 @@ async fn too_large(case: Case) {
     for api in Api::ALL {
         for chunked in [false, true] {
             let mut call = case.ask(api, "fast");
-            // Well above: Envoy measures what it holds back, and lets the last bytes to arrive pass uncounted.
+            // Well above the limit: Envoy counts what it holds, and does not count the last bytes to arrive.
             for _ in 0..BUFFER_LIMIT / 65_536 * 3 / 2 {
                 call = call.piece(vec![b' '; 65_536]);
             }
@@ -163,7 +163,7 @@ async fn too_large(case: Case) {
             works(&case, &mut case.connect().await).await;
         }
     }
-    // Close to the limit it goes through.
+    // Just below the limit, it passes.
     let call = case.chat("fast").piece(vec![b' '; BUFFER_LIMIT - 65_536]);
     call.send_on(&mut case.connect().await)
         .await
@@ -185,7 +185,7 @@ async fn internal_names(case: Case) {
         "x-envoy-original-path",
     ];
     let mut wire = case.connect().await;
-    // Were they believed, a limit of 1 ms and a retry of everything would show.
+    // If they were obeyed, a limit of 1 ms and a retry after everything would show.
     for (model, status, attempts) in [
         ("fast", 200, vec!["openai"]),
         ("openai-status-500", 500, vec!["openai"]),

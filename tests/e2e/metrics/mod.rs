@@ -1,4 +1,4 @@
-//! What Prometheus reads, by the configuration that `llm-router render envoy` prints.
+//! Trials of the metrics that Prometheus reads, with the configuration that `llm-router render envoy` prints.
 
 mod text;
 
@@ -14,7 +14,7 @@ use crate::harness::{Case, Suite, files};
 use crate::rendered::{Tool, endpoint, start};
 use text::Scrape;
 
-/// A histogram's values come with a flush, every five seconds.
+/// A histogram's values appear with a flush, every five seconds.
 const LIMIT: Duration = Duration::from_secs(20);
 
 pub(crate) fn add(suite: &mut Suite, world: &Arc<World>) {
@@ -32,7 +32,7 @@ pub(crate) fn add(suite: &mut Suite, world: &Arc<World>) {
     }
 }
 
-/// Names with all that may stand in one.
+/// A route name with every special character that a name may have.
 const ODD_ROUTE: &str = "every. with://thing_rq_200";
 const ODD_MODEL: &str = "acme/big:1.0 [new] \"q\" \\b \u{e9}..y;=,";
 const ODD_MODEL_READ: &str = "acme/big:1.0 _new_ \"q\" \\b \u{e9}..y;=,";
@@ -82,7 +82,7 @@ fn scrape(case: &Case, query: &str) -> Scrape {
     Scrape::read(&text.expect("Envoy answers"))
 }
 
-/// Scrapes until that is so.
+/// Scrapes until the condition holds.
 fn scrape_until(case: &Case, is_so: impl Fn(&Scrape) -> bool) -> Scrape {
     let deadline = Instant::now() + LIMIT;
     loop {
@@ -95,7 +95,7 @@ fn scrape_until(case: &Case, is_so: impl Fn(&Scrape) -> bool) -> Scrape {
     }
 }
 
-/// The rows of a table of the page: name, kind, labels.
+/// Returns the rows of a table in the docs: name, kind, labels.
 fn rows(table: &str) -> Vec<(String, String, BTreeSet<String>)> {
     let page = files::read(&files::root().join("docs/metrics.md"));
     let (_, table) = page
@@ -117,7 +117,7 @@ fn rows(table: &str) -> Vec<(String, String, BTreeSet<String>)> {
     .collect()
 }
 
-/// Before any request: all that the page lists and nothing else, with the labels that it says.
+/// Before any request, all metrics that the docs list exist and no others, with the documented labels.
 fn documented(world: &Arc<World>) {
     let case = envoy(world, "metrics-documented", &document());
     let scrape = scrape_until(&case, |scrape| !scrape.samples.is_empty());
@@ -152,7 +152,7 @@ fn documented(world: &Arc<World>) {
         .filter_map(|sample| Some(sample.labels.get("caller")?.as_str()))
         .collect();
     assert_eq!(callers, BTreeSet::from([CALLER, "other"]));
-    // The buckets are those of the configuration, not Envoy's own.
+    // The buckets are those of the configuration, not Envoy's defaults.
     let first = scrape
         .samples
         .iter()
@@ -160,7 +160,7 @@ fn documented(world: &Arc<World>) {
     assert_eq!(first.expect("a bucket").labels["le"], "1");
 }
 
-/// What the backends have counted, and how many answers that were.
+/// What the backends have counted, and the number of answers.
 #[derive(Default)]
 struct Counted {
     input: u64,
@@ -175,13 +175,13 @@ impl Counted {
         self.answers += 1;
     }
 
-    /// Takes the usage of a chat completion.
+    /// Adds the usage of a chat completion.
     fn chat(&mut self, usage: &Value) {
         self.add(&usage["prompt_tokens"], &usage["completion_tokens"]);
     }
 }
 
-/// The events of a stream.
+/// Returns the events of a stream.
 fn events(body: &[u8]) -> Vec<Value> {
     let text = String::from_utf8_lossy(body);
     let data = text.lines().filter_map(|line| line.strip_prefix("data: "));
@@ -221,7 +221,7 @@ fn after_requests(world: &Arc<World>) {
         .expect("a usage")["usage"]
         .clone();
     chat.chat(&usage);
-    // The same, which the router asks for, and takes out.
+    // The same usage, which the router requests and removes from the stream.
     let events_of_it = streamed_chat(&case, "gpt-4o", false);
     assert!(events_of_it.iter().all(|event| event["usage"].is_null()));
     chat.chat(&usage);
@@ -258,7 +258,7 @@ fn after_requests(world: &Arc<World>) {
         scrape.sum("llm_router_requests_total", &[]) == requests
             && scrape.sum("llm_router_decision_microseconds_count", &[]) == routed
     });
-    // Each request is counted once, whichever way.
+    // Each request is counted once, however it ends.
     for metric in [
         "llm_router_answers_total",
         "llm_router_decisions_total",
@@ -267,7 +267,7 @@ fn after_requests(world: &Arc<World>) {
         assert_eq!(scrape.sum(metric, &[]), requests, "{metric}");
     }
     let cost = |counted: &Counted| {
-        // In pico-dollars, by the document's prices per million.
+        // In pico-dollars, by the document's prices for a million tokens.
         (counted.input * 2_500_000 + counted.output * 10_010_000) / 1_000_000
     };
     let mut expected: BTreeSet<String> = BTreeSet::new();
@@ -406,7 +406,7 @@ fn after_requests(world: &Arc<World>) {
     for metric in &unequal[..2] {
         assert!(scrape.sum(metric, &[("route", "chat")]) > 100.0, "{metric}");
     }
-    // What broke off told nothing.
+    // A stream that broke off reported no usage.
     let estimated = "llm_router_estimated_tokens_total";
     assert!(scrape.sum(estimated, &[("route", "breaks")]) > 0.0);
     assert_eq!(
@@ -415,7 +415,7 @@ fn after_requests(world: &Arc<World>) {
     );
 }
 
-/// A mixed load on two workers: what the backends have counted is what the metrics say.
+/// A mixed load on two workers: the metrics match what the backends have counted.
 fn sums(world: &Arc<World>) {
     let case = envoy(world, "metrics-sums", &document());
     let (mut input, mut output, mut pico_dollars, mut attempts) = (0, 0, 0, 0);
@@ -466,13 +466,13 @@ fn sums(world: &Arc<World>) {
         number(output),
     );
     is("llm_router_estimated_tokens_total", &[], 0.0);
-    // Each worker keeps less than one back, for each target and caller.
+    // Each worker keeps less than one microdollar back, for each target and caller.
     let left =
         number(pico_dollars / 1_000_000) - scrape.sum("llm_router_cost_microdollars_total", &[]);
     assert!((0.0..2.0 * 4.0).contains(&left), "{left}");
 }
 
-/// As Prometheus has it.
+/// Converts a count to Prometheus's number type.
 fn number(count: impl TryInto<u32>) -> f64 {
     f64::from(count.try_into().ok().expect("a small number"))
 }

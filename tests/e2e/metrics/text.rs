@@ -1,8 +1,8 @@
-//! What `/stats/prometheus` says.
+//! Parses the output of `/stats/prometheus`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-/// One line of it.
+/// One line of the output.
 #[derive(Clone, Debug)]
 pub(super) struct Sample {
     pub(super) name: String,
@@ -28,7 +28,7 @@ impl Sample {
     }
 }
 
-/// The text up to the quotation mark that ends it, and what comes behind that.
+/// Splits a text at the quotation mark that ends it.
 fn quoted(text: &str) -> Option<(String, &str)> {
     let mut value = String::new();
     let mut chars = text.char_indices();
@@ -44,10 +44,10 @@ fn quoted(text: &str) -> Option<(String, &str)> {
     }
 }
 
-/// The module's metrics in it.
+/// The module's metrics in the output.
 #[derive(Debug)]
 pub(super) struct Scrape {
-    /// Their names, with their kinds.
+    /// The names of the metrics, with their kinds.
     pub(super) kinds: BTreeMap<String, String>,
     pub(super) samples: Vec<Sample>,
 }
@@ -68,7 +68,7 @@ impl Scrape {
         }
     }
 
-    /// The names of the labels of a metric, whichever of its lines.
+    /// Returns the label names of a metric, over all of its lines.
     pub(super) fn labels(&self, metric: &str) -> BTreeSet<String> {
         let of_metric = self.samples.iter().filter(|sample| sample.name == metric);
         of_metric
@@ -76,7 +76,7 @@ impl Scrape {
             .collect()
     }
 
-    /// The sum of a metric's lines with these labels.
+    /// Returns the sum of a metric's lines with these labels.
     pub(super) fn sum(&self, metric: &str, labels: &[(&str, &str)]) -> f64 {
         let of_metric = self.samples.iter().filter(|sample| sample.name == metric);
         let fits = |sample: &&Sample| {
@@ -86,8 +86,8 @@ impl Scrape {
         of_metric.filter(fits).map(|sample| sample.value).sum()
     }
 
-    /// Lines that have counted something, of counters and of the counts of histograms, as
-    /// `name{label=value, …} value`.
+    /// Returns the lines that have counted something, of counters and histogram counts, as `name{label=value, …}
+    /// value`.
     pub(super) fn counted(&self, but: &[&str]) -> BTreeSet<String> {
         let counts = self.samples.iter().filter(|sample| {
             let is_part = sample.name.ends_with("_bucket") || sample.name.ends_with("_sum");

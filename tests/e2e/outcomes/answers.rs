@@ -1,4 +1,4 @@
-//! Answers of each API, whole and streamed.
+//! Trials of the outcomes of answers of each API, whole and streamed.
 
 use llm_router::prompt::estimate;
 use serde_json::{Value, json};
@@ -14,7 +14,7 @@ pub(crate) fn add(suite: &mut Suite) {
     on_both(suite, "outcomes::first_token", first_token);
 }
 
-/// Each call: its API, its path, its body, the model in its path, and by which backend it is answered.
+/// Returns the calls: API, path, body with the model (or the model in the path), and the backend that answers.
 fn calls(model: &str) -> Vec<(&'static str, String, Value, &'static str)> {
     let messages = json!([{"role": "user", "content": "canary-prompt"}]);
     let contents = json!({"contents": [{"role": "user", "parts": [{"text": "canary-prompt"}]}]});
@@ -105,7 +105,7 @@ async fn every_api(case: Case) {
             let (_, seen) = heard.answer.attempts().pop().expect("a backend got it");
             let (input, output) = seen.0.answer.counted().expect("the backend counts");
             let line = logged(&case, &heard.answer.id).await;
-            // Embeddings have no output.
+            // Embeddings have no output tokens.
             let is_embedding = api == "embeddings";
             let told = if is_embedding { 0 } else { output };
             let (input_price, output_price) = PRICES;
@@ -140,13 +140,13 @@ async fn every_api(case: Case) {
     }
 }
 
-/// Of so many millionths of a dollar.
+/// Formats millionths of a dollar in dollars.
 fn dollars(millionths: u64) -> String {
     let text = format!("0.{millionths:06}");
     text.trim_end_matches('0').to_owned()
 }
 
-/// The event that tells the usage reaches a client that has asked for it, and no other one.
+/// The usage event reaches only clients that asked for it.
 async fn usage_is_asked_for(case: Case) {
     for (model, at, path) in [
         ("words-5", "", "/v1/chat/completions"),
@@ -189,7 +189,7 @@ async fn usage_is_asked_for(case: Case) {
     }
 }
 
-/// Where an answer does not tell its usage, there is an estimate, which says that it is one.
+/// If an answer reports no usage, there is an estimate, which is marked as one.
 async fn without_usage(case: Case) {
     for (model, at, stream) in [
         ("words-40", "silent", true),
@@ -217,7 +217,7 @@ async fn without_usage(case: Case) {
                 told.abs_diff(whole) * 100 <= whole * 15,
                 "{told}, not {whole}"
             );
-            // The prompt and what a message costs, and nothing for the rest of the body.
+            // The prompt and the overhead of a message count, and nothing else in the body.
             let told = line.number("usage.input_tokens").unwrap_or(0);
             let prompt = estimate("canary-prompt");
             assert!(

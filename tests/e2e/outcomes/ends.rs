@@ -1,4 +1,4 @@
-//! How requests end: after retries, with errors, cut, stalled, and without their client.
+//! Trials of how requests end: after retries, with errors, cut, stalled, and without their client.
 
 use std::time::Duration;
 
@@ -39,7 +39,7 @@ async fn fallback(case: Case) {
             ),
             ("broken", "one=incomplete", "two", "accepted", true),
         ] {
-            // What passes its first token unheld is not retried.
+            // A stream is not retried once its first token has passed.
             if model == "broken" && stream {
                 continue;
             }
@@ -125,7 +125,7 @@ async fn answered_here(case: Case) {
         ("error.type", "-"),
         ("end", "complete"),
     ]);
-    // No answer by the deadline.
+    // No answer before the deadline.
     let answer = case
         .post("/v1/chat/completions", body("hang", false))
         .send()
@@ -139,13 +139,13 @@ async fn answered_here(case: Case) {
     ]);
 }
 
-/// At which point the client goes away.
+/// The client leaves at different points.
 async fn client_gone(case: Case) {
     for (model, end, verdict) in [
         ("slow-words-100", "client_gone", "accepted"),
         ("slow-headers-3000", "client_gone", "abandoned"),
         ("hang", "client_gone", "abandoned"),
-        // The backend has only not closed it.
+        // The stream is complete; the backend just has not closed it.
         ("stall-finished", "complete", "accepted"),
     ] {
         let call = case.post("/v1/chat/completions", body(model, true));
@@ -222,7 +222,7 @@ async fn parts(case: Case) {
         assert!(line.number("usage.input_tokens") > Some(0), "{path}");
         assert!(line.get("cost_usd").is_some(), "{path}");
     }
-    // And where the caller leaves.
+    // Also if the caller leaves.
     for path in ["/v1/messages", "/v1/chat/completions"] {
         let call = case.post(path, body("slow-words-100", true));
         let id = call.id.clone();
@@ -230,7 +230,7 @@ async fn parts(case: Case) {
         assert!(left.is_err(), "{path}");
         let line = logged(&case, &id).await;
         line.says(&[("end", "client_gone"), ("usage.estimated", "true")]);
-        // A word or so has come, on a busy machine too.
+        // At least a word or so has arrived, even on a busy machine.
         let output = line.number("usage.output_tokens");
         assert!(output > Some(1), "{path}: {output:?}");
     }
@@ -238,7 +238,7 @@ async fn parts(case: Case) {
 
 const CONTENTS: &str = r#"{"contents": [{"role": "user", "parts": [{"text": "canary-prompt"}]}]}"#;
 
-/// Errors behind a status that says that all is well, and answers without anything in them.
+/// Errors behind a successful status, and empty answers.
 async fn nothing_to_bill(case: Case) {
     let error = Answering {
         pieces: vec![
@@ -273,7 +273,7 @@ async fn nothing_to_bill(case: Case) {
     }
 }
 
-/// Pictures and sounds are not billed as text.
+/// Images and audio are not counted as text.
 async fn pictures(case: Case) {
     let picture = format!("data:image/png;base64,{}", "iVBORw0KGgo".repeat(20_000));
     let content = json!([{"type": "text", "text": "canary-prompt"}, {"type": "image_url", "image_url": {"url": picture}}]);

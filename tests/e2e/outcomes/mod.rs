@@ -1,4 +1,4 @@
-//! What Envoy's access log says of requests: their outcomes.
+//! Trials of the outcomes of requests, as Envoy's access log shows them.
 
 mod answers;
 mod ends;
@@ -38,12 +38,12 @@ where
     }
 }
 
-/// What the access log says of a request.
+/// The access log's line for a request.
 #[derive(Debug)]
 pub(crate) struct Logged(Value);
 
 impl Logged {
-    /// What it says under a name, if anything.
+    /// Returns the value of a field, if it is set.
     pub(crate) fn get(&self, name: &str) -> Option<String> {
         match &self.0[name] {
             Value::Null => None,
@@ -60,7 +60,7 @@ impl Logged {
         })
     }
 
-    /// Holds the line to what is expected of it: name and value, `-` for nothing.
+    /// Compares the line with expected names and values; `-` means that a field is not set.
     #[track_caller]
     pub(crate) fn says(&self, expected: &[(&str, &str)]) -> &Self {
         for (name, value) in expected {
@@ -72,7 +72,7 @@ impl Logged {
     }
 }
 
-/// The access log's line of a request.
+/// Waits for the access log's line of a request.
 pub(crate) async fn logged(case: &Case, id: &str) -> Logged {
     let marker = format!("\"id\":\"{id}\"");
     for _ in 0..200 {

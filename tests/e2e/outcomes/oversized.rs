@@ -1,4 +1,4 @@
-//! Streams with events that are larger than what is held of one are as good as any.
+//! Trials of streams with events larger than the part of an event that the filter holds: they must work like any other.
 
 use serde_json::{Value, json};
 
@@ -16,7 +16,7 @@ pub(crate) fn add(suite: &mut Suite) {
     );
 }
 
-/// Each stream, and the path that asks for it of this model.
+/// Returns each stream, and the path at which this model is asked for it.
 fn streams(model: &str) -> [(&'static str, String, Value); 4] {
     let text = |field: &str| json!({"model": model, field: "canary-prompt", "stream": true});
     let messages = json!([{"role": "user", "content": "canary-prompt"}]);
@@ -40,7 +40,7 @@ async fn ask(case: &Case, path: &str, body: &Value) -> Heard {
     case.post(path, body.to_string()).listen().await
 }
 
-/// Nothing is added or left out, nobody else is asked, and what they took is known.
+/// Nothing is added or removed, no other target is tried, and the usage is known.
 async fn are_complete(case: Case) {
     for hold in ["", "first_token-", "complete-"] {
         for framing in ["", "-length"] {
@@ -67,7 +67,7 @@ async fn are_complete(case: Case) {
                     ("usage.input_tokens", "37"),
                     ("usage.output_tokens", "11"),
                 ]);
-                // What comes before the first token is none, whatever its size.
+                // An event before the first token is not a token, whatever its size.
                 if name == "responses" {
                     line.says(&[("response.model", "gpt-5.5")]);
                     let first = line.number("first_token_ms").unwrap_or(0);
@@ -78,7 +78,7 @@ async fn are_complete(case: Case) {
     }
 }
 
-/// One that begins large, and then fails.
+/// A stream that begins with a large event and then fails.
 async fn errors_fall_back(case: Case) {
     for hold in ["first_token", "complete"] {
         for framing in ["", "-length"] {
@@ -97,7 +97,7 @@ async fn errors_fall_back(case: Case) {
             ]);
         }
     }
-    // Without another target it is an error on its way.
+    // Without another target, the error is passed on.
     let body = json!({"model": "oversized-failed", "input": "canary-prompt", "stream": true});
     let heard = ask(&case, "/v1/responses", &body).await;
     let expected = pieces("failed").expect("the script").concat();

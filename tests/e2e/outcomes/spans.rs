@@ -1,4 +1,4 @@
-//! The spans of requests, as a collector gets them: which tags they have, however a request ends.
+//! Trials of the spans of requests as a collector receives them: which tags they have, however a request ends.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -24,7 +24,7 @@ fn chat(case: &Case, model: &str, stream: bool) -> Call {
     call.header("authorization", "Bearer canary-key")
 }
 
-/// What is in a span since the decision, whatever comes of the request.
+/// Returns the tags that a span has from the decision on, whatever happens to the request.
 fn decided<'t>(model: &'t str, route: &'t str) -> Vec<(&'t str, &'t str)> {
     vec![
         ("gen_ai.operation.name", "chat"),
@@ -34,7 +34,7 @@ fn decided<'t>(model: &'t str, route: &'t str) -> Vec<(&'t str, &'t str)> {
     ]
 }
 
-/// And what since the headers of the answer.
+/// Returns the tags that a span has from the answer's headers on.
 fn answering<'t>(
     backend: &'t str,
     attempts: &'t str,
@@ -47,7 +47,7 @@ fn answering<'t>(
     ]
 }
 
-/// What is known at the end only.
+/// The tags that are known only at the end.
 const AT_END: [&str; 4] = [
     "llm_router.end",
     "gen_ai.response.model",
@@ -131,7 +131,7 @@ async fn without_body(case: Case) {
     }
 }
 
-/// Refused before it goes anywhere, and given up by the router after an attempt.
+/// Requests refused before any attempt, and requests that the router gives up after an attempt.
 async fn answered_here(case: Case) {
     let broken = case.post("/v1/chat/completions", "{").send().await;
     span(&case, &broken.id).await.has(&[
@@ -159,7 +159,7 @@ async fn answered_here(case: Case) {
 struct Span(BTreeMap<String, String>);
 
 impl Span {
-    /// `-` and nothing are the same.
+    /// `-` counts as not set.
     fn get(&self, tag: &str) -> Option<&str> {
         let value = self.0.get(tag).map(String::as_str);
         value.filter(|value| *value != "-")
@@ -180,7 +180,7 @@ impl Span {
     }
 }
 
-/// The span of a request, in which nothing of what was asked and answered may be.
+/// Waits for the span of a request, which must not contain anything from the prompt or the answer.
 async fn span(case: &Case, id: &str) -> Span {
     for _ in 0..400 {
         let taken = case.world.backends.taken(COLLECTOR, SPANS_AT);
@@ -200,7 +200,7 @@ async fn span(case: &Case, id: &str) -> Span {
     panic!("there is no span of {id}{}", case.envoy.log_tail());
 }
 
-/// The spans of an `ExportTraceServiceRequest`, each with its own bytes.
+/// Returns the spans of an `ExportTraceServiceRequest`, each with its own bytes.
 fn spans(request: &[u8]) -> Vec<(Span, &[u8])> {
     // `resource_spans`, `scope_spans`, `spans`.
     let scopes = parts(request, 1).into_iter().flat_map(|one| parts(one, 2));
@@ -219,7 +219,7 @@ fn spans(request: &[u8]) -> Vec<(Span, &[u8])> {
         .collect()
 }
 
-/// The parts of a message in protobuf that have a length, under this number.
+/// Returns the length-delimited fields of a protobuf message that have this number.
 fn parts(mut message: &[u8], number: u64) -> Vec<&[u8]> {
     let mut found = vec![];
     while let Some(key) = varint(&mut message) {

@@ -1,4 +1,4 @@
-//! A mixed load: what the backends have counted is what the access log says.
+//! A trial with a mixed load: the access log matches what the backends have counted.
 
 use serde_json::json;
 use tokio::task::JoinSet;
@@ -28,7 +28,7 @@ async fn sums(case: Case) {
             let body =
                 json!({"model": model, "stream": stream, "max_tokens": 9, "messages": messages});
             for path in ["/v1/chat/completions", "/v1/messages"] {
-                // Only the last route has a target of Anthropic's.
+                // Only the last route has an Anthropic target.
                 let is_everywhere = model.starts_with("words") || model == "reasoning";
                 if is_everywhere || path == "/v1/chat/completions" {
                     calls.spawn(case.post(path, body.to_string()).listen());

@@ -1,4 +1,5 @@
-//! What shares a VM, and what does not: two listeners with documents of their own, and roles with VMs of their own.
+//! Trials of what shares a VM and what does not: two listeners with documents of their own, and roles with VMs of their
+//! own.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -50,7 +51,7 @@ fn counts(case: &Case, name: &str, expected: u64) {
     }
 }
 
-/// The document of one listener: all that it names is its own, but for the backend `both`.
+/// Returns the document of one listener. All of its names are its own, except for the backend `both`.
 fn document(name: &str) -> Value {
     let own = format!("only-{name}");
     let any = json!([{"name": "*"}]);
@@ -121,7 +122,7 @@ fn two_listeners(world: &Arc<World>) {
         );
         let caller = format!("caller_requests_total[caller=team-{name}][status=2xx]");
         counts(&case, &caller, times + 1);
-        // The backend role has begun it, which has no document.
+        // The backend role, which has no document, has started the cooldown.
         let target = format!("[backend=only-{name}][model=status-503]");
         counts(&case, &format!("cooldowns_total{target}"), 1);
         counts(&case, &format!("target_cooling{target}"), 1);
@@ -134,7 +135,7 @@ fn two_listeners(world: &Arc<World>) {
     under_way(&case, &addresses, call("a", "slow-headers-2500"));
 }
 
-/// What is under way is counted once, by the listener that has let it in.
+/// A request in progress is counted once, by the listener that accepted it.
 fn under_way(case: &Case, addresses: &[SocketAddr], call: Call) {
     let runtime = &case.world.runtime;
     let sent = runtime.spawn(call.send());
@@ -152,7 +153,7 @@ fn under_way(case: &Case, addresses: &[SocketAddr], call: Call) {
     assert_eq!(answer.status, 200);
 }
 
-/// Where the listeners listen, in their order.
+/// Returns the addresses of the listeners, in their order.
 fn addresses(case: &Case) -> Vec<SocketAddr> {
     let text = case.envoy.admin("/listeners?format=json");
     let text = case.world.runtime.block_on(text).expect("Envoy answers");
@@ -186,7 +187,7 @@ fn separate(config: &mut Value) {
     }
 }
 
-/// Requests work, and what is not known of them is not told.
+/// Requests work, and what is not known about them is not reported.
 fn apart(world: &Arc<World>) {
     let config = ENVOY.config(&world.backends).change(separate);
     let case = start(world, "outcomes-apart", &config);
@@ -230,7 +231,7 @@ fn apart(world: &Arc<World>) {
     assert_eq!(complaints, 1, "the one worker says so once");
 }
 
-/// Nothing is told of attempts, and nothing that only they know.
+/// Asserts that nothing is reported about attempts, or that only attempts know.
 fn unknown(line: &super::Logged) {
     for name in [
         "attempts",

@@ -1,4 +1,4 @@
-//! Answers that are written by hand: what servers say of their usage, each in its own way.
+//! Trials with hand-written answers: the different ways in which servers report their usage.
 
 use serde_json::json;
 
@@ -17,14 +17,14 @@ pub(crate) fn add(suite: &mut Suite) {
 
 const JSON: &str = "application/json";
 
-/// An answer of this usage and this model, as they are written.
+/// Returns an answer with this usage and this model, as they are written.
 fn whole(model: &str, usage: &str) -> String {
     format!(
         r#"{{"model":"{model}","choices":[{{"index":0,"message":{{"content":"Reykjav\u00edk"}},"finish_reason":"stop"}}],"usage":{usage}}}"#
     )
 }
 
-/// What becomes of a call that is answered so.
+/// Makes a call with this answer, and returns the result.
 async fn answered(
     case: &Case,
     stream: bool,
@@ -47,7 +47,7 @@ async fn answered(
     (heard, line)
 }
 
-/// The cache's counts and those of reasoning, inside of the others or beside them; numbers in any notation.
+/// Cache and reasoning counts, included in the other counts or separate; numbers in any notation.
 async fn ways_of_counting(case: Case) {
     for (usage, input, cached, output) in [
         (
@@ -84,7 +84,7 @@ async fn ways_of_counting(case: Case) {
     }
 }
 
-/// What cannot be is not told, so that there is an estimate, which has a cost.
+/// Impossible usage is not reported; there is an estimate instead, which has a cost.
 async fn not_believed(case: Case) {
     for usage in [
         r#"{"prompt_tokens":-100,"completion_tokens":50}"#,
@@ -103,7 +103,7 @@ async fn not_believed(case: Case) {
     }
 }
 
-/// The name of a model may go into lines of text, which it must not end.
+/// A model's name may become part of a line of text, which it must not end.
 async fn models_of_answers(case: Case) {
     let usage = r#"{"prompt_tokens":9,"completion_tokens":1}"#;
     for (model, told) in [
@@ -121,7 +121,7 @@ async fn models_of_answers(case: Case) {
     }
 }
 
-/// What does not say what it is is known by how it begins.
+/// An answer without a content type is recognised by how it begins.
 async fn unnamed_answers(case: Case) {
     let usage = r#"{"prompt_tokens":9,"completion_tokens":4}"#;
     let whole = whole("m", usage);
@@ -151,7 +151,7 @@ async fn unnamed_answers(case: Case) {
         line.says(&told);
         let body = String::from_utf8(heard.answer.body).expect("text");
         assert_eq!(body, [content, stop, done].concat(), "{kind}");
-        // Neither of the two: it passes as it is.
+        // Neither format: it passes unchanged.
         let (heard, line) = answered(&case, true, kind, &["no", "thing"]).await;
         line.says(&[("usage.estimated", "true"), ("end", "complete")]);
         assert_eq!(heard.answer.body, b"nothing", "{kind}");

@@ -1,4 +1,4 @@
-//! Who gets the page, and how it is served.
+//! Trials of who may see the page, and how it is served.
 
 use super::{PATH, with_secret};
 use crate::fleet::page::{HEADER, SECRET};
@@ -11,7 +11,7 @@ pub(super) async fn none_by_default(case: Case) {
     }
 }
 
-/// All of it but for what is another each time.
+/// Returns all of the answer except for what differs each time.
 fn parts(answer: &Answer) -> (u16, Vec<(String, Vec<u8>)>, String) {
     let mut headers = answer.headers.clone();
     headers.retain(|(name, _)| name != "date");
@@ -49,13 +49,13 @@ pub(super) async fn who_gets_it(case: Case) {
     }
     html(&case).await;
     json(&case).await;
-    // It goes to no backend.
+    // The secret does not reach a backend.
     let answer = with_secret(case.chat("words-3")).send().await;
     let seen = answer.only_at("openai");
     assert!(!seen.has_anywhere(SECRET) && seen.header(HEADER).is_none());
 }
 
-/// The headers that every answer with the page has.
+/// Asserts the headers that every answer with the page has.
 fn is_guarded(answer: &Answer) {
     for (name, expected) in [
         ("cache-control", "no-store"),
@@ -85,7 +85,7 @@ async fn html(case: &Case) {
     let text = String::from_utf8(answer.body.clone()).unwrap();
     assert!(text.starts_with("<!doctype html>"), "{}", answer.describe());
     assert!(text.contains("\"name\":\"unused\""), "the routes are in it");
-    // The data is another each time, so that only its headers are compared, and not its length.
+    // The data differs each time, so only the headers are compared, and not the length.
     let head = with_secret(case.request("HEAD", PATH)).send().await;
     head.is(200);
     is_guarded(&head);

@@ -1,4 +1,4 @@
-//! The page that the filter serves itself: who gets it, and that what it says is true.
+//! Trials of the status page that the filter serves itself: who may see it, and whether its data is correct.
 
 mod access;
 mod reload;
@@ -13,7 +13,7 @@ use crate::fleet::page::{HEADER, SECRET};
 use crate::harness::world::World;
 use crate::harness::{Answer, Call, Case, Protocol, Suite};
 
-/// Where it is.
+/// The path of the page.
 const PATH: &str = "/status/llm";
 
 pub(crate) fn add(suite: &mut Suite, world: &Arc<World>) {
@@ -32,7 +32,7 @@ pub(crate) fn add(suite: &mut Suite, world: &Arc<World>) {
             access::who_gets_it,
         );
     }
-    // By itself on its Envoy: it counts.
+    // Alone on its Envoy, because it compares counts.
     suite.on(
         "page::sums",
         Which::Page { counts: true },
@@ -41,12 +41,12 @@ pub(crate) fn add(suite: &mut Suite, world: &Arc<World>) {
     );
 }
 
-/// With the secret.
+/// Adds the secret to a request.
 fn with_secret(call: Call) -> Call {
     call.header(HEADER, SECRET)
 }
 
-/// What the page says, by a connection of its own: any worker may have it.
+/// Reads the page on a connection of its own, so that any worker may serve it.
 async fn read(case: &Case) -> Value {
     let call = with_secret(case.get(&format!("{PATH}.json")));
     let answer: Answer = call.send_on(&mut case.connect().await).await;

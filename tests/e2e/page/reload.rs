@@ -1,5 +1,5 @@
-//! The document changes while requests are on their way: Envoy has two configurations for a while, each with its own
-//! roots in every worker, and the page still tells one truth.
+//! Trials of a document that changes while requests are in progress. For a while Envoy has two configurations, each
+//! with its own roots in every worker, and the page must still be consistent.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -15,13 +15,13 @@ use crate::harness::envoy::Envoy;
 use crate::harness::world::World;
 use crate::harness::{Case, Protocol, Suite};
 
-/// How soon Envoy has to have the new configuration.
+/// How soon Envoy must have the new configuration.
 const LIMIT: Duration = Duration::from_secs(20);
 
-/// How soon the page has to have all of it.
+/// How soon the page must show all of it.
 const SOON: Duration = Duration::from_secs(2);
 
-/// A word each 20 ms, which takes longer than the change and all that is asked meanwhile.
+/// One word every 20 ms, which takes longer than the change and all requests made meanwhile.
 const LONG: &str = "words-400";
 
 pub(super) fn add(suite: &mut Suite, world: &Arc<World>) {
@@ -32,7 +32,7 @@ pub(super) fn add(suite: &mut Suite, world: &Arc<World>) {
     });
 }
 
-/// A route more and one less.
+/// Returns the document with one route more and one less.
 fn changed() -> Value {
     let mut document = document();
     let routes = document["routes"].as_array_mut().unwrap();
@@ -49,13 +49,13 @@ fn original() -> Value {
     document
 }
 
-/// Where Envoy looks for its listener.
+/// The file in which Envoy looks for its listener.
 struct Discovered {
     file: PathBuf,
 }
 
 impl Discovered {
-    /// Takes the listener out of a configuration, into a file of its own.
+    /// Moves the listener from a configuration into a file of its own.
     fn taken_out(config: &mut Value, file: PathBuf) -> Self {
         let listeners = config["static_resources"]["listeners"].take();
         config["node"] = json!({"id": "e2e", "cluster": "e2e"});
@@ -67,7 +67,7 @@ impl Discovered {
         this
     }
 
-    /// Envoy sees files that are moved there.
+    /// Replaces the file. Envoy notices files that are moved into place.
     fn put(&self, listener: &Value) {
         let mut resource = listener.clone();
         resource["@type"] = json!("type.googleapis.com/envoy.config.listener.v3.Listener");
@@ -108,7 +108,7 @@ impl Sent {
     }
 }
 
-/// One request on a connection of its own, so that any worker may have it.
+/// Makes one request on a connection of its own, so that any worker may get it.
 async fn ask(case: &Case, model: &str, stream: bool) -> Sent {
     let body = json!({"model": model, "stream": stream, "messages": [{"role": "user", "content": "Go on."}]});
     let call = case.post("/v1/chat/completions", body.to_string());
@@ -123,7 +123,7 @@ async fn ask(case: &Case, model: &str, stream: bool) -> Sent {
     }
 }
 
-/// Asks until it is told to stop.
+/// Makes requests until it is told to stop.
 fn traffic(case: &Case, is_over: &Arc<AtomicBool>) -> JoinHandle<Sent> {
     let (case, is_over) = (case.clone(), Arc::clone(is_over));
     tokio::spawn(async move {
@@ -135,14 +135,14 @@ fn traffic(case: &Case, is_over: &Arc<AtomicBool>) -> JoinHandle<Sent> {
     })
 }
 
-/// The requests of the row of this route, or of that without a name.
+/// Returns the requests in the row of this route, or in the row without a name.
 fn requests(page: &Value, route: Option<&str>) -> Option<u64> {
     let mut routes = page["routes"].as_array().unwrap().iter();
     let row = routes.find(|row| row["name"].as_str() == route)?;
     row["requests"].as_u64()
 }
 
-/// Reads the page until it is so, which has to be soon.
+/// Reads the page until the condition holds, which has to be soon.
 async fn soon(case: &Case, what: &str, limit: Duration, is_so: impl Fn(&Value) -> bool) -> Value {
     let asked = Instant::now();
     loop {
@@ -166,7 +166,7 @@ async fn after_a_reload(world: Arc<World>) {
         sent = sent.and(ask(&case, "words-4", false).await);
         sent = sent.and(ask(&case, "leaving", true).await);
     }
-    // One that the old configuration begins and ends, and others all the while.
+    // A request that the old configuration begins and ends, and others all the time.
     let begun = case.clone();
     let long = tokio::spawn(async move { ask(&begun, LONG, true).await });
     let is_over = Arc::new(AtomicBool::new(false));
@@ -205,7 +205,7 @@ async fn after_a_reload(world: Arc<World>) {
         move |page: &Value| page["totals"]["requests"] == all && page["totals"]["in_flight"] == 0;
     let page = soon(&case, "all", SOON, is_all).await;
     tells_the_truth(&page, sent, added);
-    // Whichever worker has it, and however often it is asked, also after the next ticks.
+    // Whichever worker serves it and however often it is read, also after the next ticks.
     for _ in 0..20 {
         tells_the_truth(&read(&case).await, sent, added);
         tokio::time::sleep(Duration::from_millis(100)).await;
@@ -226,13 +226,13 @@ fn tells_the_truth(page: &Value, sent: Sent, added: Sent) {
     }
     assert_eq!(requests(page, Some("added")), Some(added.requests));
     assert_eq!(requests(page, Some("leaving")), None, "the route is gone");
-    // What it had is not.
+    // The requests of the removed route are still counted.
     assert_eq!(requests(page, None), Some(8));
     let plain = sent.requests - added.requests - 8;
     assert_eq!(requests(page, Some("plain")), Some(plain));
 }
 
-/// The other document, in the same listener.
+/// Replaces the document in the same listener.
 async fn put_changed(case: &Case, listener: &Discovered) {
     let world = &case.world;
     let config = config_of(&world.backends, changed()).render(&world.programs.wasm);

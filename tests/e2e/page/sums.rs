@@ -1,5 +1,5 @@
-//! Fifty requests of several kinds at two workers: what the page says within two seconds is what was sent, and what the
-//! backends counted.
+//! A trial with fifty requests of several kinds at two workers: within two seconds, the page shows what was sent and
+//! what the backends counted.
 
 use std::time::{Duration, Instant};
 
@@ -9,13 +9,13 @@ use super::{PATH, read, with_secret};
 use crate::fleet::page::{FAILURES, PRICES};
 use crate::harness::{Call, Case};
 
-/// How soon the page has to tell the truth.
+/// How soon the page must be correct.
 const SOON: Duration = Duration::from_secs(2);
 
-/// What is planted where nothing may be told of it.
+/// Texts that are planted where nothing may be shown of them.
 const CANARIES: [&str; 3] = ["canary-prompt", "canary-key", "canary-query"];
 
-/// A request of one kind, with something private wherever there is room for it.
+/// Returns a request of one kind, with a private text wherever there is room for it.
 fn ask(case: &Case, model: &str, path: &str, stream: bool) -> Call {
     let [prompt, key, query] = CANARIES;
     let body = json!({
@@ -31,7 +31,7 @@ fn ask(case: &Case, model: &str, path: &str, stream: bool) -> Call {
     .header("x-team", "search")
 }
 
-/// The row of this name.
+/// Returns the row of this name.
 #[track_caller]
 fn row<'a>(page: &'a Value, rows: &str, field: &str, name: &str) -> &'a Value {
     let mut all = page[rows].as_array().unwrap().iter();
@@ -77,7 +77,7 @@ pub(super) async fn sums(case: Case) {
     for (name, expected) in [
         ("requests", 52),
         ("errors", 12),
-        // After those at the target that is dead. Second attempts at the same one are none.
+        // After failures of the dead target. Second attempts at the same target do not count.
         ("fallbacks", FAILURES),
         ("answers", 40),
         ("input_tokens", counted.0),
@@ -114,7 +114,7 @@ fn says_where(page: &Value) {
     let decisions = page["decisions"].as_array().unwrap();
     assert_eq!(decisions.len(), 50);
     assert!(decisions.is_sorted_by_key(|one| std::cmp::Reverse(one["at_ms"].as_u64())));
-    // Not always the newest two: a worker that is busy ends a request after its answer has been read.
+    // Not always the two newest: a busy worker ends a request after its answer has been read.
     let refused = decisions
         .iter()
         .filter(|one| one["error"] == "model_not_found" && one["caller"] == "search");
@@ -130,12 +130,12 @@ fn says_where(page: &Value) {
     assert_eq!(fallback["attempts"][1]["verdict"], "accepted");
 }
 
-/// All workers say the same, and their being asked counts for nothing.
+/// All workers show the same, and reading the page is not counted.
 async fn whichever_worker(case: &Case, page: &Value) {
     for _ in 0..8 {
         let other = read(case).await;
         for part in ["targets", "decisions"] {
-            // Until the slots of the rows have passed on.
+            // Until the slots of the rows have moved on.
             let slot = &other["slot_begun_ms"];
             if part == "decisions" || slot == &page["slot_begun_ms"] {
                 assert_eq!(other[part], page[part], "{part}");

@@ -1,8 +1,8 @@
-//! Documents to render.
+//! The documents that the trials of `llm-router render envoy` use.
 
 use serde_json::{Value, json};
 
-/// A document, what its rendering takes, and the keys that have to be there.
+/// A document, the options for rendering it, and the keys that must exist.
 pub(super) struct Sample {
     pub(super) name: &'static str,
     pub(super) document: Value,
@@ -10,7 +10,7 @@ pub(super) struct Sample {
     pub(super) keys: Vec<&'static str>,
 }
 
-/// Names that mean something to YAML, to templates, or to a file system.
+/// Names with a meaning in YAML, in templates or in file systems.
 const ODD: [&str; 12] = [
     "yes",
     "1.5",
@@ -90,7 +90,7 @@ pub(super) fn samples() -> Vec<Sample> {
     ]
 }
 
-/// Numbers that are not whole, of which Envoy makes text, wherever a number may stand.
+/// Returns a document with fractions, which Envoy turns into text, wherever a number is allowed.
 fn decimals() -> Value {
     json!({
         "backends": [{

@@ -1,4 +1,4 @@
-//! What `llm-router render envoy` prints: Envoy takes it, and it routes.
+//! Trials of the output of `llm-router render envoy`: Envoy accepts it, and it routes.
 
 mod documents;
 
@@ -56,7 +56,7 @@ impl Tool {
         tool
     }
 
-    /// Where the secrets of this trial are.
+    /// Returns the folder with this trial's secrets.
     fn secrets(&self) -> PathBuf {
         self.world
             .programs
@@ -64,15 +64,15 @@ impl Tool {
             .join(format!("{}-secrets", self.name))
     }
 
-    /// Replaces a key: by another file renamed over it.
+    /// Replaces a key by renaming another file over it.
     pub(crate) fn put_key(&self, name: &str, value: &str) {
         let new = self.secrets().join("new");
         std::fs::write(&new, secret(name, value)).expect("a secret is written");
         std::fs::rename(new, self.key_file(name)).expect("a secret is renamed");
     }
 
-    /// The same as Kubernetes does it in a volume: the files are links through `..data`, a link to a folder, which is
-    /// replaced by a link to another one.
+    /// Replaces a key like Kubernetes does in a volume: the files are links through `..data`, a link to a folder that
+    /// is replaced by a link to another one.
     fn mount_key(&self, name: &str, value: &str) {
         let versions = std::fs::read_dir(self.secrets()).expect("a folder").count();
         let folder = self.secrets().join(format!("..{versions}"));
@@ -96,7 +96,7 @@ impl Tool {
         command.args(arguments).output().expect("the tool runs")
     }
 
-    /// What it prints for a document, in a file.
+    /// Renders a document to a file.
     fn render(&self, document: &Value, options: &[String]) -> PathBuf {
         let file = self
             .world
@@ -126,7 +126,7 @@ impl Tool {
     }
 }
 
-/// A key, as secret discovery reads it.
+/// Returns a key as secret discovery reads it.
 fn secret(name: &str, value: &str) -> String {
     let secret = json!({
         "@type": "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret",
@@ -136,7 +136,7 @@ fn secret(name: &str, value: &str) -> String {
     json!({"resources": [secret]}).to_string()
 }
 
-/// The tool's own check and Envoy both take it.
+/// Both the tool's own check and Envoy accept the output.
 fn loads(world: &Arc<World>, sample: &Sample) {
     let tool = Tool::new(world, &format!("rendered-{}", sample.name));
     for key in &sample.keys {
@@ -150,7 +150,7 @@ fn loads(world: &Arc<World>, sample: &Sample) {
     assert!(accepted, "{}\n{printed}", sample.name);
 }
 
-/// An Envoy with what is rendered, and so many workers.
+/// Starts an Envoy with the output and this number of workers.
 pub(crate) fn start(
     world: &Arc<World>,
     tool: &Tool,
@@ -175,7 +175,7 @@ pub(crate) fn endpoint(world: &World, backend: &str, scheme: &str, at: &str) -> 
     )
 }
 
-/// By TLS, to the first whose certificate is for its host.
+/// Over TLS, the first backend whose certificate matches its host answers.
 fn falls_back(world: &Arc<World>) {
     let tool = Tool::new(world, "rendered-fallback");
     tool.put_key("liar-key", "key-of-liar");
@@ -197,7 +197,7 @@ fn falls_back(world: &Arc<World>) {
     let options = [
         endpoint(world, "dead", "http", "dead"),
         endpoint(world, "liar", "https", "tls-other-name"),
-        // Whose certificate is for all names below backend.test.
+        // Its certificate is for all names below backend.test.
         endpoint(world, "honest", "https", "tls-wildcard"),
     ];
     let case = start(world, &tool, &document, &options, 1);
@@ -215,7 +215,7 @@ fn falls_back(world: &Arc<World>) {
     );
 }
 
-/// A backend gets its key, and another one as soon as that is there.
+/// A backend gets its key, and a new key as soon as it exists.
 fn new_key(world: &Arc<World>, way: &str, put: fn(&Tool, &str, &str)) {
     let tool = Tool::new(world, &format!("rendered-key-{way}"));
     put(&tool, "shared", "old");
@@ -253,7 +253,7 @@ fn new_key(world: &Arc<World>, way: &str, put: fn(&Tool, &str, &str)) {
     }
 }
 
-/// Behind an aggregate cluster, each host by its own name.
+/// Behind an aggregate cluster, each host gets its own name.
 fn older(world: &Arc<World>) {
     let tool = Tool::new(world, "rendered-older");
     tool.put_key("both", "key-of-both");

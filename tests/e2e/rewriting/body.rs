@@ -1,11 +1,11 @@
-//! Every byte of the body but the model's name, and its length.
+//! Trials of bodies: every byte stays unchanged except for the model's name, and the length is correct.
 
 use std::time::Duration;
 
 use crate::harness::{Case, Suite};
 
-/// A body whose every oddity a JSON library would smooth away, around a model in these bytes. Lone surrogates are not
-/// among them, because the demo backends refuse them: see `input::byte_exact`.
+/// Returns a body with oddities that a JSON library would normalize, around a model in these bytes. It has no lone
+/// surrogates, because the demo backends refuse them: see `input::byte_exact`.
 pub(crate) fn odd_body(model: &str) -> Vec<u8> {
     [
         b" \r\n{\t\"messages\" : [ {\"content\":\"\\u0041\\/\\ud83d\\ude00 \xc3\xbc \\\"model\\\":\\\"no\\\"\", \"model\": \"nested\"} ],\n"
@@ -85,7 +85,7 @@ async fn nothing_changes(case: Case) {
     seen.has_its_length();
 }
 
-/// Sent in several pieces, with its length: it arrives with a length.
+/// A body that is sent in several pieces with its length arrives with a length.
 async fn a_length_is_kept(case: Case) {
     for (model, backend, name) in [
         ("fast", "openai", "gpt-4o-mini-2024-07-18"),
@@ -141,7 +141,7 @@ async fn bodies_without_a_length(case: Case) {
             text(&seen.1.0.body),
             text(&odd_body(&format!("\"{name}\"")))
         );
-        // A length may have been found out by then; a wrong one or two framings may not.
+        // Envoy may have added a length by then, but it must be correct and the only framing.
         if seen.1.header("content-length").is_some() {
             seen.1.has_its_length();
         }

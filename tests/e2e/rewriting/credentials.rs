@@ -1,11 +1,11 @@
-//! Whose key reaches whom.
+//! Trials of credentials: which keys reach which backend.
 
 use llm_router::config::CREDENTIAL_HEADERS;
 
 use crate::fleet::INJECTED;
 use crate::harness::{Call, Case, Seen, Suite};
 
-/// What a client may identify itself with.
+/// The headers with which a client may identify itself.
 const HEADERS: [&str; CREDENTIAL_HEADERS.len()] = CREDENTIAL_HEADERS;
 const SECRET: &str = "client-secret";
 
@@ -125,7 +125,7 @@ async fn forwarded_to_a_second_target(case: Case) {
     assert_none_of_the_clients(&seen[0]);
     assert_all_of_the_clients(&seen[1]);
     assert!(!seen[1].has_anywhere("key-of-"), "{:?}", seen[1].0);
-    // And where the client has none, there is none.
+    // If the client has no credentials, the backend gets none.
     let answer = case.chat("keyed-fails-byok").send().await;
     assert_eq!(
         answer.is(200).went_to(&["keyed", "byok"])[1].header("authorization"),
@@ -178,7 +178,7 @@ async fn injected_ones_end_with_their_attempt(case: Case) {
     );
     assert_none_of_the_clients(&seen[1]);
 
-    // The name of the header is nothing to go by, nor is it known to the filter.
+    // The header's name gives no clue, and the filter does not know it.
     let mut call = with_credentials(&case, "keyed-oddly-fails");
     call = call.header(third_header, "the client's own".to_owned());
     let answer = call.send().await;

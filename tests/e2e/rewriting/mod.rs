@@ -1,4 +1,4 @@
-//! What a backend sees of a request: its body, its path, its headers.
+//! Trials of what a backend sees of a request: its body, its path, its headers.
 
 mod body;
 mod credentials;
@@ -55,7 +55,7 @@ async fn the_query_is_kept(case: Case) {
         ("?key=client-secret&beta=true", "?beta=true"),
         ("?beta=true&key=client-secret", "?beta=true"),
         ("?a=1&key=client-secret&b=2&key=client-secret", "?a=1&b=2"),
-        // Spelled otherwise, and still the parameter `key` for whoever decodes it.
+        // Spelled differently, but still the parameter `key` to a server that decodes it.
         ("?%6Bey=client-secret&b=2", "?b=2"),
         (
             "?monkey=1&keys=2&Key=3&api-key=4&access_token=5",
@@ -94,7 +94,7 @@ async fn the_host(case: Case) {
         seen.header("host")
             .is_none_or(|host| host == "api.openai.test")
     );
-    // A backend without a host of its own receives the client's, also after one that had its own.
+    // A backend without a `host` receives the client's, also after one that has its own.
     let client = case.envoy.address.to_string();
     assert_eq!(
         case.chat("at-bare")
@@ -139,18 +139,18 @@ async fn headers_of_one_attempt_end_with_it(case: Case) {
     let seen = answer.is(200).went_to(&["second", "openai"]);
     assert_eq!(seen[0].header("x-second").as_deref(), Some("yes"));
     assert_eq!(seen[0].header("x-wanted"), None);
-    // The next one gets what the client sent: neither what the first one was given nor less.
+    // The next backend gets what the client sent: nothing that was set for the first one, and nothing less.
     assert_eq!(seen[1].values("x-second"), [b"client"]);
     assert_eq!(seen[1].values("x-shared"), [b"client"]);
     assert_eq!(seen[1].values("x-wanted"), [b"1", b"2"]);
     assert_eq!(seen[1].values("x-odd"), [b"\xfc\xff"]);
-    // And without headers of the client's own under these names, none.
+    // If the client does not send headers of these names, there are none.
     let answer = case.chat("second-fails").send().await;
     let seen = answer.is(200).went_to(&["second", "openai"]);
     assert_eq!(seen[1].header("x-second"), None);
     assert_eq!(seen[1].header("x-shared"), None);
     assert_eq!(seen[1].header("x-wanted"), None);
-    // The other way round: what the second one sets and removes is not shown to the first.
+    // The other way round: the first backend sees nothing of what the second sets and removes.
     let answer = with_headers("second-is-next").send().await;
     let seen = answer.is(200).went_to(&["openai", "second"]);
     assert_eq!(seen[0].values("x-wanted"), [b"1", b"2"]);

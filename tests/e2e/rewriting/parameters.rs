@@ -1,4 +1,4 @@
-//! What each target changes of the parameters, and every other byte.
+//! Trials of each target's parameter changes, which leave every other byte unchanged.
 
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ pub(crate) fn add(suite: &mut Suite) {
     suite.matrix("parameters::duplicate_field", duplicate_field);
 }
 
-/// What a client sends, with oddities that have to stay, and this much text.
+/// Returns a client's body, with oddities that have to stay and with this text.
 fn body(model: &str, text: &str) -> String {
     format!(
         " {{\t\"max_tokens\" : 9e3,\r\n\"model\":\"{model}\" , \"messages\":[{{\"content\":\"\\u0041\\/ü{text}\"}}],\
@@ -29,7 +29,7 @@ fn body(model: &str, text: &str) -> String {
     )
 }
 
-/// As the route's first target has it.
+/// Returns the body for the route's first target.
 fn first(model: &str, text: &str) -> String {
     format!(
         " {{\"reasoning\":{{\"effort\":\"low\"}},\t\"max_completion_tokens\" : 100,\r\n\"model\":\"{model}\" , \
@@ -37,7 +37,7 @@ fn first(model: &str, text: &str) -> String {
     )
 }
 
-/// As the second one has it.
+/// Returns the body for the second target.
 fn second(model: &str, text: &str) -> String {
     format!(
         " {{\t\"max_tokens\" : 9e3,\r\n\"model\":\"{model}\" , \"messages\":[{{\"content\":\"\\u0041\\/ü{text}\"}}],\
@@ -45,7 +45,7 @@ fn second(model: &str, text: &str) -> String {
     )
 }
 
-/// Three attempts: two with changes, and one with what the client sent.
+/// Checks three attempts: two with changes, and one with what the client sent.
 #[track_caller]
 fn check(seen: &[Seen], text: &str, has_length: bool) {
     let expected = [
@@ -55,7 +55,7 @@ fn check(seen: &[Seen], text: &str, has_length: bool) {
     ];
     for (seen, expected) in seen.iter().zip(expected) {
         let arrived = String::from_utf8_lossy(&seen.0.body);
-        // A big body is not printed.
+        // Do not print a large body.
         assert!(
             arrived == expected,
             "{:.300}\n{expected:.300}\n{} and {} bytes",
@@ -125,7 +125,7 @@ async fn of_the_only_target(case: Case) {
     let arrived = String::from_utf8_lossy(&seen.0.body);
     assert_eq!(arrived, first("gpt-4o", ""));
     seen.has_its_length();
-    // Nothing of it is there.
+    // Nothing of the mark is left.
     let answer = call(&case, "\u{feff}{\"model\":\"changed-only\"}".to_owned());
     let seen = answer.send().await.only_at("openai");
     let arrived = String::from_utf8_lossy(&seen.0.body);
@@ -151,7 +151,7 @@ async fn in_any_spelling(case: Case) {
 }
 
 async fn duplicate_field(case: Case) {
-    // For the first target, for a later one, and on the way to a field.
+    // For the first target, for a later one, and on the path to a field.
     for more in [
         r#""max_tokens":1,"max_tokens":2"#,
         r#""max_tokens":1,"Max\u005fTokens":2"#,

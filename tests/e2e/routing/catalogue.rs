@@ -1,10 +1,10 @@
-//! `GET /v1/models` and `GET /v1/models/{id}`, which the filter answers itself.
+//! Trials of `GET /v1/models` and `GET /v1/models/{id}`, which the filter answers itself.
 
 use serde_json::Value;
 
 use crate::harness::{Answer, Api, Case, Suite};
 
-/// Names of routes' own, of a backend's models, and one that looks like a longer path.
+/// Virtual models, models of a backend, and a name that looks like a longer path.
 const SOME: [&str; 4] = ["fast", "smart", "gpt-4o-mini", "org/model/with-slashes"];
 
 pub(crate) fn add(suite: &mut Suite) {

@@ -1,4 +1,4 @@
-//! Conditions on what a body says, each where a later route takes what it leaves.
+//! Trials of conditions on the content of a body; a later route takes what each does not match.
 
 use serde_json::{Value, json};
 
@@ -99,7 +99,7 @@ async fn by_words_of_the_prompt(case: Case) {
         (r"I want a R\u0045FUND!", "azure-east"),
         ("refunded", "openai"),
     ] {
-        // As it is written here, escapes and all.
+        // Exactly as written here, with escapes.
         let body = format!(
             r#"{{"model": "by-words", "messages": [{{"role": "user", "content": "refund"}}, {{"role": "user", "content": "{text}"}}]}}"#
         );

@@ -1,4 +1,4 @@
-//! A thousand requests made at random: what the core decides about each natively is what Envoy does with it.
+//! Trials with a thousand random requests: Envoy does with each what the core decides natively.
 
 use llm_router::attempt::Moment;
 use llm_router::config::Document;
@@ -54,7 +54,7 @@ async fn generated_requests_are_decided_as_natively(case: Case) {
         let count = taken.entry(route).or_default();
         *count = count.saturating_add(1);
     }
-    // What no request has reached has not been compared.
+    // A route that no request has reached has not been compared.
     let names = document.routes.iter().map(|route| route.name.as_str());
     let missed: Vec<&str> = names.filter(|name| !taken.contains_key(*name)).collect();
     assert!(missed.is_empty(), "no request took {missed:?}: {taken:?}");
@@ -76,7 +76,7 @@ fn moment() -> Moment<'static> {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
     Moment {
         now: u64::try_from(now.expect("after 1970").as_millis()).expect("before long"),
-        // Whatever is drawn in this document is drawn by a key.
+        // Every draw in this document is decided by a key.
         random: 0,
         health: &NoMemory,
     }
@@ -85,7 +85,7 @@ fn moment() -> Moment<'static> {
 /// Where a request goes: backend, path, body.
 type Sent = (String, String, Vec<u8>);
 
-/// What the first attempt of this request sends natively, and the route that takes it.
+/// Returns what the first attempt of this request sends natively, and the route that takes it.
 fn sent(document: &Document, call: &Call) -> (Option<Sent>, Option<String>) {
     let Arrival::AwaitBody(pending) = arrive(
         document,
@@ -115,7 +115,7 @@ fn sent(document: &Document, call: &Call) -> (Option<Sent>, Option<String>) {
     (first, Some(routed.route.name.clone()))
 }
 
-/// The decision, as a dry run tells it.
+/// Returns the decision, as a dry run reports it.
 fn decided(document: &Document, call: &Call) -> (u32, Value) {
     let mut headers = headers(call);
     headers.push((DRY_RUN.to_owned(), b"true".to_vec()));
@@ -131,7 +131,7 @@ fn decided(document: &Document, call: &Call) -> (u32, Value) {
     (answer.status, body)
 }
 
-/// What makes a request out of a number (SplitMix64).
+/// Generates a request from a number (SplitMix64).
 struct Dice(u64);
 
 impl Dice {
@@ -198,7 +198,7 @@ impl Dice {
         call
     }
 
-    /// Something that a person says.
+    /// Returns a text that a user may write.
     fn says(&mut self) -> String {
         let text = self.pick(&[
             "What is the capital of Iceland?",
@@ -217,7 +217,7 @@ impl Dice {
     }
 }
 
-/// In which API a request is made.
+/// The API of a request.
 #[derive(Clone, Copy)]
 enum Dialect {
     Chat,
@@ -256,7 +256,7 @@ impl Dialect {
             if turn > 0 {
                 messages.push(self.message("assistant", "Certainly."));
             }
-            // What begins with nothing has no key, and is drawn.
+            // A conversation that begins with an empty message has no key, and its target is drawn at random.
             let is_silent = turn > 0 && dice.one_in(8);
             let said = if is_silent {
                 String::new()
@@ -307,7 +307,7 @@ impl Dialect {
         }
     }
 
-    /// A last message with more than text.
+    /// Adds a last message with more than text.
     fn add_part(self, dice: &mut Dice, messages: &mut Vec<Value>) {
         let which = dice.pick(&["image", "audio", "file"]);
         let text = dice.says();
@@ -373,7 +373,7 @@ impl Dialect {
         }
     }
 
-    /// Tools, and an answer by a schema where `by_schema` says so.
+    /// Adds tools, and a JSON schema for the answer if `by_schema` is set.
     fn set_tools(self, body: &mut Value, by_schema: bool) {
         let schema = json!({"type": "object", "properties": {"city": {"type": "string"}}});
         match self {

@@ -1,4 +1,4 @@
-//! The conditions of a match, each where a later route takes what it leaves.
+//! Trials of the conditions of a match; a later route takes what each does not match.
 
 use serde_json::json;
 
@@ -43,14 +43,14 @@ async fn by_model_header_and_stream(case: Case) {
         .send()
         .await
         .only_at("openai");
-    // Any of the header's values may match; header names have no letter case.
+    // Any value of the header may match; header names are not case-sensitive.
     streamed()
         .header("X-Team", "sales")
         .header("X-Team", "research")
         .send()
         .await
         .only_at("azure-east");
-    // Values do have it.
+    // Values are case-sensitive.
     streamed()
         .header("x-team", "Research")
         .send()

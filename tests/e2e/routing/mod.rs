@@ -1,4 +1,4 @@
-//! Which request goes where.
+//! Trials of routing: which requests go where.
 
 mod catalogue;
 mod content;
@@ -83,7 +83,7 @@ async fn fast_goes_to_its_target(case: Case) {
         internal.is_empty(),
         "internal names at the backend: {internal:?}"
     );
-    // The answer is the backend's own, about the very same request.
+    // The answer is the backend's own, to this very request.
     let body = answer.json();
     assert_eq!(body["object"], "chat.completion");
     assert_eq!(body["demo"]["backend"], "openai");
@@ -137,7 +137,8 @@ async fn weights_spread_the_requests(case: Case) {
         *seen.entry(backend).or_default() += 1;
     }
     let of = |backend| seen.get(backend).copied().unwrap_or(0);
-    // 3 to 1: 150 with a standard deviation of 6. Six of those on either side, and all requests went to one of two.
+    // 3 to 1: the mean is 150 and the standard deviation 6. This allows six of those in both directions, and all
+    // requests must have gone to one of the two.
     assert!((113..=187).contains(&of("openai")), "{seen:?}");
     assert_eq!(of("openai") + of("second"), REQUESTS, "{seen:?}");
 }
@@ -208,7 +209,7 @@ async fn a_document_that_is_a_string(case: Case) {
     );
 }
 
-/// On one connection with HTTP/2: what one request leaves for its attempts is no other request's.
+/// On one connection with HTTP/2: the state of one request's attempts does not affect other requests.
 async fn requests_at_the_same_time_do_not_mix(case: Case) {
     let mut all = JoinSet::new();
     for _ in 0..10 {
@@ -226,7 +227,7 @@ async fn requests_at_the_same_time_do_not_mix(case: Case) {
         }
     }
     while let Some(done) = all.join_next().await {
-        // Only a failed assertion ends a task otherwise.
+        // A task only fails because of an assertion.
         if let Err(error) = done {
             std::panic::resume_unwind(error.into_panic());
         }

@@ -1,4 +1,4 @@
-//! Choices by a key: the same at every worker of every Envoy, and the same that the core makes natively.
+//! Trials of sticky choices: the same at every worker of every Envoy, and the same as the core makes natively.
 
 use std::collections::BTreeMap;
 
@@ -23,7 +23,7 @@ pub(crate) fn add(suite: &mut Suite) {
     suite.matrix("routing::groups_in_order", groups_in_order);
 }
 
-/// Where the core sends requests, in this process.
+/// The core in this process, to compare with.
 struct Core(Document);
 
 impl Core {
@@ -32,7 +32,7 @@ impl Core {
         Self(Document::compile(&tree).expect("it is valid"))
     }
 
-    /// The cluster of the first attempt. What is drawn would be drawn by `random`.
+    /// Returns the cluster of the first attempt. A random draw would use `random`.
     fn cluster(&self, path: &str, session: &str, body: &Value, random: u64) -> String {
         let body = body.to_string();
         let length = body.len().to_string();
@@ -61,7 +61,7 @@ impl Core {
     }
 }
 
-/// Which backend answers.
+/// Returns the backend that answers.
 async fn backend(case: &Case, path: &str, session: &str, body: &Value) -> String {
     let call = case
         .post(path, body.to_string())
@@ -88,14 +88,14 @@ async fn sticky_by_a_header(case: Case) {
         assert_eq!(backend(&case, CHAT, &session, &body).await, expected);
         *seen.entry(expected).or_default() += 1;
     }
-    // A weight each.
+    // One for each weight.
     assert!(
         seen.len() == 4 && seen.values().all(|count| *count > 5),
         "{seen:?}"
     );
 }
 
-/// Each turn has all that was said before, and comes on a connection of its choosing.
+/// Each turn contains the conversation so far, and uses any connection.
 async fn a_conversation_stays_on_its_target(case: Case) {
     let core = Core::new();
     let mut seen = Vec::new();
@@ -107,7 +107,7 @@ async fn a_conversation_stays_on_its_target(case: Case) {
         let mut at = Vec::new();
         for turn in 0..4 {
             let body = json!({"model": "sticky", "messages": messages, "temperature": turn});
-            // An empty header is no key.
+            // An empty header is not a key.
             let answered = backend(&case, CHAT, "", &body).await;
             assert_eq!(core.cluster(CHAT, "", &body, 0), answered);
             at.push(answered);
@@ -135,11 +135,11 @@ async fn percent_of_the_keys(case: Case) {
         assert_eq!(backend(&case, CHAT, &session, &body).await, expected);
         taken += u32::from(expected == "second");
     }
-    // 30, with a standard deviation of 4.6.
+    // The mean is 30, the standard deviation 4.6.
     assert!((17..=43).contains(&taken), "{taken}");
 }
 
-/// By a header, without a body that is read.
+/// By a header, without reading the body.
 async fn percent_of_what_passes(case: Case) {
     let core = Core::new();
     let mut seen = BTreeMap::<String, usize>::new();
@@ -156,7 +156,7 @@ async fn percent_of_what_passes(case: Case) {
     assert_eq!(seen.len(), 2, "{seen:?}");
 }
 
-/// Both targets of the first group cannot be reached; the next one's order is the key's.
+/// Both targets of the first group cannot be reached; the order of the next group depends on the key.
 async fn groups_in_order(case: Case) {
     let mut seen = BTreeMap::<String, usize>::new();
     for key in 0..20 {

@@ -1,4 +1,4 @@
-//! Streamed answers: event by event, and not a byte of them changed.
+//! Trials of streamed answers, which arrive event by event and unchanged.
 
 use std::time::Instant;
 
@@ -39,7 +39,7 @@ async fn streams_arrive_piece_by_piece(case: Case) {
         .collect();
     assert_eq!(whole, PIECES.concat(), "the stream was changed");
     let (first, last) = (pieces[0].0, pieces[pieces.len() - 1].0);
-    // Three pauses lie between them: one of slack.
+    // There are three pauses between them; one is allowed as tolerance.
     assert!(
         last - first >= PAUSE * 2,
         "held back: all of it came within {:?}",
@@ -79,7 +79,7 @@ async fn streams_of_both_apis(case: Case) {
     );
 }
 
-/// The paced backend's answer has the header by which the filter marks an attempt for retry.
+/// The paced backend's answer has the header with which the filter asks for a retry.
 async fn a_backend_cannot_ask_for_a_retry(case: Case) {
     let answer = case.chat("paced-then-next").send().await;
     answer.is(200).went_nowhere();

@@ -1,4 +1,4 @@
-//! Bodies that are larger than something: than the document allows, than Envoy keeps to send again, than most.
+//! Trials of large bodies: larger than the document allows, than Envoy keeps for retries, or than usual.
 
 mod overload;
 
@@ -29,7 +29,7 @@ pub(crate) fn add(suite: &mut Suite) {
     }
 }
 
-/// A chat of this model with a body of this many bytes.
+/// Returns a chat request for this model with a body of this many bytes.
 fn sized(case: &Case, model: &str, stream: bool, bytes: usize) -> Call {
     let body = |filler: String| {
         let content = json!([{"role": "user", "content": filler}]);
@@ -70,7 +70,7 @@ async fn over_the_documents_limit(case: Case) {
             );
         }
     }
-    // To the byte.
+    // Exact to the byte.
     let model = "openai-status-503";
     let answer = sized(&case, model, false, DOCUMENTS_LIMIT).send().await;
     answer.is(503);
@@ -80,7 +80,7 @@ async fn over_the_documents_limit(case: Case) {
     );
 }
 
-/// Envoy and the filter find at the same moment that it is too large, and the filter's answer counts.
+/// Envoy and the filter notice at the same moment that the body is too large, and the filter's answer is sent.
 async fn over_both_limits(case: Case) {
     for api in Api::ALL {
         let mut call = case.ask(api, "openai-status-503").chunked();
@@ -97,7 +97,7 @@ async fn over_both_limits(case: Case) {
     }
 }
 
-/// Every way in which the first attempt can fail, where Envoy does not make the second one.
+/// Every way in which the first attempt can fail, if Envoy does not make the second.
 async fn unretried(case: &Case, first: &str, reached: &str, bytes: usize) -> Vec<Answer> {
     let mut answers = vec![];
     for (fault, _) in faults() {
@@ -118,7 +118,7 @@ async fn unretried(case: &Case, first: &str, reached: &str, bytes: usize) -> Vec
     answers
 }
 
-/// What the answers tell of it.
+/// Asserts what the answers report about it.
 #[track_caller]
 fn tell(answers: &[Answer], first: &str, reason: &str) {
     for (answer, (fault, _)) in answers.iter().zip(faults()) {
@@ -148,7 +148,7 @@ async fn too_large_for_a_retry(case: Case) {
     tell(&answers, "openai", "body_too_large");
     let counted = count(&case, "body_too_large").await - before;
     assert!(counted >= answers.len() as u64, "{counted}");
-    // What fits is sent again.
+    // A body that fits is sent again.
     for (fault, _) in faults() {
         let call = sized(&case, &format!("openai-{fault}"), true, RETRY_BUFFER / 2);
         let answer = call.send().await;
@@ -165,13 +165,13 @@ async fn no_retry_left(case: Case) {
     assert!(counted >= answers.len() as u64, "{counted}");
 }
 
-/// The same answers without a word of it, and without the filter's mark: that is seen to for every answer.
+/// The same answers without any report, and without the filter's retry header, which is checked for every answer.
 async fn nothing_told(case: Case) {
     unretried(&case, "openai", "openai", RETRY_BUFFER * 2).await;
     unretried(&case, "breaker", "bare", 1000).await;
 }
 
-/// An image in base64, with one attempt, and with one that fails and another one.
+/// An image in base64, with one attempt, and with a failing attempt before it.
 async fn images(case: Case) {
     const IMAGE: usize = 20_000_000;
     let image = format!("data:image/png;base64,{}", "iVBORw0K".repeat(IMAGE / 8));

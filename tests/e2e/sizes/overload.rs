@@ -1,4 +1,4 @@
-//! A thousand bodies of 2 MB at a time, which Envoy's heap cannot hold.
+//! A trial with a thousand concurrent bodies of 2 MB, more than Envoy's heap can hold.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -23,7 +23,7 @@ const CLIENTS: usize = 1000;
 const STREAMS: usize = 10;
 const BODY: usize = 2_000_000;
 
-/// How long a client goes on trying to send, while others send theirs.
+/// How long a client tries to send its body while others send theirs.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 pub(super) fn add(suite: &mut Suite) {
@@ -33,15 +33,15 @@ pub(super) fn add(suite: &mut Suite) {
     }
 }
 
-/// How it went for one client.
+/// How the request of one client ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum End {
     Answered(u16),
     Reset,
 }
 
-/// Where all clients meet before any of them sends its last byte: each lets go of the first when it has sent the rest, or
-/// is gone, and the second tells that all have.
+/// Where all clients meet before any of them sends its last byte. Each drops the sender when it has sent the rest or is
+/// gone; the receiver tells when all have.
 type Meeting = (mpsc::Sender<()>, watch::Receiver<bool>);
 
 async fn a_thousand_bodies(case: Case) {
@@ -74,7 +74,7 @@ async fn a_thousand_bodies(case: Case) {
         })
         .collect();
     drop(busy);
-    // Nobody sends anything: it ends when all have let go.
+    // Nothing is sent through the channel: it closes when all clients have dropped their senders.
     let _ = all_idle.recv().await;
     tell.send_replace(true);
     let mut ends: BTreeMap<End, usize> = BTreeMap::new();
@@ -90,14 +90,15 @@ async fn a_thousand_bodies(case: Case) {
         End::Reset,
     ];
     assert!(ends.keys().all(|end| clean.contains(end)), "{ends:?}");
-    // It was too much, and memory stayed what it may be, with what Envoy needs beside its heap.
+    // The load was too much for some requests, and memory stayed within the limit, including what Envoy needs beside
+    // its heap.
     assert!(
         ends.keys().any(|end| *end != End::Answered(200)),
         "{ends:?}"
     );
     let peak = peak_memory(case.envoy.child.id());
     assert!(peak.is_none_or(|peak| peak < HEAP * 2), "{peak:?} {ends:?}");
-    // And afterwards it is as before.
+    // Afterwards everything works as before.
     no_longer_overloaded(&case).await;
     for attempt in 0.. {
         let answer = case.chat("m").send().await;
@@ -112,8 +113,9 @@ async fn a_thousand_bodies(case: Case) {
     }
 }
 
-/// Envoy's main thread looks at the heap every 20 ms, if it gets to it on a busy machine. Until it has seen that the memory is
-/// free, connections are still closed with a GOAWAY on which something comes, and the next request might be that.
+/// Waits until Envoy is no longer overloaded. Its main thread checks the heap every 20 ms, or later on a busy machine.
+/// Until it notices that the memory is free, connections with new data are still closed with a GOAWAY, which could
+/// affect the next request.
 async fn no_longer_overloaded(case: &Case) {
     let mut active = vec![];
     for _ in 0..100 {
@@ -133,7 +135,7 @@ async fn no_longer_overloaded(case: &Case) {
     panic!("it stays overloaded: {active:?}");
 }
 
-/// The most memory that a process has had, in bytes, where the system tells.
+/// Returns the peak memory of a process in bytes, if the system reports it.
 fn peak_memory(process: u32) -> Option<u64> {
     let status = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
     let line = status
@@ -154,7 +156,7 @@ async fn by_http1(address: SocketAddr, body: Arc<Vec<u8>>, meeting: Meeting) -> 
     let status = tokio::select! {
         biased;
         status = &mut reading => status,
-        // Whatever became of it: the answer tells more.
+        // Whatever the result: the answer tells more.
         _ = &mut writing => reading.await,
     };
     status.map_or(End::Reset, End::Answered)
@@ -181,7 +183,7 @@ async fn by_http2(
             }
             Ok::<_, http_body_util::channel::SendError>(())
         };
-        // What Envoy has not taken by then it does not get at all.
+        // What Envoy has not accepted by then is not sent at all.
         let sent = tokio::time::timeout(PATIENCE, sending).await;
         drop(busy);
         let _ = told.wait_for(|all| *all).await;
@@ -200,7 +202,7 @@ async fn by_http2(
     answer.map_or(End::Reset, |answer| End::Answered(answer.status().as_u16()))
 }
 
-/// Writes all but the last byte, or as much as Envoy takes for now, meets the others, and writes the rest.
+/// Writes all but the last byte, or as much as Envoy accepts for now, meets the others, and writes the rest.
 async fn write(writer: &mut WriteHalf<'_>, body: &[u8], meeting: Meeting) -> io::Result<()> {
     let (busy, mut told) = meeting;
     let head = format!(
@@ -223,7 +225,7 @@ async fn write(writer: &mut WriteHalf<'_>, body: &[u8], meeting: Meeting) -> io:
     writer.write_all(last).await
 }
 
-/// The status of an answer.
+/// Reads the status of an answer.
 async fn status(reader: &mut ReadHalf<'_>) -> io::Result<u16> {
     let mut line = String::new();
     BufReader::new(reader).read_line(&mut line).await?;

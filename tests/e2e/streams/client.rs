@@ -1,4 +1,4 @@
-//! Clients that leave.
+//! Trials of clients that leave before an answer ends.
 
 use std::time::{Duration, Instant};
 
@@ -8,7 +8,7 @@ use super::{falling_back, first, hear};
 use crate::fleet::policy::{Virtual, model};
 use crate::harness::{Api, Case, Suite};
 
-/// More than the failures that open a cooldown.
+/// More than the number of failures that starts a cooldown.
 const CLIENTS: usize = 5;
 
 pub(super) fn add(suite: &mut Suite) {
@@ -59,7 +59,7 @@ async fn leaves_while_held(case: Case, api: Api) {
     still_goes_to_the_first(&case, api, name).await;
 }
 
-/// The backend sees the client leave, and no attempt follows.
+/// The backend notices that the client has left, and no attempt follows.
 async fn leaves_the_backend(case: &Case, api: Api, id: &str) {
     let asked = Instant::now();
     loop {
@@ -80,7 +80,7 @@ async fn leaves_the_backend(case: &Case, api: Api, id: &str) {
     }
 }
 
-/// No cooldown was opened by it.
+/// It has not started a cooldown.
 async fn still_goes_to_the_first(case: &Case, api: Api, name: &str) {
     let heard = hear(case, api, name).await;
     heard.is_whole().answer.only_at(first(api));

@@ -1,4 +1,4 @@
-//! Held until it is complete.
+//! Trials of streams that are held until they are complete.
 
 use std::time::Duration;
 
@@ -108,7 +108,7 @@ async fn nothing_before_the_end(case: Case, api: Api) {
     heard.is_whole().says(&expected);
     let seen = heard.answer.attempts().remove(0).1;
     let ended = seen.0.answer.ended().expect("it has ended");
-    // The last byte is handed over a moment before it is on its way.
+    // The backend hands over the last byte a moment before it is sent.
     assert!(
         heard.begun + Duration::from_millis(5) >= ended,
         "the answer began {:?} before it was whole",

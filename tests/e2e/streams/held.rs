@@ -1,4 +1,4 @@
-//! Held to the first token, which is what a route with several targets does.
+//! Trials of streams that are held to the first token, the default of routes with several targets.
 
 use std::time::Duration;
 
@@ -9,8 +9,8 @@ use crate::fleet::policy::{Virtual, at};
 use crate::harness::stream::events;
 use crate::harness::{Api, Case, Suite};
 
-/// What goes wrong before the first token. With the default verdicts a broken connection and a server's error are tried
-/// once more at the same target.
+/// Failures before the first token. By default, a broken connection and a server error are retried once at the same
+/// target.
 const MENDED: [Mended; 11] = [
     mended("slow-token-8000", "late_first_token", 1),
     mended("empty-stream", "incomplete", 1),
@@ -25,7 +25,7 @@ const MENDED: [Mended; 11] = [
     mended("error-first-auth", "unauthorized", 1),
 ];
 
-/// Limits that pass while a trial waits.
+/// Limits that expire while a trial waits.
 fn fallback(fault: &str) -> Value {
     match fault {
         "slow-token-8000" => json!({"first_token_timeout_ms": 700}),
@@ -134,7 +134,7 @@ async fn pings_are_held(case: Case, api: Api) {
         first.matches("ping\n").count() >= 10 && first.contains("Hello"),
         "the first piece is not what was held, with the first token: {first}"
     );
-    // Ten pings and an opening lie before the token, 20 ms apart.
+    // Ten pings and an opening precede the token, 20 ms apart.
     let waited = heard.begun - heard.asked;
     assert!(waited >= Duration::from_millis(200), "after {waited:?}");
 }
@@ -165,7 +165,7 @@ async fn tokens_are_not_delayed(case: Case, api: Api) {
     let with_token = |piece: &Vec<u8>| events(&String::from_utf8_lossy(piece)).len() == 1;
     let singles = heard.pieces.iter().filter(|(_, piece)| with_token(piece));
     assert!(singles.count() >= 8, "tokens come one by one");
-    // What the backend sends 200 ms apart may come closer on a busy machine, but not all of it at once.
+    // Events that the backend sends 200 ms apart may arrive closer together on a busy machine, but not all at once.
     let (first, last) = (heard.pieces[0].0, heard.ended);
     let pauses = events(&String::from_utf8_lossy(&expected))
         .len()
@@ -187,7 +187,7 @@ async fn nothing_left(case: Case, api: Api) {
         .went_to(&[super::first(api), super::second(api)]);
 }
 
-/// It is the best that there is.
+/// No other target is left, so the late answer is the best available.
 async fn late_at_last(case: Case, api: Api) {
     let heard = hear(&case, api, "held-all-late").await;
     let (first, second) = (super::first(api), super::second(api));

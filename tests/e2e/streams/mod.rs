@@ -1,6 +1,6 @@
-//! Streamed answers that go wrong: while they are held back, and once they are on their way.
+//! Trials of streamed answers that fail: while they are held, and while they are being sent to the client.
 //!
-//! What the client gets is compared byte for byte with what the backend says when it is asked directly.
+//! The client's answer is compared byte for byte with what the backend answers when it is asked directly.
 
 mod client;
 mod complete;
@@ -25,7 +25,7 @@ pub(crate) fn add(suite: &mut Suite) {
     client::add(suite);
 }
 
-/// A scenario for both APIs at the same time: most of it is waiting.
+/// Adds a scenario for both APIs at the same time: most of it is waiting.
 fn add_both<Run>(
     suite: &mut Suite,
     name: &str,
@@ -42,7 +42,7 @@ fn add_both<Run>(
     }
 }
 
-/// What the trials ask for.
+/// Returns the virtual models of these trials.
 pub(crate) fn virtuals() -> Vec<Virtual> {
     [
         held::virtuals(),
@@ -57,7 +57,7 @@ pub(crate) fn virtuals() -> Vec<Virtual> {
     .collect()
 }
 
-/// For each API a model whose first target has this fault, and whose second one works.
+/// Returns a model for each API whose first target has this fault and whose second one works.
 fn falling_back(name: &str, fault: &str, fallback: &Value) -> Vec<Virtual> {
     let of = |api: Api| {
         let targets = [at(first(api), fault), fine(second(api))];
@@ -66,7 +66,7 @@ fn falling_back(name: &str, fault: &str, fallback: &Value) -> Vec<Virtual> {
     Api::ALL.map(of).into()
 }
 
-/// For each API a model whose only target has this fault.
+/// Returns a model for each API whose only target has this fault.
 fn alone(name: &str, fault: &str, fallback: &Value) -> Vec<Virtual> {
     let of = |api: Api| {
         Virtual::new(&api.model(name), [at(first(api), fault)]).fallback(fallback.clone())
@@ -74,7 +74,7 @@ fn alone(name: &str, fault: &str, fallback: &Value) -> Vec<Virtual> {
     Api::ALL.map(of).into()
 }
 
-/// For each API a model whose only target answers by this script.
+/// Returns a model for each API whose only target answers by this script.
 fn scripted(name: &str, script: &str) -> Vec<Virtual> {
     let of = |api: Api| Virtual::new(&api.model(name), [at(&api.model_of_script(), script)]);
     Api::ALL.map(of).into()
@@ -89,13 +89,14 @@ impl Api {
     }
 }
 
-/// Asks for a stream of this model, and listens to its end.
+/// Asks for a stream of this model, and reads it to its end.
 async fn hear(case: &Case, api: Api, name: &str) -> Heard {
     let model = model(case, &api.model(name));
     case.ask_streamed(api, &model).listen().await
 }
 
-/// A fault that another target mends: its name, its failure as it is told, and how often the first target is tried.
+/// A fault that another target makes up for: its name, the failure that is reported, and how often the first target is
+/// tried.
 #[derive(Clone, Copy)]
 struct Mended {
     fault: &'static str,
@@ -112,7 +113,7 @@ const fn mended(fault: &'static str, failure: &'static str, attempts: usize) -> 
 }
 
 impl Mended {
-    /// The attempts and their failures, as the answer of the second target tells them.
+    /// Asserts that the second target's answer reports the attempts and their failures.
     #[track_caller]
     fn is_told(&self, answer: &Answer, api: Api) -> Vec<Seen> {
         let mut backends = vec![first(api); self.attempts];
@@ -125,7 +126,7 @@ impl Mended {
     }
 }
 
-/// The whole answer is the second target's, after the failure, and no byte is the first one's.
+/// Asserts that the complete answer is the second target's, after the failure, without a byte of the first one's.
 async fn is_mended(heard: &Heard, api: Api, mended: Mended) {
     let mut seen = mended.is_told(&heard.answer, api);
     let last = seen.pop().expect("the second target's attempt");
@@ -133,7 +134,7 @@ async fn is_mended(heard: &Heard, api: Api, mended: Mended) {
     heard.is_whole().says(&expected);
 }
 
-/// The only attempt was the first target's. What it says when it is asked directly.
+/// Asserts that the only attempt was at the first target, and returns what that answers when asked directly.
 async fn only_the_first(heard: &Heard, api: Api) -> Vec<u8> {
     let seen = heard.answer.only_at(first(api));
     heard.answer.tells(Some(first(api)), 1, &[]);

@@ -1,4 +1,5 @@
-//! On its way to the client, where nothing can be mended any more: a broken stream must not look like a finished one.
+//! Trials of streams that are already being sent to the client, when no other attempt is possible: a broken stream must
+//! not look complete.
 
 use std::io::Read;
 use std::time::{Duration, Instant};
@@ -13,7 +14,7 @@ use crate::harness::scripted::{content, finish, half, usage};
 use crate::harness::stream::{Heard, events};
 use crate::harness::{Api, Case, Protocol, Suite};
 
-/// What passes byte for byte and ends as it should.
+/// Faults whose streams pass byte for byte and end as they should.
 const PASSING: [&str; 10] = [
     "end-finished",
     "malformed-3",
@@ -27,7 +28,7 @@ const PASSING: [&str; 10] = [
     "words-40",
 ];
 
-/// What ends too early, and looks whole to HTTP.
+/// Scripts that end too early but look complete to HTTP.
 const SCRIPTED: [&str; 8] = [
     "half-an-event",
     "no-blank-line",
@@ -39,7 +40,7 @@ const SCRIPTED: [&str; 8] = [
     "with-length",
 ];
 
-/// What an HTTP/2 backend does; `second` is one.
+/// Faults of an HTTP/2 backend; `second` is one.
 const OVER_HTTP2: [&str; 4] = ["cut-3", "end-3", "end-length-3", "end-finished"];
 
 pub(super) fn add(suite: &mut Suite) {
@@ -165,18 +166,19 @@ async fn breaks(case: Case, api: Api, fault: &'static str) {
     let heard = hear(&case, api, &format!("passing-{fault}")).await;
     heard.is_broken();
     let expected = only_the_first(&heard, api).await;
-    // What was on its way is there, with nothing behind it.
+    // What was sent before arrives, with nothing after it.
     let tokens = tokens(&heard.text());
     let mut sent = self::tokens(&String::from_utf8_lossy(&expected));
     if fault == "end-length-3" && tokens.len() < sent.len() {
-        // The last of it comes together with the end that is taken back.
+        // The last piece arrives together with the answer's end. The filter withholds that end, so the client may not
+        // get the piece.
         sent.truncate(tokens.len());
     }
     assert_eq!(tokens, sent, "{}", heard.answer.describe());
     assert!(!heard.text().contains("upstream_"), "{}", heard.text());
 }
 
-/// The text of the events with content.
+/// Returns the text of the events with content.
 fn tokens(text: &str) -> Vec<Value> {
     let of = |event: Value| {
         event
@@ -187,7 +189,7 @@ fn tokens(text: &str) -> Vec<Value> {
     events(text).into_iter().filter_map(of).collect()
 }
 
-/// It ended as HTTP has it, with what the backend said and one error event behind it.
+/// Asserts that the answer is complete to HTTP, with what the backend sent and one error event after it.
 #[track_caller]
 pub(super) fn is_ended_by_our_error(heard: &Heard, api: Api, said: &[u8]) {
     heard.is_whole();
@@ -217,10 +219,10 @@ pub(super) fn is_ended_by_our_error(heard: &Heard, api: Api, said: &[u8]) {
     assert_eq!(before.len(), without.len(), "{text}");
 }
 
-/// It broke off so long after the last that came of it.
+/// Asserts that the answer broke off this long after its last piece.
 pub(super) async fn ended_by_silence(heard: &Heard, api: Api, limit: Duration) {
     let seen = heard.answer.only_at(first(api));
-    // The client may see it before the backend does.
+    // The client may notice it before the backend does.
     let deadline = Instant::now() + Duration::from_secs(2);
     while seen.0.answer.left().is_none() && Instant::now() < deadline {
         tokio::time::sleep(Duration::from_millis(20)).await;
@@ -228,12 +230,12 @@ pub(super) async fn ended_by_silence(heard: &Heard, api: Api, limit: Duration) {
     let left = seen.0.answer.left().expect("the backend was left");
     let (last, _) = heard.pieces.last().expect("some of it came");
     let silent = left.saturating_duration_since(*last);
-    // Looked at every 50 ms, by a busy machine.
+    // The filter checks every 50 ms, or later on a busy machine.
     assert!(
         silent + Duration::from_millis(50) >= limit && silent < limit + Duration::from_millis(700),
         "broken off after {silent:?} of silence"
     );
-    // Over HTTP/1.1 Envoy closes the connection up to a second later (`delayed_close_timeout`).
+    // Over HTTP/1.1, Envoy closes the connection up to a second later (`delayed_close_timeout`).
     let noticed = heard.ended.saturating_duration_since(left);
     assert!(noticed < Duration::from_millis(2500), "after {noticed:?}");
 }
@@ -244,8 +246,8 @@ async fn unfinished(case: Case, api: Api) {
     is_ended_by_our_error(&heard, api, &expected);
 }
 
-/// The event that the router has asked for is left out, which makes the stream shorter than its backend has told, and one that
-/// is not whole can be given its end.
+/// The usage event that the router has requested is removed, which makes the stream shorter than the backend's length
+/// says; and an incomplete last event may be completed.
 async fn with_length(case: Case, api: Api) {
     let leaves_out = api == Api::OpenAi;
     for asks in [false, true] {
@@ -272,7 +274,7 @@ async fn half_an_event(case: Case, api: Api) {
     let heard = hear(&case, api, "scripted-half-an-event").await;
     let said = [content(api), half(api)].concat();
     is_ended_by_our_error(&heard, api, said.as_bytes());
-    // What ends it lacks its blank line only, without which clients would not see it.
+    // The last event lacks only its blank line, without which clients would ignore it.
     let heard = hear(&case, api, "scripted-no-blank-line").await;
     let said = [content(api), finish(api)].concat();
     assert_eq!(heard.is_whole().text(), said);
@@ -285,7 +287,7 @@ async fn until_close(case: Case, api: Api) {
     let heard = hear(&case, api, "scripted-until-close-finished").await;
     let said = [content(api), finish(api)].concat();
     assert_eq!(heard.is_whole().text(), said);
-    // What the backend says of the router does not count.
+    // The backend's claims in the router's own headers do not count.
     heard.answer.tells(Some(&api.model_of_script()), 1, &[]);
     assert_eq!(heard.answer.header("x-llm-router-unretried"), None);
 }
@@ -349,7 +351,7 @@ async fn gzip(case: Case, api: Api) {
     let unpacked = |bytes: &[u8]| {
         let mut text = String::new();
         let mut decoder = GzDecoder::new(bytes);
-        // With its checksum: one changed byte, and it is an error.
+        // The checksum is verified: one changed byte would be an error.
         decoder.read_to_string(&mut text).expect("it is as it was");
         assert!(decoder.into_inner().is_empty(), "and nothing behind it");
         tokens(&text)
@@ -365,7 +367,7 @@ async fn longer_than_an_attempt(case: Case, api: Api) {
     assert!(took > Duration::from_millis(1500), "{took:?}");
 }
 
-/// With its own ones these are more than Envoy takes from a backend.
+/// With the backend's own headers, there are more than Envoy accepts from a backend.
 async fn too_many_headers(case: Case, api: Api) {
     let name = model(&case, &api.model("passing-headers-100"));
     let heard = case.ask_streamed(api, &name).listen().await;

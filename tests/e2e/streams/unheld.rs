@@ -1,4 +1,4 @@
-//! Held not at all: routes that say so, and those with a single target.
+//! Trials of streams that are not held: of routes that say so, and of routes with a single target.
 
 use std::time::Duration;
 
@@ -58,7 +58,7 @@ async fn at_once(case: Case, api: Api) {
         let expected = only_the_first(&heard, api).await;
         heard.is_whole().says(&expected);
         let (begun, all) = (heard.begun - heard.asked, heard.ended - heard.asked);
-        // The first token comes after a second.
+        // The first token arrives after a second.
         assert!(
             begun < Duration::from_millis(900) && all > Duration::from_millis(1000),
             "{route}: the status after {begun:?}, all after {all:?}"

@@ -1,4 +1,4 @@
-//! Answers that are not streamed, which are held until they are whole where there is another target.
+//! Trials of answers that are not streamed, which are held until they are complete if there is another target.
 
 use serde_json::{Value, json};
 
@@ -61,7 +61,7 @@ async fn past(case: Case, api: Api, mended: Mended) {
     assert_eq!(answer.json()["demo"]["backend"], second(api));
 }
 
-/// Chunked and whole is as good as any.
+/// A complete chunked answer is accepted like any other.
 async fn without_its_length(case: Case, api: Api) {
     for fault in ["end-finished", "bytewise"] {
         let model = model(&case, &api.model(&format!("whole-{fault}")));

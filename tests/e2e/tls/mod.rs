@@ -1,4 +1,4 @@
-//! TLS to a backend: only the one that proves its name is given anything.
+//! Trials of TLS to a backend: only a backend that proves its name receives anything.
 
 use crate::harness::{Api, Case, Suite};
 
@@ -27,7 +27,7 @@ async fn refused(case: Case, backend: &'static str) {
     answer
         .is_error(Api::OpenAi, 503, "upstream_unreachable")
         .went_nowhere();
-    // It was the certificate, not the way there.
+    // The certificate was the reason, not the connection.
     assert!(
         case.world.backends.tls_connections(backend) > before,
         "nothing listens at {backend}"

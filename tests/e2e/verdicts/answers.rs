@@ -1,4 +1,4 @@
-//! Answers that are odd, and what else goes along with attempts.
+//! Trials of verdicts about odd answers, and of request headers that affect answers.
 
 use serde_json::json;
 
@@ -7,7 +7,7 @@ use crate::fleet::policy::{Virtual, at, fine};
 use crate::harness::config::RETRY_HEADER;
 use crate::harness::{Api, Case, Suite};
 
-/// Whole answers that are not: what the backend does, as which failure, and how often it is tried.
+/// Incomplete whole answers: the backend's fault, the failure that is reported, and how often the backend is tried.
 const BROKEN: [(&str, &str, usize); 8] = [
     ("cut-length-1", "incomplete", 1),
     ("cut-1", "incomplete", 1),
@@ -125,13 +125,13 @@ async fn in_plain(case: Case) {
     for seen in answer.is(200).went_to(&["openai", "azure-east"]) {
         assert_eq!(seen.header("accept-encoding").as_deref(), Some("identity"));
     }
-    // Also where nothing is held, so that it can be seen what answers took.
+    // Also if nothing is held, so that the usage in the answer can be read.
     for call in [chat(&case, "plain-alone"), stream(&case, "plain-alone")] {
         let call = call.header("accept-encoding", coding);
         let seen = call.send().await.only_at("openai");
         assert_eq!(seen.header("accept-encoding").as_deref(), Some("identity"));
     }
-    // Nobody has asked for anything here.
+    // The client asked for no encoding here.
     let seen = chat(&case, "plain-alone").send().await.only_at("openai");
     assert_eq!(seen.header("accept-encoding"), None);
 }
@@ -150,7 +150,7 @@ async fn compressed(case: Case) {
     }
 }
 
-/// Envoy takes 100 headers of an answer where nothing else is set: what has more is a broken connection to it.
+/// By default, Envoy accepts 100 headers of an answer: an answer with more counts as a broken connection.
 async fn many_headers(case: Case) {
     let answer = chat(&case, "headers").send().await;
     answer.only_at("openai");
@@ -185,8 +185,8 @@ async fn keys(case: Case) {
     }
 }
 
-/// The filter asks for the next attempt, and Envoy's circuit breaker refuses: the caller gets what there is, without
-/// the mark by which the filter asked, and is told where it came from.
+/// The filter asks for the next attempt, and Envoy's circuit breaker refuses. The caller gets the failed answer without
+/// the header by which the filter asked, and its headers report where it came from.
 async fn no_retries(case: Case) {
     for (name, status) in [
         ("dropped-503", 503),

@@ -1,4 +1,4 @@
-//! Targets that are left alone for a while, by all workers.
+//! Trials of targets in cooldown, which all workers avoid for a while.
 
 use std::time::{Duration, Instant};
 
@@ -9,7 +9,7 @@ use super::{chat, ms, on_its_own, own_answer};
 use crate::fleet::policy::{self, SWITCHED, Virtual, at, fine};
 use crate::harness::{Answer, Api, Case, Suite};
 
-/// The shortest first cooldown, and the longest: a second, and a fifth of it less or more.
+/// The shortest and the longest first cooldown: one second, less or more up to a fifth.
 const SHORTEST: Duration = Duration::from_millis(800);
 const LONGEST: Duration = Duration::from_millis(1200);
 
@@ -48,7 +48,7 @@ pub(super) fn virtuals() -> Vec<Virtual> {
     let growing = json!({"on_failure": {"unavailable": {"action": "next", "cooldown": "open"}}});
     vec![
         Virtual::new("counted", [at("openai", "status-503"), fine("azure-east")]),
-        // Another route, with the same target in it.
+        // Another route with the same target.
         Virtual::new(
             "counted-too",
             [at("openai", "").same_as_of("counted"), fine("azure-east")],
@@ -82,7 +82,7 @@ pub(super) fn virtuals() -> Vec<Virtual> {
     ]
 }
 
-/// Whether each target of the virtual model is left alone now, in the order of the plan.
+/// Returns whether each target of the virtual model is in cooldown now, in the order of the plan.
 pub(super) async fn cooling(case: &Case, name: &str) -> Vec<(String, bool)> {
     let answer = chat(case, name)
         .header("x-llm-router-dry-run", "true")
@@ -98,12 +98,12 @@ pub(super) async fn cooling(case: &Case, name: &str) -> Vec<(String, bool)> {
         .collect()
 }
 
-/// As many requests as fit into a cooldown that has begun by `since`, each on a connection of its own: none goes to the
-/// target that is left alone.
+/// Makes as many requests as fit into a cooldown that began at `since` at the latest, each on a connection of its own.
+/// None may go to the target in cooldown.
 async fn assert_left_alone(case: &Case, name: &str, since: Instant) {
     for number in 0..8 {
         let answer = on_its_own(chat(case, name), case).await;
-        // A machine that is too busy for more than two requests in that time could show nothing.
+        // A machine too busy for more than two requests in that time proves nothing.
         if number > 1 && since.elapsed() > SHORTEST {
             break;
         }
@@ -134,7 +134,7 @@ async fn without_an_answer(case: Case) {
         answer.tells(Some("azure-east"), 2, &["openai=no_answer"]);
     }
     assert_left_alone(&case, "unanswered", last).await;
-    // Two tries each.
+    // Each request tries the target twice.
     for _ in 0..2 {
         let answer = on_its_own(chat(&case, "dead-again"), &case).await;
         answer.is(200);
@@ -149,7 +149,7 @@ async fn until_the_deadline(case: Case) {
         answer.is_error(Api::OpenAi, 504, "deadline_exceeded");
     }
     assert_left_alone(&case, "until-the-deadline", Instant::now()).await;
-    // A caller who does not wait says nothing about the target.
+    // An impatient caller says nothing about the target.
     for _ in 0..3 {
         let call = chat(&case, "hurried").header("x-llm-router-deadline-ms", "300");
         let answer = on_its_own(call, &case).await;
@@ -164,7 +164,7 @@ async fn ends_with_one_probe(case: Case) {
     let switch = case.world.backends.switch(backend);
     let set = |fault: Option<&str>| switch.set(fault).expect("a fault");
     let one = || async { on_its_own(chat(&case, "probed"), &case).await };
-    // A success in between, and the failures before it are forgotten.
+    // A success in between makes the router forget the failures before it.
     for fault in [503, 503, 200, 503, 503, 200] {
         let name = format!("status-{fault}");
         set((fault != 200).then_some(name.as_str()));
@@ -182,7 +182,7 @@ async fn ends_with_one_probe(case: Case) {
     }
     assert_left_alone(&case, "probed", Instant::now()).await;
 
-    // While one request probes, the others go on leaving it alone.
+    // While one request probes the target, the others still avoid it.
     tokio::time::sleep(LONGEST + ms(100)).await;
     set(Some("slow-headers-600"));
     let mut requests = JoinSet::new();
@@ -204,7 +204,7 @@ async fn ends_with_one_probe(case: Case) {
     }
     assert_eq!(probes, 1, "requests that probe");
     set(None);
-    // It has healed for all.
+    // The target is healthy again for all workers.
     for _ in 0..4 {
         one().await.only_at(backend);
     }
@@ -220,7 +220,7 @@ async fn each_is_longer(case: Case) {
     tokio::time::sleep(LONGEST + ms(100)).await;
     let second = fails().await;
     tokio::time::sleep(LONGEST + ms(100)).await;
-    // Twice as long as the first one, and a fifth of it less at least.
+    // Twice as long as the first one, less at most a fifth.
     if second.elapsed() < SHORTEST * 2 {
         chat(&case, "growing").send().await.only_at("azure-east");
     }
@@ -228,7 +228,7 @@ async fn each_is_longer(case: Case) {
     fails().await;
 }
 
-/// Or many requests at a time would close a target for minutes.
+/// Otherwise, many concurrent failures would keep a target in cooldown for minutes.
 async fn at_a_time(case: Case) {
     let mut requests = JoinSet::new();
     for _ in 0..20 {
@@ -253,7 +253,7 @@ async fn due_soonest(case: Case) {
     assert_eq!(cooling(&case, "all-cooling").await, expected);
     let answer = chat(&case, "all-cooling").send().await;
     answer.only_at("azure-east");
-    // It works, so that the others go on being left alone without harm to anybody.
+    // It works, so it harms nobody that the others are still avoided.
     let answer = chat(&case, "all-cooling").send().await;
     answer.only_at("azure-east");
     assert_eq!(
@@ -294,7 +294,7 @@ async fn the_last_one(case: Case) {
         .went_to(&["openai", "azure-east", "azure-east"]);
     let failures = ["openai=unavailable", "azure-east=reset", "azure-east=reset"];
     answer.tells(None, 3, &failures);
-    // Its third failure is the second request's first one, and all are cooling down then.
+    // Its third failure is the second request's first one; after that, all targets are in cooldown.
     let answer = chat(&case, "last").send().await;
     answer
         .is_error(Api::OpenAi, 503, "upstream_reset")

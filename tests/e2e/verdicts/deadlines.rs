@@ -1,4 +1,4 @@
-//! What limits a request as a whole: its time and its number of attempts.
+//! Trials of the limits of a request as a whole: its deadline and its number of attempts.
 
 use serde_json::json;
 
@@ -113,7 +113,7 @@ async fn ends(case: Case, name: &str, is_stream: bool) {
         assert_takes(elapsed, ms(DEADLINE_MS), "the answer");
         answer.tells(None, 1, &[&format!("{}=no_answer", first(api))]);
         let seen = answer.went_to(&[first(api)]);
-        // Nobody waits for the backend any more, and nobody else is asked.
+        // The backend is no longer waited for, and no other is tried.
         tokio::time::sleep(ms(100)).await;
         let left = seen[0].0.answer.left().expect("Envoy leaves the backend");
         let after = left.duration_since(seen[0].0.at);
@@ -138,7 +138,7 @@ async fn covers_all(case: Case) {
 
 async fn no_wait_past_it(case: Case) {
     for api in Api::ALL {
-        // Within the patience.
+        // Within the time limit.
         let answer = ask(&case, api, "no-time-to-wait").send().await;
         answer.is(200);
         let seen = answer.went_to(&[first(api), second(api)]);
@@ -164,7 +164,7 @@ async fn the_callers(case: Case) {
         assert_takes(elapsed, ms(300), "the answer");
         let seen = answer.went_to(&[first(api)]);
         assert_eq!(seen[0].header(DEADLINE_HEADER), None);
-        // It cannot be longer than the route's.
+        // It cannot exceed the route's deadline.
         let call = ask(&case, api, "late-silent").header(DEADLINE_HEADER, "5000");
         let (answer, elapsed) = timed(call).await;
         assert_exceeded(&answer, api);
@@ -178,7 +178,7 @@ async fn so_many_attempts(case: Case) {
         ("two-of-500", 500, &["openai", "azure-east"]),
         ("one-of-503", 503, &["openai"]),
         ("three-of-503", 503, &["openai", "azure-east", "bare"]),
-        // One for each target, and two more.
+        // One attempt for each target, and two more.
         (
             "five-of-500",
             500,

@@ -1,4 +1,4 @@
-//! Errors that are about the request, and errors in answers that say 200.
+//! Trials of errors about the request, and of errors in answers with status 200.
 
 use serde_json::json;
 
@@ -8,7 +8,7 @@ use crate::harness::{Api, Case, Suite};
 
 const REJECTED: [u16; 7] = [400, 404, 405, 413, 415, 418, 422];
 
-/// The errors in a 200: what a backend says, and what follows at the first target.
+/// Errors with status 200: the backend's fault, the failure, and how often the first target is tried.
 const IN_A_200: [(&str, &str, usize); 4] = [
     ("error-first", "server_error", 2),
     ("error-first-rate_limit", "rate_limited", 1),
@@ -110,7 +110,7 @@ async fn larger_window(case: Case) {
         let answer = ask(&case, api, "long").send().await;
         answer.is(200).went_to(&[first, first]);
         answer.tells(Some(first), 2, &[&failure]);
-        // Nothing is wrong with the target.
+        // The target itself is fine.
         let answer = ask(&case, api, "long").send().await;
         answer.is(200).went_to(&[first, first]);
 
@@ -137,7 +137,7 @@ async fn content_policy(case: Case) {
         let seen = answer.went_to(&[first(api)]);
         assert_own(&case, &answer, first(api), &seen[0]).await;
         answer.is(400).tells(Some(first(api)), 1, &[]);
-        // Twice, because it is no failure of the target's.
+        // Twice, because it does not count as a failure of the target.
         for _ in 0..2 {
             let answer = ask(&case, api, "blocked-next").send().await;
             answer.is(200).went_to(&[first(api), second(api)]);
@@ -191,14 +191,14 @@ async fn in_a_200_passes(case: Case) {
         let seen = answer.went_to(&[first(api)]);
         assert_own(&case, &answer, first(api), &seen[0]).await;
         answer.is(200).tells(Some(first(api)), 1, &[]);
-        // The last one's is passed on too.
+        // The last target's error is passed on too.
         let answer = ask(&case, api, "all-overloaded").send().await;
         let seen = answer.went_to(&[first(api), second(api)]);
         assert_own(&case, &answer, second(api), &seen[1]).await;
         let failure = format!("{}=unavailable", first(api));
         answer.is(200).tells(Some(second(api)), 2, &[&failure]);
     }
-    // With one target nothing is held, and nothing read.
+    // With one target, nothing is held or read.
     let answer = chat(&case, "unread").send().await;
     let seen = answer.went_to(&["openai"]);
     assert_own(&case, &answer, "openai", &seen[0]).await;

@@ -1,4 +1,4 @@
-//! What failed of itself: backends that break, are down, or say nothing.
+//! Trials of failing backends: they break connections, are down, or do not answer.
 
 use serde_json::json;
 
@@ -9,7 +9,7 @@ use super::{
 use crate::fleet::policy::{BREAKING, Virtual, at, fine, model};
 use crate::harness::{Api, Case, Suite};
 
-/// Worth a second try at the same target, and as which failure.
+/// Faults that are retried once at the same target, and the failure that is reported.
 const REPEATED: [(&str, &str); 6] = [
     ("status-500", "server_error"),
     ("status-502", "server_error"),
@@ -18,11 +18,11 @@ const REPEATED: [(&str, &str); 6] = [
     ("close", "reset"),
     ("reset-headers", "reset"),
 ];
-/// What breaks a connection.
+/// Faults that break a connection.
 const BREAKING_HTTP2: [&str; 3] = ["reset", "close", "reset-headers"];
-/// Not worth one.
+/// Faults that are not retried at the same target.
 const PASSED_BY: [&str; 3] = ["status-503", "status-504", "status-529"];
-/// A backend does not take the gateway's key.
+/// A backend refuses the gateway's key.
 const UNAUTHORIZED: [&str; 2] = ["status-401", "status-403"];
 
 pub(super) fn add(suite: &mut Suite) {
@@ -194,7 +194,7 @@ async fn silent(case: Case) {
         assert_ends(gaps(&seen)[0], ms(600), "the silent attempt");
         let failure = format!("{}=no_answer", first(api));
         answer.tells(Some(second(api)), 2, &[&failure]);
-        // Nobody waits for it any more.
+        // It is no longer waited for.
         let left = seen[0]
             .0
             .answer
@@ -236,7 +236,7 @@ async fn unauthorized(case: Case, fault: &str) {
     answer.tells(Some("openai"), 2, &["bare=unauthorized"]);
     let after = case.envoy.stat(REFUSED_KEYS).await.unwrap_or(0);
     assert!(after > before, "the metric is {after} after {before}");
-    // It cools down at once.
+    // The cooldown starts at once.
     let answer = chat(&case, fault).send().await;
     answer.only_at("openai");
     answer.tells(Some("openai"), 1, &[]);
@@ -246,7 +246,7 @@ async fn unauthorized(case: Case, fault: &str) {
         .lines()
         .filter(|line| line.contains("backend \"bare\" refuses the gateway's key"));
     let complaints: Vec<&str> = complaints.collect();
-    // Once a minute by each worker, however often it happens.
+    // Once a minute for each worker, however often it happens.
     assert!(
         (1..=case.envoy.workers).contains(&complaints.len()),
         "{complaints:#?}"
@@ -307,7 +307,7 @@ async fn wrong_certificate(case: Case) {
     answer.tells(Some("azure-east"), 3, &[failure, failure]);
 }
 
-/// There is no next one, so that the last answer is what there is.
+/// There is no other target, so the last answer is passed on.
 async fn only_target(case: Case) {
     let answer = chat(&case, "only-500").send().await;
     let seen = answer.went_to(&["openai", "openai"]);

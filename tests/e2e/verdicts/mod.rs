@@ -1,7 +1,7 @@
-//! What follows from each failure: on which attempts it leads, when, and what the caller is told.
+//! Trials of the verdict on each failure: which attempts follow, when, and what the caller is told.
 //!
-//! Each on an Envoy with the policy's defaults; what a scenario wants otherwise stands at its own route. Every trial
-//! has its targets to itself: see [`crate::fleet::policy`].
+//! Each trial runs on an Envoy with the default policy; deviations are set by the scenario's own route. Every trial has
+//! its own targets: see [`crate::fleet::policy`].
 
 mod answers;
 mod cooldowns;
@@ -29,7 +29,7 @@ pub(crate) fn add(suite: &mut Suite) {
     steering::add(suite);
 }
 
-/// What the trials ask for.
+/// Returns the virtual models of these trials.
 pub(crate) fn virtuals() -> Vec<Virtual> {
     [
         rate_limits::virtuals(),
@@ -45,7 +45,7 @@ pub(crate) fn virtuals() -> Vec<Virtual> {
     .collect()
 }
 
-/// How late what was meant for a time may come on a busy machine.
+/// How late a timed event may be on a busy machine.
 const SLACK: Duration = Duration::from_millis(500);
 
 /// The filter counts whole milliseconds.
@@ -55,37 +55,37 @@ fn ms(milliseconds: u64) -> Duration {
     Duration::from_millis(milliseconds)
 }
 
-/// A request for a virtual model of the API.
+/// Creates a request for a virtual model of the API.
 fn ask(case: &Case, api: Api, name: &str) -> Call {
     case.ask(api, &model(case, &api.model(name)))
 }
 
-/// A request for a virtual model that there is for OpenAI's API only.
+/// Creates a request for a virtual model that exists only for OpenAI's API.
 fn chat(case: &Case, name: &str) -> Call {
     case.chat(&model(case, name))
 }
 
-/// The same for a streamed answer.
+/// Creates a request for a streamed answer of such a model.
 fn stream(case: &Case, name: &str) -> Call {
     let body =
         json!({"model": model(case, name), "stream": true, "max_tokens": 16, "messages": []});
     case.post("/v1/chat/completions", body.to_string())
 }
 
-/// One request on a connection of its own, so that any of the workers may get it.
+/// Makes one request on a connection of its own, so that any worker may get it.
 async fn on_its_own(call: Call, case: &Case) -> Answer {
     call.send_on(&mut Wire::connect(case.envoy.address, case.protocol).await)
         .await
 }
 
-/// How long after each attempt's arrival the next one's was.
+/// Returns the times between the arrivals of consecutive attempts.
 fn gaps(seen: &[Seen]) -> Vec<Duration> {
     seen.windows(2)
         .map(|pair| pair[1].0.at.duration_since(pair[0].0.at))
         .collect()
 }
 
-/// So long, and hardly longer.
+/// Asserts that something took this long, and hardly longer.
 #[track_caller]
 fn assert_takes(time: Duration, expected: Duration, what: &str) {
     assert!(
@@ -94,8 +94,8 @@ fn assert_takes(time: Duration, expected: Duration, what: &str) {
     );
 }
 
-/// The same of an attempt that its limit has ended: its time began where it left Envoy, which may have been well before
-/// it arrived.
+/// Asserts the same of an attempt that its limit has ended. Its time began when it left Envoy, possibly well before it
+/// arrived.
 #[track_caller]
 fn assert_ends(time: Duration, limit: Duration, what: &str) {
     assert!(
@@ -104,13 +104,13 @@ fn assert_ends(time: Duration, limit: Duration, what: &str) {
     );
 }
 
-/// As soon as possible.
+/// Asserts that something happened without delay.
 #[track_caller]
 fn assert_at_once(time: Duration, what: &str) {
     assert_takes(time, Duration::ZERO, what);
 }
 
-/// The backend's own answer to the request as this attempt brought it, asked for once more and past Envoy.
+/// Returns the backend's own answer to the request of this attempt, asked again without Envoy.
 async fn own_answer(case: &Case, backend: &str, seen: &Seen) -> (u16, Vec<u8>) {
     let url = format!(
         "http://{}{}",
@@ -128,7 +128,7 @@ async fn own_answer(case: &Case, backend: &str, seen: &Seen) -> (u16, Vec<u8>) {
     (status, response.bytes().await.expect("a body").to_vec())
 }
 
-/// The client got what the attempt's backend had answered, byte for byte.
+/// Asserts that the client got the answer of the attempt's backend, byte for byte.
 async fn assert_own(case: &Case, answer: &Answer, backend: &str, seen: &Seen) {
     let (status, body) = own_answer(case, backend, seen).await;
     assert_eq!(answer.status, status, "the status{}", answer.describe());
@@ -146,14 +146,14 @@ async fn assert_own(case: &Case, answer: &Answer, backend: &str, seen: &Seen) {
     );
 }
 
-/// The answer and how long it took the client to get it.
+/// Returns the answer, and how long it took the client to get it.
 async fn timed(call: Call) -> (Answer, Duration) {
     let begun = Instant::now();
     let answer = call.send().await;
     (answer, begun.elapsed())
 }
 
-/// The body of a small request with more fields.
+/// Returns the body of a small request with additional fields.
 fn with(case: &Case, name: &str, more: Value) -> Value {
     let mut body = json!({"model": model(case, name), "max_tokens": 16, "messages": []});
     if let (Some(body), Value::Object(more)) = (body.as_object_mut(), more) {

@@ -1,4 +1,4 @@
-//! Backends that are asked too much, and say for how long they want to be left alone, or do not.
+//! Trials of overloaded backends, with or without a time after which to retry.
 
 use serde_json::json;
 
@@ -6,12 +6,11 @@ use super::{ask, assert_at_once, assert_takes, chat, first, gaps, ms, second};
 use crate::fleet::policy::{Virtual, at, fine};
 use crate::harness::{Api, Case, Suite};
 
-/// How a backend says it: what the trial is called, the fault, and how many milliseconds the wait may be, at least and
-/// at most.
+/// How a backend gives the time: the trial's name, the fault, and the minimum and maximum wait in milliseconds.
 const WAITS: [(&str, &str, u64, u64); 5] = [
     ("seconds", "retry-after-0.5", 500, 500),
     ("milliseconds", "retry-after-ms-400", 400, 400),
-    // Dates have whole seconds, and this one is rounded up to the next.
+    // Dates have whole seconds, and this one is rounded up.
     ("a_date", "retry-date-1", 1000, 2000),
     ("resets", "reset-500", 500, 500),
     ("resets_in_seconds", "reset-1000", 1000, 2000),
@@ -107,7 +106,7 @@ async fn waits_no_more(case: Case, name: &str) {
             assert_at_once(gaps[1], "the next attempt");
             let failure = format!("{first}=rate_limited");
             answer.tells(Some(second), 3, &[&failure, &failure]);
-            // Failing again, it cools down.
+            // Failing again starts a cooldown.
             let answer = ask(&case, api, name).send().await;
             answer.only_at(second);
             answer.tells(Some(second), 1, &[]);
@@ -130,7 +129,7 @@ async fn a_longer_wait(case: Case) {
         answer.tells(Some(second), 2, &[&format!("{first}=rate_limited")]);
         begun.push(seen[0].0.at);
     }
-    // Longer than any first cooldown that nobody asked for.
+    // Longer than any first cooldown without such a time.
     for pause in [0, 1500, 500] {
         tokio::time::sleep(ms(pause)).await;
         for (api, begun) in Api::ALL.into_iter().zip(&begun) {
@@ -149,7 +148,7 @@ async fn a_longer_wait(case: Case) {
     }
 }
 
-/// Otherwise it would take three of them.
+/// Without the longer wait, it would take three failures.
 async fn a_longer_wait_for_503(case: Case) {
     for api in Api::ALL {
         let (first, second) = (first(api), second(api));
@@ -191,7 +190,7 @@ async fn without_a_time(case: Case) {
         answer.only_at(second);
         answer.tells(Some(second), 1, &[]);
     }
-    // A second, and a fifth of it more at most.
+    // One second, and at most a fifth more.
     tokio::time::sleep(ms(1300)).await;
     for api in Api::ALL {
         let answer = ask(&case, api, "no-time").send().await;

@@ -1,4 +1,4 @@
-//! What callers may ask for, and what they are told.
+//! Trials of what callers may ask for by headers, and of what they are told.
 
 use serde_json::json;
 
@@ -127,7 +127,8 @@ async fn dry_run_changes_nothing(case: Case) {
     let answer = chat(&case, "unchanged").send().await;
     answer.is(200).went_to(&["openai", "second"]);
     tokio::time::sleep(ms(1300)).await;
-    // Due now. A dry run does not take the lease of it, or this would be the last that says so.
+    // The target is due for a probe. A dry run does not take the probe's lease; otherwise only the first of these would
+    // show it.
     for _ in 0..3 {
         let plan = cooling(&case, "unchanged").await;
         assert_eq!(plan[0], ("openai".to_owned(), false), "{plan:?}");
@@ -166,7 +167,7 @@ async fn has_to_make_sense(case: Case) {
     }
 }
 
-/// The main Envoy allows nothing of it.
+/// The main Envoy allows no steering.
 async fn has_to_be_allowed(case: Case) {
     for value in ["true", "5", "nonsense"] {
         for name in [NO_FALLBACK, DRY_RUN, DEADLINE] {
@@ -190,7 +191,7 @@ async fn tied(case: Case) {
         json!({"container": "container-1"}),
         json!({"tools": [{"type": "file_search", "vector_store_ids": ["vs-1"]}]}),
     ];
-    // One is enough to see where each leads: more would end in cooldowns.
+    // One request each is enough to see where it goes: more would start cooldowns.
     for (number, tie) in ties.into_iter().enumerate() {
         let body = with(&case, "tied", tie).to_string();
         let dry = case.post("/v1/chat/completions", body.clone());
@@ -214,7 +215,7 @@ async fn tied(case: Case) {
         .send()
         .await;
     answer.is(503).went_to(&["openai"]);
-    // What is null ties nothing.
+    // A field that is null ties nothing.
     let body = with(&case, "tied-alone", json!({"previous_response_id": null}));
     let answer = case
         .post("/v1/chat/completions", body.to_string())

@@ -8,7 +8,7 @@ const OpenAI = require("openai");
 
 const { toFile } = OpenAI;
 
-// Whoever starts this says where the router is, or with DIRECT a demo backend itself.
+// The test runner sets the address of the router or, with DIRECT, of a demo backend.
 const { BASE_URL, DIRECT } = process.env;
 const router = { skip: DIRECT ? "needs the router" : false };
 
@@ -22,10 +22,10 @@ const schema = {
   required: ["city"],
 };
 
-// Retries are switched off so that a test sees what the router answers, not what the client makes of it.
+// The client does not retry, so that a test sees the router's own answers.
 const client = new OpenAI({ baseURL: `${BASE_URL}/v1`, apiKey: CLIENT_KEY, maxRetries: 0, timeout: 30_000 });
 
-/** Checks the object `demo` of an answer: the request was rewritten for its backend, and has its key only. */
+/** Checks the object `demo` of an answer: the request was rewritten for its backend and has only its key. */
 function assertReached(demo, { path, model, method = "POST" }) {
   assert.equal(demo.backend, "openai");
   assert.equal(demo.method, method);
@@ -86,7 +86,7 @@ test("the helper for streams", async () => {
 });
 
 test("a stream that is aborted", async () => {
-  // It would take longer than ten seconds.
+  // The complete stream would take longer than ten seconds.
   const stream = await client.chat.completions.create({ model: "slow-words-1000", messages, stream: true });
   const begun = Date.now();
   let chunks = 0;
