@@ -106,7 +106,7 @@ fn what_is_known_of_a_model() {
     for (model, expected) in [
         (
             ", prices: {}",
-            "prices: must not be empty: leave it out where no price is known",
+            "prices: must not be empty: omit the field if no price is known",
         ),
         (
             ", prices: {input: -1}",
@@ -130,15 +130,15 @@ fn what_is_known_of_a_model() {
         ),
         (
             ", prices: {cached: 1}",
-            "prices.cached: unknown field; known are input, cached_input, cache_write, output, reasoning",
+            "prices.cached: unknown field; expected one of input, cached_input, cache_write, output, reasoning",
         ),
         (
             ", capabilities: [tool]",
-            "capabilities[0]: \"tool\" is not known here, did you mean \"tools\"?",
+            "capabilities[0]: unknown value \"tool\", did you mean \"tools\"?",
         ),
         (
             ", capabilities: [tools, tools]",
-            "capabilities[1]: stands there twice",
+            "capabilities[1]: is given twice",
         ),
         (
             ", capabilities: tools",
@@ -154,7 +154,7 @@ fn what_is_known_of_a_model() {
         ),
         (", labels: {a: null}", "labels.a: must be text"),
         (", labels: {a: ''}", "labels.a: must not be empty"),
-        (", labels: {'': b}", "labels.: is no name of a label"),
+        (", labels: {'': b}", "labels.: is not a valid label name"),
     ] {
         let errors = errors_with(model, ROUTE, "");
         let expected = format!("backends[0].models[0].{expected}");
@@ -196,7 +196,7 @@ fn what_no_target_can_ever_be() {
         ),
         (
             "require: {}, targets: [{backend: a}]",
-            "routes[0].require: must not be empty: name a label",
+            "routes[0].require: must not be empty: add a label",
         ),
         (
             "require: {region: []}, targets: [{backend: a}]",
@@ -218,7 +218,7 @@ fn what_no_target_can_ever_be() {
         ),
         (
             "max_prices: {cached_input: 1}, targets: [{backend: b}]",
-            "routes[0].max_prices.cached_input: unknown field; known are input, output",
+            "routes[0].max_prices.cached_input: unknown field; expected one of input, output",
         ),
         (
             "max_prices: {input: 2.5}, targets: [{backend: b}]",
@@ -242,7 +242,7 @@ fn what_no_target_can_ever_be() {
     assert_eq!(
         unserved,
         [
-            "routes[0].targets: no target serves the model \"other\", which the route matches, or none that the route lets it go to"
+            "routes[0].targets: no target serves the model \"other\", which the route matches, or none that the route allows"
         ]
     );
 }
@@ -267,7 +267,9 @@ fn labels_hold_for_what_passes_and_prices_do_not() {
         ),
         (
             "max_prices: {input: 9}, targets: [{backend: b}]",
-            Some("routes[0].max_prices: not with `pass_through: true`: what passes has no tokens"),
+            Some(
+                "routes[0].max_prices: cannot be used with `pass_through: true`: the tokens of requests",
+            ),
         ),
     ] {
         let route =
@@ -296,11 +298,11 @@ fn aliases() {
         ),
         (
             "{fast: m}",
-            Some("aliases.fast: the route \"r\" matches \"fast\" by this name"),
+            Some("aliases.fast: the route \"r\" matches \"fast\" by name"),
         ),
         (
             "{other: m}",
-            Some("aliases.other: the route \"r\" matches \"other\" by this name"),
+            Some("aliases.other: the route \"r\" matches \"other\" by name"),
         ),
         (
             "{old: fats}",
@@ -310,12 +312,21 @@ fn aliases() {
             "{old: gemini}",
             Some("aliases.old: no route takes a request for \"gemini\", or none"),
         ),
-        ("{'old*': m}", Some("aliases.old*: must be one whole name")),
-        ("{old: 'x-*'}", Some("aliases.old: must be one whole name")),
-        ("{'': m}", Some("aliases.: must be one whole name")),
+        (
+            "{'old*': m}",
+            Some("aliases.old*: alias and model must both be exact names"),
+        ),
+        (
+            "{old: 'x-*'}",
+            Some("aliases.old: alias and model must both be exact names"),
+        ),
+        (
+            "{'': m}",
+            Some("aliases.: alias and model must both be exact names"),
+        ),
         (
             "{'a/../b': m}",
-            Some("aliases.a/../b: must be one whole name"),
+            Some("aliases.a/../b: alias and model must both be exact names"),
         ),
         ("{old: 5}", Some("aliases.old: must be text")),
         ("[old]", Some("aliases: must be a map")),
@@ -333,8 +344,9 @@ fn aliases() {
     let only_pattern = "- {name: r, match: {model: '*'}, targets: [{backend: a}, {backend: b}]}";
     let errors = errors_with("", only_pattern, "aliases: {other: m}");
     assert!(
-        errors[0]
-            .starts_with("aliases.other: backend \"a\" has a model \"other\", which nobody could"),
+        errors[0].starts_with(
+            "aliases.other: backend \"a\" has a model \"other\", which requests could no longer"
+        ),
         "{errors:#?}"
     );
 }

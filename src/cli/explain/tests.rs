@@ -100,7 +100,7 @@ routes:
         let told = serde_json::to_value(&explained).unwrap();
         let of_route = told["routes"][0]["drawn"] == true;
         assert_eq!(told["drawn"], of_route, "{told}");
-        assert!(!text.contains("orders that may be drawn"), "{text}");
+        assert!(!text.contains("possible random orders"), "{text}");
         (first, of_route, told)
     };
     let half = "{model: m, percent: 50}";

@@ -92,7 +92,8 @@ impl Clusters<'_> {
         }
         let authority = || reached.endpoint.authority();
         let host = reached.backend.host.clone().unwrap_or_else(authority);
-        let template = Template::new("# The host header of requests to this endpoint.\nhostname: $host");
+        let template =
+            Template::new("# The host header of requests to this endpoint.\nhostname: $host");
         template.text("host", &host).fill()
     }
 

@@ -193,6 +193,11 @@ fn secrets(site: &Site<'_>) -> Vec<String> {
             .text("name", variable)
             .fill()
     });
-    let head = ["", "# Envoy reads these variables when it starts.", "secrets:"].map(str::to_owned);
+    let head = [
+        "",
+        "# Envoy reads these variables when it starts.",
+        "secrets:",
+    ]
+    .map(str::to_owned);
     head.into_iter().chain(secrets).collect()
 }
