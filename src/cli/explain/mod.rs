@@ -41,8 +41,8 @@ pub(super) struct ExplainArgs {
     /// A request header, as `name: value`. Can be given several times.
     #[arg(long = "header", value_name = "HEADER")]
     headers: Vec<String>,
-    /// A claim of the token that Envoy has verified, as `name=value`. Can be given several times; a name that is repeated
-    /// has all of its values.
+    /// A claim of the token that Envoy has verified, as `name=value`. Can be given several times; a repeated name has all
+    /// of its values.
     #[arg(long = "claim", value_name = "CLAIM")]
     claims: Vec<String>,
     /// The mesh identity that the caller's certificate proves, as `spiffe://cluster.local/ns/prod/sa/chat`.
