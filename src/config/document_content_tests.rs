@@ -96,7 +96,7 @@ fn errors_of_conditions_on_bodies() {
         ("{prompt: refund}", "routes[0].match.prompt: must be a map"),
         (
             "{prompt: {in: all}}",
-            "routes[0].match.prompt: asks for nothing",
+            "routes[0].match.prompt: matches nothing",
         ),
         (
             "{prompt: {words: [a, b c]}}",

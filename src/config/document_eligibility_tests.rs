@@ -37,7 +37,7 @@ fn every_document_in_the_docs_passes_its_tests() {
     assert!(
         errors[0].starts_with(
             "routes[0].targets[2]: no request of this route can ever go to backend \"virginia\" (label_missing: region is us, \
-             required is eu)"
+             but eu is required)"
         ),
         "{errors:#?}"
     );
@@ -204,13 +204,13 @@ fn what_no_target_can_ever_be() {
         ),
         (
             "require: {region: [eu, us]}, targets: [{backend: a}, {backend: b}]",
-            "routes[0].targets[1]: no request of this route can ever go to backend \"b\" (label_missing: no region, required \
-             is eu or us): change what",
+            "routes[0].targets[1]: no request of this route can ever go to backend \"b\" (label_missing: no region, but eu or us \
+             is required): change what",
         ),
         (
             "require: {region: eu}, targets: [{backend: a, model: other}]",
-            "routes[0].targets[0]: no request of this route can ever go to backend \"a\" (label_missing: region is us, required \
-             is eu)",
+            "routes[0].targets[0]: no request of this route can ever go to backend \"a\" (label_missing: region is us, but eu is \
+             required)",
         ),
         (
             "max_prices: {}, targets: [{backend: a}]",
@@ -222,8 +222,8 @@ fn what_no_target_can_ever_be() {
         ),
         (
             "max_prices: {input: 2.5}, targets: [{backend: b}]",
-            "routes[0].targets[0]: no request of this route can ever go to backend \"b\" (price_too_high: input costs 3, \
-             allowed is 2.5)",
+            "routes[0].targets[0]: no request of this route can ever go to backend \"b\" (price_too_high: the input price is \
+             3, the limit is 2.5)",
         ),
         (
             "max_prices: {input: 5, output: 5}, targets: [{backend: b, model: m}]",
@@ -254,8 +254,8 @@ fn labels_hold_for_what_passes_and_prices_do_not() {
         (
             "require: {region: us}, targets: [{backend: a}]",
             Some(
-                "routes[0].require: its only target, backend \"a\", can never be used (label_missing: region is eu, required is \
-                 us)",
+                "routes[0].require: its only target, backend \"a\", can never be used (label_missing: region is eu, but us is \
+                 required)",
             ),
         ),
         // Of its only model, not of the backend.

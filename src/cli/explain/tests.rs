@@ -47,7 +47,7 @@ fn what_is_left_out_where_none_is_left() {
     );
     assert!(
         left_out
-            .contains(" tokens and 999 for the answer, window 1000\n  claude/m: schema_mismatch\n"),
+            .contains(" tokens plus 999 for the answer, window 1000\n  claude/m: schema_mismatch\n"),
         "{text}"
     );
     assert!(
