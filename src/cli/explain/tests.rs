@@ -46,8 +46,9 @@ fn what_is_left_out_where_none_is_left() {
         "{text}"
     );
     assert!(
-        left_out
-            .contains(" tokens plus 999 for the answer, window 1000\n  claude/m: schema_mismatch\n"),
+        left_out.contains(
+            " tokens plus 999 for the answer, window 1000\n  claude/m: schema_mismatch\n"
+        ),
         "{text}"
     );
     assert!(
