@@ -45,7 +45,7 @@ impl Value {
             Some(place) => {
                 let most = Tree::MAX_DEPTH;
                 let message = format!(
-                    "lists and maps stand inside of each other more than {most} deep: make it flatter"
+                    "lists and maps are nested more than {most} levels deep: make the document flatter"
                 );
                 Err((place, message))
             }
@@ -100,8 +100,8 @@ pub(super) fn second(documents: &[Located]) -> Option<Finding> {
     };
     let second = documents.get(1)?;
     documents.iter().any(has_one).then(|| {
-        let message = "a second document begins here, behind a line with `---` or `...`, and a file has one: remove that line, \
-                       or put this into a file of its own";
+        let message = "a second document begins here, after a line with `---` or `...`, but a file can contain only \
+                       one: remove that line, or move this part into another file";
         Finding::error(second.place, "", message)
     })
 }
@@ -187,8 +187,8 @@ fn of_json(json: &str, at: &Located, text: &str) -> Result<Value, (Place, String
         // The parser's place is within the text, not in the file.
         let why = why.split(" at line ").next().unwrap_or_default();
         let message = format!(
-            "the value of a StringValue must be JSON, and here it is not: {why}. There names and texts stand in double \
-             quotes, and no comment and no comma before a closing bracket; or write YAML, as the value of a \
+            "the value of a StringValue must be JSON, but it is not: {why}. JSON needs double quotes around names and \
+             texts, and allows no comments and no comma before a closing bracket. To write YAML, use a \
              google.protobuf.Struct"
         );
         (inner.place(place), message)

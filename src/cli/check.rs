@@ -15,7 +15,7 @@ use crate::config::{ConfigError, Document, no_file, run_tests};
 /// How the result is told.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub(super) enum Format {
-    /// For people: one finding after the other, each with the line that it is about.
+    /// For people: all findings, each with its line of the file.
     #[default]
     Text,
     /// For programs: one JSON object.
@@ -25,12 +25,12 @@ pub(super) enum Format {
 /// What is checked, and how.
 #[derive(Debug, clap::Args)]
 pub(super) struct CheckArgs {
-    /// The document; or an Envoy or Istio file (YAML or JSON) that carries one.
+    /// The document, or an Envoy or Istio file (YAML or JSON) that contains one.
     file: std::path::PathBuf,
-    /// Take warnings for errors.
+    /// Treat warnings as errors.
     #[arg(long)]
     deny_warnings: bool,
-    /// How the result is told.
+    /// The output format.
     #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
     format: Format,
 }
@@ -240,7 +240,7 @@ pub(super) fn located(errors: &[ConfigError], located: &Located) -> Vec<Finding>
     let places = errors.iter().map(|error| {
         // An error about a name is reported at the name.
         let message = error.message();
-        let is_of_name = ["unknown field", "unknown failure", "stands there twice"];
+        let is_of_name = ["unknown field", "unknown failure", "is given twice"];
         let is_of_name = is_of_name.iter().any(|what| message.starts_with(what));
         let place = located.find(error.path(), is_of_name);
         // Envoy may read the value as something else, which explains the error.

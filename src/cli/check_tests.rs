@@ -73,7 +73,7 @@ fn errors_and_warnings_of_a_document() {
         (
             "- {name: b, match: {model: opus}, targets: [{backend: claude}]}\n",
             "",
-            "f:3:10: warning: backends[1].name: no route has the backend",
+            "f:3:10: warning: backends[1].name: no route uses the backend",
         ),
         (
             "{name: opus}",
@@ -88,7 +88,7 @@ fn errors_and_warnings_of_a_document() {
         (
             "routes:",
             "defaults: {sticky: [user]}\nroutes:",
-            "f:4:12: warning: defaults.sticky: no route has a choice",
+            "f:4:12: warning: defaults.sticky: has no effect: it applies to routes",
         ),
         (
             "routes:",
@@ -104,17 +104,17 @@ fn errors_and_warnings_of_a_document() {
         (
             "[{backend: openai}]",
             "[{backend: openai, model: gpt}, {strategy: weighted, targets: [{backend: claude, model: opus}]}]",
-            "f:5:116: warning: routes[0].targets[1].targets[0].backend: speaks another API",
+            "f:5:116: warning: routes[0].targets[1].targets[0].backend: speaks a different API",
         ),
         (
             "[{backend: openai}]",
             "[{backend: openai, model: gpt}, {backend: claude, model: opus}]",
-            "f:5:85: warning: routes[0].targets[1].backend: speaks another API",
+            "f:5:85: warning: routes[0].targets[1].backend: speaks a different API",
         ),
         (
             "models: [{name: gpt}]}\n",
             "models: [{name: gpt, context_window: 9}]}\n- {name: other, schema: openai, models: [{name: gpt}]}\n",
-            "f:3:10: warning: backends[1].name: no route has",
+            "f:3:10: warning: backends[1].name: no route uses",
         ),
     ] {
         let found = findings(&changed(DOCUMENT, from, to));
@@ -324,7 +324,7 @@ fn who_vouches_for_callers() {
         (tls("trusted_ca: {}"), None),
         (
             tls("trust_chain_verification: ACCEPT_UNTRUSTED"),
-            Some("anybody can make a certificate"),
+            Some("anyone can create a certificate"),
         ),
     ] {
         let found = findings(&text);
@@ -341,7 +341,9 @@ fn who_vouches_for_callers() {
     let found = findings(&gateways);
     assert_eq!(found.len(), 1, "{found:#?}");
     assert!(
-        found[0].contains("warning: defaults.mesh_gateways: no route asks for `mesh`"),
+        found[0].contains(
+            "warning: defaults.mesh_gateways: has no effect, because no route matches `mesh`"
+        ),
         "{found:#?}"
     );
 }
@@ -354,14 +356,14 @@ fn scalars_that_envoy_reads_otherwise() {
             "schema: openai,",
             "schema: openai, labels: {zone: 010},",
             &[
-                "f:2:49: warning: backends[0].labels.zone: Envoy reads `010` as 8: write 8 if that is meant, or quote it: '010'",
+                "f:2:49: warning: backends[0].labels.zone: Envoy reads `010` as 8: write 8 if you mean that, or quote it: '010'",
             ][..],
         ),
         (
             "schema: openai,",
             "schema: openai, labels: {zone: !!str 010},",
             &[
-                "f:2:55: warning: backends[0].labels.zone: Envoy does not look at the tag `!!str` and reads this as 8",
+                "f:2:55: warning: backends[0].labels.zone: Envoy ignores the tag `!!str` and reads this as 8",
             ],
         ),
         (
@@ -453,8 +455,7 @@ fn files_with_too_much_in_them() {
     let found = findings(&deep(58));
     assert_eq!(found.len(), 1, "{found:#?}");
     assert!(
-        found[0]
-            .starts_with("f:5:141: lists and maps stand inside of each other more than 64 deep"),
+        found[0].starts_with("f:5:141: lists and maps are nested more than 64 levels deep"),
         "{found:#?}"
     );
 }
@@ -492,7 +493,9 @@ fn json_in_a_string() {
     );
     let found = findings(&plugin("|\n          {\"backends\": [],\n           x}"));
     assert!(
-        found[0].starts_with("f:10:12: the value of a StringValue must be JSON, and here it is not: key must be a string"),
+        found[0].starts_with(
+            "f:10:12: the value of a StringValue must be JSON, but it is not: key must be a string"
+        ),
         "{found:#?}"
     );
     let found = findings(&plugin("\"{\\\"backends\\\": []}\""));

@@ -29,7 +29,7 @@ pub(super) fn check_plugin(carried: &Carried<'_>) -> Option<Finding> {
     Some(Finding::error(
         flag.map_or(plugin.place, |flag| flag.place),
         path,
-        "`allow_on_headers_stop_iteration: true` is missing: without it Envoy never gives the filter a body",
+        "`allow_on_headers_stop_iteration: true` is missing: without it Envoy never passes a body to the filter",
     ))
 }
 
@@ -87,7 +87,7 @@ fn check_clusters(document: &Document, around: &Surroundings<'_>, findings: &mut
     for backend in &document.backends {
         let Some((_, path, cluster)) = clusters.iter().find(|(name, ..)| *name == backend.cluster)
         else {
-            let what = format!("backend \"{}\" has", backend.name);
+            let what = format!("backend \"{}\" uses", backend.name);
             findings.push(missing(
                 &what,
                 &backend.cluster,
@@ -111,7 +111,7 @@ fn check_clusters(document: &Document, around: &Surroundings<'_>, findings: &mut
             .as_deref()
             .filter(|name| !is_there(name))
         {
-            let what = format!("route \"{}\" has as its aggregate_cluster", route.name);
+            let what = format!("route \"{}\" uses as its aggregate_cluster", route.name);
             findings.push(missing(&what, name, ": add it"));
         }
     }
@@ -238,7 +238,7 @@ fn check_retries(path: &str, action: &Located, findings: &mut Vec<Finding>) {
         findings.push(Finding::error(
             action.place,
             path,
-            "there is no `retry_policy`: nothing is ever tried again",
+            "there is no `retry_policy`: Envoy never retries anything",
         ));
         return;
     };
@@ -248,7 +248,8 @@ fn check_retries(path: &str, action: &Located, findings: &mut Vec<Finding>) {
         findings.push(Finding::error(
             policy.place,
             &path,
-            "`refresh_cluster_on_retry: true` is missing: every further attempt would go to the first one's cluster",
+            "`refresh_cluster_on_retry: true` is missing: every further attempt would go to the cluster of the first \
+             one",
         ));
     }
     let on = either(policy, "retry_on", "retryOn").and_then(Located::text);
@@ -261,8 +262,8 @@ fn check_retries(path: &str, action: &Located, findings: &mut Vec<Finding>) {
             policy.place,
             &path,
             format!(
-                "`retriable_headers: [{{name: {RETRY}, present_match: true}}]` and `retriable-headers` in `retry_on` belong \
-                 together, and one is missing: Envoy would not try again what the filter marks"
+                "`retriable_headers: [{{name: {RETRY}, present_match: true}}]` and `retriable-headers` in `retry_on` \
+                 are both needed, but one is missing: Envoy would not retry what the filter marks"
             ),
         ));
     }
@@ -282,8 +283,8 @@ fn check_limits(
             config.place,
             path,
             format!(
-                "there is no `request_body_buffer_limit`, and Envoy's own of {ENVOYS_LIMIT} bytes is less than the document's \
-                 max_body_bytes, {most}"
+                "there is no `request_body_buffer_limit`, and Envoy's default of {ENVOYS_LIMIT} bytes is less than \
+                 the document's max_body_bytes, {most}"
             ),
         ));
     }
@@ -292,7 +293,8 @@ fn check_limits(
             findings.push(Finding::error(
                 limit.place,
                 path,
-                format!("is less than the document's max_body_bytes, {most}: Envoy would answer 413 before it"),
+                format!("is less than the document's max_body_bytes, {most}: Envoy would answer 413 before the router \
+                         does"),
             ));
         }
     }

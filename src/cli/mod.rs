@@ -23,7 +23,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 const EXAMPLES: &str = "\
 Examples:
   llm-router check router.yaml                 the document itself
-  llm-router check envoy/demo.yaml             an Envoy file that carries one
+  llm-router check envoy/demo.yaml             an Envoy file that contains one
   llm-router check --format json envoy.yaml    for programs
   llm-router explain router.yaml --request request.json --header 'x-team: research'
   llm-router explain router.yaml --path /v1/files --json
@@ -32,14 +32,14 @@ Examples:
   llm-router schema > router.schema.json       for editors
   llm-router completions bash > /etc/bash_completion.d/llm-router
 
-Exit codes: 0 all is well; 1 there are errors (with --deny-warnings: or warnings); 2 wrong usage, or a file that cannot be \
-read or has no document in it.";
+Exit codes: 0 success; 1 there are errors (with --deny-warnings, errors or warnings); 2 wrong usage, or a file that cannot \
+be read or contains no document.";
 
 #[derive(Debug, Parser)]
 #[command(
     name = "llm-router",
     version,
-    about = "Checks the documents of llm-router, explains what they do, and renders Envoy's configuration for them",
+    about = "Checks llm-router documents, explains how they route requests, and renders Envoy configuration for them",
     after_help = EXAMPLES
 )]
 struct Cli {
@@ -49,18 +49,18 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Say everything that is wrong with a file, with line and column, and run its golden tests.
+    /// Check a file: report every error with its line and column, and run the golden tests.
     Check(check::CheckArgs),
-    /// Say what becomes of a request: every route, the plan, what is left out and why, and each attempt's request.
+    /// Explain how a request is routed: every route, the plan, what is left out and why, and the request of each attempt.
     Explain(explain::ExplainArgs),
-    /// Print the files around a document.
+    /// Print configuration files for a document.
     #[command(subcommand)]
     Render(render::Render),
     /// Print the document's JSON Schema, for editors.
     Schema,
-    /// Print the completions for a shell.
+    /// Print shell completions.
     Completions {
-        /// Which shell.
+        /// The shell.
         shell: clap_complete::Shell,
     },
 }
@@ -72,7 +72,7 @@ struct Failed(String);
 impl Failed {
     fn none_in(file: &Path) -> Failed {
         Failed(format!(
-            "{}: there is no document in it: neither is it one, nor does a plugin in it have `root_id: llm_router`",
+            "{}: contains no document: it is not one itself, and no plugin in it has `root_id: llm_router`",
             file.display()
         ))
     }

@@ -44,7 +44,8 @@ fn check_tokens(path: &str, manager: &Located, plugin: &str) -> Option<Finding> 
         return Some(Finding::warning(
             filters.place,
             &format!("{path}.http_filters"),
-            "routes ask for claims, and there is no `envoy.filters.http.jwt_authn` before the filter: no claim is ever there",
+            "routes match claims, but there is no `envoy.filters.http.jwt_authn` before the filter: no request will \
+             have a claim",
         ));
     };
     let providers = jwt_authn.get("providers")?;
@@ -55,7 +56,7 @@ fn check_tokens(path: &str, manager: &Located, plugin: &str) -> Option<Finding> 
         Finding::warning(
             providers.place,
             &format!("{path}.http_filters"),
-            "routes ask for claims, and no provider has `payload_in_metadata`: no claim is ever there",
+            "routes match claims, but no provider has `payload_in_metadata`: no request will have a claim",
         )
     })
 }
@@ -72,7 +73,8 @@ fn check_certificates(file: &Located, plugin: &str) -> Option<Finding> {
         return Some(Finding::warning(
             chain.place,
             &path,
-            "routes ask for `mesh`, and the filter chain has no `transport_socket`: without TLS no caller has an identity",
+            "routes match `mesh`, but the filter chain has no `transport_socket`: without TLS no caller has an \
+             identity",
         ));
     };
     let path = format!("{path}.transport_socket");
@@ -83,7 +85,7 @@ fn check_certificates(file: &Located, plugin: &str) -> Option<Finding> {
             finding = Some(Finding::error(
                 how.place,
                 path,
-                "routes ask for `mesh`, and with ACCEPT_UNTRUSTED anybody can make a certificate for any identity",
+                "routes match `mesh`, but with ACCEPT_UNTRUSTED anyone can create a certificate for any identity",
             ));
         }
     });

@@ -26,7 +26,7 @@ pub(super) fn find(document: &Document, located: &Located) -> Vec<Finding> {
     }
     let is_its = |route: &&Route| !route.has_own_sticky && route.has_choice();
     if document.has_sticky && !document.routes.iter().any(|route| is_its(&route)) {
-        let message = "no route has a choice that could stick by this: none without a `sticky` of its own has \
+        let message = "has no effect: it applies to routes without a `sticky` of their own, and none of these has \
                        `strategy: weighted` or `percent`";
         add("defaults.sticky".to_owned(), message.to_owned());
     }
@@ -34,7 +34,7 @@ pub(super) fn find(document: &Document, located: &Located) -> Vec<Finding> {
     if !document.mesh_gateways.is_empty() && !document.caller_asks.mesh {
         add(
             "defaults.mesh_gateways".to_owned(),
-            "no route asks for `mesh`: add such a route, or remove it".to_owned(),
+            "has no effect, because no route matches `mesh`: add such a route, or remove this field".to_owned(),
         );
     }
     findings
@@ -57,7 +57,7 @@ fn unused(
         .collect();
     if targets.is_empty() {
         let message = format!(
-            "no route has the backend \"{}\" as a target: add it to one, or remove it",
+            "no route uses the backend \"{}\" as a target: add it to a route, or remove it",
             backend.name
         );
         return add(format!("{path}.name"), message);
@@ -80,7 +80,7 @@ fn unused(
         });
         if !is_used {
             let message = "no route sends requests to this model: no target names it, and no route that keeps the \
-                           client's model takes its name";
+                           client's model matches its name";
             add(format!("{path}.models[{index}].name"), message.to_owned());
         }
     }
@@ -95,8 +95,8 @@ pub(super) fn odd(located: &Located) -> Vec<Finding> {
         let wide = node.wide_number().filter(|_| is_of_body);
         let wide = wide.map(|written| {
             format!(
-                "Envoy reads `{written}` as text, as it does all whole numbers of more than 32 bits: write {written}.0 if the \
-                 number is meant, or quote it: '{written}'"
+                "Envoy reads `{written}` as text, like all whole numbers of more than 32 bits: write {written}.0 if \
+                 you mean the number, or quote it: '{written}'"
             )
         });
         if let Some(message) = node.odd().map(str::to_owned).or(wide) {
@@ -121,13 +121,13 @@ fn prices(
         // The models that a pattern stands for have different prices.
         let is_one = model.name.as_exact().is_some();
         if are_some_known && is_one && *prices == Prices::default() {
-            let message = "the model has no `prices`, and others do: what it costs is not known, which is not free, and no \
-                           route with `max_prices` sends anything there. For what costs nothing write `prices: {input: 0, \
-                           output: 0}`";
+            let message = "the model has no `prices`, but others do: its cost is unknown (which is not the same as \
+                           free), and routes with `max_prices` never use it. For a model that costs nothing, write \
+                           `prices: {input: 0, output: 0}`";
             add(format!("{path}.name"), message.to_owned());
         }
         if prices.input.is_some() && prices.cached_input > prices.input {
-            let message = "is more than `input`: what has been seen before costs less, or the same";
+            let message = "is more than `input`: cached input should cost less, or the same";
             add(format!("{path}.prices.cached_input"), message.to_owned());
         }
     }
@@ -160,8 +160,9 @@ fn mixed_apis(route: &Route, path: &str, add: &mut impl FnMut(String, String)) {
     }
     if let [first, other, ..] = named.as_slice() {
         let message = format!(
-            "speaks another API (`schema: {}`) than \"{}\" (`{}`), and a request goes only to targets that speak its own: no \
-             target of this route is a fallback of another one. If that is meant, write a route for each, by its `path`",
+            "speaks a different API (`schema: {}`) than \"{}\" (`{}`), and a request only goes to targets that speak \
+             its own API: no target of this route is a fallback for another one. If this is intended, write one route \
+             for each API, by its `path`",
             other.backend.schema.name(),
             first.backend.name,
             first.backend.schema.name()
@@ -174,15 +175,15 @@ fn mixed_apis(route: &Route, path: &str, add: &mut impl FnMut(String, String)) {
 fn callers(document: &Document, add: &mut impl FnMut(String, String)) {
     let telemetry = &document.telemetry;
     if !telemetry.metrics && !telemetry.callers.is_empty() {
-        let message =
-            "has no effect: it is for metrics of their own, and `metrics: false` has none";
+        let message = "has no effect with `metrics: false`: it only says which callers have their own metrics";
         add("defaults.telemetry.callers".to_owned(), message.to_owned());
     }
     let page = document.page.as_ref();
     if let Some(PageAccess::Secret { header, .. }) = page.map(|page| &page.access)
         && telemetry.caller == Some(KeySource::Header(header.clone()))
     {
-        let message = "is the header with the page's secret, which is taken out of every request: nobody has a name by it";
+        let message = "is the header with the page's secret, which is removed from every request: no caller would \
+                       ever have a name";
         add("defaults.telemetry.caller".to_owned(), message.to_owned());
     }
 }
@@ -190,7 +191,7 @@ fn callers(document: &Document, add: &mut impl FnMut(String, String)) {
 /// Warns about a key source that no choice uses.
 fn idle_sticky(route: &Route, path: &str, add: &mut impl FnMut(String, String)) {
     if route.has_own_sticky && !route.sticky.sources().is_empty() && !route.has_choice() {
-        let message = "has no effect: only `strategy: weighted` and `percent` choose by a key, and the route has neither";
+        let message = "has no effect: only `strategy: weighted` and `percent` use a key, and the route has neither";
         add(format!("{path}.sticky"), message.to_owned());
     }
 }
@@ -211,8 +212,8 @@ fn unknown_windows(route: &Route, path: &str, add: &mut impl FnMut(String, Strin
     for target in &route.targets {
         if window(target) == Some(0) {
             let message = format!(
-                "the model has no `context_window`, and others of this route do: a prompt that was too long for one of \
-                 them never comes here. Write how many tokens fit into it at the backend \"{}\"",
+                "the model has no `context_window`, but others of this route do: a prompt that was too long for one \
+                 of them never goes to this target. Set the context_window of the model at the backend \"{}\"",
                 target.backend.name
             );
             add(format!("{path}.{}.model", target.place), message);
@@ -238,8 +239,8 @@ fn unknown_prices(route: &Route, path: &str, add: &mut impl FnMut(String, String
                 && is_priced
             {
                 let message = format!(
-                    "the model \"{}\" of the backend \"{}\" has prices, but none for {which}, which the route limits: it is left \
-                     out",
+                    "the model \"{}\" of the backend \"{}\" has prices, but none for {which}, which the route limits: \
+                     the route never uses it",
                     model.name, target.backend.name
                 );
                 add(format!("{path}.targets[{index}].backend"), message);

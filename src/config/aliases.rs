@@ -52,7 +52,7 @@ fn why_not(
     if !is_model_name(alias) || !is_model_name(model) || alias.contains('*') || model.contains('*')
     {
         return Some(
-            "must be one whole name for another: no pattern, not empty, no control characters"
+            "alias and model must both be exact names: no patterns, not empty, no control characters"
                 .to_owned(),
         );
     }
@@ -68,15 +68,16 @@ fn why_not(
     };
     if let Some(route) = routes.iter().find(matches) {
         return Some(format!(
-            "the route \"{}\" matches \"{alias}\" by this name, which routes would never see: remove one of the two",
+            "the route \"{}\" matches \"{alias}\" by name, but routes only see the model that the alias stands for: \
+             remove one of the two",
             route.name
         ));
     }
     let serves = |backend: &&Arc<Backend>| backend.exact_models().any(|known| known == alias);
     if let Some(backend) = backends.iter().find(serves) {
         return Some(format!(
-            "backend \"{}\" has a model \"{alias}\", which nobody could ask for any more: remove one of the two, or write a \
-             route for the name",
+            "backend \"{}\" has a model \"{alias}\", which requests could no longer ask for: remove one of the two, \
+             or write a route for the name",
             backend.name
         ));
     }

@@ -90,14 +90,14 @@ pub(super) fn read_all(node: &Node<'_>) -> Vec<Arc<Backend>> {
         };
         if !names.insert(backend.name.clone()) {
             node.error(format!(
-                "there is another backend \"{}\": give each its own name",
+                "another backend is also called \"{}\": backends need unique names",
                 backend.name
             ));
         }
         if !clusters.insert(backend.cluster.clone()) {
             node.error(format!(
-                "another backend has the cluster \"{}\": each needs its own, because the cluster tells which \
-                 backend an attempt goes to",
+                "another backend also has the cluster \"{}\": each backend needs its own cluster, which identifies \
+                 the backend of an attempt",
                 backend.cluster
             ));
         }
@@ -154,7 +154,7 @@ fn read_schema(node: &Node<'_>) -> Option<Schema> {
     if schema.is_none() {
         let names = Schema::ALL.map(Schema::name);
         node.error(format!(
-            "unknown schema \"{written}\"{}; known are {}",
+            "unknown schema \"{written}\"{}; expected one of {}",
             super::error::suggestion(written, names),
             names.join(", ")
         ));
@@ -166,8 +166,8 @@ fn read_host(node: &Node<'_>) -> Option<String> {
     let host = node.name()?;
     if !is_authority(host) {
         node.error(
-            "must be a host name or an address, with a port from 1 to 65535 if need be (an IPv6 address in brackets: [::1]:8443), and \
-             nothing else",
+            "must be only a host name or an address, optionally with a port from 1 to 65535 (an IPv6 address in \
+             brackets: [::1]:8443)",
         );
         return None;
     }
@@ -191,8 +191,8 @@ fn is_authority(host: &str) -> bool {
     is_name && port.is_none_or(is_port)
 }
 
-const PREFIX: &str = "must be empty or begin with \"/\", not end with one, and have no spaces, \"?\" or \"#\"; for \
-                      {model} there is path_template";
+const PREFIX: &str = "must be empty, or begin with \"/\" and not end with it, without spaces, \"?\" or \"#\"; for \
+                      {model}, use path_template";
 
 fn read_path(node: &Node<'_>, fields: &Fields<'_>, schema: Schema) -> PathTemplate {
     let is_path = |path: &str| {
@@ -212,7 +212,7 @@ fn read_path(node: &Node<'_>, fields: &Fields<'_>, schema: Schema) -> PathTempla
         match PathTemplate::parse(schema, text) {
             Ok(template) if is_path(text) => return template,
             Ok(_) => {
-                node.error("must begin with \"/\" and have no spaces, no \"#\" and only ASCII")
+                node.error("must begin with \"/\" and contain only ASCII, without spaces and \"#\"")
             }
             Err(message) => node.error(message),
         }
@@ -235,8 +235,8 @@ fn check_template(node: &Node<'_>, path: &PathTemplate, models: &[Model]) {
     let is_one = matches!(models, [model] if model.name.as_exact().is_some());
     if path.loses_model() && !is_one {
         node.error(
-            "has no {model}, and in this schema only the path says which model is called: put it in, or give the backend one \
-             model and no pattern",
+            "has no {model}, but in this schema only the path names the model: add {model}, or give the backend \
+             exactly one model that is not a pattern",
         );
     }
 }
@@ -245,7 +245,7 @@ fn check_template(node: &Node<'_>, path: &PathTemplate, models: &[Model]) {
 pub(super) fn read_header_name(node: &Node<'_>, written: &str) -> Option<String> {
     let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
     if written.is_empty() || !written.bytes().all(is_token) {
-        node.error(format!("\"{written}\" is not a header's name"));
+        node.error(format!("\"{written}\" is not a valid header name"));
         return None;
     }
     Some(written.to_ascii_lowercase())
@@ -257,13 +257,13 @@ pub(super) fn read_changed_header(node: &Node<'_>, written: &str) -> Option<Stri
     let why_not = match name.as_str() {
         "host" => "use the backend's `host`",
         "content-length" | "transfer-encoding" | "connection" | "te" | "trailer" | "upgrade" => {
-            "Envoy sets it to what the request is"
+            "Envoy sets it according to the request"
         }
         name if is_credential_header(name) => {
-            "credentials are never in this document and client's are removed by default: let Envoy's \
+            "credentials do not belong in this document, and those of clients are removed by default: let Envoy's \
              credential_injector add the key from a secret, or see forward_client_credentials"
         }
-        name if is_internal_header(name) => "the name is Envoy's or the router's own",
+        name if is_internal_header(name) => "the name is reserved for Envoy or the router",
         _ => return Some(name),
     };
     node.error(format!("\"{written}\" cannot be changed here: {why_not}"));
@@ -276,7 +276,7 @@ fn read_set_headers(node: &Node<'_>) -> Vec<(String, String)> {
         let name = read_changed_header(&node, written);
         if let (Some(name), Some(value)) = (name, node.text()) {
             if headers.iter().any(|(known, _)| *known == name) {
-                node.error("stands there twice, in other letter case: remove one");
+                node.error("is given twice, in different letter case: remove one");
             }
             headers.push((name, value.to_owned()));
         }
@@ -294,7 +294,7 @@ fn read_remove_headers(node: &Node<'_>, set: &[(String, String)]) -> Vec<String>
             continue;
         };
         if names.contains(&name) {
-            node.error("stands there twice: remove one");
+            node.error("is given twice: remove one");
         }
         if set.iter().any(|(known, _)| *known == name) {
             node.error("is set by set_headers: remove one of the two");

@@ -140,7 +140,7 @@ fn what_is_wrong() {
     for (more, error) in [
         (
             format!("sticky: [usr], {TARGETS}"),
-            "routes[0].sticky[0]: \"usr\" is not known here, did you mean \"user\"?",
+            "routes[0].sticky[0]: unknown value \"usr\", did you mean \"user\"?",
         ),
         (
             format!("sticky: [header], {TARGETS}"),
@@ -148,7 +148,7 @@ fn what_is_wrong() {
         ),
         (
             format!("sticky: [{{header: a, body: b}}], {TARGETS}"),
-            "routes[0].sticky[0]: must be one of header, query, claim, body",
+            "routes[0].sticky[0]: must be exactly one of header, query, claim, body",
         ),
         (
             format!("sticky: [{{headr: a}}], {TARGETS}"),
@@ -156,11 +156,11 @@ fn what_is_wrong() {
         ),
         (
             format!("sticky: [{{header: 'a b'}}], {TARGETS}"),
-            "routes[0].sticky[0].header: \"a b\" is not a header's name",
+            "routes[0].sticky[0].header: \"a b\" is not a valid header name",
         ),
         (
             format!("sticky: [user, user], {TARGETS}"),
-            "routes[0].sticky[1]: stands there twice",
+            "routes[0].sticky[1]: is given twice",
         ),
         (
             format!("sticky: user, {TARGETS}"),
@@ -168,11 +168,11 @@ fn what_is_wrong() {
         ),
         (
             format!("strategy: weighted, targets: [{group}, {{backend: b, model: m}}]"),
-            "routes[0].targets[0]: a group stands among targets that are tried in order",
+            "routes[0].targets[0]: a group is only allowed among targets that are tried in order",
         ),
         (
             "targets: [{strategy: ordered, targets: [{backend: a, model: m}]}]".to_owned(),
-            "routes[0].targets[0].strategy: a group is `weighted`",
+            "routes[0].targets[0].strategy: a group must be `weighted`",
         ),
         (
             "targets: [{targets: [{backend: a, model: m}]}]".to_owned(),
@@ -184,7 +184,7 @@ fn what_is_wrong() {
         ),
         (
             format!("targets: [{{strategy: weighted, targets: [{group}]}}]"),
-            "routes[0].targets[0].targets[0]: there are no groups of groups",
+            "routes[0].targets[0].targets[0]: groups cannot contain groups",
         ),
         (
             "targets: [{strategy: weighted, weight: 2, targets: [{backend: a, model: m}]}]"
@@ -198,11 +198,11 @@ fn what_is_wrong() {
         ),
         (
             "targets: [{backend: a, model: m, weight: 1}]".to_owned(),
-            "routes[0].targets[0].weight: only `strategy: weighted` has weights",
+            "routes[0].targets[0].weight: only `strategy: weighted` uses weights",
         ),
         (
             "targets: [{strategy: weighted, targets: [{backend: a}]}]".to_owned(),
-            "routes[0].targets[0].targets[0]: backend \"a\" serves no model of a name that this route takes",
+            "routes[0].targets[0].targets[0]: backend \"a\" serves no model whose name this route matches",
         ),
         (
             format!("targets: [{}]", [group; 65].join(", ")),
@@ -258,12 +258,12 @@ fn what_passes_unread_has_no_key_in_its_body() {
     let errors = passing(&format!("sticky: [{{header: x}}, conversation], {targets}"));
     assert_eq!(
         errors,
-        ["routes[0].sticky[1]: not with `pass_through: true`: the body is not read"]
+        ["routes[0].sticky[1]: cannot be used with `pass_through: true`: the body is not read"]
     );
     let errors = passing("targets: [{strategy: weighted, targets: [{backend: a}]}]");
     assert_eq!(
         errors,
-        ["routes[0].targets[0].targets: not with `pass_through: true`: remove it"]
+        ["routes[0].targets[0].targets: cannot be used with `pass_through: true`: remove it"]
     );
 }
 

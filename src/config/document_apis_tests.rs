@@ -11,35 +11,35 @@ fn what_a_pass_through_route_cannot_have() {
         ),
         (
             "- {name: a, match: {path: /v1/files}, pass_through: true, targets: [{backend: openai}, {backend: anthropic}]}",
-            "routes[0].targets: with `pass_through: true` there is exactly one target",
+            "routes[0].targets: a route with `pass_through: true` must have exactly one target",
         ),
         (
             "- {name: a, match: {path: /v1/files}, pass_through: true, targets: [{backend: openai, model: gpt-4o}]}",
-            "routes[0].targets[0].model: not with `pass_through: true`",
+            "routes[0].targets[0].model: cannot be used with `pass_through: true`",
         ),
         (
             "- {name: a, match: {path: /v1/files}, pass_through: true, targets: [{backend: openai, parameters: {remove: [seed]}}]}",
-            "routes[0].targets[0].parameters: not with `pass_through: true`",
+            "routes[0].targets[0].parameters: cannot be used with `pass_through: true`",
         ),
         (
             "- {name: a, match: {path: /v1/files}, pass_through: true, strategy: weighted, targets: [{backend: openai}]}",
-            "routes[0].strategy: not with `pass_through: true`",
+            "routes[0].strategy: cannot be used with `pass_through: true`",
         ),
         (
             "- {name: a, match: {path: /v1/files}, pass_through: true, fallback: {hold: none}, targets: [{backend: openai}]}",
-            "routes[0].fallback: not with `pass_through: true`",
+            "routes[0].fallback: cannot be used with `pass_through: true`",
         ),
         (
             "- {name: a, match: {path: /v1/files}, pass_through: true, stored_at: openai, targets: [{backend: openai}]}",
-            "routes[0].stored_at: not with `pass_through: true`",
+            "routes[0].stored_at: cannot be used with `pass_through: true`",
         ),
         (
             "- {name: a, match: {any: [{path: /v1/files}, {not: {stream: true}}]}, pass_through: true, targets: [{backend: openai}]}",
-            "routes[0]: with `pass_through: true` a request is matched by its path, method and headers alone",
+            "routes[0]: a route with `pass_through: true` can match only what is known without the body",
         ),
         (
             "- {name: a, match: {path: /v1/files, prompt_bytes: {min: 1}}, pass_through: true, targets: [{backend: openai}]}",
-            "routes[0]: with `pass_through: true` a request is matched by its path, method and headers alone",
+            "routes[0]: a route with `pass_through: true` can match only what is known without the body",
         ),
         (
             "- {name: a, match: {all: [{path: /a}, {path: /b}]}, pass_through: true, targets: [{backend: openai}]}",
@@ -47,15 +47,15 @@ fn what_a_pass_through_route_cannot_have() {
         ),
         (
             "- {name: a, match: {path: /v1/chat/completions}, pass_through: true, targets: [{backend: openai}]}",
-            "routes[0]: no request can ever match this: a POST to such a path is a call of a model",
+            "routes[0]: no request can ever match this: a POST to such a path is a model call",
         ),
         (
             "- {name: a, match: {path: '/v1beta/models/x:generateContent', method: POST}, pass_through: true, targets: [{backend: openai}]}",
-            "routes[0]: no request can ever match this: a POST to such a path is a call of a model",
+            "routes[0]: no request can ever match this: a POST to such a path is a model call",
         ),
         (
             "- {name: a, match: {path: /v1/models}, pass_through: true, targets: [{backend: openai}]}",
-            "routes[0]: no request can ever match this: a POST to such a path is a call of a model",
+            "routes[0]: no request can ever match this: a POST to such a path is a model call",
         ),
         (
             "- {name: all, match: {path: '*'}, pass_through: true, targets: [{backend: openai}]}
@@ -64,11 +64,11 @@ fn what_a_pass_through_route_cannot_have() {
         ),
         (
             "- {name: a, match: {path: /v1/files}, targets: [{backend: openai}]}",
-            "routes[0]: no request can ever match this: a route takes POST requests to paths of models",
+            "routes[0]: no request can ever match this: a route takes POST requests to paths of model calls",
         ),
         (
             "- {name: a, match: {path: [/v1/files, v1/batches]}, pass_through: true, targets: [{backend: openai}]}",
-            "routes[0].match.path[1]: a path begins with",
+            "routes[0].match.path[1]: a path must begin with",
         ),
         (
             "- {name: a, match: {path: '/v1/files?purpose=*'}, pass_through: true, targets: [{backend: openai}]}",
@@ -76,15 +76,15 @@ fn what_a_pass_through_route_cannot_have() {
         ),
         (
             "- {name: a, match: {not: {method: get}, path: /v1/files}, pass_through: true, targets: [{backend: openai}]}",
-            "routes[0].match.not.method: methods are in upper case",
+            "routes[0].match.not.method: methods must be in upper case",
         ),
         (
             "- {name: a, match: {model: x}, stored_at: opnai, targets: [{backend: openai, model: gpt-4o}]}",
-            "routes[0].stored_at: no target of this route is at a backend \"opnai\", did you mean \"openai\"?",
+            "routes[0].stored_at: no target of this route has the backend \"opnai\", did you mean \"openai\"?",
         ),
         (
             "- {name: a, match: {model: x}, stored_at: anthropic, targets: [{backend: openai, model: gpt-4o}]}",
-            "routes[0].stored_at: no target of this route is at a backend \"anthropic\"; they are at openai",
+            "routes[0].stored_at: no target of this route has the backend \"anthropic\"; their backends are openai",
         ),
     ] {
         let errors = route_errors(routes);

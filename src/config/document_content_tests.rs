@@ -29,12 +29,12 @@ fn errors_of_conditions_on_bodies() {
     for (condition, expected) in [
         (
             "{body: {}}",
-            "routes[0].match.body: must not be empty: name a field",
+            "routes[0].match.body: must not be empty: add a field",
         ),
         ("{body: a}", "routes[0].match.body: must be a map"),
         (
             "{body: {a..b: 1}}",
-            "routes[0].match.body.a..b: must be a field's name",
+            "routes[0].match.body.a..b: must be the name of a field",
         ),
         (
             "{body: {a: null}}",
@@ -42,7 +42,7 @@ fn errors_of_conditions_on_bodies() {
         ),
         (
             "{body: {a: 'b*c'}}",
-            "routes[0].match.body.a: \"b*c\" is no pattern",
+            "routes[0].match.body.a: \"b*c\" is not a valid pattern",
         ),
         (
             "{body: {a: []}}",
@@ -96,7 +96,7 @@ fn errors_of_conditions_on_bodies() {
         ("{prompt: refund}", "routes[0].match.prompt: must be a map"),
         (
             "{prompt: {in: all}}",
-            "routes[0].match.prompt: asks for nothing",
+            "routes[0].match.prompt: matches nothing",
         ),
         (
             "{prompt: {words: [a, b c]}}",

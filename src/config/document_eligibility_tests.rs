@@ -38,7 +38,7 @@ fn every_document_in_the_docs_passes_its_tests() {
     assert!(
         errors[0].starts_with(
             "routes[0].targets[2]: no request of this route can ever go to backend \"virginia\" (label_missing: region is us, \
-             required is eu)"
+             but eu is required)"
         ),
         "{errors:#?}"
     );
@@ -107,7 +107,7 @@ fn what_is_known_of_a_model() {
     for (model, expected) in [
         (
             ", prices: {}",
-            "prices: must not be empty: leave it out where no price is known",
+            "prices: must not be empty: omit the field if no price is known",
         ),
         (
             ", prices: {input: -1}",
@@ -131,15 +131,15 @@ fn what_is_known_of_a_model() {
         ),
         (
             ", prices: {cached: 1}",
-            "prices.cached: unknown field; known are input, cached_input, cache_write, output, reasoning",
+            "prices.cached: unknown field; expected one of input, cached_input, cache_write, output, reasoning",
         ),
         (
             ", capabilities: [tool]",
-            "capabilities[0]: \"tool\" is not known here, did you mean \"tools\"?",
+            "capabilities[0]: unknown value \"tool\", did you mean \"tools\"?",
         ),
         (
             ", capabilities: [tools, tools]",
-            "capabilities[1]: stands there twice",
+            "capabilities[1]: is given twice",
         ),
         (
             ", capabilities: tools",
@@ -155,7 +155,7 @@ fn what_is_known_of_a_model() {
         ),
         (", labels: {a: null}", "labels.a: must be text"),
         (", labels: {a: ''}", "labels.a: must not be empty"),
-        (", labels: {'': b}", "labels.: is no name of a label"),
+        (", labels: {'': b}", "labels.: is not a valid label name"),
     ] {
         let errors = errors_with(model, ROUTE, "");
         let expected = format!("backends[0].models[0].{expected}");
@@ -197,7 +197,7 @@ fn what_no_target_can_ever_be() {
         ),
         (
             "require: {}, targets: [{backend: a}]",
-            "routes[0].require: must not be empty: name a label",
+            "routes[0].require: must not be empty: add a label",
         ),
         (
             "require: {region: []}, targets: [{backend: a}]",
@@ -205,13 +205,13 @@ fn what_no_target_can_ever_be() {
         ),
         (
             "require: {region: [eu, us]}, targets: [{backend: a}, {backend: b}]",
-            "routes[0].targets[1]: no request of this route can ever go to backend \"b\" (label_missing: no region, required \
-             is eu or us): change what",
+            "routes[0].targets[1]: no request of this route can ever go to backend \"b\" (label_missing: no region, but eu or us \
+             is required): change what",
         ),
         (
             "require: {region: eu}, targets: [{backend: a, model: other}]",
-            "routes[0].targets[0]: no request of this route can ever go to backend \"a\" (label_missing: region is us, required \
-             is eu)",
+            "routes[0].targets[0]: no request of this route can ever go to backend \"a\" (label_missing: region is us, but eu is \
+             required)",
         ),
         (
             "max_prices: {}, targets: [{backend: a}]",
@@ -219,12 +219,12 @@ fn what_no_target_can_ever_be() {
         ),
         (
             "max_prices: {cached_input: 1}, targets: [{backend: b}]",
-            "routes[0].max_prices.cached_input: unknown field; known are input, output",
+            "routes[0].max_prices.cached_input: unknown field; expected one of input, output",
         ),
         (
             "max_prices: {input: 2.5}, targets: [{backend: b}]",
-            "routes[0].targets[0]: no request of this route can ever go to backend \"b\" (price_too_high: input costs 3, \
-             allowed is 2.5)",
+            "routes[0].targets[0]: no request of this route can ever go to backend \"b\" (price_too_high: the input price is \
+             3, the limit is 2.5)",
         ),
         (
             "max_prices: {input: 5, output: 5}, targets: [{backend: b, model: m}]",
@@ -243,7 +243,7 @@ fn what_no_target_can_ever_be() {
     assert_eq!(
         unserved,
         [
-            "routes[0].targets: no target serves the model \"other\", which the route matches, or none that the route lets it go to"
+            "routes[0].targets: no target serves the model \"other\", which the route matches, or none that the route allows"
         ]
     );
 }
@@ -255,8 +255,8 @@ fn labels_hold_for_what_passes_and_prices_do_not() {
         (
             "require: {region: us}, targets: [{backend: a}]",
             Some(
-                "routes[0].require: its only target, backend \"a\", can never be used (label_missing: region is eu, required is \
-                 us)",
+                "routes[0].require: its only target, backend \"a\", can never be used (label_missing: region is eu, but us is \
+                 required)",
             ),
         ),
         // The label is the only model's, not the backend's.
@@ -268,7 +268,9 @@ fn labels_hold_for_what_passes_and_prices_do_not() {
         ),
         (
             "max_prices: {input: 9}, targets: [{backend: b}]",
-            Some("routes[0].max_prices: not with `pass_through: true`: what passes has no tokens"),
+            Some(
+                "routes[0].max_prices: cannot be used with `pass_through: true`: the tokens of requests",
+            ),
         ),
     ] {
         let route =
@@ -297,11 +299,11 @@ fn aliases() {
         ),
         (
             "{fast: m}",
-            Some("aliases.fast: the route \"r\" matches \"fast\" by this name"),
+            Some("aliases.fast: the route \"r\" matches \"fast\" by name"),
         ),
         (
             "{other: m}",
-            Some("aliases.other: the route \"r\" matches \"other\" by this name"),
+            Some("aliases.other: the route \"r\" matches \"other\" by name"),
         ),
         (
             "{old: fats}",
@@ -311,12 +313,21 @@ fn aliases() {
             "{old: gemini}",
             Some("aliases.old: no route takes a request for \"gemini\", or none"),
         ),
-        ("{'old*': m}", Some("aliases.old*: must be one whole name")),
-        ("{old: 'x-*'}", Some("aliases.old: must be one whole name")),
-        ("{'': m}", Some("aliases.: must be one whole name")),
+        (
+            "{'old*': m}",
+            Some("aliases.old*: alias and model must both be exact names"),
+        ),
+        (
+            "{old: 'x-*'}",
+            Some("aliases.old: alias and model must both be exact names"),
+        ),
+        (
+            "{'': m}",
+            Some("aliases.: alias and model must both be exact names"),
+        ),
         (
             "{'a/../b': m}",
-            Some("aliases.a/../b: must be one whole name"),
+            Some("aliases.a/../b: alias and model must both be exact names"),
         ),
         ("{old: 5}", Some("aliases.old: must be text")),
         ("[old]", Some("aliases: must be a map")),
@@ -334,8 +345,9 @@ fn aliases() {
     let only_pattern = "- {name: r, match: {model: '*'}, targets: [{backend: a}, {backend: b}]}";
     let errors = errors_with("", only_pattern, "aliases: {other: m}");
     assert!(
-        errors[0]
-            .starts_with("aliases.other: backend \"a\" has a model \"other\", which nobody could"),
+        errors[0].starts_with(
+            "aliases.other: backend \"a\" has a model \"other\", which requests could no longer"
+        ),
         "{errors:#?}"
     );
 }

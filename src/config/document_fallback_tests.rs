@@ -150,8 +150,8 @@ fn rows() {
 fn errors_of_fallbacks() {
     const ACTIONS: &str = "pass, next, retry, wait, larger_window";
     for (fallback, expected) in [
-        ("hold: all", "hold: \"all\" is not known here; known are none, first_token, complete".to_owned()),
-        ("hold: first_tokn", "hold: \"first_tokn\" is not known here, did you mean \"first_token\"?; known are none, first_token, complete".into()),
+        ("hold: all", "hold: unknown value \"all\"; expected one of none, first_token, complete".to_owned()),
+        ("hold: first_tokn", "hold: unknown value \"first_tokn\", did you mean \"first_token\"?; expected one of none, first_token, complete".into()),
         ("hold: 1", "hold: must be text (put it in quotes), not a number".into()),
         ("hold_limit_bytes: 1023", "hold_limit_bytes: must be a whole number from 1024 to 67108864".into()),
         ("deadline_ms: 0", "deadline_ms: must be a whole number from 1 to 86400000".into()),
@@ -164,24 +164,24 @@ fn errors_of_fallbacks() {
         ("max_attempts: 65", "max_attempts: must be a whole number from 1 to 64".into()),
         ("max_attempts: '2'", "max_attempts: must be a whole number, not text".into()),
         ("malformed_events: true", "malformed_events: must be text (put it in quotes), not a boolean".into()),
-        ("malformed_events: skip", "malformed_events: \"skip\" is not known here; known are pass, drop".into()),
+        ("malformed_events: skip", "malformed_events: unknown value \"skip\"; expected one of pass, drop".into()),
         ("deadlin_ms: 5", "deadlin_ms: unknown field, did you mean \"deadline_ms\"?".into()),
-        ("hold: none, first_token_timeout_ms: 5", "first_token_timeout_ms: has no effect with `hold: none`: the answer is on its way by then".into()),
+        ("hold: none, first_token_timeout_ms: 5", "first_token_timeout_ms: has no effect with `hold: none`, because the answer is then already being sent to the client".into()),
         ("on_failure: retry", "on_failure: must be a map, not text".into()),
         ("on_failure: {rate_limit: next}", "on_failure.rate_limit: unknown failure, did you mean \"rate_limited\"?".into()),
-        ("on_failure: {429: next}", format!("on_failure.429: unknown failure; known are {}", names())),
-        ("on_failure: {reset: again}", format!("on_failure.reset: \"again\" is not known here; known are {ACTIONS}")),
-        ("on_failure: {reset: {action: again}}", format!("on_failure.reset.action: \"again\" is not known here; known are {ACTIONS}")),
-        ("on_failure: {reset: {cooldown: opened}}", "on_failure.reset.cooldown: \"opened\" is not known here, did you mean \"open\"?; known are none, count, open".into()),
+        ("on_failure: {429: next}", format!("on_failure.429: unknown failure; expected one of {}", names())),
+        ("on_failure: {reset: again}", format!("on_failure.reset: unknown value \"again\"; expected one of {ACTIONS}")),
+        ("on_failure: {reset: {action: again}}", format!("on_failure.reset.action: unknown value \"again\"; expected one of {ACTIONS}")),
+        ("on_failure: {reset: {cooldown: opened}}", "on_failure.reset.cooldown: unknown value \"opened\", did you mean \"open\"?; expected one of none, count, open".into()),
         ("on_failure: {reset: {acton: next}}", "on_failure.reset.acton: unknown field, did you mean \"action\"?".into()),
         ("on_failure: {reset: {}}", "on_failure.reset: must not be empty".into()),
         ("on_failure: {reset: ''}", "on_failure.reset: must not be empty".into()),
-        ("on_failure: {reset: larger_window}", "on_failure.reset: only context_length has `larger_window`".into()),
-        ("on_failure: {no_answer: retry}", "on_failure.no_answer: a target that was silent is not asked again: `next` asks another one".into()),
-        ("on_failure: {context_length: retry}", "on_failure.context_length: what does not fit does not fit the second time: `next` or `larger_window` asks another model".into()),
+        ("on_failure: {reset: larger_window}", "on_failure.reset: `larger_window` is only for context_length".into()),
+        ("on_failure: {no_answer: retry}", "on_failure.no_answer: a target that did not answer is not tried again: use `next` to try another one".into()),
+        ("on_failure: {context_length: retry}", "on_failure.context_length: a prompt that does not fit will not fit the second time: use `next` or `larger_window` to try another model".into()),
         (
             "on_failure: {reset: {action: wait}}",
-            "on_failure.reset.action: `wait` is for answers that may say for how long: rate_limited, unavailable, server_error".into(),
+            "on_failure.reset.action: `wait` is only for failures whose answer may say how long to wait: rate_limited, unavailable, server_error".into(),
         ),
     ] {
         let route = with(&format!(", fallback: {{{fallback}}}"), "", "");
@@ -294,13 +294,11 @@ fn headers_that_callers_may_send() {
     for (defaults, expected) in [
         (
             "allow_request_headers: [dry_rum]",
-            "allow_request_headers[0]: \"dry_rum\" is not known here, did you mean \"dry_run\"?; \
-             known are no_fallback, deadline, dry_run",
+            "allow_request_headers[0]: unknown value \"dry_rum\", did you mean \"dry_run\"?; expected one of no_fallback, deadline, dry_run",
         ),
         (
             "allow_request_headers: [deadline, x-llm-router-dry-run]",
-            "allow_request_headers[1]: \"x-llm-router-dry-run\" is not known here; \
-             known are no_fallback, deadline, dry_run",
+            "allow_request_headers[1]: unknown value \"x-llm-router-dry-run\"; expected one of no_fallback, deadline, dry_run",
         ),
         (
             "allow_request_headers: dry_run",

@@ -51,12 +51,11 @@ default: {}
         ),
         [
             "default: unknown field, did you mean \"defaults\"?",
-            "backends[0].schema: unknown schema \"opnai\", did you mean \"openai\"?; known are openai, azure-openai, anthropic, \
+            "backends[0].schema: unknown schema \"opnai\", did you mean \"openai\"?; expected one of openai, azure-openai, anthropic, \
              gemini, bedrock",
-            "backends[0].models[0].contxt: unknown field; known are name, upstream_name, context_window, \
+            "backends[0].models[0].contxt: unknown field; expected one of name, upstream_name, context_window, \
              max_output_tokens, capabilities, prices, labels",
-            "backends[0].path_prefix: must be empty or begin with \"/\", not end with one, and have no spaces, \"?\" \
-             or \"#\"; for {model} there is path_template",
+            "backends[0].path_prefix: must be empty, or begin with \"/\" and not end with it, without spaces, \"?\" or \"#\"; for {model}, use path_template",
             "backends[1]: `name` is missing",
             "backends[1].models: must not be empty",
             "routes[0].match: must not be empty: write {model: \"*\"} to match every request",
@@ -78,7 +77,7 @@ fn what_could_never_do_what_it_says() {
         ),
         (
             "- {name: a, match: {model: x}, strategy: weighted, targets: [{backend: openai, model: gpt-4o, weight: 0}]}",
-            "routes[0].targets: the weights add up to 0: give one target at least a weight",
+            "routes[0].targets: the weights add up to 0: give at least one target a weight",
         ),
         (
             "- {name: a, match: {model: x}, targets: [{backend: openai, model: gpt-4p}]}",
@@ -86,12 +85,11 @@ fn what_could_never_do_what_it_says() {
         ),
         (
             "- {name: a, match: {model: fast}, targets: [{backend: openai}]}",
-            "routes[0].targets[0]: backend \"openai\" serves no model of a name that this route takes: say which `model` \
-             it is to use",
+            "routes[0].targets[0]: backend \"openai\" serves no model whose name this route matches: set the `model` of the target",
         ),
         (
             "- {name: a, match: {model: x, path: /v1/messages}, targets: [{backend: openai, model: gpt-4o}]}",
-            "routes[0].targets[0]: backend \"openai\" does not speak the API of the path that the route asks for",
+            "routes[0].targets[0]: backend \"openai\" does not speak the API of the path that the route matches",
         ),
         (
             "- {name: a, match: {model: [gpt-4o, gpt-9]}, targets: [{backend: openai}]}",
@@ -99,7 +97,7 @@ fn what_could_never_do_what_it_says() {
         ),
         (
             "- {name: a, match: {any: [{any: [{any: [{any: [{any: [{any: [{model: a}]}]}]}]}]}]}, targets: [{backend: openai}]}",
-            "routes[0].match.any[0].any[0].any[0].any[0].any[0].any[0]: matches stand more than 6 levels deep",
+            "routes[0].match.any[0].any[0].any[0].any[0].any[0].any[0]: matches are nested more than 6 levels deep",
         ),
         (
             "- {name: a, match: {model: x, method: GET}, targets: [{backend: openai, model: gpt-4o}]}",
@@ -141,19 +139,19 @@ fn other_errors_of_routes() {
         ),
         (
             "- {name: a, match: {model: 'a*b'}, targets: [{backend: openai}]}",
-            "routes[0].match.model: \"a*b\" is no pattern",
+            "routes[0].match.model: \"a*b\" is not a valid pattern",
         ),
         (
             "- {name: a, match: {headers: {'x y': '*'}}, targets: [{backend: openai}]}",
-            "routes[0].match.headers.x y: \"x y\" is not a header's name",
+            "routes[0].match.headers.x y: \"x y\" is not a valid header name",
         ),
         (
             "- {name: a, match: {model: x}, strategy: weightd, targets: [{backend: openai, model: gpt-4o}]}",
-            "routes[0].strategy: \"weightd\" is not known here, did you mean \"weighted\"?",
+            "routes[0].strategy: unknown value \"weightd\", did you mean \"weighted\"?",
         ),
         (
             "- {name: a, match: {model: x}, targets: [{backend: openai, model: gpt-4o, weight: 2}]}",
-            "routes[0].targets[0].weight: only `strategy: weighted` has weights",
+            "routes[0].targets[0].weight: only `strategy: weighted` uses weights",
         ),
         (
             "- {name: a, match: {model: x}, strategy: weighted, targets: [{backend: openai, model: gpt-4o, weight: 0.5}]}",
@@ -166,7 +164,7 @@ fn other_errors_of_routes() {
         (
             "- {name: a, match: {model: gpt-4o}, targets: [{backend: openai}]}
 - {name: a, match: {model: gpt-4o-mini}, targets: [{backend: openai}]}",
-            "routes[1]: there is another route \"a\"",
+            "routes[1]: another route is also called \"a\"",
         ),
     ] {
         let errors = route_errors(routes);
@@ -192,13 +190,19 @@ routes: [{{name: r, match: {{model: '*'}}, targets: [{{backend: a}}]}}]"
         assert_eq!(with(&format!("host: {host}, path_prefix: ''")), [""; 0]);
     }
     for (fields, expected) in [
-        ("host: 'https://a'", "backends[0].host: must be a host name"),
-        ("host: 'a:0'", "backends[0].host: must be a host name"),
-        ("host: 'a:65536'", "backends[0].host: must be a host name"),
-        ("host: 'a:'", "backends[0].host: must be a host name"),
-        ("host: '::1'", "backends[0].host: must be a host name"),
-        ("host: '[::1'", "backends[0].host: must be a host name"),
-        ("host: '[x]'", "backends[0].host: must be a host name"),
+        (
+            "host: 'https://a'",
+            "backends[0].host: must be only a host name",
+        ),
+        ("host: 'a:0'", "backends[0].host: must be only a host name"),
+        (
+            "host: 'a:65536'",
+            "backends[0].host: must be only a host name",
+        ),
+        ("host: 'a:'", "backends[0].host: must be only a host name"),
+        ("host: '::1'", "backends[0].host: must be only a host name"),
+        ("host: '[::1'", "backends[0].host: must be only a host name"),
+        ("host: '[x]'", "backends[0].host: must be only a host name"),
         (
             "path_template: '/{modl}'",
             "backends[0].path_template: knows {model} and {operation}, not {modl}",
@@ -221,7 +225,7 @@ routes: [{{name: r, match: {{model: '*'}}, targets: [{{backend: a}}]}}]"
         ),
         (
             "set_headers: {x-a: \"b\\nc\"}",
-            "backends[0].set_headers.x-a: must not have control characters",
+            "backends[0].set_headers.x-a: must not contain control characters",
         ),
         (
             "remove_headers: [x-envoy-foo]",
@@ -229,40 +233,37 @@ routes: [{{name: r, match: {{model: '*'}}, targets: [{{backend: a}}]}}]"
         ),
         (
             "allow_headers: [X-Api-Key]",
-            "backends[0].allow_headers[0]: \"X-Api-Key\" cannot be allowed: it is a credential. For the gateway's own key",
+            "backends[0].allow_headers[0]: \"X-Api-Key\" cannot be allowed: it is a credential. For the gateway's own key,",
         ),
         (
             "allow_headers: [x-envoy-attempt-count]",
-            "backends[0].allow_headers[0]: \"x-envoy-attempt-count\" cannot be allowed: the name is Envoy's",
+            "backends[0].allow_headers[0]: \"x-envoy-attempt-count\" cannot be allowed: the name is reserved for Envoy",
         ),
         (
             "allow_headers: [\"x-llm-router-*\"]",
-            "backends[0].allow_headers[0]: \"x-llm-router-*\" cannot be allowed: the name is Envoy's",
+            "backends[0].allow_headers[0]: \"x-llm-router-*\" cannot be allowed: the name is reserved for Envoy",
         ),
         (
             "allow_headers: [\"x-*-id\"]",
-            "backends[0].allow_headers[0]: \"x-*-id\" is no pattern",
+            "backends[0].allow_headers[0]: \"x-*-id\" is not a valid pattern",
         ),
         (
             "allow_headers: [\"a b\"]",
-            "backends[0].allow_headers[0]: \"a b\" is not a header's name",
+            "backends[0].allow_headers[0]: \"a b\" is not a valid header name",
         ),
         (
             "allow_headers: [x-a, X-A]",
-            "backends[0].allow_headers[1]: stands there twice",
+            "backends[0].allow_headers[1]: is given twice",
         ),
         (
             "allow_headers: [x-a], remove_headers: [x-a]",
-            "backends[0].allow_headers[0]: is removed by remove_headers",
+            "backends[0].allow_headers[0]: is also in remove_headers",
         ),
         (
             "forward_client_credentials: 1",
             "backends[0].forward_client_credentials: must be true or false, not a number",
         ),
-        (
-            "models: [{name: m}]",
-            "backends[0].models: stands there twice",
-        ),
+        ("models: [{name: m}]", "backends[0].models: is given twice"),
     ] {
         // YAML itself refuses a name that occurs twice; JSON does not.
         if fields.starts_with("models") {
@@ -273,7 +274,7 @@ routes: [{{name: r, match: {{model: '*'}}, targets: [{{backend: a}}]}}]"
             let errors = Document::compile(&tree).unwrap_err();
             assert_eq!(
                 errors[0].to_string(),
-                "backends: stands there twice: remove one"
+                "backends: is given twice: remove one"
             );
             continue;
         }
@@ -306,8 +307,7 @@ routes: [{{name: r, match: {{model: '*'}}, targets: [{{backend: a}}]}}]"
         ("*-x-mini", "*-mini"),
     ] {
         let error = format!(
-            "backends[0].models[1]: no model is ever found by \"{later}\": models[0] is a pattern that takes all of \
-             them; put this one before it"
+            "backends[0].models[1]: \"{later}\" is never used: the pattern models[0] already matches all of its models; put \"{later}\" before it"
         );
         assert_eq!(
             models(&format!("{{name: '{before}'}}, {{name: '{later}'}}")),

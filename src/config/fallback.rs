@@ -30,7 +30,7 @@ pub(super) fn read_policy(node: &Node<'_>, base: &Policy) -> Policy {
     if policy.hold == Some(Hold::None)
         && let Some(node) = fields.optional("first_token_timeout_ms")
     {
-        node.error("has no effect with `hold: none`: the answer is on its way by then");
+        node.error("has no effect with `hold: none`, because the answer is then already being sent to the client");
     }
     policy
 }
@@ -72,7 +72,7 @@ fn read_rows(node: &Node<'_>, policy: &mut Policy) {
             node.error(format!(
                 "unknown failure{}",
                 match suggestion(name, names.clone()).as_str() {
-                    "" => format!("; known are {}", names.collect::<Vec<_>>().join(", ")),
+                    "" => format!("; expected one of {}", names.collect::<Vec<_>>().join(", ")),
                     close => close.to_owned(),
                 }
             ));
@@ -110,14 +110,17 @@ fn read_row(node: &Node<'_>, failure: Failure, base: Row) -> Option<Row> {
 fn read_action(node: &Node<'_>, failure: Failure) -> Option<Action> {
     let action = one_of(node, &Action::ALL)?;
     if action == Action::LargerWindow && failure != Failure::ContextLength {
-        node.error("only context_length has `larger_window`");
+        node.error("`larger_window` is only for context_length");
     }
     if action == Action::Retry && failure == Failure::NoAnswer {
-        node.error("a target that was silent is not asked again: `next` asks another one");
+        node.error(
+            "a target that did not answer is not tried again: use `next` to try another one",
+        );
     }
     if action == Action::Retry && failure == Failure::ContextLength {
         node.error(
-            "what does not fit does not fit the second time: `next` or `larger_window` asks another model",
+            "a prompt that does not fit will not fit the second time: use `next` or `larger_window` to try another \
+             model",
         );
     }
     let may_ask = [
@@ -127,7 +130,8 @@ fn read_action(node: &Node<'_>, failure: Failure) -> Option<Action> {
     ];
     if action == Action::Wait && !may_ask.contains(&failure) {
         node.error(
-            "`wait` is for answers that may say for how long: rate_limited, unavailable, server_error",
+            "`wait` is only for failures whose answer may say how long to wait: rate_limited, unavailable, \
+             server_error",
         );
     }
     Some(action)
@@ -174,7 +178,7 @@ pub(super) fn one_of<T: Copy>(node: &Node<'_>, known: &[(&'static str, T)]) -> O
     if found.is_none() {
         let names = known.iter().map(|(name, _)| *name);
         node.error(format!(
-            "\"{written}\" is not known here{}; known are {}",
+            "unknown value \"{written}\"{}; expected one of {}",
             suggestion(written, names.clone()),
             names.collect::<Vec<_>>().join(", ")
         ));

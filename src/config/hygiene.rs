@@ -244,20 +244,20 @@ pub(super) fn read_allowed(node: &Node<'_>, removed: &[String]) -> Allowed {
         let literal = name.trim_end_matches('*');
         if is_internal_header(literal) {
             node.error(format!(
-                "\"{written}\" cannot be allowed: the name is Envoy's or the router's own, and what clients send under \
-                 it is always removed; to send the backend a value of your own under another name, use set_headers"
+                "\"{written}\" cannot be allowed: the name is reserved for Envoy or the router, and what clients send \
+                 under it is always removed; to send a value of your own, use set_headers with another name"
             ));
         } else if pattern.as_exact().is_some_and(is_credential_header) {
             node.error(format!(
-                "\"{written}\" cannot be allowed: it is a credential. For the gateway's own key use Envoy's \
-                 credential_injector, for the caller's `forward_client_credentials: true`"
+                "\"{written}\" cannot be allowed: it is a credential. For the gateway's own key, use Envoy's \
+                 credential_injector; for the caller's key, use `forward_client_credentials: true`"
             ));
         }
         if removed.contains(&name) {
-            node.error("is removed by remove_headers: take it out of one of the two");
+            node.error("is also in remove_headers: remove it from one of the two");
         }
         if patterns.contains(&pattern) {
-            node.error("stands there twice: remove one");
+            node.error("is given twice: remove one");
         }
         patterns.push(pattern);
     }

@@ -153,7 +153,7 @@ impl Document {
 /// # Errors
 /// Always.
 pub fn no_file(_: &str) -> Result<Vec<u8>, String> {
-    Err("a file can only be read by the tool: with `enforce_tests: true`, write `body`".to_owned())
+    Err("only the tool can read a file: with `enforce_tests: true`, use `body`".to_owned())
 }
 
 /// Parses a configuration into a tree, from either encoding.
@@ -243,7 +243,7 @@ fn read_enforce_tests(document: &Fields<'_>) -> bool {
     let enforced = document.or_default("enforce_tests", Node::boolean);
     let enforced = enforced.unwrap_or(false);
     if enforced && document.optional("tests").is_none() {
-        document.error("`enforce_tests: true` without `tests`: write some, or remove it");
+        document.error("`enforce_tests: true` needs `tests`: add some, or remove it");
     }
     enforced
 }

@@ -20,7 +20,8 @@ pub(super) fn read_cluster_header(node: &Node<'_>, backends: &[Arc<Backend>]) ->
         let mut set = backend.set_headers.iter().map(|(name, _)| name);
         if set.any(|set| *set == name) || backend.remove_headers.contains(&name) {
             node.error(format!(
-                "backend \"{}\" sets or removes this header: it is the router's own, and never reaches a backend",
+                "backend \"{}\" sets or removes this header, but it is reserved for the router and never reaches a \
+                 backend",
                 backend.name
             ));
         }
@@ -33,8 +34,9 @@ pub(super) fn read_cluster_header(node: &Node<'_>, backends: &[Arc<Backend>]) ->
 pub(super) fn check_policy(fields: &Fields<'_>, policy: &Policy) {
     if policy.first_token_timeout_ms > 0 {
         fields.error(
-            "has a first_token_timeout_ms, here or in `defaults.fallback`: not with `defaults.cluster_header`, because \
-             Envoys for which that is lose a piece of an answer whose first token is late; remove it",
+            "has a first_token_timeout_ms (here or in `defaults.fallback`), which cannot be used with \
+             `defaults.cluster_header`: the Envoy versions that need this header lose a piece of an answer whose \
+             first token is late. Remove it",
         );
     }
 }
@@ -54,21 +56,22 @@ pub(super) fn read_aggregate(node: &Node<'_>, around: &Surroundings<'_>) -> Opti
     let name = node.name()?;
     if !around.is_older {
         node.error(
-            "is for Envoys before 1.39 only, with `defaults.cluster_header`: without that, each target is tried at its \
-             own backend's cluster; remove it",
+            "is only for Envoy before 1.39, together with `defaults.cluster_header`; without that, each target is \
+             tried at the cluster of its own backend. Remove it",
         );
     }
     let is = |backend: &&Arc<Backend>| backend.name == name || backend.cluster == name;
     if let Some(backend) = around.backends.iter().find(is) {
         node.error(format!(
-            "\"{name}\" is the name or the cluster of backend \"{}\": give the cluster that has the targets as members a \
-             name of its own",
+            "\"{name}\" is already the name or the cluster of backend \"{}\": choose another name for the aggregate \
+             cluster",
             backend.name
         ));
     }
     if around.groups.contains(&Strategy::Weighted) {
         node.error(
-            "the aggregate cluster tries its members in its own order: remove `strategy: weighted`, or aggregate_cluster",
+            "an aggregate cluster tries its members in its own order: remove either `strategy: weighted` or \
+             aggregate_cluster",
         );
     }
     let mut targets = around.targets.iter();
@@ -76,9 +79,9 @@ pub(super) fn read_aggregate(node: &Node<'_>, around: &Surroundings<'_>) -> Opti
     for target in targets {
         for what in differences(around.demands, first, target) {
             node.error(format!(
-                "{} and {} differ in {what}, but a request is adapted once for all members of an \
-                 aggregate cluster: make them the same, or remove aggregate_cluster, and only the first target that is \
-                 well is used",
+                "{} and {} differ in {what}, but a request is adapted only once for all members of an aggregate \
+                 cluster: make them the same, or remove aggregate_cluster, so that only the first target that is not \
+                 cooling down is used",
                 first.place, target.place
             ));
         }
@@ -100,7 +103,7 @@ fn differences(demands: &Demands, one: &Target, other: &Target) -> Vec<String> {
             ));
         }
     } else if one.model.is_some() != other.model.is_some() {
-        found.push("whether they say which `model`".to_owned());
+        found.push("whether they name a `model`".to_owned());
     } else if !same(&served(demands, a), &served(demands, b)) {
         found.push("the models that their backends serve".to_owned());
     }

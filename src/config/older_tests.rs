@@ -133,30 +133,27 @@ fn members_that_do_not_are_refused() {
     let named = "targets: [{backend: a}, {backend: b, model: x}], aggregate_cluster: pool";
     one_error(
         &errors(x, x, named, OLDER),
-        "differ in whether they say which `model`",
+        "differ in whether they name a `model`",
     );
 }
 
 #[test]
 fn an_aggregate_cluster_needs_the_header_and_a_name_of_its_own() {
-    one_error(
-        &errors(ONE, ONE, BOTH, ""),
-        "is for Envoys before 1.39 only",
-    );
+    one_error(&errors(ONE, ONE, BOTH, ""), "is only for Envoy before 1.39");
     let weighted = format!("{BOTH}, strategy: weighted");
     one_error(
         &errors(ONE, ONE, &weighted, OLDER),
-        "remove `strategy: weighted`",
+        "remove either `strategy: weighted`",
     );
     let own = BOTH.replace("pool", "a");
     one_error(
         &errors(ONE, ONE, &own, OLDER),
-        "is the name or the cluster of backend \"a\"",
+        "is already the name or the cluster of backend \"a\"",
     );
     let cluster = format!("cluster: pool, {ONE}");
     one_error(
         &errors(ONE, &cluster, BOTH, OLDER),
-        "is the name or the cluster of backend \"b\"",
+        "is already the name or the cluster of backend \"b\"",
     );
 }
 
@@ -167,7 +164,7 @@ fn the_header_is_one_that_nobody_else_has() {
         ("Host", "cannot be changed here"),
         ("x-envoy-cluster", "cannot be changed here"),
         ("x-llm-router-cluster", "cannot be changed here"),
-        ("'a b'", "is not a header's name"),
+        ("'a b'", "is not a valid header name"),
         ("''", "must not be empty"),
     ] {
         let defaults = format!("cluster_header: {name}");

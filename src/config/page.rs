@@ -56,21 +56,21 @@ fn read_path(node: &Node<'_>) -> Option<String> {
             .all(|byte| byte.is_ascii_alphanumeric() || b"/-._~".contains(&byte));
     if !is_path {
         node.error(
-            "must begin with \"/\" and have only letters, digits and \"/-._~\", and an end that is neither \"/\" nor \
-             \".json\", which is its data's",
+            "must begin with \"/\", contain only letters, digits and \"/-._~\", and not end with \"/\" or \".json\" \
+             (the page's data has that path)",
         );
         return None;
     }
     let mut parts = path.split('/').skip(1);
     if parts.any(|part| matches!(part, "" | "." | "..")) {
         node.error(
-            "has an empty part, \".\" or \"..\", and no request comes with these where Envoy has `merge_slashes` and \
+            "has an empty segment, \".\" or \"..\", which requests never have if Envoy uses `merge_slashes` and \
              `normalize_path`: write the path without them",
         );
         return None;
     }
     if Endpoint::at(path).is_some() || is_stored_state(path) {
-        node.error("is a path of an API: give the page one of its own");
+        node.error("is a path of an API: choose another path for the page");
         return None;
     }
     Some(path.to_owned())
@@ -83,15 +83,15 @@ fn read_access(node: &Node<'_>, fields: &Fields<'_>) -> Option<PageAccess> {
     let sha256 = fields.optional("secret_sha256");
     if is_public {
         if header.is_some() || sha256.is_some() {
-            node.error("is `public` and has a secret: remove one");
+            node.error("has both `public: true` and a secret: remove one of them");
             return None;
         }
         return Some(PageAccess::Public);
     }
     let (Some(header), Some(sha256)) = (header, sha256) else {
         node.error(
-            "must say who gets it: `secret_header`, the name of a header, and `secret_sha256`, the SHA-256 of what it has to \
-             carry; or `public: true`",
+            "must say who may see the page: either `secret_header` (the name of a header) and `secret_sha256` (the \
+             SHA-256 of its value), or `public: true`",
         );
         return None;
     };
@@ -114,8 +114,8 @@ fn read_digest(node: &Node<'_>) -> Option<Digest> {
     };
     if digest == sha256(b"") {
         node.error(
-            "is the SHA-256 of nothing, so that everybody would have the secret: the file or the variable that it was made \
-             from was empty",
+            "is the SHA-256 of an empty value, so everybody would know the secret: the file or variable that it was \
+             computed from was empty",
         );
         return None;
     }

@@ -37,16 +37,16 @@ fn who_gets_it() {
 fn it_is_never_open_by_mistake() {
     let digest = "00".repeat(32);
     for (page, expected) in [
-        ("{path: /a}".to_owned(), "must say who gets it"),
-        ("{public: false}".to_owned(), "must say who gets it"),
-        ("{secret_header: x-page}".to_owned(), "must say who gets it"),
+        ("{path: /a}".to_owned(), "must say who may see the page"),
+        ("{public: false}".to_owned(), "must say who may see the page"),
+        ("{secret_header: x-page}".to_owned(), "must say who may see the page"),
         (
             format!("{{secret_sha256: '{digest}'}}"),
-            "must say who gets it",
+            "must say who may see the page",
         ),
         (
             format!("{{public: true, secret_header: x-page, secret_sha256: '{digest}'}}"),
-            "is `public` and has a secret",
+            "has both `public: true` and a secret",
         ),
         (
             "{secret_header: x-page, secret_sha256: secret}".to_owned(),
@@ -59,20 +59,20 @@ fn it_is_never_open_by_mistake() {
         (
             "{secret_header: x-page, secret_sha256: e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855}"
                 .to_owned(),
-            "is the SHA-256 of nothing",
+            "is the SHA-256 of an empty value",
         ),
         (
             "{path: /a//b, public: true}".to_owned(),
-            "has an empty part",
+            "has an empty segment",
         ),
-        ("{path: //a, public: true}".to_owned(), "has an empty part"),
+        ("{path: //a, public: true}".to_owned(), "has an empty segment"),
         (
             "{path: /a/../b, public: true}".to_owned(),
-            "has an empty part",
+            "has an empty segment",
         ),
         (
             "{path: /a/., public: true}".to_owned(),
-            "has an empty part",
+            "has an empty segment",
         ),
         ("{public: true, secret: open}".to_owned(), "unknown field"),
         ("{path: llm, public: true}".to_owned(), "must begin with"),

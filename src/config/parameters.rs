@@ -8,11 +8,11 @@ use crate::request::{Bound, Clamp, ParameterChanges, is_one_field};
 /// Fields that a document must not change: those that routes read, and those that carry the prompt.
 const CORE: [(&str, &[&str]); 3] = [
     (
-        "the target's `model` says which model is called, and the route's `match` can ask for `stream`",
+        "the target's `model` sets the model, and the route's `match` can match `stream`",
         &["model", "stream"],
     ),
     (
-        "it carries the prompt, which is not changed on its way",
+        "it contains the prompt, which the router never changes",
         &[
             "messages",
             "input",
@@ -27,7 +27,7 @@ const CORE: [(&str, &[&str]); 3] = [
         ],
     ),
     (
-        "it names what one provider has stored, by which the request is routed",
+        "it refers to state that one provider has stored, which decides where the request goes",
         &[
             "previous_response_id",
             "conversation",
@@ -78,7 +78,7 @@ impl Change {
 pub(super) fn read(node: &Node<'_>) -> ParameterChanges {
     let fields = node.fields(fields::PARAMETERS);
     if is_empty_map(node) {
-        node.error("must not be empty: say what is changed, or remove it");
+        node.error("must not be empty: add a change, or remove the field");
     }
     let mut reading = Reading::default();
     for (name, read) in [
@@ -115,7 +115,7 @@ impl Reading {
         for (known, earlier) in &self.known {
             if let Some((one, other)) = spelled_twice(known, path) {
                 node.error(format!(
-                    "\"{one}\" and \"{other}\" are one field in two spellings: write it the same way everywhere"
+                    "\"{one}\" and \"{other}\" are two spellings of the same field: use one of them everywhere"
                 ));
                 return None;
             }
@@ -123,13 +123,13 @@ impl Reading {
                 Relation::None => continue,
                 Relation::Same if earlier.goes_with(change) => continue,
                 Relation::Same => node.error(format!(
-                    "\"{known}\" stands under `{}` too, which contradicts `{}`: remove one of the two",
+                    "\"{known}\" is also under `{}`, which contradicts `{}`: remove one of the two",
                     earlier.name(),
                     change.name(),
                 )),
                 Relation::Inside => node.error(format!(
-                    "of \"{known}\", which stands under `{}`, and \"{path}\" one is inside of the other: change either the \
-                     whole object or fields in it",
+                    "\"{known}\" (under `{}`) and \"{path}\" overlap, because one contains the other: change either \
+                     the whole object or fields in it",
                     earlier.name(),
                 )),
             }
@@ -145,12 +145,12 @@ impl Reading {
             let parent = |path: &str| path.rsplit_once('.').map(|(parent, _)| parent.to_owned());
             if relation(old, new) == Relation::Same {
                 node.error(format!(
-                    "renames \"{old}\" to itself: a field is found in any spelling, and stands under its very name \
-                     afterwards where another change names it; remove it"
+                    "renames \"{old}\" to itself, which is not needed: other changes find a field in any spelling, \
+                     and give it the name that they use. Remove it"
                 ));
             } else if parent(old) != parent(new) {
                 node.error(format!(
-                    "\"{old}\" and \"{new}\" are not in the same object: a field can only get another name where it is"
+                    "\"{old}\" and \"{new}\" are not in the same object: a field can be renamed, but not moved"
                 ));
             } else if self.note(&node, old, Change::RenamedFrom).is_some()
                 && self.note(&node, new, Change::RenamedTo).is_some()
@@ -183,7 +183,7 @@ impl Reading {
     fn default_to(&mut self, node: &Node<'_>) {
         for (path, node) in node.entries() {
             if matches!(node.tree(), Tree::Null) {
-                node.error("null is as good as absent, and is no default: give it a value");
+                node.error("null counts as absent and cannot be a default: give it a value");
             }
             if self.note(&node, path, Change::Default).is_some()
                 && let Some(value) = read_value(&node)
@@ -220,7 +220,7 @@ impl Reading {
             });
             if is_out {
                 fields.error(format!(
-                    "the default of \"{path}\" is out of its bounds under `clamp`: change one of the two"
+                    "the default of \"{path}\" is outside its bounds under `clamp`: change one of the two"
                 ));
             }
         }
@@ -261,8 +261,8 @@ fn check_name(node: &Node<'_>, path: &str) -> Option<()> {
     let is_name = |part: &str| !part.is_empty() && part.bytes().all(is_letter);
     if path.split('.').count() > MAX_PARTS || !path.split('.').all(is_name) {
         node.error(format!(
-            "\"{path}\" is no field's name: letters, digits and signs of ASCII without quotes and backslashes, and up to \
-             {MAX_PARTS} of them with a dot in between for a field in objects"
+            "\"{path}\" is not a valid field name: use printable ASCII without spaces, quotes and backslashes, and for a \
+             field inside objects up to {MAX_PARTS} names separated by dots"
         ));
         return None;
     }
@@ -290,7 +290,7 @@ fn written(tree: &Tree) -> Vec<u8> {
 fn check_value(node: &Node<'_>) -> Option<()> {
     match node.tree() {
         Tree::Number(number) if !number.is_finite() => {
-            node.error("must be a number that JSON has");
+            node.error("must be a number that JSON can express");
             None
         }
         Tree::List(_) => node.list().iter().try_for_each(check_value),
@@ -321,7 +321,7 @@ fn read_clamp(node: &Node<'_>) -> Option<Clamp> {
     if let (Some(min), Some(max)) = (&min, &max)
         && min.number > max.number
     {
-        fields.error("min is more than max: exchange them");
+        fields.error("min is greater than max: swap them");
         return None;
     }
     Some(Clamp { min, max })

@@ -106,99 +106,99 @@ fn what_is_wrong_is_said_where_it_stands() {
         (
             "{default: {messages: []}}",
             ".default.messages",
-            "it carries the prompt",
+            "it contains the prompt",
         ),
         (
             "{set: {input.x: 1}}",
             ".set.input.x",
-            "\"input\" cannot be changed here: it carries the prompt",
+            "\"input\" cannot be changed here: it contains the prompt",
         ),
         (
             "{rename: {prompt: text}}",
             ".rename.prompt",
-            "it carries the prompt",
+            "it contains the prompt",
         ),
         (
             "{rename: {text: prompt}}",
             ".rename.text",
-            "it carries the prompt",
+            "it contains the prompt",
         ),
         (
             "{set: {system_instruction: x}}",
             ".set.system_instruction",
-            "it carries the prompt",
+            "it contains the prompt",
         ),
         (
             "{remove: [previous_response_id]}",
             ".remove[0]",
-            "it names what one provider has stored",
+            "it refers to state that one provider has stored",
         ),
         ("{remove: ['']}", ".remove[0]", "must not be empty"),
         (
             "{remove: [a..b]}",
             ".remove[0]",
-            "\"a..b\" is no field's name",
+            "\"a..b\" is not a valid field name",
         ),
         (
             "{set: {'a b': 1}}",
             ".set.a b",
-            "\"a b\" is no field's name",
+            "\"a b\" is not a valid field name",
         ),
-        ("{set: {\"ü\": 1}}", ".set.ü", "\"ü\" is no field's name"),
+        (
+            "{set: {\"ü\": 1}}",
+            ".set.ü",
+            "\"ü\" is not a valid field name",
+        ),
         (
             "{set: {a.b.c.d.e.f.g.h.i: 1}}",
             ".set.a.b.c.d.e.f.g.h.i",
-            "is no field's name",
+            "is not a valid field name",
         ),
         (
             "{set: {a: 1}, remove: [a]}",
             ".set.a",
-            "\"a\" stands under `remove` too, which contradicts `set`",
+            "\"a\" is also under `remove`, which contradicts `set`",
         ),
         (
             "{set: {a: 1}, default: {a: 1}}",
             ".default.a",
-            "stands under `set` too",
+            "is also under `set`",
         ),
         (
             "{set: {a: 1}, clamp: {a: {max: 1}}}",
             ".clamp.a",
-            "stands under `set` too",
+            "is also under `set`",
         ),
         (
             "{remove: [a], clamp: {a: {max: 1}}}",
             ".clamp.a",
-            "stands under `remove` too",
+            "is also under `remove`",
         ),
-        (
-            "{remove: [a, a]}",
-            ".remove[1]",
-            "stands under `remove` too",
-        ),
+        ("{remove: [a, a]}", ".remove[1]", "is also under `remove`"),
         (
             "{remove: [a, A]}",
             ".remove[1]",
-            "\"a\" and \"A\" are one field in two spellings",
+            "\"a\" and \"A\" are two spellings of the same field",
         ),
         (
             "{rename: {a: b}, set: {b: 1}}",
             ".set.b",
-            "stands under `rename` too",
+            "is also under `rename`",
         ),
         (
             "{rename: {a: b}, clamp: {a: {max: 1}}}",
             ".clamp.a",
-            "stands under `rename` too",
+            "is also under `rename`",
         ),
         (
             "{rename: {a: b, c: b}}",
             ".rename.c",
-            "\"b\" stands under `rename` too",
+            "\"b\" is also under `rename`",
         ),
         (
             "{rename: {a: b, b: c}}",
             ".rename.b",
-            "\"b\" stands under `rename` too",
+            "\"b\" is also under `rename`",
         ),
         ("{rename: {a: a}}", ".rename.a", "renames \"a\" to itself"),
         (
@@ -220,17 +220,17 @@ fn what_is_wrong_is_said_where_it_stands() {
         (
             "{set: {o: {}, o.a: 1}}",
             ".set.o.a",
-            "of \"o\", which stands under `set`, and \"o.a\" one is inside of the other",
+            "\"o\" (under `set`) and \"o.a\" overlap",
         ),
         (
             "{remove: [o.a], set: {o: 1}}",
             ".set.o",
-            "of \"o.a\", which stands under `remove`, and \"o\" one is inside",
+            "\"o.a\" (under `remove`) and \"o\" overlap",
         ),
         (
             "{remove: [o.a], set: {O.b: 1}}",
             ".set.O.b",
-            "\"o\" and \"O\" are one field in two spellings",
+            "\"o\" and \"O\" are two spellings of the same field",
         ),
         ("{clamp: {a: 5}}", ".clamp.a", "must be a map, not a number"),
         (
@@ -246,17 +246,17 @@ fn what_is_wrong_is_said_where_it_stands() {
         (
             "{clamp: {a: {min: 2, max: 1}}}",
             ".clamp.a",
-            "min is more than max",
+            "min is greater than max",
         ),
         (
             "{default: {a: 9}, clamp: {a: {max: 1}}}",
             "",
-            "the default of \"a\" is out of its bounds",
+            "the default of \"a\" is outside its bounds",
         ),
         (
             "{default: {a: null}}",
             ".default.a",
-            "null is as good as absent",
+            "null counts as absent",
         ),
     ] {
         let errors = document(parameters).unwrap_err();
@@ -288,7 +288,7 @@ fn numbers_are_those_that_json_has() {
         let errors = Document::compile(&tree).unwrap_err();
         assert_eq!(
             errors[0].to_string(),
-            "routes[0].targets[0].parameters.set.x[0]: must be a number that JSON has"
+            "routes[0].targets[0].parameters.set.x[0]: must be a number that JSON can express"
         );
     }
 }

@@ -16,10 +16,10 @@ pub(super) fn read_stored_at(node: &Node<'_>, targets: &[Target]) -> Option<Stri
     if !names.clone().any(|name| name == written) {
         let close = suggestion(written, names.clone());
         node.error(format!(
-            "no target of this route is at a backend \"{written}\"{}",
+            "no target of this route has the backend \"{written}\"{}",
             match close.as_str() {
                 "" => format!(
-                    "; they are at {}",
+                    "; their backends are {}",
                     names.by_ref().collect::<Vec<_>>().join(", ")
                 ),
                 close => close.to_owned(),
@@ -33,16 +33,24 @@ pub(super) fn read_stored_at(node: &Node<'_>, targets: &[Target]) -> Option<Stri
 /// Refuses fields that have no effect on a pass-through route, and a match that no request can satisfy.
 pub(super) fn check(node: &Node<'_>, fields: &Fields<'_>, route: &Route) {
     for (name, why_not) in [
-        ("strategy", "there is one target to choose from"),
+        ("strategy", "there is only one target"),
         (
             "fallback",
-            "there is one attempt, and its answer passes unread",
+            "there is only one attempt, and its answer passes unread",
         ),
-        ("stored_at", "its only target says where it goes"),
-        ("max_prices", "what passes has no tokens that are counted"),
+        (
+            "stored_at",
+            "the only target already determines the backend",
+        ),
+        (
+            "max_prices",
+            "the tokens of requests that pass through are not counted",
+        ),
     ] {
         if let Some(node) = fields.optional(name) {
-            node.error(format!("not with `pass_through: true`: {why_not}"));
+            node.error(format!(
+                "cannot be used with `pass_through: true`: {why_not}"
+            ));
         }
     }
     if let Some(node) = fields.optional("targets") {
@@ -53,16 +61,16 @@ pub(super) fn check(node: &Node<'_>, fields: &Fields<'_>, route: &Route) {
     }
     if route.condition.is_of_model_calls() {
         node.error(
-            "with `pass_through: true` a request is matched by its path, method and headers alone: its body is not read, so \
-             that neither `model` nor `stream` is known",
+            "a route with `pass_through: true` can match only what is known without the body (path, method, headers, \
+             query, caller, time): the body is not read, so `model` and `stream` are unknown",
         );
     } else if route.condition.is_impossible() {
         node.error(CONTRADICTORY);
     } else if is_taken(&route.condition) {
         node.error(
-            "no request can ever match this: a POST to such a path is a call of a model, which only routes without \
-             `pass_through` take, and lists of models are the router's own; for another method at the same path, name \
-             it in the match",
+            "no request can ever match this: a POST to such a path is a model call, which only routes without \
+             `pass_through` take, and the router itself answers requests for model lists; to match another method at \
+             the same path, add `method`",
         );
     }
 }
@@ -71,14 +79,14 @@ fn check_targets(node: &Node<'_>) {
     let targets = node.list();
     if targets.len() > 1 {
         node.error(
-            "with `pass_through: true` there is exactly one target: nothing is tried elsewhere",
+            "a route with `pass_through: true` must have exactly one target, because there is no fallback",
         );
     }
     for target in targets {
         for name in ["model", "weight", "parameters", "targets"] {
             // Unknown fields are reported where targets are read.
             if let Some((_, node)) = target.entries().iter().find(|(field, _)| *field == name) {
-                node.error("not with `pass_through: true`: remove it");
+                node.error("cannot be used with `pass_through: true`: remove it");
             }
         }
     }
@@ -98,8 +106,9 @@ fn check_labels(node: &Node<'_>, route: &Route) {
             let has = labels.get(&required.name);
             let reason = LeftOut::LabelMissing { required, has };
             node.error(format!(
-                "its only target, backend \"{}\", can never be used ({reason}): give the backend the label, or remove the \
-                 route; what passes is no call of a model, so that labels of models do not count",
+                "its only target, backend \"{}\", can never be used ({reason}): add the label to the backend, or \
+                 remove the route; labels of models do not count here, because requests that pass through are not \
+                 model calls",
                 target.backend.name
             ));
         }

@@ -29,8 +29,8 @@ pub(super) fn check(node: &Node<'_>, fields: &Fields<'_>, route: &Route) {
     }
     if apis.is_empty() {
         node.error(
-            "no request can ever match this: a route takes POST requests to paths of models, such as \
-             /v1/chat/completions or /v1/messages (docs/apis.md has all); for other paths and methods there is \
+            "no request can ever match this: a route takes POST requests to paths of model calls, such as \
+             /v1/chat/completions or /v1/messages (docs/apis.md lists all); for other paths and methods use \
              `pass_through: true`",
         );
         return;
@@ -56,7 +56,7 @@ pub(super) fn check(node: &Node<'_>, fields: &Fields<'_>, route: &Route) {
         node.error(format!(
             "no target serves the model \"{name}\", which the route matches{}",
             if route.demands != Demands::default() {
-                ", or none that the route lets it go to"
+                ", or none that the route allows"
             } else {
                 ""
             }
@@ -69,7 +69,7 @@ fn why_never(route: &Route, target: &Target, apis: &[Api]) -> Option<String> {
     let backend = &target.backend;
     if !apis.iter().any(|api| backend.schema.speaks(*api)) {
         return Some(format!(
-            "backend \"{}\" does not speak the API of the path that the route asks for",
+            "backend \"{}\" does not speak the API of the path that the route matches",
             backend.name
         ));
     }
@@ -78,14 +78,14 @@ fn why_never(route: &Route, target: &Target, apis: &[Api]) -> Option<String> {
         models.any(|model| backend.may_be_asked(model, |name| takes_model(route, name)));
     if target.model.is_none() && !may_serve && !backend.models.is_empty() {
         return Some(format!(
-            "backend \"{}\" serves no model of a name that this route takes: say which `model` it is to use",
+            "backend \"{}\" serves no model whose name this route matches: set the `model` of the target",
             backend.name
         ));
     }
     let reason = never_meets(route, target)?;
     Some(format!(
-        "no request of this route can ever go to backend \"{}\" ({reason}): change what the route asks for, or what the \
-         backend or its models say, or remove the target",
+        "no request of this route can ever go to backend \"{}\" ({reason}): change what the route requires or what \
+         the backend and its models declare, or remove the target",
         backend.name
     ))
 }

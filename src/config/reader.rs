@@ -91,7 +91,7 @@ impl<'a> Node<'a> {
             if seen.insert(name.as_str()) {
                 nodes.push((name.as_str(), node));
             } else {
-                node.error("stands there twice: remove one");
+                node.error("is given twice: remove one");
             }
         }
         nodes
@@ -103,12 +103,13 @@ impl<'a> Node<'a> {
         fields.retain(|(name, node)| {
             let is_known = known.contains(name);
             if *name == "<<" {
-                node.error("`<<` merges nothing in Envoy: write the fields out, or give the whole value by an alias");
+                node.error("Envoy does not support merge keys (`<<`): write the fields out, or use an alias for the \
+                            whole value");
             } else if !is_known {
                 node.error(format!(
                     "unknown field{}",
                     match suggestion(name, known.iter().copied()).as_str() {
-                        "" => format!("; known are {}", known.join(", ")),
+                        "" => format!("; expected one of {}", known.join(", ")),
                         close => close.to_owned(),
                     }
                 ));
@@ -182,7 +183,7 @@ impl<'a> Node<'a> {
                 other => format!("U+{:04X}", u32::from(other)),
             };
             self.error(format!(
-                "must not have control characters, and has {which}: remove it"
+                "must not contain control characters, but contains {which}: remove it"
             ));
             return None;
         }

@@ -12,8 +12,8 @@ pub fn backend_name(configuration: &[u8]) -> Result<String, Vec<ConfigError>> {
     let tree = parse(configuration).map_err(|_| {
         vec![ConfigError::new(
             "",
-            "the configuration must say on which backend's cluster this filter stands, as {backend: NAME} in a \
-             google.protobuf.Struct or in a google.protobuf.StringValue as JSON",
+            "the configuration must name the backend whose cluster has this filter: {backend: NAME}, in a \
+             google.protobuf.Struct or as JSON in a google.protobuf.StringValue",
         )]
     })?;
     let errors = Errors::default();
@@ -34,7 +34,7 @@ mod tests {
     fn names_its_backend() {
         assert_eq!(backend_name(br#"{"backend": "openai"}"#).unwrap(), "openai");
         for (wrong, expected) in [
-            ("", "must say on which backend"),
+            ("", "must name the backend"),
             ("{}", "`backend` is missing"),
             (r#"{"backend": ""}"#, "backend: must not be empty"),
             (r#"{"backend": "a", "x": 1}"#, "x: unknown field"),

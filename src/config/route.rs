@@ -78,7 +78,7 @@ pub(super) fn read_all(node: &Node<'_>, around: &Surroundings<'_>) -> Vec<Route>
         };
         if !names.insert(route.name.clone()) {
             node.error(format!(
-                "there is another route \"{}\": give each its own name",
+                "another route is also called \"{}\": routes need unique names",
                 route.name
             ));
         }

@@ -27,10 +27,10 @@ pub(super) fn read(node: &Node<'_>, is_passing: bool) -> Arc<[KeySource]> {
             continue;
         };
         if sources.contains(&source) {
-            node.error("stands there twice: remove one");
+            node.error("is given twice: remove one");
         }
         if is_passing && source.is_in_body() {
-            node.error("not with `pass_through: true`: the body is not read");
+            node.error("cannot be used with `pass_through: true`: the body is not read");
         }
         sources.push(source);
     }
@@ -50,7 +50,7 @@ pub(super) fn read_source(node: &Node<'_>) -> Option<KeySource> {
         let is_unknown = matches!(node.tree(), Tree::Map(entries) if entries.len() == 1);
         if !is_unknown {
             let known = fields::KEY_SOURCE.join(", ");
-            fields.error(format!("must be one of {known}, with its name"));
+            fields.error(format!("must be exactly one of {known}, with a name"));
         }
         return None;
     };

@@ -124,7 +124,7 @@ fn is_group(node: &Node<'_>) -> bool {
 
 fn check_weights(node: &Node<'_>, targets: &[Target]) {
     if !targets.is_empty() && targets.iter().all(|target| target.weight == 0) {
-        node.error("the weights add up to 0: give one target at least a weight");
+        node.error("the weights add up to 0: give at least one target a weight");
     }
 }
 
@@ -133,8 +133,8 @@ impl Targets<'_> {
         let fields = node.fields(fields::GROUP);
         if around == Strategy::Weighted {
             fields.error(
-                "a group stands among targets that are tried in order: remove the route's `strategy: weighted`, or put \
-                 the group's targets into the route's own list",
+                "a group is only allowed among targets that are tried in order: remove the route's `strategy: \
+                 weighted`, or move the group's targets into the route's own list",
             );
         }
         let strategy = fields.required("strategy");
@@ -142,7 +142,7 @@ impl Targets<'_> {
             && one_of(node, &Strategy::ALL) == Some(Strategy::Ordered)
         {
             node.error(
-                "a group is `weighted`: what is tried in order stands in the route's own list",
+                "a group must be `weighted`: put targets that are tried in order into the route's own list",
             );
         }
         let Some(node) = fields.required("targets") else {
@@ -153,7 +153,7 @@ impl Targets<'_> {
         for (index, item) in node.non_empty_list().iter().enumerate() {
             if is_group(item) {
                 item.error(
-                    "there are no groups of groups: put its targets into the group around it, or the group into the \
+                    "groups cannot contain groups: move its targets into the outer group, or the group into the \
                      route's own list",
                 );
                 continue;
@@ -169,7 +169,7 @@ impl Targets<'_> {
         let fields = node.fields(fields::TARGET);
         let weight = fields.optional("weight").and_then(|node| {
             if strategy == Strategy::Ordered {
-                node.error("only `strategy: weighted` has weights: remove it, or set the strategy");
+                node.error("only `strategy: weighted` uses weights: remove the weight, or set the strategy");
             }
             node.integer(0, 1_000_000)
         });
@@ -227,7 +227,7 @@ fn read_place(
             "unknown backend \"{written}\"{}",
             match suggestion(written, names.clone()).as_str() {
                 "" if backends.is_empty() => String::new(),
-                "" => format!("; there are {}", names.collect::<Vec<_>>().join(", ")),
+                "" => format!("; expected one of {}", names.collect::<Vec<_>>().join(", ")),
                 close => close.to_owned(),
             }
         ));
@@ -243,7 +243,9 @@ fn read_place(
 fn read_target_model(node: &Node<'_>, backend: &Backend) -> Option<String> {
     let written = node.name()?;
     if written.contains('*') {
-        node.error("must be one model, not a pattern: leave it out to keep the client's own");
+        node.error(
+            "must be one model, not a pattern: omit it to keep the model that the client asked for",
+        );
         return None;
     }
     if backend.upstream_name(written).is_none() {

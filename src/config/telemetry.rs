@@ -58,9 +58,7 @@ pub(super) fn read(node: &Node<'_>, routes: &[Route]) -> Telemetry {
     let caller = fields.optional("caller");
     let callers = fields.optional("callers");
     if let (None, Some(callers)) = (caller, callers) {
-        callers.error(
-            "without `caller` nobody knows who they are: say where a request names its caller",
-        );
+        callers.error("needs `caller`, which says where a request names its caller");
     }
     Telemetry {
         caller: caller.and_then(read_caller),
@@ -80,7 +78,8 @@ fn read_caller(node: &Node<'_>) -> Option<KeySource> {
         && written != MESH
     {
         node.error(format!(
-            "\"{written}\" does not say where: write {{header: <name>}}, {{claim: <name>}} or `{MESH}`"
+            "\"{written}\" does not say where to find the caller: write {{header: <name>}}, {{claim: <name>}} or \
+             `{MESH}`"
         ));
         return None;
     }
@@ -90,14 +89,14 @@ fn read_caller(node: &Node<'_>) -> Option<KeySource> {
             read_header_name(node, name.trim_start_matches(':'))?;
             if is_credential_header(name) {
                 node.error(format!(
-                    "\"{name}\" carries credentials, which are never told: name another one"
+                    "\"{name}\" carries credentials, which are never logged or counted: choose another header"
                 ));
                 return None;
             }
         }
         KeySource::Claim(_) | KeySource::Mesh => {}
         KeySource::Query(_) | KeySource::Body(_) | KeySource::User | KeySource::Conversation => {
-            node.error("must be a header, a claim or `mesh`: what else a request says is not told");
+            node.error("must be a header, a claim or `mesh`");
             return None;
         }
     }
@@ -109,29 +108,29 @@ fn read_callers(node: &Node<'_>, routes: &[Route]) -> Vec<String> {
     let items = node.non_empty_list();
     if items.len() > MAX_CALLERS {
         node.error(format!(
-            "has more than {MAX_CALLERS} callers, each of which makes metrics of its own"
+            "has more than {MAX_CALLERS} callers, but each of them adds metrics"
         ));
     }
     for node in items {
         let Some(name) = node.name() else { continue };
         if caller_name(name.as_bytes()).is_none() {
             node.error(format!(
-                "a caller's name has at most {MAX_CALLER_BYTES} bytes of printable ASCII"
+                "the name of a caller can have at most {MAX_CALLER_BYTES} bytes of printable ASCII"
             ));
         }
         if callers.iter().any(|known| known == name) {
-            node.error("stands there twice: remove one");
+            node.error("is given twice: remove one");
         }
         if name == OTHER {
-            node.error("stands for all callers that are not named here: remove it");
+            node.error("is reserved for all callers that are not listed here: remove it");
         }
         callers.push(name.to_owned());
     }
     let shares = shares(routes, &callers);
     if shares > MAX_SHARES {
         node.error(format!(
-            "each backend and model of a route is counted for each caller and for all others together, which comes to {shares} \
-             here: name fewer callers, for at most {MAX_SHARES}"
+            "metrics count each backend and model of a route for each caller and for all others together, which makes \
+             {shares} combinations: list fewer callers, for at most {MAX_SHARES}"
         ));
     }
     callers

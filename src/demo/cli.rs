@@ -20,11 +20,11 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Start the demo backends and Envoy, and say what to try, until Ctrl-C.
+    /// Start the demo backends and Envoy, print examples to try, and run until Ctrl-C.
     Run(RunArgs),
-    /// Start the demo backends only, until Ctrl-C.
+    /// Start only the demo backends and run until Ctrl-C.
     Backends {
-        /// Added to every port, so that several can run side by side.
+        /// Offset added to every port, so that several demos can run side by side.
         #[arg(long, default_value_t = 0, value_name = "N")]
         port_offset: u16,
     },
@@ -36,13 +36,14 @@ pub(crate) struct RunArgs {
     /// The Envoy program.
     #[arg(long, value_name = "PATH")]
     pub(crate) envoy: PathBuf,
-    /// The configuration that Envoy is started with.
+    /// The Envoy configuration file.
     #[arg(long, default_value = "envoy/demo.yaml", value_name = "PATH")]
     pub(crate) config: PathBuf,
-    /// Envoy's worker threads.
+    /// The number of Envoy's worker threads.
     #[arg(long, default_value_t = 2, value_name = "N")]
     pub(crate) concurrency: u16,
-    /// Added to every port, of the configuration's `port_value`s too, so that several can run side by side.
+    /// Offset added to every port, including the `port_value`s in the configuration, so that several demos can run side by
+    /// side.
     #[arg(long, default_value_t = 0, value_name = "N")]
     pub(crate) port_offset: u16,
 }

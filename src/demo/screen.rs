@@ -18,32 +18,32 @@ pub(crate) fn ready(listener: u16, admin: u16, log: &Path) -> String {
     format!(
         "\n\
 llm-router is ready: {url}
-What happens there, live: {url}/llm-router
+Live status page:     {url}/llm-router
 
-Try, in another terminal. Each demo backend answers with what reached it.
+Try these in another terminal. Each demo backend answers with the request that reached it.
 
-A virtual model, shared out between two backends:
+A virtual model with two weighted backends:
 {fast}
-A virtual model whose first backend is dead, so that Envoy falls back to the next:
+A virtual model whose first backend is down, so Envoy falls back to the next one:
 {smart}
-A stream that its first backend breaks off in the middle; -i shows which attempts were made:
+A stream that the first backend breaks off in the middle; the headers (-i) show which attempts were made:
   curl -iN {url}/v1/chat/completions -H 'content-type: application/json' \\
     -d '{{\"model\": \"rescued\", \"stream\": true, \"messages\": [{{\"role\": \"user\", \"content\": \"Hello\"}}]}}'
 
-Streamed:
+A streamed answer:
   curl -N {url}/v1/chat/completions -H 'content-type: application/json' \\
     -d '{{\"model\": \"gpt-5.4-mini\", \"stream\": true, \"messages\": [{{\"role\": \"user\", \"content\": \"Hello\"}}]}}'
 
-Anthropic messages:
+Anthropic's messages API:
   curl {url}/v1/messages -H 'content-type: application/json' -H 'anthropic-version: 2023-06-01' \\
     -d '{{\"model\": \"claude-sonnet-5-5\", \"max_tokens\": 100, \"messages\": [{{\"role\": \"user\", \"content\": \"Hello\"}}]}}'
 
-Responses, and Gemini:
+OpenAI's responses API and Gemini:
   curl {url}/v1/responses -H 'content-type: application/json' -d '{{\"model\": \"smart\", \"input\": \"Hello\"}}'
   curl {url}/v1beta/models/smart:generateContent -H 'content-type: application/json' \\
     -d '{{\"contents\": [{{\"parts\": [{{\"text\": \"Hello\"}}]}}]}}'
 
-The models that there are, and one that there is not:
+The list of models, and a model that does not exist:
   curl {url}/v1/models
 {unknown}
 From Python, with the official client:

@@ -78,9 +78,9 @@ impl Cluster {
         }
         if !self.reported_flag.replace(true) {
             log::error!(
-                "llm-router: the body of an answer of \"{}\" did not come for {} s while it was held. If it is not that \
-                 slow, set `allow_on_headers_stop_iteration: true` in the plugin config of the llm_backend filter of its \
-                 cluster: without it answers cannot be held",
+                "llm-router: no body of a held answer of \"{}\" arrived for {} s. If the backend is not that slow, \
+                 set `allow_on_headers_stop_iteration: true` in the plugin config of the llm_backend filter of its \
+                 cluster: without it, answers cannot be held",
                 self.backend,
                 NO_BODY_MS / 1000
             );
@@ -97,7 +97,7 @@ impl Cluster {
         if now.saturating_sub(self.complained_at.get()) >= COMPLAINT_PERIOD_MS {
             self.complained_at.set(now);
             log::error!(
-                "llm-router: backend \"{}\" refuses the gateway's key (401 or 403): check the secret that \
+                "llm-router: backend \"{}\" rejects the gateway's key (401 or 403): check the secret that \
                  credential_injector adds on its cluster",
                 self.backend
             );
@@ -481,9 +481,9 @@ impl Attempt {
             let here = &self.cluster.backend;
             if !self.cluster.reported.replace(true) {
                 log::error!(
-                    "llm-router: attempts planned for backend \"{planned}\" come out at the cluster of \"{here}\", \
-                     and are answered 500: the route's matcher must send each `wasm.llm.next` to the cluster of that \
-                     name, and each cluster's llm_backend filter must name that cluster's backend"
+                    "llm-router: attempts planned for backend \"{planned}\" reach the cluster of \"{here}\" and are \
+                     answered with 500: the route's matcher must map each `wasm.llm.next` to the cluster of that \
+                     name, and the llm_backend filter of each cluster must name the backend of that cluster"
                 );
             }
         }

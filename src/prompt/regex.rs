@@ -50,27 +50,28 @@ impl Regex {
         }
         if source.chars().nth(LONGEST_REGEX).is_some() {
             return Err(format!(
-                "is too long: {LONGEST_REGEX} characters are the most"
+                "is too long: at most {LONGEST_REGEX} characters are allowed"
             ));
         }
         let tree = parse(source, case_sensitive)?;
         let properties = tree.properties();
         if properties.minimum_len() == Some(0) && properties.look_set().is_empty() {
             return Err(
-                "is found in every text, because it takes an empty one: make a part of it needed"
+                "matches every text, because it matches an empty one: make a part of it mandatory"
                     .to_owned(),
             );
         }
         if counted(&tree) > MOST_COUNTED {
             return Err(format!(
-                "repeats too much: {MOST_COUNTED} characters in all are the most, as in [a-z]{{{MOST_COUNTED}}}"
+                "repeats too much: at most {MOST_COUNTED} characters in total are allowed, as in \
+                 [a-z]{{{MOST_COUNTED}}}"
             ));
         }
         Ok(Regex {
             source: source.to_owned(),
             case_sensitive,
             engines: Arc::new(Engines::new(&tree).ok_or(
-                "is too large when compiled: repeat less, or use narrower classes, as [0-9] instead of \\d",
+                "is too large when compiled: repeat less, or use narrower classes, such as [0-9] instead of \\d",
             )?),
         })
     }
@@ -224,7 +225,7 @@ fn parse(source: &str, case_sensitive: bool) -> Result<Hir, String> {
             explain(error.kind(), source, error.span().start.offset)
         }
         // Says it in several lines, with the expression in it.
-        _ => "is no regular expression".to_owned(),
+        _ => "is not a valid regular expression".to_owned(),
     })
 }
 

@@ -94,21 +94,21 @@ fn wrong_expressions() {
         ),
         (
             "refund|",
-            "is found in every text, because it takes an empty one: make a part of it needed",
+            "matches every text, because it matches an empty one: make a part of it mandatory",
         ),
         (
             r"\w{60}",
-            "is too large when compiled: repeat less, or use narrower classes, as [0-9] instead of \\d",
+            "is too large when compiled: repeat less, or use narrower classes, such as [0-9] instead of \\d",
         ),
         (
             "(a{100}){11}",
-            "repeats too much: 1000 characters in all are the most, as in [a-z]{1000}",
+            "repeats too much: at most 1000 characters in total are allowed, as in [a-z]{1000}",
         ),
         (
             "((a{1000}){1000}){1000}",
-            "repeats too much: 1000 characters in all are the most, as in [a-z]{1000}",
+            "repeats too much: at most 1000 characters in total are allowed, as in [a-z]{1000}",
         ),
-        (&long, "is too long: 4000 characters are the most"),
+        (&long, "is too long: at most 4000 characters are allowed"),
         (
             &deep,
             "exceed the maximum number of nested parentheses/brackets (50), at character 51",

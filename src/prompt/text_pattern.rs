@@ -98,13 +98,13 @@ impl TextPattern {
         if count == 0 && written.regex.is_none() {
             wrong(
                 Part::Whole,
-                "asks for nothing: give it `words`, `phrases` or a `regex`".to_owned(),
+                "matches nothing: add `words`, `phrases` or a `regex`".to_owned(),
             );
         }
         if count > MOST_WORDS {
             wrong(
                 Part::Whole,
-                format!("has {count} words and phrases: {MOST_WORDS} are the most"),
+                format!("has {count} words and phrases, but at most {MOST_WORDS} are allowed"),
             );
         }
         let options = Options {
@@ -212,7 +212,7 @@ fn needle(options: Options, part: Part, text: &str) -> Result<Vec<u32>, String> 
     let text = text.trim();
     if text.chars().nth(LONGEST_WORD).is_some() {
         return Err(format!(
-            "is too long: {LONGEST_WORD} characters are the most"
+            "is too long: at most {LONGEST_WORD} characters are allowed"
         ));
     }
     if matches!(part, Part::Word(_)) && text.contains(char::is_whitespace) {

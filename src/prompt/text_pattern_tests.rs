@@ -305,13 +305,13 @@ fn errors_say_where_and_what_to_do() {
         "Word(1) must not be empty\n\
          Word(2) is more than one word: put it under `phrases`\n\
          Word(3) must not be empty\n\
-         Phrase(0) is too long: 1000 characters are the most\n\
+         Phrase(0) is too long: at most 1000 characters are allowed\n\
          Phrase(1) must not be empty\n\
          Regex unclosed group, at character 2"
     );
     assert_eq!(
         errors(&Written::default()),
-        "Whole asks for nothing: give it `words`, `phrases` or a `regex`"
+        "Whole matches nothing: add `words`, `phrases` or a `regex`"
     );
     let many = vec!["a"; MOST_WORDS + 1];
     assert_eq!(
@@ -319,7 +319,7 @@ fn errors_say_where_and_what_to_do() {
             words: &many,
             ..Written::default()
         }),
-        "Whole has 10001 words and phrases: 10000 are the most"
+        "Whole has 10001 words and phrases, but at most 10000 are allowed"
     );
 }
 

@@ -24,7 +24,7 @@ const MAX_PREAMBLE_BYTES: usize = 1024;
 
 const CRLF: &[u8] = b"\r\n";
 
-const NO_SEPARATOR: &str = "a line begins like a separator and is none";
+const NO_SEPARATOR: &str = "a line begins like a separator but is not one";
 
 /// Reads a form whose parts are separated by this boundary.
 ///
@@ -160,7 +160,7 @@ impl<'a> Form<'a> {
         if end <= MAX_PREAMBLE_BYTES && !places.any(|place| place == self.separator) {
             return Ok(());
         }
-        let why = "what stands before the first part is too long, or has the boundary in it";
+        let why = "the text before the first part is too long or contains the boundary";
         Err(ScanError::InvalidForm(why, 0))
     }
 
@@ -218,7 +218,7 @@ impl<'a> PartHeaders<'a> {
             .iter()
             .any(|byte| byte.is_ascii_control() && *byte != b'\t')
         {
-            return Err("a part's header has a control character");
+            return Err("a part's header contains a control character");
         }
         let value = value.strip_prefix(b":").unwrap_or(value).trim_ascii();
         if name.eq_ignore_ascii_case(b"content-disposition") {
@@ -232,7 +232,7 @@ impl<'a> PartHeaders<'a> {
     fn disposition(&mut self, value: &'a [u8]) -> Result<(), &'static str> {
         let (word, parameters) = parameters::split(value);
         if self.name.is_some() || !word.eq_ignore_ascii_case(b"form-data") {
-            return Err("a part's content-disposition is not form-data, or stands there twice");
+            return Err("a part's content-disposition is not form-data, or is given twice");
         }
         let mut has_name = false;
         for parameter in parameters {

@@ -80,19 +80,19 @@ fn what_surrounds_the_parts() {
     }
     assert_eq!(read(b""), Err(ScanError::Empty));
     refused(b"x", "ends before");
-    refused(b"--b0undary", "is none");
+    refused(b"--b0undary", "is not one");
     refused(
         &[b"x--b0undary\r\n", plain.as_slice()].concat(),
         "before the first",
     );
     let long = [vec![b'x'; MAX_PREAMBLE_BYTES], CRLF.to_vec(), plain.clone()].concat();
     refused(&long, "before the first");
-    refused(&[plain.clone(), plain.clone()].concat(), "is none");
+    refused(&[plain.clone(), plain.clone()].concat(), "is not one");
     refused(
         &[plain.as_slice(), b"\r\n", &plain].concat(),
         "follows the last",
     );
-    refused(&plain[..plain.len() - 4], "is none");
+    refused(&plain[..plain.len() - 4], "is not one");
     refused(&plain[..plain.len() - 5], "ends before");
     refused(&plain[..plain.len() - 8], "ends before");
     assert_eq!(read(b"--b0undary--"), Err(ScanError::MissingModel));
@@ -124,7 +124,7 @@ fn what_looks_like_a_separator() {
         b"x\r\n--b0undary--x\r\n",
         b"--b0undary\r\n",
     ] {
-        refused(&with(content), "is none");
+        refused(&with(content), "is not one");
     }
 }
 
@@ -134,7 +134,7 @@ fn headers_of_parts_are_read_in_one_way_only() {
         ("", "no content-disposition"),
         (
             "Content-Disposition: form-data; name=\"a\"\r\n--b0undary--x: y",
-            "is none",
+            "is not one",
         ),
         ("Content-Type: text/plain", "no content-disposition"),
         ("Content-Disposition: form-data", "no content-disposition"),

@@ -46,8 +46,8 @@ impl fmt::Display for KindError {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str(match self {
             KindError::Encoding => {
-                "The body is compressed (content-encoding). Send it uncompressed, or let the gateway unpack it: \
-                 with Envoy's decompressor (envoy.filters.http.decompressor) in front of the router."
+                "The body is compressed (content-encoding). Send it uncompressed, or add Envoy's decompressor \
+                 (envoy.filters.http.decompressor) before the router in the gateway."
             }
             KindError::SeveralTypes => "There is more than one content-type. Send one.",
             KindError::Type(Accepts::Json) => {
@@ -61,10 +61,10 @@ impl fmt::Display for KindError {
                  \"content-type: multipart/form-data; boundary=...\"."
             }
             KindError::Charset => {
-                "The body has to be UTF-8. Send no charset in content-type, or \"charset=utf-8\"."
+                "The body must be UTF-8. Send no charset in content-type, or \"charset=utf-8\"."
             }
             KindError::Boundary => {
-                "The content-type of this form has no boundary of 1 to 70 of the characters that are allowed there."
+                "The content-type of this form has no boundary, or not one of 1 to 70 allowed characters."
             }
         })
     }

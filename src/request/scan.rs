@@ -57,18 +57,19 @@ impl fmt::Display for ScanError {
             ScanError::NotAnObject => out.write_str("The body must be a JSON object."),
             ScanError::Duplicate(name, at) => write!(
                 out,
-                "The field \"{name}\" stands in the body twice (in any spelling or letter case), the second \
-                 time at byte {at}."
+                "The field \"{name}\" occurs in the body twice (in any spelling or letter case), the second time at \
+                 byte {at}."
             ),
             ScanError::ChangedTwice(at) => write!(
                 out,
-                "A field that is changed on its way to the model stands in the body twice (in any spelling or letter \
-                 case), the second time at byte {at}."
+                "A field that the gateway changes occurs in the body twice (in any spelling or letter case), the \
+                 second time at byte {at}."
             ),
             ScanError::MissingModel => out.write_str("The field \"model\" is missing."),
             ScanError::InvalidModel => write!(
                 out,
-                "The field \"model\" must be a model's name: a string of 1 to {MAX_MODEL_BYTES} bytes of valid text."
+                "The field \"model\" must be the name of a model: a string of 1 to {MAX_MODEL_BYTES} bytes of valid \
+                 text."
             ),
             ScanError::InvalidStream => out.write_str(
                 "The field \"stream\" must be true, false or null, and its name in lower case.",

@@ -76,12 +76,12 @@ impl Unpinned {
     pub(super) fn answer(&self, schema: Schema, field: &str) -> Answer {
         let message = match self {
             Unpinned::Several(route) => format!(
-                "\"{field}\" names what one provider has stored, and the route \"{route}\" has several backends. Which \
-                 of them has it, the route must say: `stored_at: <backend>`."
+                "\"{field}\" refers to state that is stored at one provider, but the route \"{route}\" has several \
+                 backends. The route must say which of them has it: `stored_at: <backend>`."
             ),
             Unpinned::NotThere(route, home) => format!(
-                "\"{field}\" names what is stored at the backend \"{home}\", as the route \"{route}\" says, but that \
-                 backend does not serve this request."
+                "\"{field}\" refers to state that is stored at the backend \"{home}\" (according to the route \
+                 \"{route}\"), but that backend does not serve this request."
             ),
         };
         ErrorCode::StoredStateUnpinned.answer(schema, &message)

@@ -174,9 +174,13 @@ fn what_fits() {
         (
             10,
             Some(501),
-            Some("output_too_long: 501 tokens are asked for, it gives 500"),
+            Some("output_too_long: the request asks for 501 tokens, the limit is 500"),
         ),
-        (5_000, Some(501), Some("output_too_long: 501")),
+        (
+            5_000,
+            Some(501),
+            Some("output_too_long: the request asks for 501"),
+        ),
     ] {
         let mut body = prompt_of(tokens);
         body["max_tokens"] = answer.map_or(Value::Null, Value::from);

@@ -156,8 +156,8 @@ pub fn arrive<'m>(
 
 fn invalid_model(place: &str, schema: Schema) -> Answer {
     let message = format!(
-        "The model that the {place} names must be 1 to {MAX_MODEL_BYTES} bytes of text, without control characters and \
-         without the segments \".\" and \"..\"."
+        "The model in the {place} must be 1 to {MAX_MODEL_BYTES} bytes of text, without control characters and the \
+         segments \".\" and \"..\"."
     );
     ErrorCode::InvalidModel.answer(schema, &message)
 }
@@ -194,7 +194,7 @@ impl Pending {
         let limit = document
             .max_body_bytes
             .filter(|limit| size > u64::from(*limit))?;
-        let message = format!("The body is larger than the {limit} bytes that this gateway takes.");
+        let message = format!("The body is larger than this gateway's limit of {limit} bytes.");
         Some(ErrorCode::RequestTooLarge.answer(self.schema(), &message))
     }
 

@@ -84,17 +84,17 @@ impl LeftOut<'_> {
                     Some(value) => format!("{name} is {value}"),
                     None => format!("no {name}"),
                 };
-                format!("{has}, required is {}", required.values.join(" or "))
+                format!("{has}, but {} is required", required.values.join(" or "))
             }
             LeftOut::PriceUnknown(which) => format!("no {which} price"),
             LeftOut::PriceTooHigh {
                 which,
                 price,
                 limit,
-            } => format!("{which} costs {price}, allowed is {limit}"),
+            } => format!("the {which} price is {price}, the limit is {limit}"),
             LeftOut::CapabilityMissing(capability) => format!("no {}", capability.name()),
             LeftOut::OutputTooLong { asked, most } => {
-                format!("{asked} tokens are asked for, it gives {most}")
+                format!("the request asks for {asked} tokens, the limit is {most}")
             }
             LeftOut::PromptTooLong {
                 prompt,
@@ -103,7 +103,7 @@ impl LeftOut<'_> {
             } => match answer {
                 0 => format!("about {prompt} tokens, window {window}"),
                 answer => {
-                    format!("about {prompt} tokens and {answer} for the answer, window {window}")
+                    format!("about {prompt} tokens plus {answer} for the answer, window {window}")
                 }
             },
         }

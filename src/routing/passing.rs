@@ -54,8 +54,8 @@ pub(super) fn pass<'m>(
         .iter()
         .any(|path| is_ambiguous(path, asked_method))
     {
-        let message = "Servers could take this path for another one, for its encoded slashes or dots, its letter case, or \
-                       what it ends with. Write it as its API has it.";
+        let message = "Servers could mistake this path for another one because of its encoded slashes or dots, its \
+                       letter case, or its end. Write it exactly as in the API.";
         return Err(ErrorCode::PathNotFound.answer(schema, message));
     }
     let asked = Asked::read(document.steering, headers)
@@ -141,29 +141,30 @@ const PASSED_METHODS: &str = "DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT";
 /// Returns the error answer, which says why the request cannot be routed and what would change that.
 fn refuse(path: &str, headers: &Headers, schema: Schema, method: Option<&'static str>) -> Answer {
     if headers.text(":method") == Some("TRACE") {
-        let message = "TRACE passes nowhere: a backend would answer it with the headers that it got, its key among them.";
+        let message = "TRACE is not forwarded: a backend would answer with the headers that it received, including \
+                       its key.";
         let answer = ErrorCode::MethodNotAllowed.answer(schema, message);
         return answer.with_header("allow", method.unwrap_or(PASSED_METHODS));
     }
     if headers.contains("upgrade") {
-        let message = "No route takes this upgrade, which has to be a GET. One that does says `pass_through: true`, names this path in its \
-                       match, and has the one backend that it goes to as its target.";
+        let message = "No route takes this upgrade, which must be a GET. It needs a route with `pass_through: true`, \
+                       this path in its match, and one backend as its target.";
         return ErrorCode::UpgradeNotRouted.answer(schema, message);
     }
     if let Some(method) = method {
-        let message = format!("The method of this path is {method}.");
+        let message = format!("This path only supports the method {method}.");
         let answer = ErrorCode::MethodNotAllowed.answer(schema, &message);
         return answer.with_header("allow", method);
     }
     if is_stored_state(path) {
-        let message = "What this path names is stored at one provider, and no route says at which. One that does says \
-                       `pass_through: true`, names this path in its match, and has that provider's backend as its \
+        let message = "This path refers to state that is stored at one provider, but no route says which. It needs a \
+                       route with `pass_through: true`, this path in its match, and that provider's backend as its \
                        target.";
         return ErrorCode::StoredStateNotRouted.answer(schema, message);
     }
-    let message = "There is nothing at this path. There are POST /v1/chat/completions, POST /v1/messages, GET /v1/models, \
-                   GET /v1/models/{model} and the other calls of models; for all else a route with \
-                   `pass_through: true` is needed.";
+    let message = "There is nothing at this path. Supported are POST /v1/chat/completions, POST /v1/messages, GET \
+                   /v1/models, GET /v1/models/{model} and other model calls; any other path needs a route with \
+                   `pass_through: true`.";
     ErrorCode::PathNotFound.answer(schema, message)
 }
 

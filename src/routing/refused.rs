@@ -68,8 +68,8 @@ fn message(undecided: &Undecided<'_>, model: &str) -> String {
                 .any(|(_, reason)| *reason == LeftOut::ParametersNeedJson) =>
         {
             format!(
-                "Every target of the route \"{route}\", which takes this request for \"{model}\", changes parameters, and a \
-                 form's cannot be changed."
+                "Every target of the route \"{route}\", which takes this request for \"{model}\", changes parameters, \
+                 which is not possible in a form."
             )
         }
         ErrorCode::ApiNotSupported => format!(
@@ -110,7 +110,7 @@ fn too_long<'a>(reasons: impl Iterator<Item = &'a LeftOut<'a>>) -> Option<String
     let (window, prompt, answer) = windows.max()?;
     let answer = match answer {
         0 => String::new(),
-        answer => format!(" and the {answer} that the answer may have"),
+        answer => format!(" plus up to {answer} for the answer"),
     };
     Some(format!(
         "The prompt is too long: about {prompt} tokens{answer}, and the maximum context length is {window} tokens."

@@ -46,7 +46,7 @@ fn milliseconds(headers: &Headers, name: &str) -> Result<Option<u32>, String> {
     match value.filter(|value| *value > 0) {
         Some(value) => Ok(Some(value)),
         None => Err(format!(
-            "The header {name} must be a whole number of milliseconds from 1 on."
+            "The header {name} must be a whole number of milliseconds, at least 1."
         )),
     }
 }

@@ -174,15 +174,15 @@ impl ErrorCode {
         match self {
             ErrorCode::RequestTimeout => "The request did not arrive in time.",
             ErrorCode::RequestTooLarge => {
-                "The body is larger than this gateway takes (request_body_buffer_limit)."
+                "The body is larger than the limit of this gateway (request_body_buffer_limit)."
             }
             ErrorCode::NoHealthyUpstream => "No backend for this request is healthy right now.",
             ErrorCode::ClusterNotFound => {
                 "The gateway has no cluster for the backend of this request."
             }
-            ErrorCode::UpstreamOverflow => "The backend has too many requests under way.",
+            ErrorCode::UpstreamOverflow => "The backend has too many requests in progress.",
             ErrorCode::UpstreamUnreachable => "No backend for this request could be reached.",
-            ErrorCode::UpstreamReset => "The backend broke the connection off before it answered.",
+            ErrorCode::UpstreamReset => "The backend closed the connection before it answered.",
             ErrorCode::UpstreamTimeout => "The backend did not answer in time.",
             ErrorCode::BackendKeyMissing => {
                 "The gateway has no key for the backend of this request."
@@ -195,7 +195,7 @@ impl ErrorCode {
     pub fn own_message(self) -> &'static str {
         match self {
             ErrorCode::BackendMismatch => {
-                "The gateway is not set up right: it sent this request to another backend than planned."
+                "The gateway is misconfigured: it sent this request to a different backend than planned."
             }
             ErrorCode::UpstreamIncomplete => "The backend ended its answer before it was finished.",
             ErrorCode::DeadlineExceeded => {

@@ -112,7 +112,7 @@ impl World {
         }
         for (line, count) in lines {
             // The one thing that is logged as an error is what a backend that refuses our key has earned.
-            if line.contains("refuses the gateway's key") {
+            if line.contains("rejects the gateway's key") {
                 println!("logged {count} times: {line}");
             } else {
                 all.push(format!("logged {count} times: {line}"));

@@ -53,12 +53,12 @@ fn what_cannot_be_rendered() {
         (
             &["envoy/documents/older.yaml"][..],
             2,
-            "it is not known where to find \"east\", \"west\" and \"openai\"",
+            "the address of \"east\", \"west\" and \"openai\" is not known",
         ),
         (
             &["envoy/documents/minimal.yaml", "--key", "opnai=x"],
             2,
-            "--key opnai: there is no backend of that name; there is \"openai\"",
+            "--key opnai: there is no backend of that name; the document has \"openai\"",
         ),
         (
             &["envoy/documents/minimal.yaml", "--endpoint", "openai=x"],

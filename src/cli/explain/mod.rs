@@ -27,34 +27,34 @@ use crate::schema::{Answer, ErrorCode, rfc_3339, split_query};
 /// A request, and the document that decides about it.
 #[derive(Debug, clap::Args)]
 pub(super) struct ExplainArgs {
-    /// The document; or an Envoy or Istio file (YAML or JSON) that carries one.
+    /// The document, or an Envoy or Istio file (YAML or JSON) that contains one.
     file: PathBuf,
-    /// The file with the request's body; `-` is standard input. None: no body.
+    /// The file with the request body; `-` reads standard input. Without it, the request has no body.
     #[arg(long, value_name = "FILE")]
     request: Option<PathBuf>,
-    /// The path, with a query if need be.
+    /// The request path, optionally with a query.
     #[arg(long, default_value = GoldenRequest::PATH)]
     path: String,
-    /// The method; without a body it is GET.
+    /// The request method. Default: POST with a body, GET without one.
     #[arg(long)]
     method: Option<String>,
-    /// A header, as `name: value`. May stand there several times.
+    /// A request header, as `name: value`. Can be given several times.
     #[arg(long = "header", value_name = "HEADER")]
     headers: Vec<String>,
-    /// A claim of the token that Envoy has verified, as `name=value`. May stand there several times; a name that does has
-    /// all of its values.
+    /// A claim of the token that Envoy has verified, as `name=value`. Can be given several times; a repeated name has all
+    /// of its values.
     #[arg(long = "claim", value_name = "CLAIM")]
     claims: Vec<String>,
-    /// The identity in the mesh that the caller's certificate proves, as `spiffe://cluster.local/ns/prod/sa/chat`.
+    /// The mesh identity that the caller's certificate proves, as `spiffe://cluster.local/ns/prod/sa/chat`.
     #[arg(long, value_name = "URI")]
     mesh: Option<String>,
-    /// When the request comes, as `2026-01-05T12:00:00Z`; without it: now.
+    /// The time of the request, as `2026-01-05T12:00:00Z`. Default: now.
     #[arg(long, value_name = "TIME")]
     time: Option<String>,
-    /// The 64 random bits of what is drawn.
+    /// A 64-bit number in place of the random bits for weighted and percentage choices.
     #[arg(long, default_value_t = 0, value_name = "NUMBER")]
     random: u64,
-    /// Print one JSON object.
+    /// Print the result as one JSON object.
     #[arg(long)]
     json: bool,
 }
@@ -398,8 +398,8 @@ fn tried(document: &Document, subject: &Subject<'_>, passes: bool) -> Vec<Tried>
     let of = |route: &Route| {
         let failed = trace::first_failed(&route.condition, subject);
         let (result, reason) = match failed {
-            _ if route.pass_through && !passes => ("for what is no call of a model", None),
-            _ if !route.pass_through && passes => ("for calls of models", None),
+            _ if route.pass_through && !passes => ("not for model calls", None),
+            _ if !route.pass_through && passes => ("only for model calls", None),
             _ if is_taken => ("not tried", None),
             Some(failed) => ("failed", Some(failed)),
             None => {

@@ -41,8 +41,8 @@ fn tested(test: &FieldTest) -> String {
         }
         FieldTest::Within(bounds) => bounds.to_string(),
         FieldTest::Matches(pattern) => pattern.to_string(),
-        FieldTest::Exists(true) => "there".to_owned(),
-        FieldTest::Exists(false) => "not there".to_owned(),
+        FieldTest::Exists(true) => "present".to_owned(),
+        FieldTest::Exists(false) => "absent".to_owned(),
     }
 }
 

@@ -82,7 +82,7 @@ fn plan(explained: &Explained, out: &mut String) {
     if !explained.plan.is_empty() {
         let choice = match &explained.sticky {
             Some(source) => format!(", by the key in {}", shown(source)),
-            None if explained.is_order_drawn => ", one of the orders that may be drawn".to_owned(),
+            None if explained.is_order_drawn => ", one of the possible random orders".to_owned(),
             None => String::new(),
         };
         let _ = writeln!(out, "{BOLD}plan{BOLD:#}{choice}");
@@ -138,6 +138,6 @@ fn attempt_of(index: usize, attempt: &Changed, out: &mut String) {
         line(red, '-', &body.before);
         line(green, '+', &body.after);
     } else {
-        line(Style::new(), ' ', "the body as it is");
+        line(Style::new(), ' ', "the body is unchanged");
     }
 }

@@ -46,8 +46,9 @@ fn what_is_left_out_where_none_is_left() {
         "{text}"
     );
     assert!(
-        left_out
-            .contains(" tokens and 999 for the answer, window 1000\n  claude/m: schema_mismatch\n"),
+        left_out.contains(
+            " tokens plus 999 for the answer, window 1000\n  claude/m: schema_mismatch\n"
+        ),
         "{text}"
     );
     assert!(
@@ -100,7 +101,7 @@ routes:
         let told = serde_json::to_value(&explained).unwrap();
         let of_route = told["routes"][0]["drawn"] == true;
         assert_eq!(told["drawn"], of_route, "{told}");
-        assert!(!text.contains("orders that may be drawn"), "{text}");
+        assert!(!text.contains("possible random orders"), "{text}");
         (first, of_route, told)
     };
     let half = "{model: m, percent: 50}";

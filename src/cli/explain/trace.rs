@@ -131,7 +131,7 @@ fn seen_mesh(mesh: Option<&Mesh>) -> String {
                 mesh.trust_domain
             )
         }
-        _ => format!("{}, of no namespace", mesh.trust_domain),
+        _ => format!("{}, without a namespace", mesh.trust_domain),
     }
 }
 

@@ -52,11 +52,12 @@ impl Endpoint {
         };
         if authority.contains(['/', '?', '#']) {
             return Err(
-                "must end with the host or port: for paths, a backend has `path_prefix`".to_owned(),
+                "must end after the host or port: for a path, use the backend's `path_prefix`"
+                    .to_owned(),
             );
         }
         Endpoint::of_authority(authority, is_tls)
-            .ok_or_else(|| format!("\"{authority}\" is no host, with a port or without"))
+            .ok_or_else(|| format!("\"{authority}\" is not a host with an optional port"))
     }
 
     /// Parses `HOST` or `HOST:PORT`.

@@ -247,14 +247,14 @@ fn the_older_mode() {
         texts(cluster(&tree(OLDER, &same), "pool"), "path").contains(&"secrets/k.yaml".to_owned())
     );
     let why = rendered(OLDER, &[]).unwrap_err();
-    assert!(why.contains("say which by --key pool=SECRET"), "{why}");
+    assert!(why.contains("choose it with --key pool=SECRET"), "{why}");
     let other = OLDER.replacen(
         "{backend: b, model: m}], aggregate",
         "{backend: c, model: m}], aggregate",
         1,
     );
     let why = rendered(&other, &["--key=pool=none"]).unwrap_err();
-    assert!(why.contains("give each a name of its own"), "{why}");
+    assert!(why.contains("use a separate one for each"), "{why}");
 }
 
 #[test]
@@ -267,11 +267,8 @@ routes:
 - {name: one, match: {model: one}, targets: [{backend: a/b, model: m}, {backend: a b, model: m}]}
 ";
     for (options, expected) in [
-        (
-            &[][..],
-            "\"a/b\" and \"a b\" would have the same file for their keys",
-        ),
-        (&["--key=a b=x", "--key=a b=y"], "--key a b is there twice"),
+        (&[][..], "\"a/b\" and \"a b\" would have the same key file"),
+        (&["--key=a b=x", "--key=a b=y"], "--key a b is given twice"),
         (
             &["--endpoint=x=http://y"],
             "--endpoint x: there is no backend of that name",

@@ -23,7 +23,9 @@ impl Key {
         if let Some(variable) = text.strip_prefix("env:") {
             let is_of_name = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
             if variable.is_empty() || !variable.bytes().all(is_of_name) {
-                return Err(format!("\"{variable}\" is no environment variable's name"));
+                return Err(format!(
+                    "\"{variable}\" is not the name of an environment variable"
+                ));
             }
             return Ok(Key::Environment(variable.to_owned()));
         }

@@ -22,13 +22,13 @@ Examples:
   llm-router render envoy router.yaml > envoy.yaml
   llm-router render envoy router.yaml --endpoint local=http://127.0.0.1:8000 --key openai=env:OPENAI_API_KEY
 
-A backend is reached by TLS at its `host`. By default its key is in the file SECRETS/NAME-key.yaml; what is reached in plaintext, \
-or has `forward_client_credentials`, gets none.";
+By default, Envoy connects to a backend by TLS at its `host`, and its key is in the file SECRETS/NAME-key.yaml. Backends in \
+plaintext, or with `forward_client_credentials`, get no key.";
 
 /// What is rendered.
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Render {
-    /// Print the whole configuration of Envoy for a document, with the reason for each setting.
+    /// Print a complete Envoy configuration for a document, with the reason for each setting.
     #[command(after_help = EXAMPLES)]
     Envoy(EnvoyArgs),
 }
@@ -36,39 +36,39 @@ pub(super) enum Render {
 /// A document, and what Envoy has to know beside it.
 #[derive(Debug, clap::Args)]
 pub(super) struct EnvoyArgs {
-    /// The document; or an Envoy or Istio file (YAML or JSON) that carries one.
+    /// The document, or an Envoy or Istio file (YAML or JSON) that contains one.
     file: PathBuf,
-    /// Where clients connect.
+    /// The address on which Envoy accepts clients.
     #[arg(long, default_value = "127.0.0.1:10000", value_name = "ADDRESS")]
     listen: SocketAddr,
-    /// Where Envoy's admin interface is.
+    /// The address of Envoy's admin interface.
     #[arg(long, default_value = "127.0.0.1:9901", value_name = "ADDRESS")]
     admin: SocketAddr,
-    /// The module.
+    /// The Wasm module.
     #[arg(long, default_value = "llm_router.wasm", value_name = "FILE")]
     wasm: String,
-    /// Where a backend is, if not at https://HOST with the document's `host`: https://HOST[:PORT], or http://HOST:PORT for
-    /// plaintext. May stand there for each backend.
+    /// The address of a backend: https://HOST[:PORT], or http://HOST:PORT for plaintext. Default: https:// and the `host` in
+    /// the document. Can be given once for each backend.
     #[arg(long = "endpoint", value_parser = read_endpoint, value_name = "BACKEND=URL")]
     endpoints: Vec<(String, Endpoint)>,
-    /// The key for a backend: the name of a secret, which is in the file SECRETS/NAME.yaml; env:VARIABLE; or none. May stand
-    /// there for each backend, and for an `aggregate_cluster`.
+    /// The key for a backend: the name of a secret, which is in the file SECRETS/NAME.yaml; env:VARIABLE; or none. Can be
+    /// given once for each backend and each `aggregate_cluster`.
     #[arg(long = "key", value_parser = read_key, value_name = "BACKEND=SECRET")]
     keys: Vec<(String, Key)>,
-    /// The folder of the secrets.
+    /// The folder that contains the secrets.
     #[arg(long, default_value = "secrets", value_name = "FOLDER")]
     secrets: String,
-    /// The certificates of whom to believe that a backend is what it says.
+    /// The file with the CA certificates that Envoy trusts for backends.
     #[arg(
         long,
         default_value = "/etc/ssl/certs/ca-certificates.crt",
         value_name = "FILE"
     )]
     ca: String,
-    /// The largest body of a request, where the document has no `max_body_bytes`; without both it is 16777216.
+    /// The largest request body, if the document has no `max_body_bytes`. Default without either: 16777216.
     #[arg(long, value_name = "BYTES")]
     max_body_bytes: Option<u32>,
-    /// How much memory Envoy may take before it refuses more.
+    /// How much heap memory Envoy may use before it refuses requests.
     #[arg(long, default_value_t = 2_147_483_648, value_name = "BYTES")]
     max_heap_bytes: u64,
 }

@@ -48,7 +48,7 @@ impl<'a> Site<'a> {
         }
         if !nowhere.is_empty() {
             return Err(Failed(format!(
-                "it is not known where to find {}: say it in the backend's `host`, or by --endpoint NAME=https://HOST (or \
+                "the address of {} is not known: set the backend's `host`, or use --endpoint NAME=https://HOST (or \
                  http://HOST:PORT)",
                 listed(&nowhere)
             )));
@@ -138,12 +138,12 @@ fn check_option(option: &str, names: &[&str], known: &[&str]) -> Result<(), Fail
         if !known.contains(name) {
             let known = listed(known);
             return Err(Failed(format!(
-                "{option} {name}: there is no backend of that name; there is {known}"
+                "{option} {name}: there is no backend of that name; the document has {known}"
             )));
         }
         if names.iter().take(index).any(|earlier| earlier == name) {
             return Err(Failed(format!(
-                "{option} {name} is there twice: remove one"
+                "{option} {name} is given twice: remove one"
             )));
         }
     }
@@ -160,7 +160,7 @@ fn check_keys(reached: &[Reached<'_>], args: &EnvoyArgs) -> Result<(), Failed> {
         let mut earlier = unsaid.iter().take(index);
         if let Some(other) = earlier.find(|earlier| earlier.key == one.key) {
             return Err(Failed(format!(
-                "{} would have the same file for their keys: say --key NAME=SECRET for one of them",
+                "{} would have the same key file: use --key NAME=SECRET for one of them",
                 listed(&[&other.backend.name, &one.backend.name])
             )));
         }
@@ -202,7 +202,8 @@ fn aggregates<'a>(
             Some(known) if known.members == aggregate.members => {}
             Some(_) => {
                 return Err(Failed(format!(
-                    "two routes have the aggregate_cluster \"{name}\" with other targets: give each a name of its own"
+                    "two routes with different targets have the aggregate_cluster \"{name}\": use a separate one for \
+                     each"
                 )));
             }
         }
@@ -227,8 +228,8 @@ fn aggregate_key(
     match keys.all(|key| key == first) {
         true => Ok(first.clone()),
         false => Err(Failed(format!(
-            "the targets behind the aggregate_cluster \"{name}\" have keys of their own, but Envoy gives all of them one: \
-             say which by --key {name}=SECRET, or {name}=none"
+            "the targets of the aggregate_cluster \"{name}\" have different keys, but Envoy uses one key for all of \
+             them: choose it with --key {name}=SECRET, or use --key {name}=none"
         ))),
     }
 }

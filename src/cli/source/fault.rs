@@ -93,7 +93,10 @@ impl<'a> Fault<'a> {
     pub(super) fn unquoted(self, first: char, why: &str) -> Unparsed {
         let begins = match BEGINNINGS.iter().find(|(known, _)| *known == first) {
             Some((_, what)) => format!("in YAML `{first}` begins {what}"),
-            None => format!("in YAML nothing begins with {}", quoted(&first.to_string())),
+            None => format!(
+                "in YAML no plain value can begin with {}",
+                quoted(&first.to_string())
+            ),
         };
         let value = self.value();
         // The name of a field ends before its `:`.

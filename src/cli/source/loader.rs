@@ -189,7 +189,7 @@ impl Loader<'_> {
                 self.values = self.values.saturating_add(*size);
                 if self.values > MAX_VALUES {
                     let message = format!(
-                        "the aliases make more than {MAX_VALUES} values of this file: write out what is meant"
+                        "the aliases expand this file to more than {MAX_VALUES} values: write the values out"
                     );
                     return self.wrong.push(Unparsed { place, message });
                 }
@@ -208,8 +208,8 @@ impl Loader<'_> {
                 self.add(located, name);
             }
             _ => {
-                let message = "this alias stands inside of what it is an alias of, which would have no end: write out \
-                               what is meant"
+                let message = "this alias is inside the value that it refers to and would never end: write the value \
+                               out"
                     .to_owned();
                 self.wrong.push(Unparsed { place, message });
                 self.add(Located::null(place), None);
@@ -257,8 +257,7 @@ fn twice(name: &Name, first: Place) -> Unparsed {
     Unparsed {
         place: name.place,
         message: format!(
-            "{} stands there twice, first in line {}: remove one of them, of which Envoy would take the last without a \
-             word",
+            "{} is given twice, first in line {}: remove one of them (Envoy would silently use the last one)",
             quoted(&name.text),
             first.line
         ),

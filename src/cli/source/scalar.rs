@@ -151,11 +151,11 @@ fn odd(written: &Written<'_>, tree: &Tree) -> Option<String> {
     };
     if let Some(tag) = written.tag.as_ref().filter(|tag| *tag != "!") {
         return Some(format!(
-            "Envoy does not look at the tag `{tag}` and reads this as {reads}: remove the tag{}",
+            "Envoy ignores the tag `{tag}` and reads this as {reads}: remove the tag{}",
             if is_text {
                 String::new()
             } else {
-                format!(", and where text is meant write {in_quotes}")
+                format!(", and if you mean text, write {in_quotes}")
             }
         ));
     }
@@ -170,7 +170,7 @@ fn odd(written: &Written<'_>, tree: &Tree) -> Option<String> {
         _ => return None,
     };
     Some(format!(
-        "Envoy reads `{text}` as {reads}: write {instead} if that is meant, or quote it: {in_quotes}"
+        "Envoy reads `{text}` as {reads}: write {instead} if you mean that, or quote it: {in_quotes}"
     ))
 }
 
@@ -271,31 +271,31 @@ mod tests {
         for (text, expected) in [
             (
                 "no",
-                "Envoy reads `no` as false: write false if that is meant, or quote it: 'no'",
+                "Envoy reads `no` as false: write false if you mean that, or quote it: 'no'",
             ),
             (
                 "010",
-                "Envoy reads `010` as 8: write 8 if that is meant, or quote it: '010'",
+                "Envoy reads `010` as 8: write 8 if you mean that, or quote it: '010'",
             ),
             (
                 "007",
-                "Envoy reads `007` as 7: write 7 if that is meant, or quote it: '007'",
+                "Envoy reads `007` as 7: write 7 if you mean that, or quote it: '007'",
             ),
             (
                 "0o10",
-                "Envoy reads `0o10` as the text '0o10': write 8 if that is meant, or quote it: '0o10'",
+                "Envoy reads `0o10` as the text '0o10': write 8 if you mean that, or quote it: '0o10'",
             ),
             (
                 "08",
-                "Envoy reads `08` as the text '08': write 8 if that is meant, or quote it: '08'",
+                "Envoy reads `08` as the text '08': write 8 if you mean that, or quote it: '08'",
             ),
             (
                 "1_000",
-                "Envoy reads `1_000` as the text '1_000': write 1000 if that is meant, or quote it: '1_000'",
+                "Envoy reads `1_000` as the text '1_000': write 1000 if you mean that, or quote it: '1_000'",
             ),
             (
                 "-0b11",
-                "Envoy reads `-0b11` as the text '-0b11': write -3 if that is meant, or quote it: '-0b11'",
+                "Envoy reads `-0b11` as the text '-0b11': write -3 if you mean that, or quote it: '-0b11'",
             ),
         ] {
             assert_eq!(scalar(text).odd.as_deref(), Some(expected));

@@ -18,10 +18,7 @@ pub(super) fn unknown_alias(text: &str, place: Place) -> Unparsed {
     let name = fault.value();
     let name = name.strip_prefix('*').unwrap_or(&name);
     let name = name.split([' ', ':']).next().unwrap_or_default();
-    fault.unquoted(
-        '*',
-        &format!(", and nothing above has the anchor `&{name}`"),
-    )
+    fault.unquoted('*', &format!(", but there is no anchor `&{name}` above"))
 }
 
 /// Words the error for an anchor or a tag without a value; it ends at this place or before it.
@@ -36,7 +33,7 @@ pub(super) fn empty_property(text: &str, place: Place) -> Unparsed {
     let column = before.get(..at).unwrap_or_default().chars().count();
     let fault = here.at(column.saturating_add(1));
     let first = fault.rest().chars().next().unwrap_or('!');
-    fault.unquoted(first, ", and no value stands behind it")
+    fault.unquoted(first, ", but no value follows it")
 }
 
 /// Words the error for a list or a map in place of a field's name.
@@ -53,7 +50,7 @@ pub(super) fn no_name(text: &str, place: Place) -> Unparsed {
     match first {
         '{' | '[' => fault.unquoted(first, ", which cannot be the name of a field"),
         _ => {
-            fault.says("a name of a field must be text: write it in one line, and a `:` behind it")
+            fault.says("the name of a field must be text: write it on one line, followed by a `:`")
         }
     }
 }
@@ -74,7 +71,12 @@ pub(super) fn surrogates(text: &str, span: &Span) -> Option<Unparsed> {
     let fault = Fault { text, place }.escape(last, is_half)?;
     // A file that is JSON is read as JSON.
     let is_json = serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok();
-    (!is_json).then(|| fault.says("Envoy's YAML knows no halves of characters: write the character itself, or `\\U` and eight digits"))
+    (!is_json).then(|| {
+        fault.says(
+            "Envoy does not support surrogate pairs in YAML: write the character itself, or \
+                                   `\\U` and eight digits",
+        )
+    })
 }
 
 /// Returns the error for a line end that only some readers recognise.
@@ -86,15 +88,15 @@ pub(super) fn lone_return(text: &str) -> Option<Unparsed> {
             line: above.saturating_add(1),
             column: line.get(..at)?.chars().count().saturating_add(1),
         };
-        let message = "a carriage return (U+000D) stands here without a line feed behind it, and ends the line for some \
-                       readers only: end lines with a line feed";
+        let message = "there is a carriage return (U+000D) without a line feed here, which only some parsers treat as \
+                       the end of a line: end lines with a line feed";
         Some(Fault { text, place }.says(message))
     })
 }
 
 impl Fault<'_> {
     fn tabbed(self) -> Unparsed {
-        self.says("a tab stands here, and YAML is indented with spaces: write spaces instead")
+        self.says("there is a tab here, but YAML must be indented with spaces")
     }
 
     fn said(self, kind: &ErrorKind) -> Unparsed {
@@ -102,28 +104,29 @@ impl Fault<'_> {
         let first = self.rest().chars().next().unwrap_or(' ');
         match kind {
             Is::UnknownAnchor => unknown_alias(self.text, self.place),
-            Is::MissingAnchorOrAliasName => self.unquoted(first, ", and no name stands behind it"),
+            Is::MissingAnchorOrAliasName => self.unquoted(first, ", but no name follows it"),
             Is::InvalidBlockScalarHeader | Is::ZeroBlockScalarIndent => self.unquoted(first, ""),
             Is::UnexpectedCharacter { character } => self.character(*character),
-            Is::UnclosedFlowCollection { open } => self.unquoted(*open, &format!(", and no `{0}` ends it: add the `{0}`", closing(*open))),
+            Is::UnclosedFlowCollection { open } => self.unquoted(*open, &format!(", but no `{0}` ends it: add the \
+                                                                                  `{0}`", closing(*open))),
             Is::MismatchedFlowCollectionEnd { open, close } => self.says(format!(
-                "`{open}` begins here, and `{close}` is to end it: write `{}` there",
+                "the `{open}` that begins here is closed with `{close}`: close it with `{}`",
                 closing(*open)
             )),
             Is::MisplacedFlowCollectionEnd => self.says(format!(
-                "`{first}` ends nothing that was begun: remove it; if it is text, write all of it in quotes"
+                "there is nothing that this `{first}` could close: remove it, or if it is text, quote all of it"
             )),
             Is::UnclosedQuotedScalar => self.says(format!(
-                "text in quotes begins here and does not end: add {first} behind it"
+                "the quoted text that begins here does not end: add {first} after it"
             )),
             Is::InvalidQuotedScalarIndent | Is::DocumentIndicatorInQuotedScalar => self.says(
-                "text in quotes that began above goes on here: add the closing quote above, or indent this line",
+                "quoted text that began above continues here: add the closing quote above, or indent this line",
             ),
             Is::InvalidTrailingSingleQuotedScalar => self.says(
-                "the text in quotes ends before this: put all of it in quotes; a ' in the midst of it is written twice, as ''",
+                "the quoted text ends before this: quote all of it, and write a ' inside it twice, as ''",
             ),
             Is::InvalidTrailingDoubleQuotedScalar => self.says(
-                "the text in quotes ends before this: put all of it in quotes; a \" in the midst of it is written \\\"",
+                "the quoted text ends before this: quote all of it, and write a \" inside it as \\\"",
             ),
             Is::UnknownQuotedScalarEscape
             | Is::InvalidQuotedScalarHexEscape
@@ -136,15 +139,16 @@ impl Fault<'_> {
             Is::BlockSequenceEntryNotAllowed
             | Is::BlockEntryInFlowCollection
             | Is::InvalidBlockEntryWhitespace
-            | Is::PlainScalarStartsWithDashFlowIndicator => self.unquoted('-', ", which stands in a line of its own"),
+            | Is::PlainScalarStartsWithDashFlowIndicator => self.unquoted('-', ", which must be on a separate line"),
             Is::MappingKeyNotAllowed => self.unquoted('?', ""),
             Is::TabNotAllowed
             | Is::TabInBlockIndentation
             | Is::TabAtBlockScalarStart
             | Is::TabInIndentation
             | Is::TabInPlainScalar => self.tab().tabbed(),
-            Is::RecursionLimitExceeded => self.says("lists and maps stand in each other too deeply here: at most 64 levels make sense"),
-            Is::BomInsideDocument => self.says("a byte order mark (U+FEFF) stands here, which is not seen: remove it"),
+            Is::RecursionLimitExceeded => self.says("lists and maps are nested too deeply here: at most 64 levels are \
+                                                     allowed"),
+            Is::BomInsideDocument => self.says("there is an invisible byte order mark (U+FEFF) here: remove it"),
             Is::UndeclaredTagHandle
             | Is::MissingTagUri
             | Is::UnclosedVerbatimTag
@@ -168,8 +172,10 @@ impl Fault<'_> {
             | Is::UnsupportedYamlMajorVersion
             | Is::DuplicateVersionDirective
             | Is::InvalidDirectiveTerminator => self.document(),
-            Is::CommentNotSeparated => self.says("a comment begins with a space before its `#`: add one; if it is text, write all of it in quotes"),
-            Is::CommentInterceptedScalar => self.says("a comment stands in the midst of a text of several lines: put it above, or the text in quotes"),
+            Is::CommentNotSeparated => self.says("a comment needs a space before its `#`: add one, or if it is text, \
+                                                  quote all of it"),
+            Is::CommentInterceptedScalar => self.says("there is a comment inside a text of several lines: move it \
+                                                       above the text, or quote the text"),
             _ => self.indentation(),
         }
     }
@@ -184,7 +190,7 @@ impl Fault<'_> {
                 .count();
             let place = self.at(self.place.column.saturating_add(before));
             return place.says(format!(
-                "a control character (U+{:04X}) stands here, which is not seen: remove it",
+                "there is an invisible control character (U+{:04X}) here: remove it",
                 u32::from(character)
             ));
         }
@@ -221,13 +227,14 @@ impl Fault<'_> {
         let escape: String = fault.rest().chars().take(2).collect();
         fault.says(match kind {
             ErrorKind::UnknownQuotedScalarEscape => format!(
-                "`{escape}` means nothing in double quotes: write `\\{escape}` for a backslash, or put the text in single \
-                 quotes, where it stands for itself"
+                "`{escape}` is not an escape sequence in double quotes: write `\\{escape}` for a backslash, or use \
+                 single quotes, where a backslash is an ordinary character"
             ),
             ErrorKind::InvalidQuotedScalarHexEscape => {
-                format!("`{escape}` needs its digits behind it: `\\x` two, `\\u` four, `\\U` eight; a backslash is written `\\\\`")
+                format!("`{escape}` must be followed by hexadecimal digits: two for `\\x`, four for `\\u`, eight for \
+                         `\\U`; a backslash is written `\\\\`")
             }
-            _ => "this is no whole character: write the character itself, or `\\U` and eight digits".to_owned(),
+            _ => "this escape is not a valid character: write the character itself, or `\\U` and eight digits".to_owned(),
         })
     }
 
@@ -247,7 +254,7 @@ impl Fault<'_> {
             let value = at.value();
             if !value.starts_with(['[', '{', '"', '\'']) && !value.is_empty() {
                 return self.says(format!(
-                    "a second `:` in one line: if it is text, quote it: {}",
+                    "there is a second `:` in one line: if it is text, quote it: {}",
                     quoted(&value)
                 ));
             }
@@ -259,15 +266,18 @@ impl Fault<'_> {
             .unwrap_or_default();
         if let Some((name, value)) = joined(above) {
             return self.says(format!(
-                "what stands above is one text and no field, because there is no space behind its `:`: write `{name}: {value}`"
+                "the line above is one text and not a field, because there is no space after its `:`: write `{name}: \
+                 {value}`"
             ));
         }
         if above.matches(['[', '{']).count() > above.matches([']', '}']).count() {
-            return self.says("a list or a map that was begun above goes on here: add the `]` or `}` that ends it");
+            return self.says(
+                "a list or map that began above continues here: add the `]` or `}` that ends it",
+            );
         }
         self.says(
-            "a `:` cannot stand here: what is above has a value already. Indent this line like the fields beside it, or quote it \
-             if it is text",
+            "a `:` is not allowed here, because the field above already has a value. Indent this line like its \
+             neighbours, or quote it if it is text",
         )
     }
 
@@ -281,11 +291,10 @@ impl Fault<'_> {
             .line_at(self.place.line.saturating_sub(1))
             .starts_with('%')
         {
-            return self.says("after a line that begins with `%` the document has to begin with `---`: remove the line above");
+            return self.says("after a line that begins with `%`, the document must begin with `---`: remove the line \
+                              above");
         }
-        self.says(
-            "the document has ended before this: remove it, or indent it like what it belongs to",
-        )
+        self.says("the document ended before this: remove it, or indent it like its neighbours")
     }
 
     /// Words the error for a line whose indentation fits no line above.
@@ -295,15 +304,15 @@ impl Fault<'_> {
         }
         if let Some((name, value)) = joined(self.line()) {
             return self.says(format!(
-                "this is one text and no field, because there is no space behind its `:`: write `{name}: {value}`"
+                "this is one text and not a field, because there is no space after its `:`: write `{name}: {value}`"
             ));
         }
         if let Some((fault, first)) = self.bad_beginning() {
             return fault.unquoted(first, "");
         }
         self.says(
-            "this belongs to nothing above it: indent it exactly as much as the fields or items that it stands among; if it is \
-             a part of a text, write all of that in quotes",
+            "this line belongs to nothing above it: indent it exactly like its neighbours, or if it is part of a \
+             text, quote all of that",
         )
     }
 }

@@ -19,28 +19,28 @@ fn each_in_own_words_with_its_place_and_what_to_do() {
     for (text, expected) in [
         (
             "a: *-mini",
-            "1:4: in YAML `*` begins an alias, and nothing above has the anchor `&-mini`. If it is text, quote it: '*-mini'",
+            "1:4: in YAML `*` begins an alias, but there is no anchor `&-mini` above. If it is text, quote it: '*-mini'",
         ),
         (
             "a: [x, *-mini, b]",
-            "1:8: in YAML `*` begins an alias, and nothing above has the anchor `&-mini`. If it is text, quote it: '*-mini'",
+            "1:8: in YAML `*` begins an alias, but there is no anchor `&-mini` above. If it is text, quote it: '*-mini'",
         ),
         (
             "a: {m: *}",
-            "1:8: in YAML `*` begins an alias, and no name stands behind it. If it is text, quote it: '*'",
+            "1:8: in YAML `*` begins an alias, but no name follows it. If it is text, quote it: '*'",
         ),
         ("a: *x y\n", "1:4: in YAML `*` begins an alias"),
         ("*x: 1\n", "1:1: in YAML `*` begins an alias"),
         (
             "a: &x",
-            "1:4: in YAML `&` begins the name of an anchor, and no value stands behind it. If it is text, quote it: '&x'",
+            "1:4: in YAML `&` begins the name of an anchor, but no value follows it. If it is text, quote it: '&x'",
         ),
         ("a: &x\nb: 1", "1:4: in YAML `&` begins"),
         ("a: [&x , 1]", "1:5: in YAML `&` begins"),
         ("a: &", "1:4: in YAML `&` begins"),
         (
             "a: !x # y",
-            "1:4: in YAML `!` begins a tag, and no value stands behind it. If it is text, quote it: '!x'",
+            "1:4: in YAML `!` begins a tag, but no value follows it. If it is text, quote it: '!x'",
         ),
         (
             "a: !e!x 1",
@@ -50,15 +50,15 @@ fn each_in_own_words_with_its_place_and_what_to_do() {
         ("a: !<x 1", "1:4: in YAML `!` begins"),
         (
             "a: @x",
-            "1:4: in YAML nothing begins with '@'. If it is text, quote it: '@x'",
+            "1:4: in YAML no plain value can begin with '@'. If it is text, quote it: '@x'",
         ),
         (
             "a: `x`",
-            "1:4: in YAML nothing begins with '`'. If it is text, quote it: '`x`'",
+            "1:4: in YAML no plain value can begin with '`'. If it is text, quote it: '`x`'",
         ),
         (
             "@x: 1",
-            "1:1: in YAML nothing begins with '@'. If it is text, quote it: '@x'",
+            "1:1: in YAML no plain value can begin with '@'. If it is text, quote it: '@x'",
         ),
         (
             "a: %x",
@@ -68,7 +68,10 @@ fn each_in_own_words_with_its_place_and_what_to_do() {
             "%x: 1",
             "1:1: in YAML `%` begins a directive at the beginning of a line",
         ),
-        ("%FOO\na: 1", "2:1: after a line that begins with `%`"),
+        (
+            "%FOO\na: 1",
+            "2:1: after a line that begins with `%`, the document",
+        ),
         (
             "a: |x",
             "1:4: in YAML `|` begins a block of text in the lines below. If it is text, quote it: '|x'",
@@ -79,11 +82,11 @@ fn each_in_own_words_with_its_place_and_what_to_do() {
         ),
         (
             "a: {x",
-            "1:4: in YAML `{` begins a map, and no `}` ends it: add the `}`. If it is text, quote it: '{x'",
+            "1:4: in YAML `{` begins a map, but no `}` ends it: add the `}`. If it is text, quote it: '{x'",
         ),
         (
             "a: [x",
-            "1:4: in YAML `[` begins a list, and no `]` ends it: add the `]`. If it is text, quote it: '[x'",
+            "1:4: in YAML `[` begins a list, but no `]` ends it: add the `]`. If it is text, quote it: '[x'",
         ),
         (
             "a: {{name}}",
@@ -95,110 +98,116 @@ fn each_in_own_words_with_its_place_and_what_to_do() {
         ),
         (
             "a: - x",
-            "1:4: in YAML `-` begins an item of a list, which stands in a line of its own. If it is text, quote it: '- x'",
+            "1:4: in YAML `-` begins an item of a list, which must be on a separate line. If it is text, quote it: '- x'",
         ),
         ("a: [-]", "1:5: in YAML `-` begins"),
         ("a: ? b", "1:4: in YAML `?` begins the name of a field"),
         (
             "a: [1}",
-            "1:4: `[` begins here, and `}` is to end it: write `]` there",
+            "1:4: the `[` that begins here is closed with `}`: close it with `]`",
         ),
-        ("a: [1]]", "1:7: `]` ends nothing that was begun: remove it"),
-        ("a: }", "1:4: `}` ends nothing"),
+        (
+            "a: [1]]",
+            "1:7: there is nothing that this `]` could close: remove it",
+        ),
+        ("a: }", "1:4: there is nothing that this `}` could close"),
         (
             "a: {x: 1\nb: 2\n",
             "2:2: a `,` is missing before this, or the `}` that ends the map",
         ),
         (
             "a: [1, 2\nb: 2\n",
-            "2:2: a list or a map that was begun above goes on here: add the `]` or `}`",
+            "2:2: a list or map that began above continues here: add the `]` or `}`",
         ),
         ("{\"a\": 1 \"b\": 2}", "1:12: a `,` is missing before this"),
         (
             "a: [1,,2]",
             "1:7: a value is missing before this: remove a `,`",
         ),
-        ("{\"a\": 1} x", "1:10: the document has ended before this"),
+        ("{\"a\": 1} x", "1:10: the document ended before this"),
         (
             "a: \"x",
-            "1:4: text in quotes begins here and does not end: add \" behind it",
+            "1:4: the quoted text that begins here does not end: add \" after it",
         ),
         (
             "a: 'x",
-            "1:4: text in quotes begins here and does not end: add ' behind it",
+            "1:4: the quoted text that begins here does not end: add ' after it",
         ),
         (
             "a: \"x\nb: 2\nc: \"y\"\n",
-            "2:1: text in quotes that began above goes on here: add the closing quote above",
+            "2:1: quoted text that began above continues here: add the closing quote above",
         ),
         (
             "a: 'it's'",
-            "1:8: the text in quotes ends before this: put all of it in quotes; a ' in the midst of it is written twice",
+            "1:8: the quoted text ends before this: quote all of it, and write a ' inside it twice",
         ),
         (
             "a: \"x\"y\"",
-            "1:7: the text in quotes ends before this: put all of it in quotes; a \" in the midst of it is written \\\"",
+            "1:7: the quoted text ends before this: quote all of it, and write a \" inside it as \\\"",
         ),
         (
             "a: \"x y\\.5\"",
-            "1:8: `\\.` means nothing in double quotes: write `\\\\.` for a backslash, or put the text in single quotes",
+            "1:8: `\\.` is not an escape sequence in double quotes: write `\\\\.` for a backslash, or use single quotes",
         ),
-        ("a: \"x\n  \\\\ \\d\"", "2:6: `\\d` means nothing"),
-        ("a: \"\\x4\"", "1:5: `\\x` needs its digits behind it"),
-        ("a: \"\\ud83d\"", "1:5: this is no whole character"),
+        ("a: \"x\n  \\\\ \\d\"", "2:6: `\\d` is not an escape"),
+        (
+            "a: \"\\x4\"",
+            "1:5: `\\x` must be followed by hexadecimal digits",
+        ),
+        (
+            "a: \"\\ud83d\"",
+            "1:5: this escape is not a valid character",
+        ),
         (
             "a: \"x\\ud83d\\ude00\"",
-            "1:6: Envoy's YAML knows no halves of characters",
+            "1:6: Envoy does not support surrogate pairs in YAML",
         ),
         (
             "a: b: c",
-            "1:5: a second `:` in one line: if it is text, quote it: 'b: c'",
+            "1:5: there is a second `:` in one line: if it is text, quote it: 'b: c'",
         ),
         (
             "a: 1\nb:1\nc: 2",
-            "2:1: this is one text and no field, because there is no space behind its `:`: write `b: 1`",
+            "2:1: this is one text and not a field, because there is no space after its `:`: write `b: 1`",
         ),
         (
             "a:1\nb: 2",
-            "2:2: what stands above is one text and no field, because there is no space behind its `:`: write `a: 1`",
+            "2:2: the line above is one text and not a field, because there is no space after its `:`: write `a: 1`",
         ),
-        ("a: x\n  b: 1", "2:4: a `:` cannot stand here"),
+        ("a: x\n  b: 1", "2:4: a `:` is not allowed here"),
         (
             "a:\n  b: 1\n c: 2",
-            "3:2: this belongs to nothing above it: indent it exactly",
+            "3:2: this line belongs to nothing above it: indent it exactly",
         ),
-        ("a:\n  - x\n  b: 1\n", "3:3: this belongs to nothing"),
+        ("a:\n  - x\n  b: 1\n", "3:3: this line belongs to nothing"),
         (
             "a:\n\tb: 1",
-            "2:1: a tab stands here, and YAML is indented with spaces",
+            "2:1: there is a tab here, but YAML must be indented with spaces",
         ),
-        ("a:\n  b: 1\n\tc: 2\n", "3:1: a tab stands here"),
-        ("a: |\n  x\n\ty", "3:1: a tab stands here"),
-        (
-            "a: \"x\"#y",
-            "1:7: a comment begins with a space before its `#`",
-        ),
-        ("a: x\n  #c\n  y\n", "3:3: this belongs to nothing"),
+        ("a:\n  b: 1\n\tc: 2\n", "3:1: there is a tab here"),
+        ("a: |\n  x\n\ty", "3:1: there is a tab here"),
+        ("a: \"x\"#y", "1:7: a comment needs a space before its `#`"),
+        ("a: x\n  #c\n  y\n", "3:3: this line belongs to nothing"),
         (
             "a: x\u{1}y",
-            "1:5: a control character (U+0001) stands here",
+            "1:5: there is an invisible control character (U+0001) here",
         ),
         (
             "a: \"x\u{0}y\"",
-            "1:6: a control character (U+0000) stands here",
+            "1:6: there is an invisible control character (U+0000) here",
         ),
         (
             "a: 1\n\u{feff}b: 2",
-            "2:1: a byte order mark (U+FEFF) stands here",
+            "2:1: there is an invisible byte order mark (U+FEFF) here",
         ),
-        ("a: x\rb: 2", "1:5: a carriage return (U+000D) stands here"),
+        ("a: x\rb: 2", "1:5: there is a carriage return (U+000D)"),
         (
             "a: 1\nb: 2\n'a': 3",
-            "3:1: 'a' stands there twice, first in line 1: remove one of them",
+            "3:1: 'a' is given twice, first in line 1: remove one of them",
         ),
         (
             "a: &a [*a]",
-            "1:8: this alias stands inside of what it is an alias of",
+            "1:8: this alias is inside the value that it refers to",
         ),
     ] {
         let said = said(text);

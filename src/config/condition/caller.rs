@@ -26,12 +26,12 @@ pub(super) fn read(fields: &Fields<'_>) -> Vec<Option<Condition>> {
 fn entries<'a>(node: &Node<'a>, what: &str) -> Vec<(String, Node<'a>)> {
     let entries = node.entries();
     if entries.is_empty() && node.is_map() {
-        node.error(format!("must not be empty: name a {what}"));
+        node.error(format!("must not be empty: add a {what}"));
     }
     let mut named = Vec::new();
     for (name, node) in entries {
         if name.is_empty() {
-            node.error(format!("the {what} has no name"));
+            node.error(format!("the name of the {what} must not be empty"));
         } else {
             named.push((name.to_owned(), node));
         }
@@ -55,7 +55,7 @@ fn read_mesh(node: &Node<'_>) -> Option<Condition> {
     let fields = node.fields(fields::MESH);
     if fields.is_empty() {
         fields.error(format!(
-            "must not be empty: known are {}",
+            "must not be empty: expected one of {}",
             fields::MESH.join(", ")
         ));
         return None;
@@ -118,7 +118,7 @@ fn read_clock(node: &Node<'_>) -> Option<u16> {
     let minutes = minutes_of(written).filter(|minutes| *minutes <= 1440);
     if minutes.is_none() {
         node.error(format!(
-            "\"{written}\" is no time of day: write it as \"08:30\", up to \"24:00\""
+            "\"{written}\" is not a time of day: write it as \"08:30\", up to \"24:00\""
         ));
     }
     minutes
@@ -149,7 +149,7 @@ fn read_weekdays(node: &Node<'_>) -> Option<[bool; 7]> {
                     let close = suggestion(written, WEEKDAYS);
                     let known = WEEKDAYS.join(", ");
                     node.error(format!(
-                        "unknown weekday \"{written}\"{close}; known are {known}"
+                        "unknown weekday \"{written}\"{close}; expected one of {known}"
                     ));
                 }
             }
@@ -170,8 +170,8 @@ fn read_offset(node: &Node<'_>) -> Option<i16> {
     let offset = offset.filter(|offset| (-720..=840).contains(offset));
     if offset.is_none() {
         node.error(format!(
-            "\"{written}\" is no offset from UTC: write it as \"+01:00\", from \"-12:00\" to \"+14:00\"; names of time zones \
-             are not known here"
+            "\"{written}\" is not an offset from UTC: write it as \"+01:00\", from \"-12:00\" to \"+14:00\"; names of \
+             time zones are not supported"
         ));
     }
     offset
@@ -186,7 +186,7 @@ pub(in crate::config) fn read_gateways(node: &Node<'_>) -> Vec<crate::routing::P
         if !trust_domain.contains('/') {
             node.error(format!(
                 "\"{written}\" is not the identity of a gateway: write it as \
-                 \"spiffe://cluster.local/ns/istio-ingress/sa/gateway\", a \"*\" at the end stands for any"
+                 \"spiffe://cluster.local/ns/istio-ingress/sa/gateway\"; a \"*\" at the end matches any end"
             ));
         }
         patterns.extend(read_pattern(&node, written));

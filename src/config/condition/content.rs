@@ -56,11 +56,11 @@ pub(super) fn read(match_: &Fields<'_>) -> Vec<Option<Condition>> {
 fn read_body(node: &Node<'_>) -> Vec<Option<ContentCondition>> {
     let entries = node.entries();
     if entries.is_empty() && matches!(node.tree(), Tree::Map(_)) {
-        node.error("must not be empty: name a field");
+        node.error("must not be empty: add a field");
     }
     let read = |(path, node): (&str, Node<'_>)| {
         if path.split('.').any(str::is_empty) {
-            node.error("must be a field's name, or names with dots between them");
+            node.error("must be the name of a field, or several names separated by dots");
             return None;
         }
         let path = path.to_owned();
@@ -112,7 +112,7 @@ fn read_scalar(node: &Node<'_>) -> Option<Vec<Scalar>> {
         Tree::Bool(value) => Some(vec![Scalar::Bool(*value)]),
         Tree::Null => {
             node.error(
-                "must not be null: write {exists: false} for a field that is null or not there",
+                "must not be null: write {exists: false} for a field that is null or absent",
             );
             None
         }
@@ -217,7 +217,7 @@ fn one_of<T: Copy>(node: &Node<'_>, what: &str, known: &[(&'static str, T)]) -> 
         let close = suggestion(written, names());
         let all = names().collect::<Vec<_>>().join(", ");
         node.error(format!(
-            "unknown {what} \"{written}\"{close}; known are {all}"
+            "unknown {what} \"{written}\"{close}; expected one of {all}"
         ));
     }
     found.map(|(_, value)| *value)

@@ -34,7 +34,7 @@ pub(super) fn read(node: &Node<'_>, of: &Of<'_>) -> Option<Condition> {
 fn read_match(node: &Node<'_>, of: &Of<'_>, depth: usize) -> Option<Condition> {
     let Some(depth) = depth.checked_sub(1) else {
         node.error(format!(
-            "matches stand more than {MAX_MATCH_DEPTH} levels deep inside each other"
+            "matches are nested more than {MAX_MATCH_DEPTH} levels deep"
         ));
         return None;
     };
@@ -120,12 +120,12 @@ fn read_parts(node: &Node<'_>, of: &Of<'_>, depth: usize) -> Option<Vec<Conditio
 /// Refuses text that cannot be a path, a method or a trust domain.
 fn check_spelling(field: &str, node: &Node<'_>, written: &str) {
     match field {
-        "path" if !written.starts_with(['/', '*']) => node.error("a path begins with \"/\""),
+        "path" if !written.starts_with(['/', '*']) => node.error("a path must begin with \"/\""),
         "path" if written.contains(['?', '#', ' ']) => {
-            node.error("paths are matched without the query, and have no spaces");
+            node.error("paths are matched without the query and cannot contain spaces");
         }
         "method" if written.bytes().any(|byte| byte.is_ascii_lowercase()) => {
-            node.error("methods are in upper case");
+            node.error("methods must be in upper case");
         }
         "trust_domain" if written.contains(['/', ':']) => {
             node.error("write only the domain, as \"cluster.local\": without \"spiffe://\" and without a path");
@@ -155,7 +155,7 @@ pub(super) fn read_pattern(node: &Node<'_>, written: &str) -> Option<Pattern> {
     let pattern = Pattern::parse(written);
     if pattern.is_none() {
         node.error(format!(
-            "\"{written}\" is no pattern: a \"*\" may only stand at the beginning or at the end"
+            "\"{written}\" is not a valid pattern: a \"*\" is only allowed at the beginning or at the end"
         ));
     }
     pattern

@@ -33,7 +33,7 @@ pub(super) fn read_expected<'a>(
     let fields = node.fields(fields::EXPECT);
     if fields.is_empty() {
         fields.error(format!(
-            "must not be empty: known are {}",
+            "must not be empty: expected one of {}",
             fields::EXPECT.join(", ")
         ));
         return None;
@@ -65,7 +65,7 @@ pub(super) fn read_expected<'a>(
         let others = ["target", "plan"];
         if let Some(other) = others.iter().find(|name| fields.optional(name).is_some()) {
             fields.error(format!(
-                "has both `error` and `{other}`: what is answered with an error goes nowhere"
+                "has both `error` and `{other}`: a request that is answered with an error is not sent anywhere"
             ));
             return None;
         }
@@ -99,8 +99,8 @@ pub(super) fn compare(expected: &Expected<'_>, seen: &Seen<'_>) {
         } => return compare_answer(expected, answer, *route, left_out),
         Seen::Drawn(route) => {
             let how = format!(
-                "whether \"{route}\" takes the request is drawn, by its `percent`: give the request a key that the route's \
-                 `sticky` looks for"
+                "whether \"{route}\" takes the request is random, because of its `percent`: give the request a key \
+                 that the route's `sticky` uses"
             );
             return expected.fail(&expected.node, &how);
         }
@@ -141,7 +141,7 @@ fn compare_plan(expected: &Expected<'_>, route: &str, plan: &[Attempt]) {
         expected.fail(
             node,
             &format!(
-                "\"{written}\" is not tried first by \"{route}\": the plan is {}",
+                "\"{written}\" is not the first target of \"{route}\": the plan is {}",
                 places()
             ),
         );
@@ -207,7 +207,7 @@ fn compare_left_out(expected: &Expected<'_>, route: &str, left_out: &[(Place, &'
                 nothing if nothing.is_empty() => "nothing".to_owned(),
                 places => places,
             };
-            expected.fail(node, &format!("what \"{route}\" leaves out is {left_out}"));
+            expected.fail(node, &format!("\"{route}\" leaves out {left_out}"));
         }
     }
 }
@@ -231,21 +231,29 @@ fn compare_answer(
     let code = answer.code.map(ErrorCode::name);
     let seen = match code {
         Some(code) => format!("the request is answered with {} {code}", answer.status),
-        None => format!("the request is answered here, with {}", answer.status),
+        None => format!(
+            "the router itself answers the request with {}",
+            answer.status
+        ),
     };
     match &expected.error {
         Some((_, written)) if code == Some(*written) => {}
         Some((node, written)) => {
             return expected.fail(node, &format!("{seen}, not with {written}"));
         }
-        None => return expected.fail(&expected.node, &format!("{seen}, and goes nowhere")),
+        None => {
+            return expected.fail(
+                &expected.node,
+                &format!("{seen}, so it is not sent to a backend"),
+            );
+        }
     }
     if let Some((node, written)) = &expected.route
         && route != Some(written)
     {
         let taken = match route {
             Some(route) => format!("the request is taken by \"{route}\", not by \"{written}\""),
-            None => format!("no route takes the request, also not \"{written}\""),
+            None => format!("no route takes the request, not even \"{written}\""),
         };
         expected.fail(node, &taken);
     }

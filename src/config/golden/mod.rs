@@ -46,7 +46,7 @@ fn run_all(root: &Node<'_>, document: &Document, file: ReadFile<'_>) -> usize {
         let name = fields.required("name").and_then(Node::name);
         if let Some(name) = name.filter(|name| !names.insert(*name)) {
             node.error(format!(
-                "there is another test \"{name}\": give each its own name"
+                "another test is also called \"{name}\": tests need unique names"
             ));
         }
         let request = fields

@@ -97,7 +97,7 @@ fn read_caller(fields: &Fields<'_>) -> Option<Caller> {
 fn read_time(node: &Node<'_>) -> Option<u64> {
     let time = rfc_3339(node.name()?);
     if time.is_none() {
-        node.error("is no time: write it as \"2026-01-05T12:00:00Z\"");
+        node.error("is not a valid time: write it as \"2026-01-05T12:00:00Z\"");
     }
     time
 }
@@ -114,7 +114,7 @@ fn read_mesh(node: &Node<'_>) -> Option<Mesh> {
     );
     let mesh = Mesh::parse(&uri).filter(|mesh| mesh.service_account.is_some());
     if mesh.is_none() {
-        node.error(format!("\"{uri}\" is no identity in a mesh"));
+        node.error(format!("\"{uri}\" is not a mesh identity"));
     }
     mesh
 }
@@ -157,7 +157,7 @@ fn read_body(fields: &Fields<'_>, method: &str, file: ReadFile<'_>) -> Option<Ve
         };
         if let Some(name) = others.iter().copied().find(is_written_too) {
             fields.error(format!(
-                "has a whole body, and `{name}` beside it: write it there"
+                "has the whole body as text or a file, and also `{name}`: write it in the body"
             ));
         }
         return Some(whole);
@@ -169,7 +169,7 @@ fn read_body(fields: &Fields<'_>, method: &str, file: ReadFile<'_>) -> Option<Ve
     }
     let mut add = |name: &str, node: &Node<'_>, value: Value| {
         if object.insert(name.to_owned(), value).is_some() {
-            node.error(format!("stands in `body` too: write `{name}` once"));
+            node.error(format!("is also in `body`: write `{name}` only once"));
         }
     };
     if let Some(node) = fields.optional("model") {

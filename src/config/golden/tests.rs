@@ -211,12 +211,12 @@ routes:
         (
             "{model: m, time: noon}",
             "{route: claim}",
-            Some("time: is no time: write it as \"2026-01-05T12:00:00Z\""),
+            Some("time: is not a valid time: write it as \"2026-01-05T12:00:00Z\""),
         ),
         (
             "{model: m, time: '2026-02-30T00:00:00Z'}",
             "{route: claim}",
-            Some("time: is no time: write it as \"2026-01-05T12:00:00Z\""),
+            Some("time: is not a valid time: write it as \"2026-01-05T12:00:00Z\""),
         ),
         (
             "{model: m, claims: sub}",
@@ -231,7 +231,7 @@ routes:
         (
             "{model: m, mesh: {trust_domain: td, namespace: ns1, service_account: 'a/b'}}",
             "{route: claim}",
-            Some("mesh: \"spiffe://td/ns/ns1/sa/a/b\" is no identity in a mesh"),
+            Some("mesh: \"spiffe://td/ns/ns1/sa/a/b\" is not a mesh identity"),
         ),
     ] {
         let tree: Tree = serde_saphyr::from_str(&format!(
@@ -257,12 +257,12 @@ fn what_fails() {
         (
             "{model: smart}",
             "{target: azure}",
-            "tests[0].expect.target: \"t\": \"azure\" is not tried first by \"smart\": the plan is openai/gpt-5.5-2026, azure/gpt-5.5",
+            "tests[0].expect.target: \"t\": \"azure\" is not the first target of \"smart\": the plan is openai/gpt-5.5-2026, azure/gpt-5.5",
         ),
         (
             "{model: drawn}",
             "{target: openai/gpt-5.5-2026}",
-            "tests[0].expect.target: \"t\": \"openai/gpt-5.5-2026\" is not tried first by \"drawn\"",
+            "tests[0].expect.target: \"t\": \"openai/gpt-5.5-2026\" is not the first target of \"drawn\"",
         ),
         (
             "{model: smart}",
@@ -287,7 +287,7 @@ fn what_fails() {
         (
             "{model: sticky, headers: {x-session: s-1}}",
             "{target: azure}",
-            "tests[0].expect.target: \"t\": \"azure\" is not tried first by \"sticky\"",
+            "tests[0].expect.target: \"t\": \"azure\" is not the first target of \"sticky\"",
         ),
         (
             "{model: groups}",
@@ -302,42 +302,42 @@ fn what_fails() {
         (
             "{model: groups}",
             "{target: azure}",
-            "tests[0].expect.target: \"t\": \"azure\" is not tried first by \"groups\"",
+            "tests[0].expect.target: \"t\": \"azure\" is not the first target of \"groups\"",
         ),
         (
             "{model: first-group}",
             "{target: openai/mini}",
-            "tests[0].expect.target: \"t\": \"openai/mini\" is not tried first",
+            "tests[0].expect.target: \"t\": \"openai/mini\" is not the first target",
         ),
         (
             "{model: first-group}",
             "{target: azure}",
-            "tests[0].expect.target: \"t\": \"azure\" is not tried first",
+            "tests[0].expect.target: \"t\": \"azure\" is not the first target",
         ),
         (
             "{model: split}",
             "{route: rest}",
-            "tests[0].expect: \"t\": whether \"canary\" takes the request is drawn, by its `percent`: give the request",
+            "tests[0].expect: \"t\": whether \"canary\" takes the request is random, because of its `percent`: give the request",
         ),
         (
             "{path: /v1/batches, method: GET}",
             "{route: batches}",
-            "tests[0].expect: \"t\": whether \"some-batches\" takes the request is drawn",
+            "tests[0].expect: \"t\": whether \"some-batches\" takes the request is random",
         ),
         (
             "{model: smart}",
             "{left_out: []}",
-            "tests[0].expect.left_out: \"t\": what \"smart\" leaves out is anthropic/claude schema_mismatch",
+            "tests[0].expect.left_out: \"t\": \"smart\" leaves out anthropic/claude schema_mismatch",
         ),
         (
             "{model: smart}",
             "{left_out: [anthropic tied]}",
-            "tests[0].expect.left_out: \"t\": what \"smart\" leaves out is",
+            "tests[0].expect.left_out: \"t\": \"smart\" leaves out",
         ),
         (
             "{model: gpt-5.5, path: /v1/chat/completions}",
             "{left_out: [openai, anthropic]}",
-            "tests[0].expect.left_out: \"t\": what",
+            "tests[0].expect.left_out: \"t\": \"by-name\" leaves out",
         ),
         (
             "{model: smart}",
@@ -347,7 +347,7 @@ fn what_fails() {
         (
             "{model: nobody}",
             "{route: smart}",
-            "tests[0].expect: \"t\": the request is answered with 404 model_not_found, and goes nowhere",
+            "tests[0].expect: \"t\": the request is answered with 404 model_not_found, so it is not sent to a backend",
         ),
         (
             "{body: '{'}",
@@ -357,7 +357,7 @@ fn what_fails() {
         (
             "{path: /v1/models, method: GET}",
             "{route: smart}",
-            "tests[0].expect: \"t\": the request is answered here, with 200, and goes nowhere",
+            "tests[0].expect: \"t\": the router itself answers the request with 200, so it is not sent to a backend",
         ),
     ] {
         let errors = errors_of(request, expect);
@@ -408,27 +408,27 @@ fn what_is_written_wrong() {
         (
             "{file: request.json, model: x}",
             "{route: smart}",
-            "tests[0].request: has a whole body, and `model` beside it",
+            "tests[0].request: has the whole body as text or a file, and also `model`",
         ),
         (
             "{body: x, stream: true}",
             "{error: invalid_json}",
-            "tests[0].request: has a whole body, and `stream` beside it",
+            "tests[0].request: has the whole body as text or a file, and also `stream`",
         ),
         (
             "{model: smart, body: {model: nobody}}",
             "{route: smart}",
-            "tests[0].request.model: stands in `body` too: write `model` once",
+            "tests[0].request.model: is also in `body`: write `model` only once",
         ),
         (
             "{model: smart, stream: true, body: {stream: false}}",
             "{route: smart}",
-            "tests[0].request.stream: stands in `body` too: write `stream` once",
+            "tests[0].request.stream: is also in `body`: write `stream` only once",
         ),
         (
             "{headers: {'a b': c}}",
             "{error: missing_model}",
-            "tests[0].request.headers.a b: \"a b\" is not a header's name",
+            "tests[0].request.headers.a b: \"a b\" is not a valid header name",
         ),
     ] {
         let errors = errors_of(request, expect);
@@ -446,7 +446,7 @@ fn each_test_has_a_name_of_its_own() {
     assert_eq!(run.count, 2);
     assert_eq!(
         run.errors[0].to_string(),
-        "tests[1]: there is another test \"a\": give each its own name"
+        "tests[1]: another test is also called \"a\": tests need unique names"
     );
 }
 
@@ -468,7 +468,7 @@ fn the_filter_runs_them_where_it_is_told_to() {
         ),
         (
             file.to_owned() + enforced,
-            Some("tests[0].request.file: a file can only be read by the tool"),
+            Some("tests[0].request.file: only the tool can read a file"),
         ),
         (
             "tests: nonsense\n".to_owned() + enforced,
@@ -480,7 +480,7 @@ fn the_filter_runs_them_where_it_is_told_to() {
         ),
         (
             enforced.to_owned(),
-            Some("`enforce_tests: true` without `tests`"),
+            Some("`enforce_tests: true` needs `tests`"),
         ),
     ] {
         let errors = Document::compile(&tree(&more)).err().unwrap_or_default();

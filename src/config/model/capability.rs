@@ -47,7 +47,7 @@ pub(super) fn read_all(node: &Node<'_>) -> Vec<Capability> {
             continue;
         };
         if all.contains(&one) {
-            node.error("stands there twice: remove one");
+            node.error("is given twice: remove one");
         }
         all.push(one);
     }

@@ -62,7 +62,7 @@ pub(in crate::config) fn read_required(node: &Node<'_>, known: &[&str]) -> Vec<R
     let mut all = Vec::new();
     let entries = node.entries();
     if entries.is_empty() {
-        node.error("must not be empty: name a label, or remove it");
+        node.error("must not be empty: add a label, or remove the field");
     }
     for (name, node) in entries {
         let values = node.one_or_many();
@@ -71,7 +71,7 @@ pub(in crate::config) fn read_required(node: &Node<'_>, known: &[&str]) -> Vec<R
             node.error(format!(
                 "no backend and no model has a label \"{name}\"{}",
                 match suggestion(name, known.iter().copied()).as_str() {
-                    "" => "; write it to the `labels` of those that may take these requests",
+                    "" => "; add it to the `labels` of those that may serve these requests",
                     close => close,
                 }
             ));
@@ -91,7 +91,7 @@ pub(in crate::config) fn read_required(node: &Node<'_>, known: &[&str]) -> Vec<R
 
 fn read_name(node: &Node<'_>, name: &str) -> Option<String> {
     if name.is_empty() || name.chars().any(char::is_control) {
-        node.error("is no name of a label: it must not be empty, and have no control characters");
+        node.error("is not a valid label name: it must not be empty or contain control characters");
         return None;
     }
     Some(name.to_owned())

@@ -63,16 +63,18 @@ pub(super) fn read_all(node: &Node<'_>, backend: &str, labels: &Labels) -> Vec<M
             .map(str::to_owned);
         if written.len() > MAX_MODEL_BYTES {
             node.error(format!(
-                "a model's name has at most {MAX_MODEL_BYTES} bytes"
+                "the name of a model can have at most {MAX_MODEL_BYTES} bytes"
             ));
         }
         if upstream_name.is_some() && name.as_exact().is_none() {
             node.error(
-                "a pattern has no upstream_name: each model goes by the client's own name for it",
+                "a pattern cannot have an upstream_name: its models keep the name that the client used",
             );
         }
         if !names.insert(written) {
-            node.error(format!("there is another model \"{written}\": remove one"));
+            node.error(format!(
+                "another model of this backend is also called \"{written}\": remove one"
+            ));
         } else {
             check_reached(&node, &name, &models);
         }
@@ -102,8 +104,8 @@ fn check_reached(node: &Node<'_>, name: &Pattern, before: &[Model]) {
     {
         // What the document says of such a model, such as its labels, would have no effect.
         node.error(format!(
-            "no model is ever found by \"{name}\": models[{before}] is a pattern that takes all of them; put this \
-             one before it"
+            "\"{name}\" is never used: the pattern models[{before}] already matches all of its models; put \"{name}\" \
+             before it"
         ));
     }
 }

@@ -52,7 +52,7 @@ const MOST: u32 = 10_000;
 const UNIT: &str = "US dollars for a million tokens";
 
 const EMPTY: &str =
-    "must not be empty: leave it out where no price is known, and write 0 for what is free";
+    "must not be empty: omit the field if no price is known, and write 0 for a price of nothing";
 
 pub(super) fn read_prices(node: &Node<'_>) -> Prices {
     let price = reader(node, fields::PRICES);

@@ -194,13 +194,13 @@ impl RouterRoot {
         self.worker.watch.end(watched.context_id);
         if !self.worker.reported.replace(true) {
             log::error!(
-                "llm-router: Envoy holds request bodies back, and requests are answered 500: set \
+                "llm-router: Envoy holds request bodies back, so requests are answered with 500: set \
                  `allow_on_headers_stop_iteration: true` in the plugin config of the llm_router filter"
             );
         }
         self.worker.missing_setting.get().increment();
-        let message = "The gateway is not set up right: without `allow_on_headers_stop_iteration: true` in the \
-                       plugin config of the llm_router filter, Envoy never gives it the request's body.";
+        let message = "The gateway is misconfigured: without `allow_on_headers_stop_iteration: true` in the plugin \
+                       config of the llm_router filter, Envoy never passes it the request body.";
         let answer = ErrorCode::MissingEnvoySetting.answer(watched.schema, message);
         self.worker.answer(watched.context_id, &answer);
     }

@@ -118,7 +118,7 @@ fn the_number_of_series_is_bounded() {
         .collect::<Vec<_>>()
         .join("\n");
     assert!(
-        said.starts_with("defaults.telemetry.callers: each backend and model of a route is counted for each caller"),
+        said.starts_with("defaults.telemetry.callers: metrics count each backend and model of a route for each caller"),
         "{said}"
     );
 }
@@ -126,8 +126,11 @@ fn the_number_of_series_is_bounded() {
 #[test]
 fn callers_that_are_refused() {
     for (list, expected) in [
-        ("[other]", "stands for all callers that are not named here"),
-        ("[a, a]", "stands there twice"),
+        (
+            "[other]",
+            "is reserved for all callers that are not listed here",
+        ),
+        ("[a, a]", "is given twice"),
         ("['ä']", "printable ASCII"),
     ] {
         let yaml = DOCUMENT.replace("[search, ads]", list);

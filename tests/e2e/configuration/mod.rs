@@ -159,7 +159,7 @@ fn all_errors_are_told_at_once(programs: &Programs) {
             &["routes[0].targets[0].backend: unknown backend \"opnai\", did you mean \"openai\"?"],
             &["routes[1].targets[0].model", "gpt-4o-mini"],
             &["routes[2]", "weight"],
-            &["routes[4]: there is another route", "everything"],
+            &["routes[4]: another route is also called", "everything"],
             &[
                 "routes[4]: can never be reached: routes[3] (\"everything\") already takes every request that it matches",
             ],
@@ -281,7 +281,7 @@ fn bad_values_are_errors(programs: &Programs) {
             &["backends[1].models"],
             &["backends[2]", "path_template"],
             &["backends[3].models[0]", "upstream_name"],
-            &["backends[4]: there is another backend \"d\""],
+            &["backends[4]: another backend is also called \"d\""],
             &["backends[4].models[1]", "\"x\""],
             &["backends[5].name"],
             &["backends[5].models[0].name"],

@@ -244,7 +244,7 @@ async fn unauthorized(case: Case, fault: &str) {
     let log = case.envoy.log();
     let complaints = log
         .lines()
-        .filter(|line| line.contains("backend \"bare\" refuses the gateway's key"));
+        .filter(|line| line.contains("backend \"bare\" rejects the gateway's key"));
     let complaints: Vec<&str> = complaints.collect();
     // Once a minute for each worker, however often it happens.
     assert!(
