@@ -258,6 +258,16 @@ fn what_an_envoy_file_lacks() {
             "include_request_attempt_count: false",
             "there is no `request_body_buffer_limit`",
         ),
+        (
+            "failure_policy: FAIL_RELOAD",
+            "failure_policy: FAIL_OPEN",
+            "write `failure_policy: FAIL_RELOAD`",
+        ),
+        (
+            "failure_policy: FAIL_RELOAD",
+            "fail_open: true",
+            "write `failure_policy: FAIL_RELOAD`",
+        ),
     ] {
         let found = findings(&changed(text, from, to));
         let errors: Vec<_> = found
@@ -269,6 +279,30 @@ fn what_an_envoy_file_lacks() {
             "{from} {found:#?}"
         );
     }
+}
+
+#[test]
+fn what_an_envoy_file_hardly_means() {
+    let text = include_str!("../../envoy/minimal.yaml");
+    let (before, backend) = text.split_once("root_id: llm_backend").unwrap();
+    let apart = format!(
+        "{before}root_id: llm_backend{}",
+        changed(backend, "vm_id: llm_router", "vm_id: llm_backend")
+    );
+    for (text, expected) in [
+        (apart, "no llm_router has the same `vm_id`"),
+        (
+            changed(text, "                  timeout: 0s\n", ""),
+            "there is no `timeout: 0s`",
+        ),
+    ] {
+        let found = findings(&text);
+        assert_eq!(found.len(), 1, "{expected} {found:#?}");
+        assert!(found[0].contains(": warning: "), "{found:#?}");
+        assert!(found[0].contains(expected), "{found:#?}");
+    }
+    let both = text.replace("vm_id: llm_router", "vm_id: any");
+    assert_eq!(findings(&both), [""; 0]);
 }
 
 /// Routes that ask who the caller is need an Envoy that knows.
