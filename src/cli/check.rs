@@ -139,6 +139,7 @@ pub(super) fn check(path: &Path, text: &str) -> Result<Checked, Failed> {
         checked.findings.push(second);
         return Ok(checked);
     }
+    checked.findings.extend(envoy::check_vms(&carried));
     for one in &carried {
         checked.findings.extend(envoy::check_plugin(one));
         match (&one.value, one.role) {

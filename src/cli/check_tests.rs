@@ -258,6 +258,16 @@ fn what_an_envoy_file_lacks() {
             "include_request_attempt_count: false",
             "there is no `request_body_buffer_limit`",
         ),
+        (
+            "failure_policy: FAIL_RELOAD",
+            "failure_policy: FAIL_OPEN",
+            "write `failure_policy: FAIL_RELOAD`",
+        ),
+        (
+            "failure_policy: FAIL_RELOAD",
+            "fail_open: true",
+            "write `failure_policy: FAIL_RELOAD`",
+        ),
     ] {
         let found = findings(&changed(text, from, to));
         let errors: Vec<_> = found
@@ -269,6 +279,73 @@ fn what_an_envoy_file_lacks() {
             "{from} {found:#?}"
         );
     }
+}
+
+/// The header with the page's secret is taken out of every request before anything asks for it.
+#[test]
+fn the_page_has_its_secret_alone() {
+    let page = "page: {secret_header: x-page, secret_sha256: \
+                ff00000000000000000000000000000000000000000000000000000000000000}";
+    let with = |defaults: &str, route: &str| {
+        let text = changed(
+            DOCUMENT,
+            "routes:",
+            &format!("defaults: {{{page}{defaults}}}\nroutes:"),
+        );
+        findings(&changed(&text, "match: {model: gpt}", route))
+    };
+    for (defaults, route, path) in [
+        (
+            "",
+            "match: {model: gpt, headers: {X-Page: '*'}}",
+            "routes[0].match.headers.x-page",
+        ),
+        (
+            "",
+            "match: {model: gpt, percent: 5}, sticky: [user, {header: x-page}]",
+            "routes[0].sticky",
+        ),
+        (
+            ", sticky: [{header: x-page}]",
+            "match: {model: gpt, percent: 5}",
+            "defaults.sticky",
+        ),
+    ] {
+        let found = with(defaults, route);
+        let found: Vec<_> = found
+            .iter()
+            .filter(|one| one.contains(": warning: "))
+            .collect();
+        let expected = format!("warning: {path}: is the header with the page's secret");
+        assert_eq!(found.len(), 1, "{path} {found:#?}");
+        assert!(found[0].contains(&expected), "{path} {found:#?}");
+    }
+    let found = with("", "match: {model: gpt, not: {headers: {x-page: '*'}}}");
+    assert_eq!(found, [""; 0]);
+}
+
+#[test]
+fn what_an_envoy_file_hardly_means() {
+    let text = include_str!("../../envoy/minimal.yaml");
+    let (before, backend) = text.split_once("root_id: llm_backend").unwrap();
+    let apart = format!(
+        "{before}root_id: llm_backend{}",
+        changed(backend, "vm_id: llm_router", "vm_id: llm_backend")
+    );
+    for (text, expected) in [
+        (apart, "no llm_router has the same `vm_id`"),
+        (
+            changed(text, "                  timeout: 0s\n", ""),
+            "there is no `timeout: 0s`",
+        ),
+    ] {
+        let found = findings(&text);
+        assert_eq!(found.len(), 1, "{expected} {found:#?}");
+        assert!(found[0].contains(": warning: "), "{found:#?}");
+        assert!(found[0].contains(expected), "{found:#?}");
+    }
+    let both = text.replace("vm_id: llm_router", "vm_id: any");
+    assert_eq!(findings(&both), [""; 0]);
 }
 
 /// Routes that ask who the caller is need an Envoy that knows.

@@ -15,22 +15,67 @@ pub(super) struct Surroundings<'a> {
     pub(super) backends: Vec<(&'a str, String)>,
 }
 
-/// A plugin of either role without the flag by which it gets bodies.
-pub(super) fn check_plugin(carried: &Carried<'_>) -> Option<Finding> {
-    let (path, plugin) = carried.plugin.as_ref()?;
+/// Checks that a plugin of either role gets bodies, and that Envoy lets no request through if the module fails.
+pub(super) fn check_plugin(carried: &Carried<'_>) -> Vec<Finding> {
+    let Some((path, plugin)) = carried.plugin.as_ref() else {
+        return Vec::new();
+    };
+    let mut findings = Vec::new();
     let flag = either(
         plugin,
         "allow_on_headers_stop_iteration",
         "allowOnHeadersStopIteration",
     );
-    if flag.is_some_and(Located::is_true) {
-        return None;
+    if !flag.is_some_and(Located::is_true) {
+        findings.push(Finding::error(
+            flag.map_or(plugin.place, |flag| flag.place),
+            path,
+            "`allow_on_headers_stop_iteration: true` is missing: without it Envoy never passes a body to the filter",
+        ));
     }
-    Some(Finding::error(
-        flag.map_or(plugin.place, |flag| flag.place),
-        path,
-        "`allow_on_headers_stop_iteration: true` is missing: without it Envoy never passes a body to the filter",
-    ))
+    let policy = either(plugin, "failure_policy", "failurePolicy");
+    let policy = policy.filter(|policy| policy.text() == Some("FAIL_OPEN"));
+    let flag = either(plugin, "fail_open", "failOpen").filter(|flag| flag.is_true());
+    if let Some(open) = policy.or(flag) {
+        findings.push(Finding::error(
+            open.place,
+            path,
+            "if the module ever fails, requests reach backends as clients sent them, with the clients' keys and headers \
+             that only the filter may set: write `failure_policy: FAIL_RELOAD`",
+        ));
+    }
+    findings
+}
+
+/// Warns about backend roles in a VM that no router role shares: the router then learns nothing about attempts.
+pub(super) fn check_vms(carried: &[Carried<'_>]) -> Vec<Finding> {
+    let of = |wanted: Role| {
+        let plugins = carried.iter().filter(move |one| one.role == wanted);
+        plugins.filter_map(|one| one.plugin.as_ref())
+    };
+    let vm = |plugin: &Located| {
+        let config = either(plugin, "vm_config", "vmConfig")?;
+        let id = either(config, "vm_id", "vmId");
+        Some(id.and_then(Located::text).unwrap_or_default().to_owned())
+    };
+    let routers: Option<Vec<String>> = of(Role::Router).map(|(_, plugin)| vm(plugin)).collect();
+    // A `vm_config` that is defined elsewhere may have any `vm_id`.
+    let Some(routers) = routers.filter(|routers| !routers.is_empty()) else {
+        return Vec::new();
+    };
+    let apart = of(Role::Backend).filter(|(_, plugin)| {
+        let vm = vm(plugin);
+        vm.is_some_and(|vm| !routers.contains(&vm))
+    });
+    let told = apart.map(|(path, plugin)| {
+        Finding::warning(
+            plugin.place,
+            path,
+            "no llm_router has the same `vm_id`: requests are still answered and retried, but outcomes lack attempts, \
+             backends, usage and cost",
+        )
+    });
+    told.collect()
 }
 
 /// Checks what a document needs of the file that contains it. `path` is that of its plugin.
@@ -176,6 +221,7 @@ fn check_routes(document: &Document, path: &str, config: &Located, findings: &mu
             matchers = matchers.saturating_add(1);
             check_matcher(document, path, map, findings);
             check_retries(path, node, findings);
+            findings.extend(check_timeout(path, node));
         }
     });
     if matchers == 0 && document.backends.len() > 1 && document.cluster_header.is_none() {
@@ -267,6 +313,17 @@ fn check_retries(path: &str, action: &Located, findings: &mut Vec<Finding>) {
             ),
         ));
     }
+}
+
+/// Warns about a route without a timeout, because Envoy's default is short.
+fn check_timeout(path: &str, action: &Located) -> Option<Finding> {
+    action.get("timeout").is_none().then(|| {
+        Finding::warning(
+            action.place,
+            path,
+            "`timeout: 0s` is missing: Envoy cuts off every answer that takes longer than 15 s",
+        )
+    })
 }
 
 fn check_limits(

@@ -179,12 +179,37 @@ fn callers(document: &Document, add: &mut impl FnMut(String, String)) {
         add("defaults.telemetry.callers".to_owned(), message.to_owned());
     }
     let page = document.page.as_ref();
-    if let Some(PageAccess::Secret { header, .. }) = page.map(|page| &page.access)
-        && telemetry.caller == Some(KeySource::Header(header.clone()))
-    {
-        let message = "is the header with the page's secret, which is removed from every request: no caller would \
-                       ever have a name";
-        add("defaults.telemetry.caller".to_owned(), message.to_owned());
+    if let Some(PageAccess::Secret { header, .. }) = page.map(|page| &page.access) {
+        secret_header(document, header, add);
+    }
+}
+
+/// Warns about settings that read the header with the page's secret, which the filter removes from every request.
+fn secret_header(document: &Document, header: &str, add: &mut impl FnMut(String, String)) {
+    let mut tell = |path: String, so: &str| {
+        let message = format!(
+            "is the header with the page's secret, which is removed from every request: {so}"
+        );
+        add(path, message);
+    };
+    let is_its = |source: &KeySource| *source == KeySource::Header(header.to_owned());
+    if document.telemetry.caller.as_ref().is_some_and(is_its) {
+        let path = "defaults.telemetry.caller";
+        tell(path.to_owned(), "no caller would ever have a name");
+    }
+    for (index, route) in document.routes.iter().enumerate() {
+        if route.condition.asks_for_header(header) {
+            let path = format!("routes[{index}].match.headers.{header}");
+            tell(path, "this route never matches");
+        }
+        if route.has_own_sticky && route.sticky.sources().iter().any(is_its) {
+            tell(format!("routes[{index}].sticky"), "it never yields a key");
+        }
+    }
+    let mut routes = document.routes.iter();
+    let sticky = routes.find(|route| !route.has_own_sticky);
+    if sticky.is_some_and(|route| route.sticky.sources().iter().any(is_its)) {
+        tell("defaults.sticky".to_owned(), "it never yields a key");
     }
 }
 

@@ -180,6 +180,14 @@ fn routes_that_another_one_covers() {
             "{system_prompt: {words: [a, b]}}",
             "{system_prompt: {words: b}}",
         ),
+        (
+            "{prompt: {phrases: [a b, c], in: user}}",
+            "{prompt: {phrases: a b}}",
+        ),
+        (
+            "{prompt: {phrases: [a b, c], in: all}}",
+            "{prompt: {phrases: c}}",
+        ),
         ("{turns: {min: 0}}", "{images: true}"),
     ] {
         assert!(two(first, second), "{first} covers {second}");
@@ -204,6 +212,15 @@ fn routes_that_another_one_covers() {
             "{prompt: {words: a, regex: ^x}}",
         ),
         ("{prompt: {words: [a, b]}}", "{system_prompt: {words: a}}"),
+        // Between two messages of the user there may be one of the model.
+        (
+            "{prompt: {phrases: [a b, c], in: all}}",
+            "{prompt: {phrases: a b, in: user}}",
+        ),
+        (
+            "{prompt: {phrases: [a b, c], in: all}}",
+            "{system_prompt: {phrases: a b}}",
+        ),
     ] {
         assert!(!two(first, second), "{first} does not cover {second}");
     }

@@ -101,6 +101,8 @@ impl Noted {
             (Some(_), _) => End::None,
             (None, Some(end)) => end,
             (None, None) if self.is_whole => End::Complete,
+            // Envoy's own answer to what it did not let come so far.
+            (None, None) if self.known.decision.is_empty() && self.known.status > 0 => End::None,
             (None, None) if is_open && !self.is_cut => End::ClientGone,
             (None, None) if self.known.status == 0 => End::None,
             (None, None) => End::Cut,

@@ -121,6 +121,20 @@ fn a_failed_attempt_is_not() {
     assert_eq!(outcome.decision, "ordered");
 }
 
+/// Headers that are too many, a path that cannot be read: Envoy's answer to these comes before anything is decided.
+#[test]
+fn what_envoy_refuses_itself_is_nobodys_going_away() {
+    let undecided = |status: u16| {
+        let mut noted = Noted::default();
+        noted.known.status = status;
+        noted.outcome(&[], OVER)
+    };
+    let refused = undecided(431);
+    assert_eq!((refused.end, refused.decision), (End::None, "none"));
+    let gone = undecided(0);
+    assert_eq!((gone.end, gone.decision), (End::ClientGone, "none"));
+}
+
 #[test]
 fn estimates() {
     let silent = Report {

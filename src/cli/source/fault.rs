@@ -114,8 +114,8 @@ impl<'a> Fault<'a> {
             let chars: Vec<char> = self.line_at(line).chars().collect();
             let mut at = start;
             while let Some(char) = chars.get(at) {
-                let rest: String = chars.iter().skip(at).take(12).collect();
                 if *char == '\\' {
+                    let rest: String = chars.iter().skip(at).take(12).collect();
                     if is_it(&rest) {
                         let place = Place {
                             line,

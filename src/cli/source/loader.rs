@@ -1,5 +1,6 @@
 //! Builds the tree of a file from the parser's events.
 
+use std::cell::OnceCell;
 use std::collections::HashMap;
 
 use granit_parser::{Event, Parser, ScalarStyle, Span, Tag};
@@ -20,6 +21,7 @@ pub(in crate::cli) fn load(text: &str) -> Result<Vec<Located>, Vec<Unparsed>> {
         anchors: HashMap::new(),
         values: 0,
         wrong: words::lone_return(text).into_iter().collect(),
+        is_json: OnceCell::new(),
     };
     for event in Parser::new_from_str_with_options(text, options) {
         match event {
@@ -54,6 +56,8 @@ struct Loader<'a> {
     anchors: HashMap<usize, Option<(Located, usize)>>,
     values: usize,
     wrong: Vec<Unparsed>,
+    /// Whether the file is JSON, and is read as such; if somebody has asked.
+    is_json: OnceCell<bool>,
 }
 
 /// A list or a map that is not closed yet.
@@ -129,7 +133,9 @@ impl Loader<'_> {
             self.wrong.push(error);
         }
         if style == ScalarStyle::DoubleQuoted {
-            self.wrong.extend(words::surrogates(self.text, &span));
+            let text = self.text;
+            let is_json = || *self.is_json.get_or_init(|| is_json(text));
+            self.wrong.extend(words::surrogates(text, &span, is_json));
         }
         self.values = self.values.saturating_add(1);
         let located = Located {
@@ -247,6 +253,10 @@ impl Loader<'_> {
             },
         }
     }
+}
+
+fn is_json(text: &str) -> bool {
+    serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok()
 }
 
 fn shown(tag: &Tag) -> String {

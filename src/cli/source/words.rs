@@ -55,28 +55,46 @@ pub(super) fn no_name(text: &str, place: Place) -> Unparsed {
     }
 }
 
-/// Halves of characters in a text in double quotes: JSON has them, and Envoy's YAML has not.
-pub(super) fn surrogates(text: &str, span: &Span) -> Option<Unparsed> {
+/// Returns the error for a surrogate escape in a double-quoted text: JSON allows them, Envoy's YAML does not. `is_json`
+/// tells whether the whole file is JSON, and is read as such.
+pub(super) fn surrogates(
+    text: &str,
+    span: &Span,
+    is_json: impl FnOnce() -> bool,
+) -> Option<Unparsed> {
+    let written = text.get(span.start.byte_offset()?..span.end.byte_offset()?)?;
+    if !has_half(written) || is_json() {
+        return None;
+    }
     let place = Place::of(&span.start);
-    let is_half = |escape: &str| {
-        let second = escape.get(3..4).unwrap_or_default();
-        escape.starts_with("\\u")
-            && escape
-                .get(2..3)
-                .is_some_and(|first| first.eq_ignore_ascii_case("d"))
-            && "89abcdefABCDEF".contains(second)
-            && !second.is_empty()
-    };
-    let last = span.end.line();
-    let fault = Fault { text, place }.escape(last, is_half)?;
-    // A file that is JSON is read as JSON.
-    let is_json = serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok();
-    (!is_json).then(|| {
-        fault.says(
-            "Envoy does not support surrogate pairs in YAML: write the character itself, or \
-                                   `\\U` and eight digits",
-        )
-    })
+    let fault = Fault { text, place }.escape(span.end.line(), is_half)?;
+    Some(fault.says(
+        "Envoy does not support surrogate pairs in YAML: write the character itself, or `\\U` and eight digits",
+    ))
+}
+
+/// Whether a text contains an escape of a surrogate.
+fn has_half(written: &str) -> bool {
+    let mut rest = written;
+    while let Some(at) = rest.find('\\') {
+        let escape = rest.get(at..).unwrap_or_default();
+        if is_half(escape) {
+            return true;
+        }
+        // The escaped character cannot start another escape.
+        let mut behind = escape.chars();
+        behind.nth(1);
+        rest = behind.as_str();
+    }
+    false
+}
+
+/// Whether an escape is one of `\ud800` to `\udfff`.
+fn is_half(escape: &str) -> bool {
+    let digit = |at: usize| escape.as_bytes().get(at).copied().unwrap_or_default();
+    escape.starts_with("\\u")
+        && digit(2).eq_ignore_ascii_case(&b'd')
+        && b"89abcdefABCDEF".contains(&digit(3))
 }
 
 /// Returns the error for a line end that only some readers recognise.

@@ -236,6 +236,8 @@ fn what_is_no_error() {
         "a: &x 1\nb: *x\n",
         "a: \"x\n  y\"",
         "a: \"\\\\ud83d\"",
+        "{a: \"x\", b: '\\ud83d'}",
+        "{a: \"x\", b: \\ud83d}",
         "a: [1, 2,]",
         "a: {x, y: 1}",
         "!ignore a: 1\nb: 2",
@@ -252,6 +254,23 @@ fn several_at_once() {
         .map(|one| one.split(": ").next().unwrap().to_owned())
         .collect();
     assert_eq!(places, ["1:4", "2:5", "3:1", "4:1", "5:4"]);
+}
+
+#[test]
+fn each_half_once() {
+    let text = "{a: \"x\", b: \"\\ud83d\\ude00\", c: \"y\", d: \"\\ud83d\\ude00\"}";
+    let places = parse(text).unwrap_err();
+    let columns = places.iter().map(|one| one.place.column);
+    assert_eq!(columns.collect::<Vec<_>>(), [14, 41]);
+}
+
+/// Programs write JSON in one line.
+#[test]
+fn a_long_line_is_read_in_time_linear_in_it() {
+    let text = format!("[{}]", "\"some text\", ".repeat(20_000));
+    let begun = std::time::Instant::now();
+    assert_eq!(parse(&text).unwrap()[0].items().len(), 20_000);
+    assert!(begun.elapsed().as_secs() < 20, "{:?}", begun.elapsed());
 }
 
 #[test]

@@ -77,14 +77,14 @@ pub(super) fn read_expected<'a>(
 fn is_known<'n>(
     written: &Option<(Node<'_>, &str)>,
     what: &str,
-    mut names: impl Iterator<Item = &'n str> + Clone,
+    names: impl Iterator<Item = &'n str> + Clone,
 ) -> bool {
     let Some((node, written)) = written else {
         return true;
     };
-    let close = suggestion(written, names.clone());
-    let is_known = names.any(|name| name == *written);
+    let is_known = names.clone().any(|name| name == *written);
     if !is_known {
+        let close = suggestion(written, names);
         node.error(format!("there is no {what} \"{written}\"{close}"));
     }
     is_known

@@ -217,9 +217,7 @@ impl ContentCondition {
             ) => path == other_path && test.covers(other),
             (Script(these), Script(others)) => others.iter().all(|other| these.contains(other)),
             (Text(part, this), Text(of, other)) => {
-                // A regular expression may ask where the text begins and ends.
-                let is_in = part == of || is_part(*of, *part) && !other.has_regex();
-                is_in && this.covers(other)
+                (part == of || is_part(*of, *part, other)) && this.covers(other)
             }
             _ => self == other,
         }
@@ -257,12 +255,17 @@ impl ContentCondition {
     }
 }
 
-/// Whether all text of a part is in another one, with its beginnings and ends of words.
-fn is_part(part: Part, of: Part) -> bool {
+/// Whether what a pattern finds in a part stands in another one just so.
+fn is_part(part: Part, of: Part, pattern: &TextPattern) -> bool {
+    // A regular expression may ask where the text begins and ends.
+    if pattern.has_regex() {
+        return false;
+    }
     match (part, of) {
         (Part::LastUser, Part::User) => true,
-        (_, Part::All) => true,
-        _ => part == of,
+        // Between two messages of one author there may be others.
+        (_, Part::All) => !pattern.has_rows(),
+        _ => false,
     }
 }
 
