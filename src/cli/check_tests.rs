@@ -348,7 +348,7 @@ fn what_an_envoy_file_hardly_means() {
     assert_eq!(findings(&both), [""; 0]);
 }
 
-/// Routes that ask who the caller is need an Envoy that knows.
+/// Routes with conditions on the caller need an Envoy that verifies the caller.
 #[test]
 fn who_vouches_for_callers() {
     let text = include_str!("../../envoy/minimal.yaml");

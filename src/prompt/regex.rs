@@ -224,7 +224,7 @@ fn parse(source: &str, case_sensitive: bool) -> Result<Hir, String> {
         regex_syntax::Error::Translate(error) => {
             explain(error.kind(), source, error.span().start.offset)
         }
-        // Says it in several lines, with the expression in it.
+        // These errors have several lines and repeat the expression.
         _ => "is not a valid regular expression".to_owned(),
     })
 }

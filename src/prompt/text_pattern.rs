@@ -160,14 +160,14 @@ impl TextPattern {
         self.regex.is_some()
     }
 
-    /// Whether it has phrases of several words, which may stand on lines of their own.
+    /// Whether the pattern has phrases of several words, which may extend over several lines.
     pub fn has_rows(&self) -> bool {
         self.phrases
             .iter()
             .any(|phrase| phrase.trim().contains(char::is_whitespace))
     }
 
-    /// Whether a text contains it.
+    /// Whether a text matches.
     pub fn matches(&self, text: &str) -> bool {
         self.matches_in(text, &Findings::default())
     }

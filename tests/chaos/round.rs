@@ -111,7 +111,7 @@ impl World {
             *lines.entry(what).or_default() += 1;
         }
         for (line, count) in lines {
-            // The one thing that is logged as an error is what a backend that refuses our key has earned.
+            // The only expected error in the log is about a backend that rejects the gateway's key.
             if line.contains("rejects the gateway's key") {
                 println!("logged {count} times: {line}");
             } else {

@@ -255,9 +255,9 @@ impl ContentCondition {
     }
 }
 
-/// Whether what a pattern finds in a part stands in another one just so.
+/// Whether every match of the pattern in `part` is also a match in `of`.
 fn is_part(part: Part, of: Part, pattern: &TextPattern) -> bool {
-    // A regular expression may ask where the text begins and ends.
+    // A regular expression may anchor at the beginning or end of the text.
     if pattern.has_regex() {
         return false;
     }

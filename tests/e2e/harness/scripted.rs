@@ -199,7 +199,7 @@ async fn answer(mut stream: TcpStream) -> io::Result<()> {
     Ok(())
 }
 
-/// A request that has a content-length, head and body.
+/// Reads a request with a content-length, head and body.
 async fn request(stream: &mut TcpStream) -> io::Result<String> {
     let mut request = vec![];
     loop {

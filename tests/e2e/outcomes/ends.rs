@@ -197,7 +197,7 @@ async fn passing(case: Case) {
     ]);
 }
 
-/// What is told at the beginning of an answer that breaks off is not all of it.
+/// The usage at the beginning of an answer that breaks off is not complete.
 async fn parts(case: Case) {
     for (path, model, end) in [
         ("/v1/messages", "cut-40", "cut"),
