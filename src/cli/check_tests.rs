@@ -336,7 +336,7 @@ fn what_an_envoy_file_hardly_means() {
         (apart, "no llm_router has the same `vm_id`"),
         (
             changed(text, "                  timeout: 0s\n", ""),
-            "there is no `timeout: 0s`",
+            "`timeout: 0s` is missing",
         ),
     ] {
         let found = findings(&text);
