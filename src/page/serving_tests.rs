@@ -117,6 +117,24 @@ fn hostile_names_stay_data() {
     assert!(!parsed.to_string().contains("\\u0007"));
 }
 
+/// With these characters, `x-abc` could look like `x-cba`, or a name could differ from what is displayed.
+#[test]
+fn no_name_looks_like_another_one() {
+    let named = |model: &str| Outcome {
+        model: Some(model.to_owned()),
+        ..outcome()
+    };
+    for unseen in [
+        '\u{202e}', '\u{2066}', '\u{200f}', '\u{200b}', '\u{200d}', '\u{2028}', '\u{feff}',
+        '\u{ad}', '\u{7f}', '\n',
+    ] {
+        let data = shown(&seen(&[named(&format!("x-{unseen}abc"))], 1), NOW);
+        assert_eq!(data["decisions"][0]["model"], "x-\u{fffd}abc", "{unseen:?}");
+    }
+    let data = shown(&seen(&[named("模型-é אב")], 1), NOW);
+    assert_eq!(data["decisions"][0]["model"], "模型-é אב");
+}
+
 #[test]
 fn the_page_needs_nothing_from_elsewhere() {
     let page = include_str!("page.html");

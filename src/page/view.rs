@@ -276,7 +276,7 @@ fn shown(name: &str) -> String {
     let begun = all.by_ref().take(MOST_CHARACTERS);
     let mut text: String = begun
         .map(|letter| {
-            if letter.is_control() {
+            if letter.is_control() || is_unseen(letter) {
                 '\u{fffd}'
             } else {
                 letter
@@ -287,6 +287,15 @@ fn shown(name: &str) -> String {
         text.push('…');
     }
     text
+}
+
+/// Whether a character is invisible or changes how others are displayed: direction marks, line breaks, zero-width
+/// characters. With these, a name could look like another one.
+fn is_unseen(letter: char) -> bool {
+    matches!(
+        letter,
+        '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}'
+    )
 }
 
 /// Returns a fraction with four decimals; `None` if the whole is 0.

@@ -265,6 +265,11 @@ fn what_fails() {
             "tests[0].expect.target: \"t\": \"openai/gpt-5.5-2026\" is not the first target of \"drawn\"",
         ),
         (
+            "{model: drawn}",
+            "{plan: [azure, azure, openai]}",
+            "tests[0].expect.plan: \"t\": the plan of \"drawn\" is",
+        ),
+        (
             "{model: smart}",
             "{plan: [azure, openai]}",
             "tests[0].expect.plan: \"t\": the plan of \"smart\" is openai/gpt-5.5-2026, azure/gpt-5.5",
