@@ -93,13 +93,15 @@ struct Excerpt {
 impl Excerpt {
     fn of(row: &str, column: usize) -> Option<Excerpt> {
         let at = column.checked_sub(1)?;
-        let start = at.saturating_sub(WIDTH / 2);
-        let start = if row.chars().count() <= WIDTH {
+        let is_short = row.chars().nth(WIDTH).is_none();
+        let start = if is_short {
             0
         } else {
-            start
+            at.saturating_sub(WIDTH / 2)
         };
-        let shown: String = shown(row).chars().skip(start).take(WIDTH).collect();
+        // No more of it is looked at: a line of JSON may be the whole file.
+        let excerpt: String = row.chars().skip(start).take(WIDTH).collect();
+        let shown = shown(&excerpt);
         let before = at.saturating_sub(start);
         let marked = shown.chars().skip(before);
         let width = match shown.chars().nth(before) {
