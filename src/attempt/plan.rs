@@ -132,6 +132,14 @@ impl Plan {
         }
     }
 
+    /// Envoy has ended the request by a timer of its own. What its last attempt was judged by before was only that it ended
+    /// without an answer.
+    pub fn time_is_up(&mut self) {
+        if let Some(last) = self.failed.last_mut().filter(|last| !last.told) {
+            last.failure = last.failure.out_of_time();
+        }
+    }
+
     /// Whether the answer of the last attempt is one that broke off while it was held.
     pub fn is_cut(&self) -> bool {
         let last = self.failed.last();

@@ -89,6 +89,15 @@ pub(super) fn has_attempts(ticket: u64) -> bool {
     with(|ledger| Some(!ledger.get(&ticket)?.attempts.is_empty())).unwrap_or(false)
 }
 
+/// Envoy has ended it by a timer of its own.
+pub(super) fn time_is_up(ticket: u64) {
+    with(|ledger| {
+        let last = ledger.get(&ticket)?.attempts.last()?;
+        last.try_borrow_mut().ok()?.time_is_up();
+        Some(())
+    });
+}
+
 /// What has become of its attempts so far.
 pub(super) fn attempts(ticket: u64) -> Vec<Report> {
     with(|ledger| Some(ledger.get(&ticket)?.reports())).unwrap_or_default()

@@ -4,7 +4,7 @@ use proxy_wasm::types::{BufferType, MapType};
 
 use super::calls;
 use super::{NEXT, PLAN};
-use crate::attempt::{Plan, Unretried};
+use crate::attempt::Unretried;
 use crate::routing::{Passed, Routed};
 
 /// Sends a request on that is no call of a model. No limit of ours is set: what passes may take as long as it will, a file
@@ -76,14 +76,11 @@ pub(super) fn write_report(report: Vec<(&'static str, String)>) {
 /// Where an answer comes from, for its headers.
 pub(super) fn report(
     route: String,
-    plan: Option<&Plan>,
-    answered: bool,
+    attempts: Vec<(&'static str, String)>,
     unretried: Option<Unretried>,
 ) -> Vec<(&'static str, String)> {
     let mut report = vec![("x-llm-router-route", route)];
-    if let Some(plan) = plan {
-        report.extend(plan.report(answered));
-    }
+    report.extend(attempts);
     if let Some(unretried) = unretried {
         report.push(("x-llm-router-unretried", unretried.name().to_owned()));
     }

@@ -227,7 +227,15 @@ fn the_end_of_what_is_too_large() {
 #[test]
 fn the_last_line_of_what_is_too_large() {
     let large = "a".repeat(MAX_EVENT_BYTES + 1);
-    for end in ["data", "data:", "event", "event: y", "data: 1\nevent:", "dat", ""] {
+    for end in [
+        "data",
+        "data:",
+        "event",
+        "event: y",
+        "data: 1\nevent:",
+        "dat",
+        "",
+    ] {
         let lines = format!("event: x\n{end}");
         let (small, ..) = read([format!("a\n{lines}").as_bytes()], true);
         let (told, ..) = read([format!("{large}\n{lines}").as_bytes()], true);

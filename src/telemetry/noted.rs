@@ -23,8 +23,8 @@ pub struct Offered {
 /// What has been seen of a request so far.
 #[derive(Clone, Debug, Default)]
 pub struct Noted {
-    /// What is known of its outcome. Its decision is empty as long as that has not been made; its attempts, and what they
-    /// gave, come at the end.
+    /// What is known of its outcome. Its decision is empty as long as that has not been made; the attempts at a call of a
+    /// model, and what they gave, come at the end.
     pub known: Outcome,
     /// The targets of its plan, in order.
     pub offered: Vec<Offered>,
@@ -83,7 +83,10 @@ impl Noted {
             self.known.first_token_ms = accepted.first_at.map(since_arrival);
             self.known.answered_model.clone_from(&accepted.model);
         }
-        self.attempts(attempts, over.ended_at);
+        // Of what is no call of a model, Envoy has told.
+        if !attempts.is_empty() {
+            self.attempts(attempts, over.ended_at);
+        }
         self.known.end = end;
         self.known.whole_ms = over.ended_at.saturating_sub(over.arrived_at);
         if self.known.decision.is_empty() {

@@ -69,7 +69,7 @@ pub const MAX_CALLER_BYTES: usize = 128;
 pub struct Attempted {
     /// The backend's name.
     pub backend: String,
-    /// What the backend calls the model.
+    /// What the backend calls the model; empty where it was no call of one.
     pub model: String,
     /// [`ACCEPTED`](Self::ACCEPTED), [`ABANDONED`](Self::ABANDONED), or the name of its failure.
     pub verdict: &'static str,

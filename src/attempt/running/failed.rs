@@ -51,6 +51,13 @@ impl Running {
         Some(self.leave(failed, verdict))
     }
 
+    /// The attempt ended without an answer, and Envoy says that it has ended the request by a timer of its own.
+    pub fn time_is_up(&mut self) {
+        if self.may_end_unanswered() {
+            self.observed.time_is_up();
+        }
+    }
+
     /// The attempt failed.
     pub(super) fn fail(
         &mut self,

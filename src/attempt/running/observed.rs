@@ -132,6 +132,11 @@ impl Observed {
         self.ended_at = Some(now);
     }
 
+    /// What was taken for the backend's failure to end it in order was that it took too long.
+    pub(super) fn time_is_up(&mut self) {
+        self.failure = self.failure.map(Failure::out_of_time);
+    }
+
     /// What was taken for a failure is the client's answer after all.
     pub(super) fn forgive(&mut self) {
         self.failure = None;

@@ -1,6 +1,7 @@
 //! The router role: a downstream HTTP filter, one context per request. Here is what all requests of a worker share.
 
 mod outcome;
+mod passing;
 mod stream;
 
 use std::cell::{Cell, RefCell};

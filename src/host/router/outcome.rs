@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use super::stream::{RouterStream, State, code_details};
 use crate::host::{calls, ledger};
 use crate::schema::ErrorCode;
-use crate::telemetry::{Over, Stage, decisions};
+use crate::telemetry::{Came, Over, Stage};
 
 /// Leaves a field of an outcome where access logs and traces find it.
 fn leave((name, value): (&str, Cow<'_, str>)) {
@@ -30,6 +30,8 @@ impl RouterStream {
     pub(super) fn tell_attempts(&mut self) {
         if let Some(ticket) = self.ticket.filter(|_| self.tells()) {
             self.noted.attempts(&ledger::attempts(ticket), 0);
+            self.tell(Stage::Answering);
+        } else if self.is_passing() {
             self.tell(Stage::Answering);
         }
     }
@@ -59,11 +61,14 @@ impl RouterStream {
         let is_sent = self.ticket.is_some();
         let ended = self.ticket.take().map(ledger::close).unwrap_or_default();
         let answered = self.worker.take_answered(self.context_id);
+        let is_passing = self.is_passing();
+        if is_passing && self.noted.known.status == 0 {
+            self.note_passed(Came::Nothing);
+        }
         let mut noted = std::mem::take(&mut self.noted);
-        let is_passing = noted.known.decision == decisions::PASS_THROUGH;
         let is_apart = is_sent && ended.attempts.is_empty() && self.worker.is_apart.get();
+        noted.known.is_unseen |= is_apart;
         if is_passing || is_apart {
-            noted.known.is_unseen = true;
             noted.is_cut = code_details().starts_with(b"upstream_reset");
         }
         let answered = answered.or(ended.answered).map(ErrorCode::name);

@@ -36,9 +36,9 @@ pub(super) enum State {
 
 #[derive(Clone)]
 pub(super) struct OnItsWay {
-    schema: Schema,
+    pub(super) schema: Schema,
     /// The route's name, where answers tell it.
-    route: Option<String>,
+    pub(super) route: Option<String>,
     /// Whether an answer that is no error may be one that failed.
     holds: bool,
 }
@@ -207,9 +207,11 @@ pub(super) fn code_details() -> Vec<u8> {
 }
 
 /// What an answer stands for that is Envoy's own.
-fn envoys_code(details: &[u8]) -> Option<ErrorCode> {
-    let status = calls::response_status().filter(|status| *status >= 400)?;
-    ErrorCode::of_envoy(status, &String::from_utf8_lossy(details))
+pub(super) fn envoys_code(status: u32, details: &[u8]) -> Option<ErrorCode> {
+    let is_error = status >= 400;
+    is_error
+        .then(|| ErrorCode::of_envoy(status, &String::from_utf8_lossy(details)))
+        .flatten()
 }
 
 /// Whether Envoy has not made an attempt that was to follow one without an answer.
@@ -247,14 +249,19 @@ impl RouterStream {
         match &self.state {
             State::AwaitingBody(pending) => {
                 let schema = pending.schema();
-                let code = envoys_code(&code_details());
+                let status = calls::response_status().unwrap_or(0);
+                let code = envoys_code(status, &code_details());
                 code.map_or(Action::Continue, |code| {
                     self.answer(&code.answer(schema, code.own_message()))
                 })
             }
             State::Routed(way) => {
                 let way = way.clone();
-                self.finish(&way, end_of_stream)
+                if self.is_passing() {
+                    self.finish_passing(&way)
+                } else {
+                    self.finish(&way, end_of_stream)
+                }
             }
             State::TooLarge(answer) => {
                 let answer = answer.clone();
@@ -285,9 +292,13 @@ impl RouterStream {
             return Action::Continue;
         }
         let details = code_details();
-        let code = envoys_code(&details);
+        let code = envoys_code(status, &details);
         let is_told = code.is_some() || way.route.is_some() || is_marked;
         let mut plan = if is_told { plan() } else { None };
+        if code == Some(ErrorCode::UpstreamTimeout) {
+            self.ticket.into_iter().for_each(ledger::time_is_up);
+            plan.iter_mut().for_each(Plan::time_is_up);
+        }
         if let (Some(code), Some(plan)) = (code, &mut plan) {
             self.tell_health(code, plan);
         }
@@ -304,7 +315,10 @@ impl RouterStream {
         }
         let answered = details == b"via_upstream" && code.is_none();
         let route = way.route.clone();
-        let report = route.map(|route| report(route, plan.as_ref(), answered, unretried));
+        let report = route.map(|route| {
+            let attempts = plan.as_ref().map(|plan| plan.report(answered));
+            report(route, attempts.unwrap_or_default(), unretried)
+        });
         if let Some(code) = code {
             let mut answer = code.answer(way.schema, code.own_message());
             answer.headers.extend(report.unwrap_or_default());
@@ -340,7 +354,7 @@ impl RouterStream {
         reason
     }
 
-    fn answer(&mut self, answer: &Answer) -> Action {
+    pub(super) fn answer(&mut self, answer: &Answer) -> Action {
         self.noted.answered(answer);
         self.state = State::Answered;
         calls::send(answer);

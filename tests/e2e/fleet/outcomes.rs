@@ -29,6 +29,7 @@ pub(crate) const PRICES: (u64, u64) = (2, 8);
 pub(crate) fn config(backends: &Backends) -> Config {
     let mut config = Config::new(document())
         .buffer_limit(super::BUFFER_LIMIT as u64)
+        .websockets()
         .change_manager(|manager| {
             manager["access_log"] = json!([access_log()]);
             manager["tracing"] = tracing();
@@ -46,7 +47,12 @@ pub(crate) fn config(backends: &Backends) -> Config {
     for (name, _, demo, _) in BACKENDS {
         config = config.cluster(Cluster::new(name).to(backends.address(demo)));
     }
-    config.cluster(Cluster::new("dead").to(backends.address("dead")))
+    config
+        .cluster(Cluster::new("dead").to(backends.address("dead")))
+        .cluster(Cluster::new("lent").to(backends.address("echo-openai-two")))
+        .cluster(Cluster::new("hollow"))
+        .hop("astray", "one")
+        .hop("lost", "no-such-cluster")
 }
 
 /// What takes the spans, as OpenTelemetry's collector would.
@@ -111,7 +117,14 @@ fn document() -> Value {
         .iter()
         .map(|(name, schema, _, asks)| backend(name, schema, *asks))
         .collect();
-    all.push(backend("dead", "openai", true));
+    all.extend(["dead", "hollow", "astray", "lost"].map(|name| backend(name, "openai", true)));
+    let mut lent = backend("lent", "openai", true);
+    lent["forward_client_credentials"] = json!(true);
+    all.push(lent);
+    let passing = |name: &str, backend: &str| {
+        json!({"name": name, "match": {"path": format!("/v1/{name}*")}, "pass_through": true,
+        "targets": [{"backend": backend}]})
+    };
     let route = |name: &str, targets: &[(&str, &str)]| {
         let target = |(backend, model): &(&str, &str)| match *model {
             "" => json!({"backend": backend}),
@@ -129,13 +142,26 @@ fn document() -> Value {
     json!({
         "backends": all,
         "routes": [
-            {"name": "files", "match": {"path": "/v1/files*"}, "pass_through": true, "targets": [{"backend": "one"}]},
-            {"name": "raw", "match": {"path": "/v1/raw*"}, "pass_through": true, "targets": [{"backend": "scripted"}]},
+            passing("files", "one"),
+            passing("raw", "scripted"),
+            passing("echoed", "written"),
+            passing("lent", "lent"),
+            passing("void", "dead"),
+            passing("hollow", "hollow"),
+            passing("astray", "astray"),
+            passing("lost", "lost"),
             route("retried", &[("one", "status-503"), ("two", "words-5")]),
             route("dead", &[("dead", ""), ("two", "words-5")]),
             route("failing", &[("one", "status-500"), ("two", "status-503")]),
             route("held", &[("one", "words-7"), ("two", "words-9")]),
             route("broken", &[("one", "end-3"), ("two", "words-4")]),
+            route("first-fails", &[("one", "status-503"), ("two", "hang")]),
+            {"name": "half", "match": {"model": "half"}, "targets": [{"backend": "one", "model": "stall-1"}],
+                "fallback": {"hold": "complete"}},
+            {"name": "impatient", "match": {"model": "impatient"}, "targets": [{"backend": "one", "model": "hang"}],
+                "fallback": {"attempt_timeout_ms": 400}},
+            {"name": "breaks", "match": {"model": "breaks"}, "targets": [{"backend": "one", "model": "reset"}],
+                "fallback": {"max_attempts": 1}},
             route("silent", &[("silent", "")]),
             {"name": "azure", "match": {"headers": {"x-at": "azure"}}, "targets": [{"backend": "azure"}]},
             {"name": "silent-too", "match": {"headers": {"x-at": "silent"}}, "targets": [{"backend": "silent"}]},

@@ -3,6 +3,7 @@
 mod answers;
 mod ends;
 mod oversized;
+mod passing;
 mod spans;
 mod sums;
 mod vms;
@@ -23,6 +24,7 @@ pub(crate) fn add(suite: &mut Suite, world: &Arc<World>) {
     answers::add(suite);
     ends::add(suite);
     oversized::add(suite);
+    passing::add(suite);
     spans::add(suite);
     sums::add(suite);
     vms::add(suite, world);
