@@ -32,7 +32,7 @@ pub struct Noted {
     pub prompt_tokens: Option<u64>,
     /// Whether the last of the answer has passed.
     pub is_whole: bool,
-    /// Whether Envoy says that the backend broke it off; only of a request whose attempts are not seen.
+    /// Whether Envoy says that it broke off, and not because of the caller; only of a request whose attempts are not seen.
     pub is_cut: bool,
 }
 

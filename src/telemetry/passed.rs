@@ -54,6 +54,20 @@ pub fn report_passed(attempt: Option<&Attempted>, came: Came) -> Vec<(&'static s
     report
 }
 
+/// Whether an answer that has begun broke off by what Envoy says of it in `response.code_details`: because of the backend, or by
+/// a timer of Envoy's. Otherwise it was the caller who left.
+///
+/// Source: Envoy's `StreamInfo::ResponseCodeDetails`.
+pub fn is_cut(details: &[u8]) -> bool {
+    const TIMERS: [&[u8]; 3] = [
+        b"response_timeout",
+        b"stream_idle_timeout",
+        b"max_duration_timeout",
+    ];
+    // `via_upstream` is none of them: nothing of an answer is missing then, as far as Envoy knows.
+    details.starts_with(b"upstream_") || TIMERS.contains(&details)
+}
+
 /// What an error of the gateway's says of the attempt; `None`: there was none.
 fn verdict_of(code: ErrorCode) -> Option<&'static str> {
     Some(match code {
@@ -131,6 +145,26 @@ routes: [{{name: r, match: {{model: '*'}}, targets: [{{backend: b}}]}}]"
                 })
                 .collect();
             assert_eq!(report.join(", "), headers, "{came:?}");
+        }
+    }
+
+    #[test]
+    fn who_broke_an_answer_off() {
+        for (details, expected) in [
+            (
+                "upstream_reset_after_response_started{connection_termination}",
+                true,
+            ),
+            ("upstream_max_stream_duration_reached", true),
+            ("response_timeout", true),
+            ("stream_idle_timeout", true),
+            ("max_duration_timeout", true),
+            ("downstream_remote_disconnect", false),
+            ("http2.remote_reset", false),
+            ("via_upstream", false),
+            ("", false),
+        ] {
+            assert_eq!(is_cut(details.as_bytes()), expected, "{details}");
         }
     }
 

@@ -4,8 +4,8 @@ use std::borrow::Cow;
 
 use super::stream::{RouterStream, State, code_details};
 use crate::host::{calls, ledger};
-use crate::schema::ErrorCode;
-use crate::telemetry::{Came, Over, Stage};
+use crate::schema::{ErrorCode, WebSocket};
+use crate::telemetry::{Came, Over, Stage, is_cut};
 
 /// Leaves a field of an outcome where access logs and traces find it.
 fn leave((name, value): (&str, Cow<'_, str>)) {
@@ -69,8 +69,10 @@ impl RouterStream {
         let is_apart = is_sent && ended.attempts.is_empty() && self.worker.is_apart.get();
         noted.known.is_unseen |= is_apart;
         if is_passing || is_apart {
-            noted.is_cut = code_details().starts_with(b"upstream_reset");
+            noted.is_cut = is_cut(&code_details());
         }
+        // Whoever hangs up then.
+        noted.is_whole |= self.session.as_ref().is_some_and(WebSocket::has_closed);
         let answered = answered.or(ended.answered).map(ErrorCode::name);
         noted.known.error = noted.known.error.or(answered);
         if noted.known.status == 0 {

@@ -5,8 +5,10 @@ use proxy_wasm::types::Action;
 use super::stream::{OnItsWay, RouterStream, code_details, envoys_code};
 use crate::host::calls;
 use crate::host::written::{report, write_report};
-use crate::schema::ErrorCode;
+use crate::schema::{ErrorCode, WebSocket};
 use crate::telemetry::{Attempted, Came, decisions, report_passed};
+
+const SWITCHING_PROTOCOLS: u32 = 101;
 
 impl RouterStream {
     /// Whether it is no call of a model, and on its way.
@@ -31,6 +33,11 @@ impl RouterStream {
             None => Came::Answer(status),
         };
         self.note_passed(came);
+        if status == SWITCHING_PROTOCOLS {
+            let protocol = calls::response_header("upgrade").unwrap_or_default();
+            let is_session = protocol.eq_ignore_ascii_case(b"websocket");
+            self.session = is_session.then(WebSocket::default);
+        }
         let report = way.route.clone().map(|route| {
             let attempt = self.noted.known.attempts.last();
             report(route, report_passed(attempt, came), None)

@@ -14,7 +14,7 @@ use crate::host::written::{let_through, report, send_on_its_way, write_report};
 use crate::host::{PLAN, RETRY, calls, ledger};
 use crate::request::Headers;
 use crate::routing::{Arrival, Pending, arrive};
-use crate::schema::{Answer, ErrorCode, Schema};
+use crate::schema::{Answer, ErrorCode, Schema, WebSocket};
 use crate::telemetry::{Noted, Outcome, Stage, Telling, caller_of, decisions};
 
 /// How far a request has come.
@@ -55,6 +55,8 @@ pub(super) struct RouterStream {
     pub(super) outcome: Option<Outcome>,
     /// By which its attempts are known, if any can be made.
     pub(super) ticket: Option<u64>,
+    /// What the backend says in a session over a WebSocket.
+    pub(super) session: Option<WebSocket>,
 }
 
 impl Drop for RouterStream {
@@ -181,6 +183,9 @@ impl HttpContext for RouterStream {
     fn on_http_response_body(&mut self, size: usize, end_of_stream: bool) -> Action {
         let more = u64::try_from(size).unwrap_or(u64::MAX);
         self.noted.known.response_bytes = self.noted.known.response_bytes.saturating_add(more);
+        if let Some(session) = &mut self.session {
+            session.push(size, calls::response_body);
+        }
         if end_of_stream {
             self.noted.is_whole = true;
             self.conclude();
@@ -241,6 +246,7 @@ impl RouterStream {
             telling: Telling::default(),
             outcome: None,
             ticket: None,
+            session: None,
         }
     }
 

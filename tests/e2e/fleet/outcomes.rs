@@ -97,6 +97,8 @@ fn access_log() -> Value {
         ("status", "%RESPONSE_CODE%"),
         ("flags", "%RESPONSE_FLAGS%"),
         ("details", "%RESPONSE_CODE_DETAILS%"),
+        ("received", "%BYTES_RECEIVED%"),
+        ("sent", "%BYTES_SENT%"),
     ] {
         format.insert(name.to_owned(), value.into());
     }

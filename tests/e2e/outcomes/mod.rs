@@ -4,6 +4,7 @@ mod answers;
 mod ends;
 mod oversized;
 mod passing;
+mod sockets;
 mod spans;
 mod sums;
 mod vms;
@@ -25,6 +26,7 @@ pub(crate) fn add(suite: &mut Suite, world: &Arc<World>) {
     ends::add(suite);
     oversized::add(suite);
     passing::add(suite);
+    sockets::add(suite);
     spans::add(suite);
     sums::add(suite);
     vms::add(suite, world);
