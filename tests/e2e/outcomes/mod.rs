@@ -4,7 +4,7 @@ mod answers;
 mod ends;
 mod oversized;
 mod passing;
-mod sockets;
+pub(crate) mod sockets;
 mod spans;
 mod sums;
 mod vms;

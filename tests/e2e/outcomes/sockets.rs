@@ -18,14 +18,14 @@ pub(crate) fn add(suite: &mut Suite) {
 const LIMIT: Duration = Duration::from_secs(10);
 
 /// A frame that ends a session, with 1000 for its reason; the server's, and the client's with its mask.
-const CLOSING: &[u8] = b"\x88\x02\x03\xe8";
+pub(crate) const CLOSING: &[u8] = b"\x88\x02\x03\xe8";
 const CLOSING_TOO: &[u8] = b"\x88\x82\0\0\0\0\x03\xe8";
 
 /// A text of five letters, as servers send it.
-const HELLO: &[u8] = b"\x81\x05hello";
+pub(crate) const HELLO: &[u8] = b"\x81\x05hello";
 
 /// Opens a session: the connection, after the head of the answer, and what the request is called.
-async fn open(case: &Case, route: &str) -> (TcpStream, String) {
+pub(crate) async fn open(case: &Case, route: &str) -> (TcpStream, String) {
     let id = case.world.next_test_id();
     let mut stream = TcpStream::connect(case.envoy.address)
         .await
@@ -46,7 +46,7 @@ async fn open(case: &Case, route: &str) -> (TcpStream, String) {
 }
 
 /// Says something, and waits until it has come back.
-async fn say(stream: &mut TcpStream, bytes: &[u8]) {
+pub(crate) async fn say(stream: &mut TcpStream, bytes: &[u8]) {
     stream.write_all(bytes).await.expect("it is sent");
     let mut back = vec![0; bytes.len()];
     let read = tokio::time::timeout(LIMIT, stream.read_exact(&mut back)).await;
@@ -55,7 +55,7 @@ async fn say(stream: &mut TcpStream, bytes: &[u8]) {
 }
 
 /// Waits until the other side hangs up.
-async fn hung_up(stream: &mut TcpStream) {
+pub(crate) async fn hung_up(stream: &mut TcpStream) {
     let read = tokio::time::timeout(LIMIT, stream.read(&mut [0; 10])).await;
     // A RST is one, too.
     assert_eq!(read.expect("it ends").unwrap_or(0), 0);
