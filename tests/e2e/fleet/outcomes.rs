@@ -123,6 +123,8 @@ fn document() -> Value {
     let mut lent = backend("lent", "openai", true);
     lent["forward_client_credentials"] = json!(true);
     all.push(lent);
+    let everywhere =
+        ["one", "claude", "gemini", "bedrock"].map(|backend| json!({"backend": backend}));
     let passing = |name: &str, backend: &str| {
         json!({"name": name, "match": {"path": format!("/v1/{name}*")}, "pass_through": true,
         "targets": [{"backend": backend}]})
@@ -160,7 +162,7 @@ fn document() -> Value {
             route("first-fails", &[("one", "status-503"), ("two", "hang")]),
             {"name": "half", "match": {"model": "half"}, "targets": [{"backend": "one", "model": "stall-1"}],
                 "fallback": {"hold": "complete"}},
-            {"name": "impatient", "match": {"model": "impatient"}, "targets": [{"backend": "one", "model": "hang"}],
+            {"name": "hurried", "match": {"model": "hurried"}, "targets": [{"backend": "one", "model": "hang"}],
                 "fallback": {"attempt_timeout_ms": 400}},
             {"name": "breaks", "match": {"model": "breaks"}, "targets": [{"backend": "one", "model": "reset"}],
                 "fallback": {"max_attempts": 1}},
@@ -174,15 +176,17 @@ fn document() -> Value {
             oversized("complete"),
             {"name": "written", "match": {"headers": {"x-at": "written"}}, "targets": [{"backend": "written"}]},
             {"name": "gone", "match": {"model": "nobody"}, "targets": [{"backend": "claude"}]},
-            {"name": "all", "match": {"model": "*"}, "targets": [
-                {"backend": "one"}, {"backend": "claude"}, {"backend": "gemini"}, {"backend": "bedrock"},
-            ]},
+            // Alone: a machine that is busy enough would meet short limits anywhere.
+            {"name": "impatient", "match": {"model": ["stall-*", "hang"]}, "targets": everywhere, "fallback": {
+                "idle_timeout_ms": 1_000, "deadline_ms": 5_000,
+            }},
+            {"name": "all", "match": {"model": "*"}, "targets": everywhere},
         ],
         "defaults": {
             "missing_flag_timeout_ms": MISSING_FLAG_TIMEOUT_MS,
             "cooldown": {"enabled": false},
             "telemetry": {"caller": {"header": "x-team"}},
-            "fallback": {"idle_timeout_ms": 1_000, "deadline_ms": 5_000, "on_failure": {
+            "fallback": {"on_failure": {
                 "server_error": "next", "connect_failure": "next", "incomplete": "next",
             }},
         },

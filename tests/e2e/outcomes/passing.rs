@@ -166,7 +166,7 @@ async fn envoys_timers(case: Case) {
         ),
         // Held, and begun.
         ("half", "deadline", "1", "one=no_answer"),
-        ("impatient", "", "1", "one=no_answer"),
+        ("hurried", "", "1", "one=no_answer"),
         // Not a timer.
         ("breaks", "deadline", "1", "one=reset"),
     ] {
