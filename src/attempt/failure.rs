@@ -46,3 +46,13 @@ failures! {
     /// The answer broke off or stalled while it was held.
     Incomplete "incomplete",
 }
+
+impl Failure {
+    /// What it was where time was up: an answer that did not come, or did not come to its end, has not come in time.
+    pub(super) const fn out_of_time(self) -> Failure {
+        match self {
+            Failure::Reset | Failure::Incomplete => Failure::NoAnswer,
+            other => other,
+        }
+    }
+}

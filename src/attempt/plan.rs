@@ -132,6 +132,14 @@ impl Plan {
         }
     }
 
+    /// Records that one of Envoy's own timers ended the request. Until then, the last attempt was only known to have
+    /// ended without an answer.
+    pub fn time_is_up(&mut self) {
+        if let Some(last) = self.failed.last_mut().filter(|last| !last.told) {
+            last.failure = last.failure.out_of_time();
+        }
+    }
+
     /// Whether the last attempt's answer broke off while it was held.
     pub fn is_cut(&self) -> bool {
         let last = self.failed.last();

@@ -90,6 +90,15 @@ pub(super) fn has_attempts(ticket: u64) -> bool {
     with(|ledger| Some(!ledger.get(&ticket)?.attempts.is_empty())).unwrap_or(false)
 }
 
+/// Records that one of Envoy's own timers ended the request.
+pub(super) fn time_is_up(ticket: u64) {
+    with(|ledger| {
+        let last = ledger.get(&ticket)?.attempts.last()?;
+        last.try_borrow_mut().ok()?.time_is_up();
+        Some(())
+    });
+}
+
 /// Returns the reports of the attempts so far.
 pub(super) fn attempts(ticket: u64) -> Vec<Report> {
     with(|ledger| Some(ledger.get(&ticket)?.reports())).unwrap_or_default()

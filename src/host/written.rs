@@ -4,7 +4,7 @@ use proxy_wasm::types::{BufferType, MapType};
 
 use super::calls;
 use super::{NEXT, PLAN};
-use crate::attempt::{Plan, Unretried};
+use crate::attempt::Unretried;
 use crate::routing::{Passed, Routed};
 
 /// Sends a pass-through request on. The router sets no time limit for it: a file or a realtime conversation may take
@@ -77,14 +77,11 @@ pub(super) fn write_report(report: Vec<(&'static str, String)>) {
 /// Returns the response headers that report where an answer comes from.
 pub(super) fn report(
     route: String,
-    plan: Option<&Plan>,
-    answered: bool,
+    attempts: Vec<(&'static str, String)>,
     unretried: Option<Unretried>,
 ) -> Vec<(&'static str, String)> {
     let mut report = vec![("x-llm-router-route", route)];
-    if let Some(plan) = plan {
-        report.extend(plan.report(answered));
-    }
+    report.extend(attempts);
     if let Some(unretried) = unretried {
         report.push(("x-llm-router-unretried", unretried.name().to_owned()));
     }

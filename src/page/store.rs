@@ -200,7 +200,9 @@ impl Gathered {
         self.store.lately.count(whole, now_ms);
         self.store.routes.count(route, whole, now_ms);
         let last = outcome.attempts.len().saturating_sub(1);
-        for (index, attempt) in outcome.attempts.iter().enumerate() {
+        // What is no call of a model has no row among the models.
+        let attempts = outcome.attempts.iter().enumerate();
+        for (index, attempt) in attempts.filter(|(_, attempt)| !attempt.model.is_empty()) {
             let failed = attempt.is_failure();
             let mut sums = if index == last && is_answered(outcome) {
                 let mut answer = answered(outcome);

@@ -144,6 +144,33 @@ fn what_an_outcome_adds() {
     assert_eq!(decisions[1]["cost_usd"], 0.0025);
 }
 
+/// A model's row says what became of calls of that model.
+#[test]
+fn what_passes_is_no_models() {
+    let passed = Outcome {
+        decision: "pass_through",
+        model: None,
+        attempts: vec![Attempted {
+            ms: None,
+            ..attempt("two", "", "accepted")
+        }],
+        usage: Usage::default(),
+        cost: None,
+        first_token_ms: None,
+        ..outcome()
+    };
+    let view = shown(&seen(&[passed], 1), NOW);
+    assert_eq!(view["totals"]["requests"], 1);
+    assert_eq!(view["totals"]["answers"], 1);
+    assert_eq!(row(&view["routes"], "name", "second")["answers"], 1);
+    for target in view["targets"].as_array().unwrap() {
+        assert_eq!(target["attempts"], 0, "{target}");
+        assert!(target["backend"].is_string(), "{target}");
+    }
+    let told = json!({"backend": "two", "model": null, "verdict": "accepted", "ms": null});
+    assert_eq!(view["decisions"][0]["attempts"], json!([told]));
+}
+
 #[test]
 fn a_cost_that_is_not_known_is_none() {
     let unpriced = Outcome {

@@ -237,7 +237,7 @@ pub(super) fn decision(outcome: &Outcome, at_ms: u64) -> Value {
         .map(|attempt| {
             json!({
                 "backend": shown(&attempt.backend),
-                "model": shown(&attempt.model),
+                "model": Some(&attempt.model).filter(|name| !name.is_empty()).map(|name| shown(name)),
                 "verdict": attempt.verdict,
                 "ms": attempt.ms,
             })

@@ -14,6 +14,7 @@ mod sample;
 mod sse;
 mod stream;
 mod usage;
+mod websocket;
 mod whole;
 
 use crate::json;
@@ -34,6 +35,7 @@ pub use stream::{Drops, StreamReader, error_event};
 #[cfg(test)]
 pub(crate) use usage::MOST_TOKENS;
 pub use usage::{Usage, UsageReader};
+pub use websocket::WebSocket;
 pub use whole::{Whole, read_whole};
 
 /// The API dialect that a caller or a backend speaks. Errors are answered in the caller's schema.

@@ -143,7 +143,8 @@ fn number(number: Option<u64>) -> Option<Cow<'static, str>> {
 }
 
 fn last<'o>(outcome: &'o Outcome, told: fn(&'o Attempted) -> &'o str) -> Option<Cow<'o, str>> {
-    outcome.attempts.last().map(told).map(Cow::from)
+    let told = outcome.attempts.last().map(told);
+    told.filter(|told| !told.is_empty()).map(Cow::from)
 }
 
 /// Returns the failed attempts in order, as `backend=failure`.
@@ -227,7 +228,12 @@ mod tests {
         assert!(FIELDS.is_sorted_by_key(|field| field.stage));
         let outcome = Outcome {
             route: Some("r".to_owned()),
-            attempts: vec![Attempted::default()],
+            attempts: vec![Attempted {
+                backend: "b".to_owned(),
+                model: "m".to_owned(),
+                verdict: "reset",
+                ms: None,
+            }],
             error: Some("internal"),
             ..Outcome::default()
         };

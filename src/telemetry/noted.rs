@@ -23,8 +23,8 @@ pub struct Offered {
 /// What the router role has seen of a request so far.
 #[derive(Clone, Debug, Default)]
 pub struct Noted {
-    /// The outcome as far as it is known. The decision stays empty until it has been made; the attempts and their
-    /// usage are added at the end.
+    /// The outcome as far as it is known. The decision stays empty until it has been made; the attempts of a model call
+    /// and their usage are added at the end.
     pub known: Outcome,
     /// The targets of its plan, in order.
     pub offered: Vec<Offered>,
@@ -32,7 +32,8 @@ pub struct Noted {
     pub prompt_tokens: Option<u64>,
     /// Whether the answer has passed through to its end.
     pub is_whole: bool,
-    /// Whether Envoy says that the backend reset the answer. Only set for requests whose attempts are not seen.
+    /// Whether Envoy says that the answer broke off, and not because of the caller. Only set for requests whose attempts
+    /// are not seen.
     pub is_cut: bool,
 }
 
@@ -83,7 +84,10 @@ impl Noted {
             self.known.first_token_ms = accepted.first_at.map(since_arrival);
             self.known.answered_model.clone_from(&accepted.model);
         }
-        self.attempts(attempts, over.ended_at);
+        // Of what is no call of a model, Envoy has told.
+        if !attempts.is_empty() {
+            self.attempts(attempts, over.ended_at);
+        }
         self.known.end = end;
         self.known.whole_ms = over.ended_at.saturating_sub(over.arrived_at);
         if self.known.decision.is_empty() {

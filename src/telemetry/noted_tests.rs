@@ -90,6 +90,40 @@ fn an_answer_is_billed() {
     assert!(!outcome.is_estimated);
 }
 
+/// What is no call of a model has no attempts but the one that Envoy tells of.
+#[test]
+fn what_passed_through() {
+    let passed = Attempted {
+        backend: "a".to_owned(),
+        verdict: "rejected",
+        ..Attempted::default()
+    };
+    let noted = Noted {
+        known: Outcome {
+            status: 404,
+            attempts: vec![passed.clone()],
+            response_bytes: 9,
+            ..Outcome::default()
+        },
+        is_whole: true,
+        ..Noted::default()
+    };
+    let outcome = noted.outcome(&[], OVER);
+    assert_eq!(outcome.attempts, [passed]);
+    assert_eq!(outcome.end, End::Complete);
+    assert_eq!((outcome.cost, outcome.usage), (None, Usage::default()));
+    let mut telling = Telling::default();
+    let told: Vec<_> = telling.up_to(Stage::Over, &outcome).collect();
+    let told: Vec<_> = told
+        .iter()
+        .map(|(name, value)| format!("{name}={value}"))
+        .collect();
+    assert_eq!(
+        told.join(" "),
+        "llm.decision=none llm.backend=a llm.verdict=rejected llm.attempts=1 llm.failures=a=rejected llm.end=complete"
+    );
+}
+
 #[test]
 fn a_failed_attempt_is_not() {
     let second = Report {

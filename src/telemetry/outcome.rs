@@ -70,7 +70,7 @@ pub const MAX_CALLER_BYTES: usize = 128;
 pub struct Attempted {
     /// The backend's name.
     pub backend: String,
-    /// The model's upstream name.
+    /// The model's upstream name; empty if the request was not a model call.
     pub model: String,
     /// [`ACCEPTED`](Self::ACCEPTED), [`ABANDONED`](Self::ABANDONED), or the name of its failure.
     pub verdict: &'static str,

@@ -51,6 +51,13 @@ impl Running {
         Some(self.leave(failed, verdict))
     }
 
+    /// Records that one of Envoy's own timers ended the request, if the attempt ended without an answer.
+    pub fn time_is_up(&mut self) {
+        if self.may_end_unanswered() {
+            self.observed.time_is_up();
+        }
+    }
+
     /// Handles a failure of the attempt.
     pub(super) fn fail(
         &mut self,

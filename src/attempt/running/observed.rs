@@ -132,6 +132,11 @@ impl Observed {
         self.ended_at = Some(now);
     }
 
+    /// Records that the attempt took too long, which looked like a failure of the backend before.
+    pub(super) fn time_is_up(&mut self) {
+        self.failure = self.failure.map(Failure::out_of_time);
+    }
+
     /// Takes a failure back: the answer goes to the client after all.
     pub(super) fn forgive(&mut self) {
         self.failure = None;

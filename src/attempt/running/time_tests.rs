@@ -29,6 +29,34 @@ fn silent_until_the_deadline() {
     assert_eq!(silent(true, 0), "well");
 }
 
+/// Envoy says only after the attempt was judged that one of its own timers ended it.
+#[test]
+fn ended_by_a_timer_of_envoys() {
+    let failure = |events: &[Event], is_complete: bool| {
+        let mut exchange = Exchange::with("a b", |policy| {
+            policy.hold = is_complete.then_some(Hold::Complete);
+        });
+        exchange.play(events);
+        exchange.running.time_is_up();
+        let seen = exchange.running.report().failure;
+        let mut plan = Plan::decode(&exchange.left.unwrap().plan).unwrap();
+        plan.time_is_up();
+        assert_eq!(plan.failed.last().map(|last| last.failure), seen);
+        seen.map_or("", Failure::name)
+    };
+    assert_eq!(failure(&[After(700), Done], false), "no_answer");
+    let begun = [Head(200, JSON), piece("{"), After(700), Done];
+    assert_eq!(failure(&begun, true), "no_answer");
+    // These failures were known before the timer fired.
+    assert_eq!(failure(&[NoConnection], false), "connect_failure");
+    assert_eq!(
+        failure(&[Only(500, JSON), After(700)], false),
+        "server_error"
+    );
+    let broken = [Head(200, JSON), last("{"), After(700)];
+    assert_eq!(failure(&broken, true), "incomplete");
+}
+
 /// An error that arrives at the deadline goes to the caller, because no time is left for another attempt.
 #[test]
 fn an_error_at_the_deadline_is_the_answer() {

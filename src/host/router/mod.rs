@@ -2,6 +2,7 @@
 //! requests of a worker share.
 
 mod outcome;
+mod passing;
 mod stream;
 
 use std::cell::{Cell, RefCell};

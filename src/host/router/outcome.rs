@@ -4,8 +4,8 @@ use std::borrow::Cow;
 
 use super::stream::{RouterStream, State, code_details};
 use crate::host::{calls, ledger};
-use crate::schema::ErrorCode;
-use crate::telemetry::{Over, Stage, decisions};
+use crate::schema::{ErrorCode, WebSocket};
+use crate::telemetry::{Came, Over, Stage, is_cut};
 
 /// Writes a field of the outcome to filter state, where access logs and traces find it.
 fn leave((name, value): (&str, Cow<'_, str>)) {
@@ -31,6 +31,8 @@ impl RouterStream {
     pub(super) fn tell_attempts(&mut self) {
         if let Some(ticket) = self.ticket.filter(|_| self.tells()) {
             self.noted.attempts(&ledger::attempts(ticket), 0);
+            self.tell(Stage::Answering);
+        } else if self.is_passing() {
             self.tell(Stage::Answering);
         }
     }
@@ -60,13 +62,18 @@ impl RouterStream {
         let is_sent = self.ticket.is_some();
         let ended = self.ticket.take().map(ledger::close).unwrap_or_default();
         let answered = self.worker.take_answered(self.context_id);
-        let mut noted = std::mem::take(&mut self.noted);
-        let is_passing = noted.known.decision == decisions::PASS_THROUGH;
-        let is_apart = is_sent && ended.attempts.is_empty() && self.worker.is_apart.get();
-        if is_passing || is_apart {
-            noted.known.is_unseen = true;
-            noted.is_cut = code_details().starts_with(b"upstream_reset");
+        let is_passing = self.is_passing();
+        if is_passing && self.noted.known.status == 0 {
+            self.note_passed(Came::Nothing);
         }
+        let mut noted = std::mem::take(&mut self.noted);
+        let is_apart = is_sent && ended.attempts.is_empty() && self.worker.is_apart.get();
+        noted.known.is_unseen |= is_apart;
+        if is_passing || is_apart {
+            noted.is_cut = is_cut(&code_details());
+        }
+        // Whoever hangs up then.
+        noted.is_whole |= self.session.as_ref().is_some_and(WebSocket::has_closed);
         let answered = answered.or(ended.answered).map(ErrorCode::name);
         noted.known.error = noted.known.error.or(answered);
         if noted.known.status == 0 {

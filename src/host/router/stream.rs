@@ -14,7 +14,7 @@ use crate::host::written::{let_through, report, send_on_its_way, write_report};
 use crate::host::{PLAN, RETRY, calls, ledger};
 use crate::request::Headers;
 use crate::routing::{Arrival, Pending, arrive};
-use crate::schema::{Answer, ErrorCode, Schema};
+use crate::schema::{Answer, ErrorCode, Schema, WebSocket};
 use crate::telemetry::{Noted, Outcome, Stage, Telling, caller_of, decisions};
 
 /// How far a request has come.
@@ -36,9 +36,9 @@ pub(super) enum State {
 
 #[derive(Clone)]
 pub(super) struct OnItsWay {
-    schema: Schema,
+    pub(super) schema: Schema,
     /// The route's name, if response headers report it.
-    route: Option<String>,
+    pub(super) route: Option<String>,
     /// Whether an attempt whose status is no error may still fail.
     holds: bool,
 }
@@ -55,6 +55,8 @@ pub(super) struct RouterStream {
     pub(super) outcome: Option<Outcome>,
     /// The number by which its attempts find their request in the ledger; `None` if there can be no attempts.
     pub(super) ticket: Option<u64>,
+    /// Follows the backend's frames in a WebSocket session.
+    pub(super) session: Option<WebSocket>,
 }
 
 impl Drop for RouterStream {
@@ -182,6 +184,9 @@ impl HttpContext for RouterStream {
     fn on_http_response_body(&mut self, size: usize, end_of_stream: bool) -> Action {
         let more = u64::try_from(size).unwrap_or(u64::MAX);
         self.noted.known.response_bytes = self.noted.known.response_bytes.saturating_add(more);
+        if let Some(session) = &mut self.session {
+            session.push(size, calls::response_body);
+        }
         if end_of_stream {
             self.noted.is_whole = true;
             self.conclude();
@@ -208,9 +213,11 @@ pub(super) fn code_details() -> Vec<u8> {
 }
 
 /// Returns the error code for an answer that Envoy generated itself.
-fn envoys_code(details: &[u8]) -> Option<ErrorCode> {
-    let status = calls::response_status().filter(|status| *status >= 400)?;
-    ErrorCode::of_envoy(status, &String::from_utf8_lossy(details))
+pub(super) fn envoys_code(status: u32, details: &[u8]) -> Option<ErrorCode> {
+    let is_error = status >= 400;
+    is_error
+        .then(|| ErrorCode::of_envoy(status, &String::from_utf8_lossy(details)))
+        .flatten()
 }
 
 /// Whether Envoy did not make the attempt that was to follow one without an answer.
@@ -240,6 +247,7 @@ impl RouterStream {
             telling: Telling::default(),
             outcome: None,
             ticket: None,
+            session: None,
         }
     }
 
@@ -248,14 +256,19 @@ impl RouterStream {
         match &self.state {
             State::AwaitingBody(pending) => {
                 let schema = pending.schema();
-                let code = envoys_code(&code_details());
+                let status = calls::response_status().unwrap_or(0);
+                let code = envoys_code(status, &code_details());
                 code.map_or(Action::Continue, |code| {
                     self.answer(&code.answer(schema, code.own_message()))
                 })
             }
             State::Routed(way) => {
                 let way = way.clone();
-                self.finish(&way, end_of_stream)
+                if self.is_passing() {
+                    self.finish_passing(&way)
+                } else {
+                    self.finish(&way, end_of_stream)
+                }
             }
             State::TooLarge(answer) => {
                 let answer = answer.clone();
@@ -286,9 +299,13 @@ impl RouterStream {
             return Action::Continue;
         }
         let details = code_details();
-        let code = envoys_code(&details);
+        let code = envoys_code(status, &details);
         let is_told = code.is_some() || way.route.is_some() || is_marked;
         let mut plan = if is_told { plan() } else { None };
+        if code == Some(ErrorCode::UpstreamTimeout) {
+            self.ticket.into_iter().for_each(ledger::time_is_up);
+            plan.iter_mut().for_each(Plan::time_is_up);
+        }
         if let (Some(code), Some(plan)) = (code, &mut plan) {
             self.tell_health(code, plan);
         }
@@ -305,7 +322,10 @@ impl RouterStream {
         }
         let answered = details == b"via_upstream" && code.is_none();
         let route = way.route.clone();
-        let report = route.map(|route| report(route, plan.as_ref(), answered, unretried));
+        let report = route.map(|route| {
+            let attempts = plan.as_ref().map(|plan| plan.report(answered));
+            report(route, attempts.unwrap_or_default(), unretried)
+        });
         if let Some(code) = code {
             let mut answer = code.answer(way.schema, code.own_message());
             answer.headers.extend(report.unwrap_or_default());
@@ -342,7 +362,7 @@ impl RouterStream {
         reason
     }
 
-    fn answer(&mut self, answer: &Answer) -> Action {
+    pub(super) fn answer(&mut self, answer: &Answer) -> Action {
         self.noted.answered(answer);
         self.state = State::Answered;
         calls::send(answer);

@@ -29,6 +29,7 @@ pub(crate) const PRICES: (u64, u64) = (2, 8);
 pub(crate) fn config(backends: &Backends) -> Config {
     let mut config = Config::new(document())
         .buffer_limit(super::BUFFER_LIMIT as u64)
+        .websockets()
         .change_manager(|manager| {
             manager["access_log"] = json!([access_log()]);
             manager["tracing"] = tracing();
@@ -46,7 +47,12 @@ pub(crate) fn config(backends: &Backends) -> Config {
     for (name, _, demo, _) in BACKENDS {
         config = config.cluster(Cluster::new(name).to(backends.address(demo)));
     }
-    config.cluster(Cluster::new("dead").to(backends.address("dead")))
+    config
+        .cluster(Cluster::new("dead").to(backends.address("dead")))
+        .cluster(Cluster::new("lent").to(backends.address("echo-openai-two")))
+        .cluster(Cluster::new("hollow"))
+        .hop("astray", "one")
+        .hop("lost", "no-such-cluster")
 }
 
 /// The backend that receives the spans, in place of OpenTelemetry's collector.
@@ -91,6 +97,8 @@ fn access_log() -> Value {
         ("status", "%RESPONSE_CODE%"),
         ("flags", "%RESPONSE_FLAGS%"),
         ("details", "%RESPONSE_CODE_DETAILS%"),
+        ("received", "%BYTES_RECEIVED%"),
+        ("sent", "%BYTES_SENT%"),
     ] {
         format.insert(name.to_owned(), value.into());
     }
@@ -111,7 +119,16 @@ fn document() -> Value {
         .iter()
         .map(|(name, schema, _, asks)| backend(name, schema, *asks))
         .collect();
-    all.push(backend("dead", "openai", true));
+    all.extend(["dead", "hollow", "astray", "lost"].map(|name| backend(name, "openai", true)));
+    let mut lent = backend("lent", "openai", true);
+    lent["forward_client_credentials"] = json!(true);
+    all.push(lent);
+    let everywhere =
+        ["one", "claude", "gemini", "bedrock"].map(|backend| json!({"backend": backend}));
+    let passing = |name: &str, backend: &str| {
+        json!({"name": name, "match": {"path": format!("/v1/{name}*")}, "pass_through": true,
+        "targets": [{"backend": backend}]})
+    };
     let route = |name: &str, targets: &[(&str, &str)]| {
         let target = |(backend, model): &(&str, &str)| match *model {
             "" => json!({"backend": backend}),
@@ -129,13 +146,26 @@ fn document() -> Value {
     json!({
         "backends": all,
         "routes": [
-            {"name": "files", "match": {"path": "/v1/files*"}, "pass_through": true, "targets": [{"backend": "one"}]},
-            {"name": "raw", "match": {"path": "/v1/raw*"}, "pass_through": true, "targets": [{"backend": "scripted"}]},
+            passing("files", "one"),
+            passing("raw", "scripted"),
+            passing("echoed", "written"),
+            passing("lent", "lent"),
+            passing("void", "dead"),
+            passing("hollow", "hollow"),
+            passing("astray", "astray"),
+            passing("lost", "lost"),
             route("retried", &[("one", "status-503"), ("two", "words-5")]),
             route("dead", &[("dead", ""), ("two", "words-5")]),
             route("failing", &[("one", "status-500"), ("two", "status-503")]),
             route("held", &[("one", "words-7"), ("two", "words-9")]),
             route("broken", &[("one", "end-3"), ("two", "words-4")]),
+            route("first-fails", &[("one", "status-503"), ("two", "hang")]),
+            {"name": "half", "match": {"model": "half"}, "targets": [{"backend": "one", "model": "stall-1"}],
+                "fallback": {"hold": "complete"}},
+            {"name": "hurried", "match": {"model": "hurried"}, "targets": [{"backend": "one", "model": "hang"}],
+                "fallback": {"attempt_timeout_ms": 400}},
+            {"name": "breaks", "match": {"model": "breaks"}, "targets": [{"backend": "one", "model": "reset"}],
+                "fallback": {"max_attempts": 1}},
             route("silent", &[("silent", "")]),
             {"name": "azure", "match": {"headers": {"x-at": "azure"}}, "targets": [{"backend": "azure"}]},
             {"name": "silent-too", "match": {"headers": {"x-at": "silent"}}, "targets": [{"backend": "silent"}]},
@@ -146,15 +176,17 @@ fn document() -> Value {
             oversized("complete"),
             {"name": "written", "match": {"headers": {"x-at": "written"}}, "targets": [{"backend": "written"}]},
             {"name": "gone", "match": {"model": "nobody"}, "targets": [{"backend": "claude"}]},
-            {"name": "all", "match": {"model": "*"}, "targets": [
-                {"backend": "one"}, {"backend": "claude"}, {"backend": "gemini"}, {"backend": "bedrock"},
-            ]},
+            // Alone: a machine that is busy enough would meet short limits anywhere.
+            {"name": "impatient", "match": {"model": ["stall-*", "hang"]}, "targets": everywhere, "fallback": {
+                "idle_timeout_ms": 1_000, "deadline_ms": 5_000,
+            }},
+            {"name": "all", "match": {"model": "*"}, "targets": everywhere},
         ],
         "defaults": {
             "missing_flag_timeout_ms": MISSING_FLAG_TIMEOUT_MS,
             "cooldown": {"enabled": false},
             "telemetry": {"caller": {"header": "x-team"}},
-            "fallback": {"idle_timeout_ms": 1_000, "deadline_ms": 5_000, "on_failure": {
+            "fallback": {"on_failure": {
                 "server_error": "next", "connect_failure": "next", "incomplete": "next",
             }},
         },

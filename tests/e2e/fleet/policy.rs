@@ -223,6 +223,12 @@ fn document(workers: usize) -> Value {
         "no such backends: {:?}",
         entries.models.keys()
     );
+    for backend in ["openai", "dead-openai"] {
+        entries.routes.push(json!({
+            "name": format!("passing-{backend}"), "match": {"path": format!("/v1/passing/{backend}")}, "pass_through": true,
+            "targets": [{"backend": backend}],
+        }));
+    }
     json!({
         "backends": backends,
         "routes": entries.routes,

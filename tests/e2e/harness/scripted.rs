@@ -166,7 +166,21 @@ async fn answer(mut stream: TcpStream) -> io::Result<()> {
     let in_path = request
         .split_once("/models/")
         .and_then(|(_, rest)| rest.split(':').next());
-    let script = script(in_body.or(in_path).unwrap_or_default(), api);
+    let name = in_body.or(in_path).unwrap_or_default();
+    if request.to_ascii_lowercase().contains("\r\nupgrade: ") {
+        return converse(stream).await;
+    }
+    match name {
+        "reset" => return stream.set_zero_linger(),
+        "hang" => return wait(&mut stream).await,
+        "begin" => {
+            let begun = "HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nx";
+            stream.write_all(begun.as_bytes()).await?;
+            return wait(&mut stream).await;
+        }
+        _ => {}
+    }
+    let script = script(name, api);
     let length: usize = script.pieces.iter().map(String::len).sum();
     let framing = match script.framing {
         Framing::Chunked => "transfer-encoding: chunked\r\n".to_owned(),
@@ -197,6 +211,32 @@ async fn answer(mut stream: TcpStream) -> io::Result<()> {
     // Envoy has to see the end before a RST, which unread bytes would cause.
     let _ = tokio::time::timeout(PAUSE * 4, stream.read(&mut [0; 1024])).await;
     Ok(())
+}
+
+/// Waits until the client leaves.
+async fn wait(stream: &mut TcpStream) -> io::Result<()> {
+    while stream.read(&mut [0; 1024]).await? > 0 {}
+    Ok(())
+}
+
+/// Accepts an upgrade and echoes everything, until it is told to close the connection or to break it off.
+async fn converse(mut stream: TcpStream) -> io::Result<()> {
+    let head =
+        "HTTP/1.1 101 Switching Protocols\r\nconnection: Upgrade\r\nupgrade: websocket\r\n\r\n";
+    stream.write_all(head.as_bytes()).await?;
+    let mut piece = [0; 1024];
+    loop {
+        let read = stream.read(&mut piece).await?;
+        match piece.get(..read).unwrap_or_default() {
+            b"" => return Ok(()),
+            b"close" => {
+                stream.shutdown().await?;
+                return wait(&mut stream).await;
+            }
+            b"break" => return stream.set_zero_linger(),
+            piece => stream.write_all(piece).await?,
+        }
+    }
 }
 
 /// Reads a request with a content-length, head and body.

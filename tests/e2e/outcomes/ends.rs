@@ -13,7 +13,6 @@ pub(crate) fn add(suite: &mut Suite) {
     on_both(suite, "outcomes::ends_of_streams", ends_of_streams);
     on_both(suite, "outcomes::answered_here", answered_here);
     on_both(suite, "outcomes::client_gone", client_gone);
-    on_both(suite, "outcomes::passing", passing);
     on_both(suite, "outcomes::parts", parts);
     on_both(suite, "outcomes::nothing_to_bill", nothing_to_bill);
     on_both(suite, "outcomes::pictures", pictures);
@@ -171,29 +170,6 @@ async fn client_gone(case: Case) {
         ("end", "client_gone"),
         ("decision", "none"),
         ("attempts", "0"),
-    ]);
-}
-
-async fn passing(case: Case) {
-    let answer = case.get("/v1/files").header("x-team", "ads").send().await;
-    let line = logged(&case, &answer.id).await;
-    line.says(&[
-        ("route", "files"),
-        ("decision", "pass_through"),
-        ("caller", "ads"),
-        ("api", "-"),
-        ("end", "complete"),
-        ("attempts", "-"),
-    ]);
-    let broken_off = case.post("/v1/raw", body("cut-off", true)).listen().await;
-    assert!(broken_off.broken.is_some());
-    let line = logged(&case, &broken_off.answer.id).await;
-    line.says(&[
-        ("route", "raw"),
-        ("decision", "pass_through"),
-        ("status", "200"),
-        ("end", "cut"),
-        ("attempts", "-"),
     ]);
 }
 

@@ -3,6 +3,8 @@
 mod answers;
 mod ends;
 mod oversized;
+mod passing;
+pub(crate) mod sockets;
 mod spans;
 mod sums;
 mod vms;
@@ -23,6 +25,8 @@ pub(crate) fn add(suite: &mut Suite, world: &Arc<World>) {
     answers::add(suite);
     ends::add(suite);
     oversized::add(suite);
+    passing::add(suite);
+    sockets::add(suite);
     spans::add(suite);
     sums::add(suite);
     vms::add(suite, world);

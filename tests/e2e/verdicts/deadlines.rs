@@ -36,6 +36,7 @@ pub(super) fn add(suite: &mut Suite) {
     );
     suite.policy("verdicts::a_deadline_can_be_the_callers", the_callers);
     suite.policy("verdicts::so_many_attempts_and_no_more", so_many_attempts);
+    suite.policy("verdicts::a_timer_of_envoys_is_no_reset", envoys_timer);
 }
 
 pub(super) fn virtuals() -> Vec<Virtual> {
@@ -59,6 +60,14 @@ pub(super) fn virtuals() -> Vec<Virtual> {
         add("no-time-to-wait", &[limited, fine(second)], &deadline);
         add("patient", &[at(first, "hang"), fine(second)], &json!({}));
     }
+    all.push(
+        Virtual::new("timed", [at("openai", "hang"), fine("azure-east")]).fallback(json!({
+            "on_failure": {
+                "reset": {"action": "retry", "cooldown": "none"},
+                "no_answer": {"action": "next", "cooldown": "open"},
+            },
+        })),
+    );
     let budget =
         |name: &str, targets: &[_], fallback| Virtual::new(name, targets).fallback(fallback);
     let failing = |fault| ["openai", "azure-east", "bare"].map(|backend| at(backend, fault));
@@ -154,6 +163,16 @@ async fn ends_where_it_begins(case: Case) {
         elapsed > ms(DEADLINE_MS),
         "the stream took only {elapsed:?}"
     );
+}
+
+/// The route's `timeout` ends an attempt that had more time by itself.
+async fn envoys_timer(case: Case) {
+    let answer = chat(&case, "timed").route("deadline").send().await;
+    answer.is_error(Api::OpenAi, 504, "upstream_timeout");
+    answer.tells(None, 1, &["openai=no_answer"]);
+    // It is held against the target as what it was.
+    let answer = chat(&case, "timed").send().await;
+    answer.is(200).went_to(&["azure-east"]);
 }
 
 async fn the_callers(case: Case) {

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::{ask, assert_own, chat, cooldowns::cooling, first, ms, second, with};
 use crate::fleet::policy::{Virtual, at, fine, model};
-use crate::harness::{Api, Case, Suite};
+use crate::harness::{Answer, Api, Case, Suite};
 
 const NO_FALLBACK: &str = "x-llm-router-no-fallback";
 const DEADLINE: &str = "x-llm-router-deadline-ms";
@@ -21,6 +21,24 @@ pub(super) fn add(suite: &mut Suite) {
     suite.policy("verdicts::steering_has_to_make_sense", has_to_make_sense);
     suite.matrix("verdicts::steering_has_to_be_allowed", has_to_be_allowed);
     suite.policy("verdicts::what_one_provider_has_stays_there", tied);
+    suite.policy("verdicts::what_passes_tells_where_it_went", passing);
+}
+
+async fn passing(case: Case) {
+    let told = |answer: &Answer| {
+        let names = ["route", "backend", "model", "attempts", "failures"];
+        let told = names.map(|name| answer.header(&format!("x-llm-router-{name}")));
+        told.map(|value| value.unwrap_or("-".to_owned())).join(" ")
+    };
+    let answer = case.get("/v1/passing/openai").send().await;
+    assert_eq!(told(&answer), "passing-openai openai - 1 -");
+    let answer = case.get("/v1/passing/dead-openai").send().await;
+    answer.is_error(Api::OpenAi, 503, "upstream_unreachable");
+    let failure = "dead-openai=connect_failure";
+    assert_eq!(
+        told(&answer),
+        format!("passing-dead-openai - - 1 {failure}")
+    );
 }
 
 pub(super) fn virtuals() -> Vec<Virtual> {

@@ -1,0 +1,204 @@
+//! A session over a WebSocket, followed to where one side says that it ends. What is said in it is not read.
+//!
+//! Source: RFC 6455, 5.2: flags and an opcode; a bit for a mask and a length of 7 bits; 2 or 8 more bytes of length where
+//! that is 126 or 127; a mask of 4 bytes; the payload. A session ends with a frame for that from each side, and then the
+//! server closes the connection.
+
+const CLOSE: u8 = 8;
+const MASK_BYTES: u64 = 4;
+
+/// The longest payload of a frame that is no message.
+const MAX_CONTROL_BYTES: u64 = 125;
+
+/// How many bytes are looked at together.
+const LOOK_BYTES: usize = 256;
+
+/// What one side sends.
+#[derive(Clone, Debug, Default)]
+pub struct WebSocket {
+    part: Part,
+    /// Whether the frame that is passing ends the session.
+    closes: bool,
+    /// Whether it has passed.
+    has_closed: bool,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+enum Part {
+    #[default]
+    Opcode,
+    Length,
+    /// So many bytes of the length are left; what it is by those that have come, and by its mask.
+    More {
+        left: u8,
+        length: u64,
+        mask: u64,
+    },
+    Payload {
+        left: u64,
+    },
+}
+
+impl WebSocket {
+    /// Whether this side has said that the session ends.
+    pub fn has_closed(&self) -> bool {
+        self.has_closed
+    }
+
+    /// So many bytes pass; `read` reads some of them: from where, how many.
+    pub fn push(&mut self, size: usize, read: impl Fn(usize, usize) -> Vec<u8>) {
+        let mut at = 0;
+        while at < size && !self.has_closed {
+            let left = size.saturating_sub(at);
+            if let Part::Payload { left: payload } = &mut self.part {
+                let skipped = usize::try_from(*payload).unwrap_or(left).min(left);
+                *payload = payload.saturating_sub(u64::try_from(skipped).unwrap_or(u64::MAX));
+                at = at.saturating_add(skipped);
+                self.end_payload();
+                continue;
+            }
+            let bytes = read(at, LOOK_BYTES.min(left));
+            if bytes.is_empty() {
+                return;
+            }
+            at = at.saturating_add(bytes.len());
+            for byte in bytes {
+                self.step(byte);
+            }
+        }
+    }
+
+    fn step(&mut self, byte: u8) {
+        self.part = match self.part {
+            Part::Opcode => {
+                self.closes = byte & 0x0f == CLOSE;
+                Part::Length
+            }
+            Part::Length => {
+                let mask = if byte & 0x80 == 0 { 0 } else { MASK_BYTES };
+                let more = |left| Part::More {
+                    left,
+                    length: 0,
+                    mask,
+                };
+                match byte & 0x7f {
+                    126 => more(2),
+                    127 => more(8),
+                    length => self.payload(length.into(), mask),
+                }
+            }
+            Part::More { left, length, mask } => {
+                let length = length << 8 | u64::from(byte);
+                match left.saturating_sub(1) {
+                    0 => self.payload(length, mask),
+                    left => Part::More { left, length, mask },
+                }
+            }
+            Part::Payload { left } => Part::Payload {
+                left: left.saturating_sub(1),
+            },
+        };
+        self.end_payload();
+    }
+
+    fn payload(&mut self, length: u64, mask: u64) -> Part {
+        self.closes &= length <= MAX_CONTROL_BYTES;
+        Part::Payload {
+            left: length.saturating_add(mask),
+        }
+    }
+
+    /// A frame may be over.
+    fn end_payload(&mut self) {
+        if matches!(self.part, Part::Payload { left: 0 }) {
+            self.has_closed |= self.closes;
+            self.part = Part::Opcode;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// A frame with this payload.
+    fn frame(opcode: u8, length: usize, mask: bool) -> Vec<u8> {
+        let bit = if mask { 0x80 } else { 0 };
+        let mut frame = vec![0x80 | opcode];
+        match u8::try_from(length) {
+            Ok(short @ ..126) => frame.push(bit | short),
+            _ if length < 65_536 => {
+                frame.push(bit | 126);
+                frame.extend(u16::try_from(length).unwrap().to_be_bytes());
+            }
+            _ => {
+                frame.push(bit | 127);
+                frame.extend(u64::try_from(length).unwrap().to_be_bytes());
+            }
+        }
+        if mask {
+            frame.extend([0x88; 4]);
+        }
+        // As if each byte began a frame that closes.
+        frame.resize(frame.len() + length, 0x88);
+        frame
+    }
+
+    /// Whether the session is over, by pieces of so many bytes.
+    fn is_over(bytes: &[u8], piece: usize) -> bool {
+        let mut side = WebSocket::default();
+        for piece in bytes.chunks(piece) {
+            side.push(piece.len(), |from, count| {
+                piece[from..from + count].to_vec()
+            });
+        }
+        side.has_closed()
+    }
+
+    #[test]
+    fn the_end_of_a_session() {
+        for (frames, expected) in [
+            (vec![frame(CLOSE, 2, false)], true),
+            (vec![frame(CLOSE, 0, false)], true),
+            (vec![frame(CLOSE, 125, true)], true),
+            (vec![frame(1, 5, false), frame(CLOSE, 2, true)], true),
+            (
+                vec![frame(1, 5, true), frame(CLOSE, 2, false), vec![0; 9]],
+                true,
+            ),
+            (vec![frame(2, 70_000, false), frame(CLOSE, 2, false)], true),
+            (
+                vec![
+                    frame(2, 300, true),
+                    frame(9, 0, false),
+                    frame(CLOSE, 0, false),
+                ],
+                true,
+            ),
+            (vec![frame(1, 5, false)], false),
+            (vec![frame(2, 70_000, true)], false),
+            (vec![frame(1, 126, false), frame(10, 3, false)], false),
+            // No such frame is that long.
+            (vec![frame(CLOSE, 126, false)], false),
+            (vec![], false),
+        ] {
+            let bytes = frames.concat();
+            for piece in [1, 2, 3, 7, 255, 256, 257, 1_000_000] {
+                assert_eq!(is_over(&bytes, piece), expected, "{frames:?} {piece}");
+            }
+            // Broken off in it.
+            if let [frame] = frames.as_slice() {
+                assert!(!is_over(&frame[..frame.len() - 1], 1_000), "{frame:?}");
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_comes_in_pieces_is_the_same(bytes: Vec<u8>, piece in 1_usize..400) {
+            prop_assert_eq!(is_over(&bytes, piece), is_over(&bytes, bytes.len().max(1)));
+        }
+    }
+}

@@ -1,0 +1,198 @@
+//! What is no call of a model: where Envoy says it went, and what became of it.
+
+use std::time::Duration;
+
+use super::{logged, on_both};
+use crate::harness::echo::Answering;
+use crate::harness::{Call, Case, Suite};
+
+pub(crate) fn add(suite: &mut Suite) {
+    on_both(suite, "outcomes::passing", passing);
+    on_both(suite, "outcomes::passing_fails", passing_fails);
+    on_both(suite, "outcomes::passing_left", passing_left);
+    on_both(suite, "outcomes::envoys_timers", envoys_timers);
+}
+
+/// A call that goes nowhere else, and a caller whom the answer does not interest further.
+fn answered_with(case: &Case, path: &str, status: u16) -> Call {
+    let answer = Answering::status(status);
+    case.get(path).header("x-test-answer", answer.header())
+}
+
+/// Of an answer with this status: what is said of it.
+async fn passing(case: Case) {
+    let answer = case.get("/v1/files").header("x-team", "ads").send().await;
+    let line = logged(&case, &answer.id).await;
+    line.says(&[
+        ("route", "files"),
+        ("decision", "pass_through"),
+        ("caller", "ads"),
+        ("api", "-"),
+        ("end", "complete"),
+        ("backend", "one"),
+        ("target.model", "-"),
+        ("verdict", "accepted"),
+        ("attempts", "1"),
+        ("failures", "-"),
+        ("usage.estimated", "-"),
+        ("first_token_ms", "-"),
+    ]);
+    for (path, status, verdict) in [
+        ("/v1/echoed/x", 204, "accepted"),
+        ("/v1/echoed/x", 302, "accepted"),
+        ("/v1/echoed/x", 404, "rejected"),
+        ("/v1/echoed/x", 401, "unauthorized"),
+        ("/v1/echoed/x", 429, "rate_limited"),
+        ("/v1/echoed/x", 500, "server_error"),
+        ("/v1/echoed/x", 503, "unavailable"),
+        // The key is the caller's own.
+        ("/v1/lent/x", 401, "rejected"),
+    ] {
+        let answer = answered_with(&case, path, status).send().await;
+        answer.is(status);
+        let line = logged(&case, &answer.id).await;
+        let backend = if path.contains("lent") {
+            "lent"
+        } else {
+            "written"
+        };
+        let failures = format!("{backend}={verdict}");
+        line.says(&[
+            ("backend", backend),
+            ("verdict", verdict),
+            ("attempts", "1"),
+            ("failures", if status < 400 { "-" } else { &failures }),
+            ("end", "complete"),
+            ("error.type", "-"),
+        ]);
+    }
+    let broken_off = case
+        .post("/v1/raw", r#"{"model":"cut-off"}"#)
+        .listen()
+        .await;
+    broken_off.is_broken();
+    let line = logged(&case, &broken_off.answer.id).await;
+    line.says(&[
+        ("route", "raw"),
+        ("status", "200"),
+        ("end", "cut"),
+        ("backend", "scripted"),
+        ("verdict", "accepted"),
+        ("attempts", "1"),
+    ]);
+}
+
+/// Errors of Envoy's own, after an attempt or without one.
+async fn passing_fails(case: Case) {
+    let raw = |script: &str| case.get(&format!("/v1/raw/models/{script}:x"));
+    for (call, error, failure) in [
+        (
+            case.get("/v1/void"),
+            "upstream_unreachable",
+            "dead=connect_failure",
+        ),
+        (raw("reset"), "upstream_reset", "scripted=reset"),
+        (
+            raw("hang").route("deadline"),
+            "upstream_timeout",
+            "scripted=no_answer",
+        ),
+        (
+            raw("hang").route("idle"),
+            "upstream_timeout",
+            "scripted=no_answer",
+        ),
+        (case.get("/v1/hollow"), "no_healthy_upstream", "-"),
+        (case.get("/v1/astray"), "backend_mismatch", "-"),
+        (case.get("/v1/lost"), "cluster_not_found", "-"),
+    ] {
+        let answer = call.send().await;
+        let line = logged(&case, &answer.id).await;
+        let (backend, verdict) = failure.split_once('=').unwrap_or(("-", "-"));
+        line.says(&[
+            ("decision", "pass_through"),
+            ("error.type", error),
+            ("end", "none"),
+            ("backend", backend),
+            ("verdict", verdict),
+            ("failures", failure),
+            ("attempts", if failure == "-" { "0" } else { "1" }),
+        ]);
+    }
+}
+
+/// The caller leaves: before there is an answer, in its middle, and before its request is whole.
+async fn passing_left(case: Case) {
+    for (script, status, verdict) in [("hang", "0", "abandoned"), ("begin", "200", "accepted")] {
+        let call = case.get(&format!("/v1/raw/models/{script}:x"));
+        let id = call.id.clone();
+        let opened = tokio::time::timeout(Duration::from_millis(700), call.open()).await;
+        assert_eq!(opened.is_ok(), status == "200", "{script}");
+        drop(opened);
+        let line = logged(&case, &id).await;
+        line.says(&[
+            ("end", "client_gone"),
+            ("status", status),
+            ("backend", "scripted"),
+            ("verdict", verdict),
+            ("attempts", "1"),
+            ("failures", "-"),
+        ]);
+    }
+    let half = case.request("POST", "/v1/files").piece("x").chunked();
+    let id = half.id.clone();
+    let wire = case.connect().await;
+    wire.leave_halfway(&half).await.expect("it is sent");
+    let line = logged(&case, &id).await;
+    line.says(&[
+        ("end", "client_gone"),
+        ("backend", "one"),
+        ("verdict", "abandoned"),
+        ("attempts", "1"),
+    ]);
+}
+
+/// An attempt that Envoy has ended by a timer of its own did not answer in time, whichever timer that was.
+async fn envoys_timers(case: Case) {
+    for (model, route, attempts, failures) in [
+        ("hang", "deadline", "1", "one=no_answer"),
+        ("hang", "idle", "1", "one=no_answer"),
+        // A second one was never begun, or was under way.
+        (
+            "first-fails",
+            "deadline",
+            "2",
+            "one=unavailable,two=no_answer",
+        ),
+        // Held, and begun.
+        ("half", "deadline", "1", "one=no_answer"),
+        ("hurried", "", "1", "one=no_answer"),
+        // Not a timer.
+        ("breaks", "deadline", "1", "one=reset"),
+    ] {
+        let call = case.chat(model);
+        let call = if route.is_empty() {
+            call
+        } else {
+            call.route(route)
+        };
+        let answer = call.send().await;
+        let is_timer = model != "breaks";
+        let line = logged(&case, &answer.id).await;
+        let verdict = if is_timer { "no_answer" } else { "reset" };
+        line.says(&[
+            (
+                "error.type",
+                if is_timer {
+                    "upstream_timeout"
+                } else {
+                    "upstream_reset"
+                },
+            ),
+            ("failures", failures),
+            ("verdict", verdict),
+            ("attempts", attempts),
+            ("end", "none"),
+        ]);
+    }
+}
