@@ -48,7 +48,7 @@ failures! {
 }
 
 impl Failure {
-    /// What it was where time was up: an answer that did not come, or did not come to its end, has not come in time.
+    /// Returns the failure after a timer fired: an answer that was missing or incomplete did not arrive in time.
     pub(super) const fn out_of_time(self) -> Failure {
         match self {
             Failure::Reset | Failure::Incomplete => Failure::NoAnswer,

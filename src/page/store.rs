@@ -200,7 +200,7 @@ impl Gathered {
         self.store.lately.count(whole, now_ms);
         self.store.routes.count(route, whole, now_ms);
         let last = outcome.attempts.len().saturating_sub(1);
-        // What is no call of a model has no row among the models.
+        // Attempts of pass-through requests have no model, so no row of the targets counts them.
         let attempts = outcome.attempts.iter().enumerate();
         for (index, attempt) in attempts.filter(|(_, attempt)| !attempt.model.is_empty()) {
             let failed = attempt.is_failure();

@@ -144,7 +144,7 @@ fn what_an_outcome_adds() {
     assert_eq!(decisions[1]["cost_usd"], 0.0025);
 }
 
-/// A model's row says what became of calls of that model.
+/// The rows of targets count only attempts at model calls.
 #[test]
 fn what_passes_is_no_models() {
     let passed = Outcome {

@@ -1,25 +1,25 @@
-//! A session over a WebSocket, followed to where one side says that it ends. What is said in it is not read.
+//! Follows one side of a WebSocket session up to its close frame, without reading the messages.
 //!
-//! Source: RFC 6455, 5.2: flags and an opcode; a bit for a mask and a length of 7 bits; 2 or 8 more bytes of length where
-//! that is 126 or 127; a mask of 4 bytes; the payload. A session ends with a frame for that from each side, and then the
-//! server closes the connection.
+//! Source: RFC 6455, 5.2. A frame consists of flags and an opcode; a mask bit and a length of 7 bits; 2 or 8 further bytes
+//! of length if that is 126 or 127; a mask of 4 bytes; the payload. A session ends with a close frame from each side, and
+//! then the server closes the connection.
 
 const CLOSE: u8 = 8;
 const MASK_BYTES: u64 = 4;
 
-/// The longest payload of a frame that is no message.
+/// The longest payload of a control frame.
 const MAX_CONTROL_BYTES: u64 = 125;
 
-/// How many bytes are looked at together.
+/// How many bytes are read from Envoy at once.
 const LOOK_BYTES: usize = 256;
 
-/// What one side sends.
+/// The frames that one side sends.
 #[derive(Clone, Debug, Default)]
 pub struct WebSocket {
     part: Part,
-    /// Whether the frame that is passing ends the session.
+    /// Whether the current frame is a close frame.
     closes: bool,
-    /// Whether it has passed.
+    /// Whether a whole close frame has passed.
     has_closed: bool,
 }
 
@@ -28,7 +28,7 @@ enum Part {
     #[default]
     Opcode,
     Length,
-    /// So many bytes of the length are left; what it is by those that have come, and by its mask.
+    /// The extended length: how many of its bytes are missing, its value so far, and the length of the mask.
     More {
         left: u8,
         length: u64,
@@ -40,12 +40,12 @@ enum Part {
 }
 
 impl WebSocket {
-    /// Whether this side has said that the session ends.
+    /// Whether this side has sent a close frame.
     pub fn has_closed(&self) -> bool {
         self.has_closed
     }
 
-    /// So many bytes pass; `read` reads some of them: from where, how many.
+    /// Takes the next `size` bytes that pass. `read` returns some of them, by offset and length.
     pub fn push(&mut self, size: usize, read: impl Fn(usize, usize) -> Vec<u8>) {
         let mut at = 0;
         while at < size && !self.has_closed {
@@ -108,7 +108,7 @@ impl WebSocket {
         }
     }
 
-    /// A frame may be over.
+    /// Starts the next frame if the payload is complete.
     fn end_payload(&mut self) {
         if matches!(self.part, Part::Payload { left: 0 }) {
             self.has_closed |= self.closes;
@@ -123,7 +123,7 @@ mod tests {
 
     use super::*;
 
-    /// A frame with this payload.
+    /// Returns a frame with a payload of this length.
     fn frame(opcode: u8, length: usize, mask: bool) -> Vec<u8> {
         let bit = if mask { 0x80 } else { 0 };
         let mut frame = vec![0x80 | opcode];
@@ -141,12 +141,12 @@ mod tests {
         if mask {
             frame.extend([0x88; 4]);
         }
-        // As if each byte began a frame that closes.
+        // Each byte of the payload looks like the beginning of a close frame.
         frame.resize(frame.len() + length, 0x88);
         frame
     }
 
-    /// Whether the session is over, by pieces of so many bytes.
+    /// Whether a close frame is found if the bytes arrive in pieces of this size.
     fn is_over(bytes: &[u8], piece: usize) -> bool {
         let mut side = WebSocket::default();
         for piece in bytes.chunks(piece) {
@@ -180,7 +180,7 @@ mod tests {
             (vec![frame(1, 5, false)], false),
             (vec![frame(2, 70_000, true)], false),
             (vec![frame(1, 126, false), frame(10, 3, false)], false),
-            // No such frame is that long.
+            // Close frames cannot be this long.
             (vec![frame(CLOSE, 126, false)], false),
             (vec![], false),
         ] {
@@ -188,7 +188,7 @@ mod tests {
             for piece in [1, 2, 3, 7, 255, 256, 257, 1_000_000] {
                 assert_eq!(is_over(&bytes, piece), expected, "{frames:?} {piece}");
             }
-            // Broken off in it.
+            // The frame is cut before its last byte.
             if let [frame] = frames.as_slice() {
                 assert!(!is_over(&frame[..frame.len() - 1], 1_000), "{frame:?}");
             }

@@ -12,7 +12,7 @@ pub use cost::{cost, dollars};
 pub use fields::{FIELDS, Field, Stage, Telling, operation};
 pub use noted::{Noted, Offered, Over, caller_name, caller_of, decisions};
 pub use outcome::{Attempted, End, MAX_CALLER_BYTES, Outcome};
-pub use passed::{Came, is_cut, report_passed};
+pub use passed::{PassThroughResult, is_cut, report_passed};
 
 /// Counter: requests answered 500 because Envoy held their bodies back (`allow_on_headers_stop_iteration` is
 /// missing).

@@ -1,4 +1,4 @@
-//! What Envoy tells of a request that is no call of a model → what became of its one attempt.
+//! The attempt of a pass-through request, from what Envoy reports about it.
 
 use super::outcome::Attempted;
 use crate::attempt::Failure;
@@ -7,27 +7,27 @@ use crate::schema::{ErrorCode, failure_of_answer};
 
 /// What the caller got.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Came {
-    /// The backend's answer, with this status.
+pub enum PassThroughResult {
+    /// The backend's answer with this status.
     Answer(u32),
-    /// An error of the gateway's.
+    /// An error that Envoy or the filter generated.
     Error(ErrorCode),
-    /// Nothing: it has not waited.
+    /// Nothing, because the caller did not wait.
     Nothing,
 }
 
 impl Attempted {
-    /// The attempt at what is no call of a model, if this can have come of one.
-    pub fn passed(backend: &Backend, came: Came) -> Option<Attempted> {
-        let verdict = match came {
-            Came::Nothing => Self::ABANDONED,
-            Came::Answer(..400) => Self::ACCEPTED,
-            Came::Answer(status) => match failure_of_answer(status, b"") {
+    /// Returns the attempt of a pass-through request; `None` if the result means that there was none.
+    pub fn passed(backend: &Backend, result: PassThroughResult) -> Option<Attempted> {
+        let verdict = match result {
+            PassThroughResult::Nothing => Self::ABANDONED,
+            PassThroughResult::Answer(..400) => Self::ACCEPTED,
+            PassThroughResult::Answer(status) => match failure_of_answer(status, b"") {
                 Failure::Unauthorized if backend.forward_client_credentials => Failure::Rejected,
                 failure => failure,
             }
             .name(),
-            Came::Error(code) => verdict_of(code)?,
+            PassThroughResult::Error(code) => verdict_of(code)?,
         };
         Some(Attempted {
             backend: backend.name.clone(),
@@ -37,12 +37,15 @@ impl Attempted {
     }
 }
 
-/// What response headers tell of it.
-pub fn report_passed(attempt: Option<&Attempted>, came: Came) -> Vec<(&'static str, String)> {
+/// Returns the response headers that report the attempt.
+pub fn report_passed(
+    attempt: Option<&Attempted>,
+    result: PassThroughResult,
+) -> Vec<(&'static str, String)> {
     let attempts = usize::from(attempt.is_some()).to_string();
     let mut report = vec![("x-llm-router-attempts", attempts)];
-    match (attempt, came) {
-        (Some(attempt), Came::Answer(_)) => {
+    match (attempt, result) {
+        (Some(attempt), PassThroughResult::Answer(_)) => {
             report.push(("x-llm-router-backend", attempt.backend.clone()));
         }
         (Some(attempt), _) if attempt.is_failure() => {
@@ -54,8 +57,8 @@ pub fn report_passed(attempt: Option<&Attempted>, came: Came) -> Vec<(&'static s
     report
 }
 
-/// Whether an answer that has begun broke off by what Envoy says of it in `response.code_details`: because of the backend, or by
-/// a timer of Envoy's. Otherwise it was the caller who left.
+/// Whether `response.code_details` says that the backend or one of Envoy's timers broke off an answer that had begun. If
+/// not, the caller disconnected.
 ///
 /// Source: Envoy's `StreamInfo::ResponseCodeDetails`.
 pub fn is_cut(details: &[u8]) -> bool {
@@ -64,18 +67,18 @@ pub fn is_cut(details: &[u8]) -> bool {
         b"stream_idle_timeout",
         b"max_duration_timeout",
     ];
-    // `via_upstream` is none of them: nothing of an answer is missing then, as far as Envoy knows.
+    // `via_upstream` does not count: as far as Envoy knows, the answer is complete.
     details.starts_with(b"upstream_") || TIMERS.contains(&details)
 }
 
-/// What an error of the gateway's says of the attempt; `None`: there was none.
+/// Returns the verdict that follows from an error of the gateway; `None` if there was no attempt.
 fn verdict_of(code: ErrorCode) -> Option<&'static str> {
     Some(match code {
         ErrorCode::UpstreamUnreachable => Failure::ConnectFailure.name(),
         ErrorCode::UpstreamReset => Failure::Reset.name(),
         ErrorCode::UpstreamTimeout => Failure::NoAnswer.name(),
         ErrorCode::ProxyError => Failure::ServerError.name(),
-        // The rest of the request did not come.
+        // The caller did not send the rest of the request.
         ErrorCode::RequestTimeout => Attempted::ABANDONED,
         _ => return None,
     })
@@ -97,54 +100,90 @@ routes: [{{name: r, match: {{model: '*'}}, targets: [{{backend: b}}]}}]"
     #[test]
     fn what_comes_of_an_attempt() {
         use ErrorCode as Code;
-        for (came, verdict, headers) in [
-            (Came::Answer(101), "accepted", "attempts: 1, backend: b"),
-            (Came::Answer(304), "accepted", "attempts: 1, backend: b"),
-            (Came::Answer(404), "rejected", "attempts: 1, backend: b"),
-            (Came::Answer(401), "unauthorized", "attempts: 1, backend: b"),
-            (Came::Answer(429), "rate_limited", "attempts: 1, backend: b"),
-            (Came::Answer(529), "unavailable", "attempts: 1, backend: b"),
-            (Came::Nothing, "abandoned", "attempts: 1"),
+        for (result, verdict, headers) in [
             (
-                Came::Error(Code::RequestTimeout),
+                PassThroughResult::Answer(101),
+                "accepted",
+                "attempts: 1, backend: b",
+            ),
+            (
+                PassThroughResult::Answer(304),
+                "accepted",
+                "attempts: 1, backend: b",
+            ),
+            (
+                PassThroughResult::Answer(404),
+                "rejected",
+                "attempts: 1, backend: b",
+            ),
+            (
+                PassThroughResult::Answer(401),
+                "unauthorized",
+                "attempts: 1, backend: b",
+            ),
+            (
+                PassThroughResult::Answer(429),
+                "rate_limited",
+                "attempts: 1, backend: b",
+            ),
+            (
+                PassThroughResult::Answer(529),
+                "unavailable",
+                "attempts: 1, backend: b",
+            ),
+            (PassThroughResult::Nothing, "abandoned", "attempts: 1"),
+            (
+                PassThroughResult::Error(Code::RequestTimeout),
                 "abandoned",
                 "attempts: 1",
             ),
             (
-                Came::Error(Code::UpstreamTimeout),
+                PassThroughResult::Error(Code::UpstreamTimeout),
                 "no_answer",
                 "attempts: 1, failures: b=no_answer",
             ),
             (
-                Came::Error(Code::UpstreamReset),
+                PassThroughResult::Error(Code::UpstreamReset),
                 "reset",
                 "attempts: 1, failures: b=reset",
             ),
             (
-                Came::Error(Code::UpstreamUnreachable),
+                PassThroughResult::Error(Code::UpstreamUnreachable),
                 "connect_failure",
                 "attempts: 1, failures: b=connect_failure",
             ),
             (
-                Came::Error(Code::ProxyError),
+                PassThroughResult::Error(Code::ProxyError),
                 "server_error",
                 "attempts: 1, failures: b=server_error",
             ),
-            (Came::Error(Code::NoHealthyUpstream), "", "attempts: 0"),
-            (Came::Error(Code::UpstreamOverflow), "", "attempts: 0"),
-            (Came::Error(Code::BackendMismatch), "", "attempts: 0"),
+            (
+                PassThroughResult::Error(Code::NoHealthyUpstream),
+                "",
+                "attempts: 0",
+            ),
+            (
+                PassThroughResult::Error(Code::UpstreamOverflow),
+                "",
+                "attempts: 0",
+            ),
+            (
+                PassThroughResult::Error(Code::BackendMismatch),
+                "",
+                "attempts: 0",
+            ),
         ] {
-            let attempt = Attempted::passed(&backend(false).backends[0], came);
+            let attempt = Attempted::passed(&backend(false).backends[0], result);
             let told = attempt.as_ref().map_or("", |attempt| attempt.verdict);
-            assert_eq!(told, verdict, "{came:?}");
-            let report = report_passed(attempt.as_ref(), came).into_iter();
+            assert_eq!(told, verdict, "{result:?}");
+            let report = report_passed(attempt.as_ref(), result).into_iter();
             let report: Vec<_> = report
                 .map(|(name, value)| {
                     let name = name.strip_prefix("x-llm-router-").unwrap();
                     format!("{name}: {value}")
                 })
                 .collect();
-            assert_eq!(report.join(", "), headers, "{came:?}");
+            assert_eq!(report.join(", "), headers, "{result:?}");
         }
     }
 
@@ -168,12 +207,15 @@ routes: [{{name: r, match: {{model: '*'}}, targets: [{{backend: b}}]}}]"
         }
     }
 
-    /// It says nothing of the gateway's.
+    /// A rejected key of the caller's says nothing about the gateway's key.
     #[test]
     fn the_callers_key_is_refused() {
         for status in [401, 403] {
-            let attempt =
-                Attempted::passed(&backend(true).backends[0], Came::Answer(status)).unwrap();
+            let attempt = Attempted::passed(
+                &backend(true).backends[0],
+                PassThroughResult::Answer(status),
+            )
+            .unwrap();
             assert_eq!(attempt.verdict, "rejected");
         }
     }

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use super::stream::{RouterStream, State, code_details};
 use crate::host::{calls, ledger};
 use crate::schema::{ErrorCode, WebSocket};
-use crate::telemetry::{Came, Over, Stage, is_cut};
+use crate::telemetry::{Over, PassThroughResult, Stage, is_cut};
 
 /// Writes a field of the outcome to filter state, where access logs and traces find it.
 fn leave((name, value): (&str, Cow<'_, str>)) {
@@ -64,7 +64,7 @@ impl RouterStream {
         let answered = self.worker.take_answered(self.context_id);
         let is_passing = self.is_passing();
         if is_passing && self.noted.known.status == 0 {
-            self.note_passed(Came::Nothing);
+            self.note_passed(PassThroughResult::Nothing);
         }
         let mut noted = std::mem::take(&mut self.noted);
         let is_apart = is_sent && ended.attempts.is_empty() && self.worker.is_apart.get();
@@ -72,7 +72,7 @@ impl RouterStream {
         if is_passing || is_apart {
             noted.is_cut = is_cut(&code_details());
         }
-        // Whoever hangs up then.
+        // After a close frame it does not matter who disconnects.
         noted.is_whole |= self.session.as_ref().is_some_and(WebSocket::has_closed);
         let answered = answered.or(ended.answered).map(ErrorCode::name);
         noted.known.error = noted.known.error.or(answered);

@@ -1,4 +1,5 @@
-//! What is no call of a model: no attempt of ours sees more than its headers, so that Envoy is asked what came of it.
+//! Outcomes of pass-through requests. The backend role sees no more than the request's headers, so the router role asks
+//! Envoy what happened to the attempt.
 
 use proxy_wasm::types::Action;
 
@@ -6,17 +7,17 @@ use super::stream::{OnItsWay, RouterStream, code_details, envoys_code};
 use crate::host::calls;
 use crate::host::written::{report, write_report};
 use crate::schema::{ErrorCode, WebSocket};
-use crate::telemetry::{Attempted, Came, decisions, report_passed};
+use crate::telemetry::{Attempted, PassThroughResult, decisions, report_passed};
 
 const SWITCHING_PROTOCOLS: u32 = 101;
 
 impl RouterStream {
-    /// Whether it is no call of a model, and on its way.
+    /// Whether the request passes through and was sent on.
     pub(super) fn is_passing(&self) -> bool {
         self.noted.known.decision == decisions::PASS_THROUGH
     }
 
-    /// An answer to it has come to its last stop.
+    /// Handles the headers of the answer to a pass-through request, whether from the backend or from Envoy.
     pub(super) fn finish_passing(&mut self, way: &OnItsWay) -> Action {
         let status = calls::response_status().unwrap_or(0);
         self.noted.known.status = u16::try_from(status).unwrap_or(0);
@@ -26,13 +27,13 @@ impl RouterStream {
             code_details()
         };
         let code = envoys_code(status, &details);
-        // What the backend role answers has none, and that is all that it can have against it.
+        // Answers of the backend role have no details. Its only reason to refuse such a request is the wrong cluster.
         let is_refused = status >= 400 && details.is_empty();
-        let came = match code.or(is_refused.then_some(ErrorCode::BackendMismatch)) {
-            Some(error) => Came::Error(error),
-            None => Came::Answer(status),
+        let result = match code.or(is_refused.then_some(ErrorCode::BackendMismatch)) {
+            Some(error) => PassThroughResult::Error(error),
+            None => PassThroughResult::Answer(status),
         };
-        self.note_passed(came);
+        self.note_passed(result);
         if status == SWITCHING_PROTOCOLS {
             let protocol = calls::response_header("upgrade").unwrap_or_default();
             let is_session = protocol.eq_ignore_ascii_case(b"websocket");
@@ -40,14 +41,14 @@ impl RouterStream {
         }
         let report = way.route.clone().map(|route| {
             let attempt = self.noted.known.attempts.last();
-            report(route, report_passed(attempt, came), None)
+            report(route, report_passed(attempt, result), None)
         });
         if let Some(code) = code {
             let mut answer = code.answer(way.schema, code.own_message());
             answer.headers.extend(report.unwrap_or_default());
             return self.answer(&answer);
         }
-        if let Came::Error(code) = came {
+        if let PassThroughResult::Error(code) = result {
             self.noted.known.error = Some(code.name());
         }
         if let Some(report) = report {
@@ -56,8 +57,8 @@ impl RouterStream {
         Action::Continue
     }
 
-    /// Notes what became of the attempt, if Envoy says that it has made one, and at which cluster.
-    pub(super) fn note_passed(&mut self, came: Came) {
+    /// Records the result of the attempt, if Envoy reports that it made one, and the backend of the cluster it used.
+    pub(super) fn note_passed(&mut self, result: PassThroughResult) {
         let Some(document) = &self.document else {
             return;
         };
@@ -71,7 +72,7 @@ impl RouterStream {
         let mut backends = document.backends.iter();
         let backend = cluster
             .and_then(|cluster| backends.find(|backend| backend.cluster.as_bytes() == cluster));
-        let attempt = backend.and_then(|backend| Attempted::passed(backend, came));
+        let attempt = backend.and_then(|backend| Attempted::passed(backend, result));
         self.noted.known.attempts = attempt.into_iter().collect();
     }
 }

@@ -176,7 +176,7 @@ fn document() -> Value {
             oversized("complete"),
             {"name": "written", "match": {"headers": {"x-at": "written"}}, "targets": [{"backend": "written"}]},
             {"name": "gone", "match": {"model": "nobody"}, "targets": [{"backend": "claude"}]},
-            // Alone: a machine that is busy enough would meet short limits anywhere.
+            // Only this route has short limits: on a busy machine, any route with short limits would exceed them.
             {"name": "impatient", "match": {"model": ["stall-*", "hang"]}, "targets": everywhere, "fallback": {
                 "idle_timeout_ms": 1_000, "deadline_ms": 5_000,
             }},

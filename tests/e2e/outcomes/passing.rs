@@ -1,4 +1,4 @@
-//! What is no call of a model: where Envoy says it went, and what became of it.
+//! Trials of the outcomes of pass-through requests, which the filter takes from what Envoy reports.
 
 use std::time::Duration;
 
@@ -13,13 +13,13 @@ pub(crate) fn add(suite: &mut Suite) {
     on_both(suite, "outcomes::envoys_timers", envoys_timers);
 }
 
-/// A call that goes nowhere else, and a caller whom the answer does not interest further.
+/// A request and a caller that no other trial uses.
 fn answered_with(case: &Case, path: &str, status: u16) -> Call {
     let answer = Answering::status(status);
     case.get(path).header("x-test-answer", answer.header())
 }
 
-/// Of an answer with this status: what is said of it.
+/// Checks what is reported about an answer with this status.
 async fn passing(case: Case) {
     let answer = case.get("/v1/files").header("x-team", "ads").send().await;
     let line = logged(&case, &answer.id).await;
@@ -45,7 +45,7 @@ async fn passing(case: Case) {
         ("/v1/echoed/x", 429, "rate_limited"),
         ("/v1/echoed/x", 500, "server_error"),
         ("/v1/echoed/x", 503, "unavailable"),
-        // The key is the caller's own.
+        // Here the key is the caller's own.
         ("/v1/lent/x", 401, "rejected"),
     ] {
         let answer = answered_with(&case, path, status).send().await;
@@ -82,7 +82,7 @@ async fn passing(case: Case) {
     ]);
 }
 
-/// Errors of Envoy's own, after an attempt or without one.
+/// Errors that Envoy generates, after an attempt or without one.
 async fn passing_fails(case: Case) {
     let raw = |script: &str| case.get(&format!("/v1/raw/models/{script}:x"));
     for (call, error, failure) in [
@@ -121,7 +121,7 @@ async fn passing_fails(case: Case) {
     }
 }
 
-/// The caller leaves: before there is an answer, in its middle, and before its request is whole.
+/// The caller disconnects: before an answer, in the middle of one, and before the request is complete.
 async fn passing_left(case: Case) {
     for (script, status, verdict) in [("hang", "0", "abandoned"), ("begin", "200", "accepted")] {
         let call = case.get(&format!("/v1/raw/models/{script}:x"));
@@ -152,22 +152,22 @@ async fn passing_left(case: Case) {
     ]);
 }
 
-/// An attempt that Envoy has ended by a timer of its own did not answer in time, whichever timer that was.
+/// An attempt that one of Envoy's timers ends gets the verdict `no_answer`, whichever timer it was.
 async fn envoys_timers(case: Case) {
     for (model, route, attempts, failures) in [
         ("hang", "deadline", "1", "one=no_answer"),
         ("hang", "idle", "1", "one=no_answer"),
-        // A second one was never begun, or was under way.
+        // The second attempt was never started, or was in progress.
         (
             "first-fails",
             "deadline",
             "2",
             "one=unavailable,two=no_answer",
         ),
-        // Held, and begun.
+        // The answer had begun and was held.
         ("half", "deadline", "1", "one=no_answer"),
         ("hurried", "", "1", "one=no_answer"),
-        // Not a timer.
+        // A reset instead of a timer.
         ("breaks", "deadline", "1", "one=reset"),
     ] {
         let call = case.chat(model);

@@ -1,4 +1,4 @@
-//! Sessions over WebSockets: by whom and how they end.
+//! Trials of how WebSocket sessions end, and by whom.
 
 use std::time::Duration;
 
@@ -17,14 +17,14 @@ pub(crate) fn add(suite: &mut Suite) {
 
 const LIMIT: Duration = Duration::from_secs(10);
 
-/// A frame that ends a session, with 1000 for its reason; the server's, and the client's with its mask.
+/// Close frames with the status code 1000: the server's, and the client's with its mask.
 pub(crate) const CLOSING: &[u8] = b"\x88\x02\x03\xe8";
 const CLOSING_TOO: &[u8] = b"\x88\x82\0\0\0\0\x03\xe8";
 
-/// A text of five letters, as servers send it.
+/// A text message of five letters, as servers send it.
 pub(crate) const HELLO: &[u8] = b"\x81\x05hello";
 
-/// Opens a session: the connection, after the head of the answer, and what the request is called.
+/// Opens a session. Returns the connection after the head of the answer, and the request's ID.
 pub(crate) async fn open(case: &Case, route: &str) -> (TcpStream, String) {
     let id = case.world.next_test_id();
     let mut stream = TcpStream::connect(case.envoy.address)
@@ -45,7 +45,7 @@ pub(crate) async fn open(case: &Case, route: &str) -> (TcpStream, String) {
     (stream, id)
 }
 
-/// Says something, and waits until it has come back.
+/// Sends bytes and waits for their echo.
 pub(crate) async fn say(stream: &mut TcpStream, bytes: &[u8]) {
     stream.write_all(bytes).await.expect("it is sent");
     let mut back = vec![0; bytes.len()];
@@ -54,22 +54,22 @@ pub(crate) async fn say(stream: &mut TcpStream, bytes: &[u8]) {
     assert_eq!(back, bytes);
 }
 
-/// Waits until the other side hangs up.
+/// Waits until the other side disconnects.
 pub(crate) async fn hung_up(stream: &mut TcpStream) {
     let read = tokio::time::timeout(LIMIT, stream.read(&mut [0; 10])).await;
-    // A RST is one, too.
+    // A reset counts, too.
     assert_eq!(read.expect("it ends").unwrap_or(0), 0);
 }
 
-/// The other side sends everything back, until it is told to `close` or `break` the connection.
+/// The backend echoes everything until it is told to `close` or `break` the connection.
 async fn sockets(case: Case) {
     for (said, then, end) in [
-        // With all that belongs to it, whoever hangs up first.
+        // Sessions with close frames, whoever disconnects first.
         (&[HELLO, CLOSING][..], "close", "complete"),
         (&[HELLO, CLOSING], "break", "complete"),
         (&[HELLO, CLOSING], "", "complete"),
         (&[CLOSING_TOO], "close", "complete"),
-        // Without.
+        // Sessions without close frames.
         (&[HELLO], "close", "cut"),
         (&[HELLO], "break", "cut"),
         (&[HELLO], "", "client_gone"),
@@ -102,14 +102,14 @@ async fn sockets(case: Case) {
     }
 }
 
-/// How many lines the access log has of a request.
+/// Returns the number of access log lines for a request.
 fn lines(case: &Case, id: &str) -> usize {
     let marker = format!("\"id\":\"{id}\"");
     let log = case.envoy.log();
     log.lines().filter(|line| line.contains(&marker)).count()
 }
 
-/// Envoy hangs up where nobody says anything.
+/// Envoy closes an idle session.
 async fn silent(case: Case) {
     for (said, end) in [
         (&[][..], "cut"),
@@ -126,7 +126,7 @@ async fn silent(case: Case) {
     }
 }
 
-/// A backend that answers an upgrade with something else.
+/// A backend refuses an upgrade.
 async fn refused(case: Case) {
     let call = case
         .get("/v1/files/x")

@@ -10,7 +10,8 @@ pub(crate) fn add(suite: &mut Suite) {
     on_both(suite, "outcomes::sums", sums);
 }
 
-/// Nothing in it depends on the machine's speed: its routes have no short limits, and not all of it is under way at a time.
+/// The load does not depend on the machine's speed: its routes have no short limits, and it limits how many requests are
+/// in flight.
 async fn sums(case: Case) {
     let mut told = (0, 0);
     let mut counted = (0, 0);

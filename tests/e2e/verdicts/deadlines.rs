@@ -170,7 +170,7 @@ async fn envoys_timer(case: Case) {
     let answer = chat(&case, "timed").route("deadline").send().await;
     answer.is_error(Api::OpenAi, 504, "upstream_timeout");
     answer.tells(None, 1, &["openai=no_answer"]);
-    // It is held against the target as what it was.
+    // It counts against the target as a timeout.
     let answer = chat(&case, "timed").send().await;
     answer.is(200).went_to(&["azure-east"]);
 }
