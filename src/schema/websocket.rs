@@ -142,7 +142,7 @@ mod tests {
             frame.extend([0x88; 4]);
         }
         // Each byte of the payload looks like the beginning of a close frame.
-        frame.resize(frame.len() + length, 0x88);
+        frame.extend(std::iter::repeat_n(0x88, length));
         frame
     }
 
@@ -151,7 +151,7 @@ mod tests {
         let mut side = WebSocket::default();
         for piece in bytes.chunks(piece) {
             side.push(piece.len(), |from, count| {
-                piece[from..from + count].to_vec()
+                piece[from..].iter().take(count).copied().collect()
             });
         }
         side.has_closed()

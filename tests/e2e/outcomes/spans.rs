@@ -79,11 +79,15 @@ async fn whole(case: Case) {
 }
 
 async fn broken_off(case: Case) {
-    for (model, end) in [("cut-3", "cut"), ("reset-3", "cut"), ("stall-3", "stalled")] {
+    for (model, route, end) in [
+        ("cut-3", "all", "cut"),
+        ("reset-3", "all", "cut"),
+        ("stall-3", "impatient", "stalled"),
+    ] {
         let heard = chat(&case, model, true).listen().await;
         assert!(heard.broken.is_some(), "{model}");
         let span = span(&case, &heard.answer.id).await;
-        span.has(&decided(model, "all"));
+        span.has(&decided(model, route));
         span.has(&answering("one", "1", "-"));
         span.lacks(&AT_END);
         logged(&case, &heard.answer.id).await.says(&[("end", end)]);
@@ -141,10 +145,13 @@ async fn answered_here(case: Case) {
         ("llm_router.end", "none"),
         ("llm_router.attempts", "0"),
     ]);
-    for (model, error) in [("hang", "deadline_exceeded"), ("close", "upstream_reset")] {
+    for (model, route, error) in [
+        ("hang", "impatient", "deadline_exceeded"),
+        ("close", "all", "upstream_reset"),
+    ] {
         let answer = chat(&case, model, true).send().await;
         let span = span(&case, &answer.id).await;
-        span.has(&decided(model, "all"));
+        span.has(&decided(model, route));
         span.has(&[("error.type", error), ("llm_router.end", "none")]);
         let line = logged(&case, &answer.id).await;
         line.says(&[("error.type", error), ("backend", "one")]);
