@@ -32,7 +32,7 @@ pub(crate) fn fnv1a(bytes: &[u8]) -> u64 {
 }
 
 /// Returns the hash of names, one after the other.
-pub(crate) fn names(names: &[&str]) -> u64 {
+pub(crate) fn hash_names(names: &[&str]) -> u64 {
     let mut hash = Fnv1a::new();
     for (index, name) in names.iter().enumerate() {
         if index > 0 {
@@ -84,9 +84,9 @@ mod tests {
 
     #[test]
     fn names_stay_apart() {
-        assert_ne!(names(&["ab", "c"]), names(&["a", "bc"]));
-        assert_ne!(names(&["a", ""]), names(&["a"]));
-        assert_eq!(names(&["a", "b"]), fnv1a(b"a\xffb"));
+        assert_ne!(hash_names(&["ab", "c"]), hash_names(&["a", "bc"]));
+        assert_ne!(hash_names(&["a", ""]), hash_names(&["a"]));
+        assert_eq!(hash_names(&["a", "b"]), fnv1a(b"a\xffb"));
     }
 
     #[test]

@@ -5,18 +5,18 @@
 //! The module plays two roles, which share a VM per worker and talk through Envoy's filter state.
 //! Each request takes these steps:
 //!
-//! 1. **Router role**, a downstream HTTP filter that runs once per request. [`routing::arrive`] takes the headers and
-//!    [`routing::Pending::route`] the complete body. [`request::scan`] reads the body in one pass, and
-//!    [`routing::decide`] finds the first route that matches. The router role writes an [`attempt::Plan`] of that
+//! 1. **Router role**, a downstream HTTP filter that runs once per request. [`routing::receive_headers`] takes the
+//!    headers and [`routing::PendingRequest::route`] the complete body. [`request::scan`] reads the body in one pass,
+//!    and [`routing::decide`] finds the first route that matches. The router role writes an [`attempt::Plan`] of that
 //!    route's targets to filter state, along with the cluster of the first attempt, which the route's matcher reads.
 //! 2. **Backend role**, an upstream HTTP filter on each backend's cluster that runs once per attempt.
-//!    [`attempt::begin`] adapts the request to the target. [`attempt::Running`] follows the answer and holds it back
-//!    for as long as another attempt could still replace it. If the attempt fails, the [`attempt::Policy`] decides
-//!    what happens next, and the backend role writes the destination of the next attempt to filter state. Envoy
+//!    [`attempt::begin`] adapts the request to the target. [`attempt::RunningAttempt`] follows the answer and holds it
+//!    back for as long as another attempt could still replace it. If the attempt fails, the [`attempt::FallbackPolicy`]
+//!    decides what happens next, and the backend role writes the destination of the next attempt to filter state. Envoy
 //!    performs the retry. [`health`] holds what all workers know about failing targets.
 //! 3. Requests that do not call a model (files, stored responses, WebSockets) are routed by their headers alone
-//!    ([`routing::Passed`]). They get one attempt: its headers are adapted ([`attempt::Passage`]), and its body
-//!    passes through unread.
+//!    ([`routing::PassThroughRequest`]). They get one attempt: its headers are adapted ([`attempt::PassThroughPlan`]),
+//!    and its body passes through unread.
 //! 4. Answers pass through unchanged, with two exceptions: a stream that ends too early gets an error event, and an
 //!    error that Envoy generates itself is rewritten into the caller's format ([`schema::ErrorCode`]).
 //!
@@ -47,11 +47,11 @@ pub mod health;
 mod host;
 mod json;
 pub mod page;
-#[cfg(not(target_arch = "wasm32"))]
-pub mod played;
 pub mod prompt;
 pub mod request;
 pub mod routing;
 pub mod schema;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod simulated_envoy;
 pub mod telemetry;
 mod wire;

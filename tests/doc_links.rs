@@ -1,6 +1,7 @@
 //! Every relative link in a Markdown file leads to a file of the repository, and to a heading that this file has.
 
 use std::collections::HashMap;
+use std::io;
 use std::path::{Component, Path, PathBuf};
 
 use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
@@ -9,8 +10,8 @@ use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
 fn links_lead_somewhere() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut pages = HashMap::new();
-    for path in markdown_files(root) {
-        let page = Page::read(&path);
+    for path in markdown_files(root).unwrap() {
+        let page = Page::read(&path).unwrap();
         pages.insert(path, page);
     }
     let broken: Vec<String> = pages
@@ -32,8 +33,8 @@ struct Page {
 }
 
 impl Page {
-    fn read(path: &Path) -> Self {
-        let text = std::fs::read_to_string(path).unwrap();
+    fn read(path: &Path) -> io::Result<Self> {
+        let text = std::fs::read_to_string(path)?;
         let mut page = Page::default();
         let mut heading: Option<String> = None;
         for event in Parser::new_ext(&text, Options::ENABLE_TABLES) {
@@ -55,7 +56,7 @@ impl Page {
                 _ => {}
             }
         }
-        page
+        Ok(page)
     }
 }
 
@@ -66,7 +67,7 @@ fn leads_somewhere(from: &Path, link: &str, pages: &HashMap<PathBuf, Page>) -> b
     };
     let target = match file {
         "" => from.to_owned(),
-        file => without_dots(&from.parent().unwrap().join(file)),
+        file => without_dots(&from.with_file_name(file)),
     };
     match anchor {
         None => target.exists(),
@@ -103,14 +104,14 @@ fn without_dots(path: &Path) -> PathBuf {
     plain
 }
 
-fn markdown_files(root: &Path) -> Vec<PathBuf> {
+fn markdown_files(root: &Path) -> io::Result<Vec<PathBuf>> {
     let is_page = |path: &PathBuf| path.extension().is_some_and(|ending| ending == "md");
-    let mut pages: Vec<PathBuf> = entries(root).into_iter().filter(is_page).collect();
+    let mut pages: Vec<PathBuf> = entries(root)?.into_iter().filter(is_page).collect();
     let mut folders = ["docs", "envoy", "fuzz", "benches", "tests"]
         .map(|name| root.join(name))
         .to_vec();
     while let Some(folder) = folders.pop() {
-        for entry in entries(&folder) {
+        for entry in entries(&folder)? {
             let is_built = ["target", "node_modules"]
                 .iter()
                 .any(|name| entry.ends_with(name));
@@ -121,10 +122,10 @@ fn markdown_files(root: &Path) -> Vec<PathBuf> {
             }
         }
     }
-    pages
+    Ok(pages)
 }
 
-fn entries(folder: &Path) -> Vec<PathBuf> {
-    let entries = std::fs::read_dir(folder).unwrap();
-    entries.map(|entry| entry.unwrap().path()).collect()
+fn entries(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    let entries = std::fs::read_dir(folder)?;
+    entries.map(|entry| Ok(entry?.path())).collect()
 }

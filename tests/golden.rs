@@ -11,11 +11,11 @@ use std::path::Path;
 
 use llm_router::attempt::Moment;
 use llm_router::config::{Document, Tree};
-use llm_router::health::NoMemory;
-use llm_router::played::{self, Pairs, Sent};
+use llm_router::health::NoHealthStore;
 use llm_router::request::{Caller, Headers};
-use llm_router::routing::{Arrival, arrive};
+use llm_router::routing::{AfterHeaders, receive_headers};
 use llm_router::schema::Answer;
+use llm_router::simulated_envoy::{self, HeaderList, SentRequest};
 use serde::{Deserialize, Serialize};
 
 #[derive(Deserialize)]
@@ -132,34 +132,35 @@ fn run(document: &Document, request: &Request) -> Expected {
     let moment = Moment {
         now: 0,
         random: request.random,
-        health: &NoMemory,
+        health: &NoHealthStore,
     };
     let all = Headers::new(headers.clone());
-    let pending = match arrive(document, all, Caller::default(), || moment) {
-        Arrival::Answer(answer) => return answered(&answer),
-        Arrival::Pass(passed) => {
-            let sent = played::passage(document, &passed, headers, request.body.as_bytes());
+    let pending = match receive_headers(document, all, Caller::default(), || moment) {
+        AfterHeaders::Answer(answer) => return answered(&answer),
+        AfterHeaders::PassThrough(passed) => {
+            let sent =
+                simulated_envoy::pass_through(document, &passed, headers, request.body.as_bytes());
             return Expected {
                 route: Some(passed.route),
                 attempts: vec![seen(sent.unwrap())],
                 ..Expected::default()
             };
         }
-        Arrival::AwaitBody(pending) => pending,
+        AfterHeaders::AwaitBody(pending) => pending,
     };
     let routed = match pending.route(document, request.body.as_bytes(), moment) {
         Ok(routed) => routed,
         Err(answer) => return answered(&answer),
     };
     // The cluster's credential_injector runs after the backend role, and Envoy keeps what it wrote.
-    let mut inject = |headers: &mut Pairs| {
+    let mut inject = |headers: &mut HeaderList| {
         headers.push((
             "x-api-key".to_owned(),
             b"a key that must not travel on".to_vec(),
         ));
     };
     let body = request.body.as_bytes();
-    let attempts = played::attempts(document, &routed, headers, body, moment, &mut inject);
+    let attempts = simulated_envoy::attempts(document, &routed, headers, body, moment, &mut inject);
     let attempts: Vec<Attempt> = attempts.into_iter().map(seen).collect();
     // One attempt for each target, and two more.
     let retries = attempts.len().saturating_add(1);
@@ -193,7 +194,7 @@ fn answered(answer: &Answer) -> Expected {
     }
 }
 
-fn seen(sent: Sent) -> Attempt {
+fn seen(sent: SentRequest) -> Attempt {
     let text = |value: &[u8]| String::from_utf8(value.to_vec()).unwrap();
     let seen = Headers::new(sent.headers);
     assert_eq!(

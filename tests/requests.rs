@@ -10,7 +10,9 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use llm_router::request::{ParameterChanges, Rewriter, ScanError, View, Wants, scan, scan_form};
+use llm_router::request::{
+    BodyView, ModelRequirement, ParameterChanges, Rewriter, ScanError, scan, scan_form,
+};
 use llm_router::schema::ErrorCode;
 use serde::Deserialize;
 
@@ -44,22 +46,22 @@ enum Kind {
 }
 
 impl Kind {
-    fn scan(self, body: &[u8], wants: Wants) -> Result<View, ScanError> {
+    fn scan(self, body: &[u8], requirement: ModelRequirement) -> Result<BodyView, ScanError> {
         match self {
-            Kind::Json => scan(body, wants),
-            Kind::Form => scan_form(BOUNDARY, body, wants),
+            Kind::Json => scan(body, requirement),
+            Kind::Form => scan_form(BOUNDARY, body, requirement),
         }
     }
 }
 
 /// Reads a body, and compares the result with the bytes.
 fn outcome(kind: Kind, body: &[u8], may_have_model: bool) -> Outcome {
-    let wants = if may_have_model {
-        Wants::MayHaveModel
+    let requirement = if may_have_model {
+        ModelRequirement::Optional
     } else {
-        Wants::Model
+        ModelRequirement::Required
     };
-    let view = match kind.scan(body, wants) {
+    let view = match kind.scan(body, requirement) {
         Ok(view) => view,
         Err(error) => {
             return Outcome {
@@ -77,15 +79,18 @@ fn outcome(kind: Kind, body: &[u8], may_have_model: bool) -> Outcome {
     if view.model.is_some() || view.insert_at.is_some() {
         let edited = edits.apply(body);
         assert_eq!(edited.len(), edits.length_after(body.len()));
-        let again = kind.scan(&edited, Wants::Model).unwrap();
+        let again = kind.scan(&edited, ModelRequirement::Required).unwrap();
         assert_eq!(again.model.unwrap().name, "another/model");
-        assert_eq!((again.stream, again.tie), (view.stream, view.tie));
+        assert_eq!(
+            (again.stream, again.state_reference),
+            (view.stream, view.state_reference)
+        );
     }
     Outcome {
         error: None,
         model: view.model.map(|field| field.name),
         stream: view.stream,
-        tie: view.tie.map(str::to_owned),
+        tie: view.state_reference.map(str::to_owned),
         may_have_model,
     }
 }

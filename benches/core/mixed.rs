@@ -7,9 +7,9 @@ use std::hint::black_box;
 use criterion::{BatchSize, Criterion};
 use llm_router::attempt::Moment;
 use llm_router::config::Document;
-use llm_router::health::NoMemory;
+use llm_router::health::NoHealthStore;
 use llm_router::request::{Caller, Claims, Headers};
-use llm_router::routing::{Arrival, arrive};
+use llm_router::routing::{AfterHeaders, receive_headers};
 use serde_json::json;
 
 use crate::bodies;
@@ -37,9 +37,11 @@ pub(crate) fn run(criterion: &mut Criterion) {
             let moment = Moment {
                 now: 1_700_000_000_000,
                 random,
-                health: &NoMemory,
+                health: &NoHealthStore,
             };
-            let Arrival::AwaitBody(pending) = arrive(&document, headers, caller, || moment) else {
+            let AfterHeaders::AwaitBody(pending) =
+                receive_headers(&document, headers, caller, || moment)
+            else {
                 panic!("it is a chat completion");
             };
             let view = pending.read(black_box(&body)).unwrap_or_else(|_| panic!());

@@ -6,10 +6,10 @@ use std::hint::black_box;
 use criterion::{BatchSize, Criterion, Throughput};
 use llm_router::attempt::{CurrentHeaders, Moment, Plan, begin};
 use llm_router::config::Document;
-use llm_router::health::NoMemory;
+use llm_router::health::NoHealthStore;
 use llm_router::prompt::{Script, estimate};
-use llm_router::request::{Caller, Edit, Edits, Headers, Wants, scan};
-use llm_router::routing::{Arrival, Subject, arrive, decide};
+use llm_router::request::{Caller, Edit, Edits, Headers, ModelRequirement, scan};
+use llm_router::routing::{AfterHeaders, Subject, decide, receive_headers};
 use llm_router::schema::Api;
 use serde_json::Value;
 
@@ -33,7 +33,7 @@ fn scanning(criterion: &mut Criterion) {
         let mut group = criterion.benchmark_group(name);
         group.throughput(Throughput::Bytes(body.len() as u64));
         group.bench_function("scan", |bencher| {
-            bencher.iter(|| scan(black_box(&body), Wants::Model).unwrap());
+            bencher.iter(|| scan(black_box(&body), ModelRequirement::Required).unwrap());
         });
         group.bench_function("value", |bencher| {
             bencher.iter(|| serde_json::from_slice::<Value>(black_box(&body)).unwrap());
@@ -45,7 +45,7 @@ fn scanning(criterion: &mut Criterion) {
 const MOMENT: Moment<'_> = Moment {
     now: 0,
     random: 0,
-    health: &NoMemory,
+    health: &NoHealthStore,
 };
 
 /// Replaces the model's name in a body, at its beginning and at its end, and by way of a `Value`.
@@ -54,7 +54,7 @@ fn splicing(criterion: &mut Criterion) {
         let mut group = criterion.benchmark_group(name);
         group.throughput(Throughput::Bytes(body.len() as u64));
         for (which, body) in [("splice", &body), ("splice-last", &model_last(&body))] {
-            let view = scan(body, Wants::Model).unwrap();
+            let view = scan(body, ModelRequirement::Required).unwrap();
             group.bench_function(which, |bencher| {
                 bencher.iter(|| {
                     let edit = Edit {
@@ -178,8 +178,8 @@ fn planning(criterion: &mut Criterion) {
             .unwrap()
             .replacen("model-2", model, 1);
         let route = |headers| {
-            let Arrival::AwaitBody(pending) =
-                arrive(&document, headers, Caller::default(), || MOMENT)
+            let AfterHeaders::AwaitBody(pending) =
+                receive_headers(&document, headers, Caller::default(), || MOMENT)
             else {
                 panic!("it is a chat completion");
             };

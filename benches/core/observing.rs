@@ -4,12 +4,14 @@ use std::fmt::Write;
 use std::hint::black_box;
 
 use criterion::{BatchSize, Criterion};
-use llm_router::attempt::Report;
+use llm_router::attempt::AttemptReport;
 use llm_router::config::{Document, Price, Prices, Tree};
-use llm_router::page::{Gathered, Store};
-use llm_router::schema::{Api, Drops, StreamReader, Usage, UsageReader};
+use llm_router::page::{PendingCounts, Store};
+use llm_router::schema::{Api, DroppedEvents, StreamReader, Usage, UsageReader};
 use llm_router::telemetry::metrics::Recorder;
-use llm_router::telemetry::{End, FIELDS, Noted, Offered, Outcome, Over};
+use llm_router::telemetry::{
+    AnswerEnd, FIELDS, OfferedTarget, Outcome, OutcomeBuilder, RequestTimes,
+};
 
 /// The number of events that are read at a time, each in a piece of its own.
 pub(crate) const EVENTS: usize = 256;
@@ -81,7 +83,7 @@ fn reading(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("observe");
     for (name, api, event, end) in STREAMS {
         let (event, end) = (format!("{event}\n\n"), format!("{end}\n\n"));
-        let read = |drops: Option<Drops>| {
+        let read = |drops: Option<DroppedEvents>| {
             let mut reader = StreamReader::new(api);
             if let Some(drops) = drops {
                 reader = reader.dropping(drops);
@@ -99,7 +101,7 @@ fn reading(criterion: &mut Criterion) {
         assert_eq!(read(None).output, Some(256), "{name}");
         group.bench_function(name, |bencher| bencher.iter(|| read(None)));
         if api == Api::ChatCompletions {
-            let drops = Drops {
+            let drops = DroppedEvents {
                 malformed: false,
                 usage: true,
             };
@@ -161,9 +163,9 @@ fn document() -> Document {
     Document::compile(&tree).unwrap()
 }
 
-fn noted() -> Noted {
-    Noted {
-        known: Outcome {
+fn outcome_builder() -> OutcomeBuilder {
+    OutcomeBuilder {
+        partial: Outcome {
             route: Some("gpt".to_owned()),
             decision: "ordered",
             api: Some(Api::ChatCompletions),
@@ -176,7 +178,7 @@ fn noted() -> Noted {
             response_bytes: 48_000,
             ..Outcome::default()
         },
-        offered: vec![Offered {
+        offered: vec![OfferedTarget {
             backend: "openai".to_owned(),
             model: "gpt-5.5".to_owned(),
             prices: Prices {
@@ -186,19 +188,19 @@ fn noted() -> Noted {
             },
         }],
         is_whole: true,
-        ..Noted::default()
+        ..OutcomeBuilder::default()
     }
 }
 
-fn report() -> Report {
-    Report {
+fn report() -> AttemptReport {
+    AttemptReport {
         target: 0,
         failure: None,
         is_accepted: true,
         began_at: 1_800_000_000_000,
         ended_at: None,
         first_at: Some(1_800_000_000_400),
-        end: Some(End::Complete),
+        end: Some(AnswerEnd::Complete),
         usage: Usage {
             input: Some(212),
             cached_input: Some(100),
@@ -212,13 +214,13 @@ fn report() -> Report {
 }
 
 fn requests(criterion: &mut Criterion) {
-    let over = Over {
+    let times = RequestTimes {
         arrived_at: 1_800_000_000_000,
         ended_at: 1_800_000_002_000,
     };
     let document = document();
     let reports = [report()];
-    let outcome: Outcome = noted().outcome(&reports, over);
+    let outcome: Outcome = outcome_builder().outcome(&reports, times);
     assert!(outcome.cost.is_some());
     let mut group = criterion.benchmark_group("observe-request");
     let [
@@ -230,8 +232,8 @@ fn requests(criterion: &mut Criterion) {
     ] = REQUESTS;
     group.bench_function(making, |bencher| {
         bencher.iter_batched(
-            noted,
-            |noted| noted.outcome(black_box(&reports), over),
+            outcome_builder,
+            |outcome_builder| outcome_builder.outcome(black_box(&reports), times),
             BatchSize::SmallInput,
         );
     });
@@ -239,7 +241,7 @@ fn requests(criterion: &mut Criterion) {
         bencher.iter(|| {
             let told = FIELDS
                 .iter()
-                .filter_map(|field| (field.told)(black_box(&outcome)));
+                .filter_map(|field| (field.value)(black_box(&outcome)));
             told.map(|text| text.len()).sum::<usize>()
         });
     });
@@ -251,14 +253,14 @@ fn requests(criterion: &mut Criterion) {
             assert!(count > 15);
         });
     });
-    let mut gathered = Gathered::default();
+    let mut pending = PendingCounts::default();
     group.bench_function(page, |bencher| {
-        bencher.iter(|| gathered.record(&document, black_box(&outcome), over.ended_at));
+        bencher.iter(|| pending.record(&document, black_box(&outcome), times.ended_at));
     });
     let shared = sharing(
         &document,
         &outcome,
-        over.ended_at,
+        times.ended_at,
         Store::default().encode(),
     );
     group.bench_function(share, |bencher| {
@@ -266,7 +268,7 @@ fn requests(criterion: &mut Criterion) {
             sharing(
                 &document,
                 &outcome,
-                over.ended_at,
+                times.ended_at,
                 black_box(shared.clone()),
             )
         });
@@ -276,12 +278,12 @@ fn requests(criterion: &mut Criterion) {
 
 /// Does what the host does on a tick, after fifty requests.
 fn sharing(document: &Document, outcome: &Outcome, now: u64, known: Vec<u8>) -> Vec<u8> {
-    let mut gathered = Gathered::default();
+    let mut pending = PendingCounts::default();
     for _ in 0..50 {
-        gathered.record(document, outcome, now);
+        pending.record(document, outcome, now);
     }
     let mut store = Store::decode(&known);
-    store.add(gathered.take(|| 7));
+    store.add(pending.take(|| 7));
     store.prune(now);
     store.encode()
 }

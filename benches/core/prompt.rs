@@ -5,7 +5,7 @@
 use std::hint::black_box;
 
 use criterion::{BenchmarkId, Criterion, Throughput};
-use llm_router::prompt::{TextPattern, Written};
+use llm_router::prompt::{PatternSource, TextPattern};
 
 pub(crate) const SIZES: [(&str, usize); 3] = [("1k", 1 << 10), ("30k", 30 << 10), ("1m", 1 << 20)];
 pub(crate) const CATASTROPHIC_SIZES: [(&str, usize); 2] = [("10k", 10 << 10), ("1m", 1 << 20)];
@@ -61,9 +61,9 @@ fn ordinary(criterion: &mut Criterion) {
     let patterns = [
         words(&few),
         words(&many),
-        pattern(&Written {
+        pattern(&PatternSource {
             phrases: &phrases,
-            ..Written::default()
+            ..PatternSource::default()
         }),
         regex(r"order-[0-9]{4,}|refund\s+now"),
         regex(r"\b(refund|chargeback)\b"),
@@ -91,10 +91,10 @@ fn catastrophic(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("prompt-catastrophic");
     let needles: Vec<String> = (1..1000).map(|length| "a".repeat(length) + "b").collect();
     let needles: Vec<&str> = needles.iter().map(String::as_str).collect();
-    let words = pattern(&Written {
+    let words = pattern(&PatternSource {
         words: &needles,
         whole_words: false,
-        ..Written::default()
+        ..PatternSource::default()
     });
     let expressions = CATASTROPHIC.map(|(name, source, unit)| (name, regex(source), unit));
     for (name, pattern, unit) in expressions
@@ -130,20 +130,20 @@ fn compiling(criterion: &mut Criterion) {
 }
 
 fn words(words: &[&str]) -> TextPattern {
-    pattern(&Written {
+    pattern(&PatternSource {
         words,
-        ..Written::default()
+        ..PatternSource::default()
     })
 }
 
 fn regex(source: &str) -> TextPattern {
-    pattern(&Written {
+    pattern(&PatternSource {
         regex: Some(source),
-        ..Written::default()
+        ..PatternSource::default()
     })
 }
 
-fn pattern(written: &Written<'_>) -> TextPattern {
+fn pattern(written: &PatternSource<'_>) -> TextPattern {
     TextPattern::new(written).unwrap_or_else(|errors| panic!("{errors:?}"))
 }
 

@@ -74,7 +74,7 @@ pub(crate) fn page(results: &Path, in_envoy: &[Measured]) -> String {
     page += "\n## Content\n\nWhat conditions ask of a body, natively, after the scan: each time from the beginning. Field: one of the top \
              level. Conversation: who says what, and what is there beside text. Then the text of the last message of the user and \
              of all, its size, its estimated tokens, and the number of the conversation's beginning.\n\n| Body |";
-    let asked: Vec<&str> = content::ASKED.iter().map(|(name, _)| *name).collect();
+    let asked: Vec<&str> = content::QUERIES.iter().map(|(name, _)| *name).collect();
     let _ = writeln!(
         page,
         " {} |\n|---|{}",

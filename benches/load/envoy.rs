@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::patch::{self, Place};
+use crate::patch::{self, ConfigInputs};
 use crate::process::{Pinning, Process};
 use crate::{Outcome, RunArgs, client};
 
@@ -60,7 +60,7 @@ impl Envoys {
     /// Starts a variant, and waits until it is ready.
     pub(crate) fn start(&self, variant: &str) -> Outcome<Envoy> {
         let (admin, listener) = free_ports()?;
-        let place = Place {
+        let inputs = ConfigInputs {
             admin,
             listener,
             backend: self.backend,
@@ -68,7 +68,7 @@ impl Envoys {
             noop: &self.noop,
         };
         let config = self.files.join(format!("{variant}.json"));
-        let value = patch::variant(&self.demo, variant, &place)?;
+        let value = patch::variant(&self.demo, variant, &inputs)?;
         fs::write(&config, serde_json::to_vec_pretty(&value)?)?;
         let mut command = self.pinning.gateway(&self.program);
         command

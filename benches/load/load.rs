@@ -21,7 +21,7 @@ const MARK: &str = "llm-router-bench ";
 
 /// What wrk measured, as its script reports it. Times are in microseconds.
 #[derive(Clone, Debug, Deserialize)]
-pub(crate) struct Found {
+pub(crate) struct LoadResult {
     pub(crate) requests: u64,
     pub(crate) duration: f64,
     pub(crate) p50: f64,
@@ -35,7 +35,7 @@ pub(crate) struct Found {
     timeout: u64,
 }
 
-impl Found {
+impl LoadResult {
     /// Returns a description of everything that was not an answer with a 2xx status.
     pub(crate) fn errors(&self) -> Option<String> {
         let kinds = [
@@ -105,7 +105,7 @@ pub(crate) fn run(
     path: &str,
     connections: u32,
     seconds: u64,
-) -> Outcome<Found> {
+) -> Outcome<LoadResult> {
     let mut command = Command::new("wrk");
     command
         .args(["--threads", "1", "--timeout", TIMEOUT])

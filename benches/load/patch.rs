@@ -25,7 +25,7 @@ const HEAP_BYTES: u64 = 64 << 30;
 const HTTP_OPTIONS: &str = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
 
 /// The ports and modules of a configuration.
-pub(crate) struct Place<'a> {
+pub(crate) struct ConfigInputs<'a> {
     pub(crate) admin: u16,
     pub(crate) listener: u16,
     pub(crate) backend: u16,
@@ -35,21 +35,21 @@ pub(crate) struct Place<'a> {
 }
 
 /// Returns this variant of the demo's configuration.
-pub(crate) fn variant(demo: &Value, name: &str, place: &Place<'_>) -> Outcome<Value> {
+pub(crate) fn variant(demo: &Value, name: &str, inputs: &ConfigInputs<'_>) -> Outcome<Value> {
     let mut config = demo.clone();
     set(
         &mut config,
         "/admin/address/socket_address/port_value",
-        place.admin.into(),
+        inputs.admin.into(),
     )?;
     let listener = "/static_resources/listeners/0";
     let port = format!("{listener}/address/socket_address/port_value");
-    set(&mut config, &port, place.listener.into())?;
+    set(&mut config, &port, inputs.listener.into())?;
     for cluster in list(&mut config, "/static_resources/clusters")? {
         let endpoint = "/load_assignment/endpoints/0/lb_endpoints/0/endpoint";
         let port = format!("{endpoint}/address/socket_address/port_value");
         if let Some(port) = cluster.pointer_mut(&port) {
-            *port = place.backend.into();
+            *port = inputs.backend.into();
         }
     }
     // Measure how much is held, not how Envoy defends itself against it.
@@ -58,7 +58,7 @@ pub(crate) fn variant(demo: &Value, name: &str, place: &Place<'_>) -> Outcome<Va
         "/overload_manager/resource_monitors/0/typed_config",
     )?;
     set(monitor, "/max_heap_size_bytes", HEAP_BYTES.into())?;
-    let module = place.module.display().to_string();
+    let module = inputs.module.display().to_string();
     replace_file(&mut config, &module);
     let manager = at(&mut config, MANAGER)?;
     manager
@@ -80,7 +80,7 @@ pub(crate) fn variant(demo: &Value, name: &str, place: &Place<'_>) -> Outcome<Va
             list(&mut config, FILTERS)?.insert(0, buffer());
         }
         NOOP_1 | NOOP_2 => {
-            let filter = noop(&mut config, place.noop)?;
+            let filter = noop(&mut config, inputs.noop)?;
             bare(&mut config)?;
             list(&mut config, FILTERS)?.insert(0, filter.clone());
             if name == NOOP_2 {

@@ -26,7 +26,7 @@ const LOOK_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The content of `peer.json`.
 #[derive(Deserialize)]
-struct About {
+struct PeerManifest {
     name: String,
     version: String,
     #[serde(default = "chat_completions")]
@@ -141,7 +141,7 @@ fn start(
     backend: u16,
     pinning: &Pinning,
 ) -> Outcome<(Peer, Option<Gateway>)> {
-    let about: About = serde_json::from_str(&fs::read_to_string(folder.join("peer.json"))?)?;
+    let about: PeerManifest = serde_json::from_str(&fs::read_to_string(folder.join("peer.json"))?)?;
     let id = folder
         .file_name()
         .unwrap_or_default()

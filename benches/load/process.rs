@@ -148,7 +148,7 @@ impl Process {
                     || format!("was not {what} after {} s", patience.as_secs()),
                     |status| format!("ended ({status})"),
                 );
-                return Err(format!("{} {why}: {}", self.log.display(), self.last_words()).into());
+                return Err(format!("{} {why}: {}", self.log.display(), self.log_tail()).into());
             }
             sleep(Duration::from_millis(50));
         }
@@ -165,7 +165,7 @@ impl Process {
         })
     }
 
-    fn last_words(&self) -> String {
+    fn log_tail(&self) -> String {
         let log = self.log();
         let mut lines: Vec<&str> = log.lines().rev().take(5).collect();
         lines.reverse();

@@ -1,9 +1,9 @@
 //! Builds an attempt's request from what Envoy holds at that moment.
 
 use super::failure::Failure;
-use super::outgoing::written_by_envoy;
+use super::outgoing_headers::written_by_envoy;
 use super::plan::Plan;
-use super::running::Running;
+use super::running::RunningAttempt;
 use super::verdict::Moment;
 use crate::config::is_internal_header;
 use crate::request::StreamingEdit;
@@ -88,7 +88,7 @@ pub struct Adaptation {
     /// The edits to apply to the body as it passes, if this target needs a different one than the router role left.
     pub body: Option<StreamingEdit>,
     /// The state machine that follows the attempt to its end.
-    pub running: Running,
+    pub running: RunningAttempt,
 }
 
 /// How the request's headers become this attempt's.
@@ -148,7 +148,7 @@ pub fn begin<'m>(
     if !plan.failed.is_empty() {
         let moment = moment();
         now = moment.now;
-        plan.tell_last_of_many(moment);
+        plan.record_last_failure_before_retry(moment);
     }
     if now >= plan.deadline_at {
         return Err(Refusal::DeadlineExceeded);
@@ -185,7 +185,7 @@ pub fn begin<'m>(
     Ok(Adaptation {
         headers,
         body: (!edits.is_empty()).then(|| StreamingEdit::new(edits)),
-        running: Running::new(plan, now),
+        running: RunningAttempt::new(plan, now),
     })
 }
 

@@ -3,10 +3,10 @@
 
 mod adaptation;
 mod failure;
-mod making;
-mod outgoing;
-mod passage;
+mod outgoing_headers;
+mod pass_through;
 mod plan;
+mod plan_builder;
 mod policy;
 mod running;
 mod unretried;
@@ -16,13 +16,15 @@ pub use adaptation::{
     Adaptation, ChangeKind, CurrentHeaders, HeaderChange, HeaderWrite, Refusal, begin,
 };
 pub use failure::Failure;
-pub(crate) use making::Terms;
-pub use outgoing::CREDENTIAL_SUBPROTOCOLS;
-pub use passage::Passage;
+pub use outgoing_headers::CREDENTIAL_SUBPROTOCOLS;
+pub use pass_through::PassThroughPlan;
 pub use plan::Plan;
-pub use policy::{Action, Cooldown, Hold, Policy, Row};
-pub use running::{Body, Head, Left, Report, Running, Step};
-pub use unretried::Unretried;
+pub(crate) use plan_builder::PlanInputs;
+pub use policy::{CooldownEffect, FailureAction, FailureRule, FallbackPolicy, Hold};
+pub use running::{
+    AttemptReport, NextAttempt, ResponseAction, ResponseBody, ResponseHead, RunningAttempt,
+};
+pub use unretried::UnretriedReason;
 pub use verdict::{Moment, Verdict};
 
 #[cfg(test)]

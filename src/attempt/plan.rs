@@ -10,8 +10,8 @@
 
 use super::adaptation::HeaderChange;
 use super::failure::Failure;
-use super::making::tells_if_asked;
-use super::policy::{Hold, Policy, read_cooldown, write_cooldown};
+use super::plan_builder::reports_usage_on_request;
+use super::policy::{FallbackPolicy, Hold, read_cooldown, write_cooldown};
 use crate::health::{CooldownPolicy, TargetKey};
 use crate::request::{Edit, Edits};
 use crate::schema::{Api, Schema};
@@ -36,9 +36,9 @@ pub struct Plan {
     /// Unix time in milliseconds by which the first byte of an answer must go to the client.
     pub(super) deadline_at: u64,
     /// Whether the deadline is the caller's own, and shorter than the time that the route gives its backends.
-    pub(super) hurried: bool,
+    pub(super) has_caller_deadline: bool,
     /// The route's policy, with `hold` and `max_attempts` resolved.
-    pub(super) policy: Policy,
+    pub(super) policy: FallbackPolicy,
     /// The route's cooldown policy; `None` if cooldowns are off.
     pub(super) cooldown: Option<CooldownPolicy>,
     /// Whether the targets are members of one cluster that chooses among them itself.
@@ -61,13 +61,13 @@ pub(super) struct PlannedTarget {
     pub(super) model: String,
     pub(super) key: TargetKey,
     /// Whether failures are recorded against the target, which a success clears.
-    pub(super) ailing: bool,
+    pub(super) has_failures: bool,
     /// The context window in tokens; 0 if it is not known.
     pub(super) context_window: u32,
     /// Whether the key is the caller's own. If so, a refused key says nothing about the target.
-    pub(super) callers_key: bool,
+    pub(super) uses_caller_key: bool,
     /// Whether the router asked the stream for its usage. If so, the client must not see the event that reports it.
-    pub(super) asks_usage: bool,
+    pub(super) requests_usage: bool,
     /// The header changes relative to what the router role left.
     pub(super) changes: Vec<HeaderChange>,
     /// The body edits relative to what the router role left; none for the first target.
@@ -83,7 +83,7 @@ pub(super) struct FailedAttempt {
     pub(super) sent_ms: u64,
     /// Whether the failure was reported to the target's health. If an attempt ended without an answer, the client may
     /// have ended it; only what follows shows whether it did.
-    pub(super) told: bool,
+    pub(super) is_recorded: bool,
 }
 
 impl Plan {
@@ -105,8 +105,8 @@ impl Plan {
 
     /// Whether the answer reports its usage only on request, and the router does not request it.
     pub(crate) fn lacks_usage(&self) -> bool {
-        let asks = self.targets.iter().any(|target| target.asks_usage);
-        self.stream && tells_if_asked(self.api) && !asks
+        let asks = self.targets.iter().any(|target| target.requests_usage);
+        self.stream && reports_usage_on_request(self.api) && !asks
     }
 
     /// The Unix time in milliseconds by which the first byte of an answer must go to the client.
@@ -124,9 +124,9 @@ impl Plan {
         self.policy.hold != Some(Hold::None) && self.max_retries() > 0
     }
 
-    /// Takes the last failure back: the attempt that should have followed could not be made, so the failed attempt's
+    /// Retracts the last failure: the attempt that should have followed could not be made, so the failed attempt's
     /// answer goes to the caller.
-    pub fn take_back(&mut self) {
+    pub fn retract_last_failure(&mut self) {
         if let Some(last) = self.failed.pop() {
             self.next = last.target;
         }
@@ -135,7 +135,7 @@ impl Plan {
     /// Records that one of Envoy's own timers ended the request. Until then, the last attempt was only known to have
     /// ended without an answer.
     pub fn time_is_up(&mut self) {
-        if let Some(last) = self.failed.last_mut().filter(|last| !last.told) {
+        if let Some(last) = self.failed.last_mut().filter(|last| !last.is_recorded) {
             last.failure = last.failure.out_of_time();
         }
     }
@@ -147,7 +147,7 @@ impl Plan {
     }
 
     /// Whether another attempt was to follow the last failure.
-    pub fn wants_another(&self) -> bool {
+    pub fn expects_another_attempt(&self) -> bool {
         !self.gave_up && !self.failed.is_empty()
     }
 
@@ -226,7 +226,7 @@ impl Plan {
         out.byte(self.stream.into());
         out.length(self.body_length);
         out.long(self.deadline_at);
-        out.byte(self.hurried.into());
+        out.byte(self.has_caller_deadline.into());
         self.policy.write(&mut out);
         out.byte(self.cooldown.is_some().into());
         if let Some(cooldown) = &self.cooldown {
@@ -238,10 +238,10 @@ impl Plan {
             out.bytes(target.cluster.as_bytes());
             out.bytes(target.model.as_bytes());
             out.long(target.key.bits());
-            out.byte(target.ailing.into());
+            out.byte(target.has_failures.into());
             out.number(target.context_window);
-            out.byte(target.callers_key.into());
-            out.byte(target.asks_usage.into());
+            out.byte(target.uses_caller_key.into());
+            out.byte(target.requests_usage.into());
             out.list(&target.changes, |out, change| change.write(out));
             out.list(&target.edits.0, |out, edit| {
                 out.length(edit.span.start);
@@ -254,7 +254,7 @@ impl Plan {
             let failure = Failure::ALL.iter().position(|one| *one == failed.failure);
             out.length(failure.unwrap_or(0));
             out.long(failed.sent_ms);
-            out.byte(failed.told.into());
+            out.byte(failed.is_recorded.into());
         });
         out.long(self.ticket);
         out.list(&self.headers, |out, (name, value)| {
@@ -274,8 +274,8 @@ impl Plan {
             stream: from.byte()? != 0,
             body_length: from.length()?,
             deadline_at: from.long()?,
-            hurried: from.byte()? != 0,
-            policy: Policy::read(&mut from)?,
+            has_caller_deadline: from.byte()? != 0,
+            policy: FallbackPolicy::read(&mut from)?,
             cooldown: match from.byte()? {
                 0 => None,
                 _ => Some(read_cooldown(&mut from)?),
@@ -287,10 +287,10 @@ impl Plan {
                     cluster: from.text()?,
                     model: from.text()?,
                     key: TargetKey::from_bits(from.long()?),
-                    ailing: from.byte()? != 0,
+                    has_failures: from.byte()? != 0,
                     context_window: from.number()?,
-                    callers_key: from.byte()? != 0,
-                    asks_usage: from.byte()? != 0,
+                    uses_caller_key: from.byte()? != 0,
+                    requests_usage: from.byte()? != 0,
                     changes: from.list(HeaderChange::read)?,
                     edits: Edits(from.list(|from| {
                         Some(Edit {
@@ -305,7 +305,7 @@ impl Plan {
                     target: from.byte()?,
                     failure: *Failure::ALL.get(from.length()?)?,
                     sent_ms: from.long()?,
-                    told: from.byte()? != 0,
+                    is_recorded: from.byte()? != 0,
                 })
             })?,
             ticket: from.long()?,

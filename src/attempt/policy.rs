@@ -6,7 +6,7 @@ use crate::wire::{Reader, Writer};
 
 /// What the router does about a failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Action {
+pub enum FailureAction {
     /// Pass the answer on to the caller as it is.
     Pass,
     /// Try the next target at once.
@@ -20,20 +20,20 @@ pub enum Action {
     LargerWindow,
 }
 
-impl Action {
+impl FailureAction {
     /// All actions, with their names in the document.
-    pub const ALL: [(&'static str, Action); 5] = [
-        ("pass", Action::Pass),
-        ("next", Action::Next),
-        ("retry", Action::Retry),
-        ("wait", Action::Wait),
-        ("larger_window", Action::LargerWindow),
+    pub const ALL: [(&'static str, FailureAction); 5] = [
+        ("pass", FailureAction::Pass),
+        ("next", FailureAction::Next),
+        ("retry", FailureAction::Retry),
+        ("wait", FailureAction::Wait),
+        ("larger_window", FailureAction::LargerWindow),
     ];
 }
 
 /// What a failure means for the target's cooldown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Cooldown {
+pub enum CooldownEffect {
     /// The failure does not affect the cooldown.
     None,
     /// The failure counts: several of them open a cooldown.
@@ -42,22 +42,22 @@ pub enum Cooldown {
     Open,
 }
 
-impl Cooldown {
+impl CooldownEffect {
     /// All values, with their names in the document.
-    pub const ALL: [(&'static str, Cooldown); 3] = [
-        ("none", Cooldown::None),
-        ("count", Cooldown::Count),
-        ("open", Cooldown::Open),
+    pub const ALL: [(&'static str, CooldownEffect); 3] = [
+        ("none", CooldownEffect::None),
+        ("count", CooldownEffect::Count),
+        ("open", CooldownEffect::Open),
     ];
 }
 
-/// One row of the table of verdicts.
+/// What follows one kind of failure: a row of the table of verdicts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Row {
+pub struct FailureRule {
     /// What the router does.
-    pub action: Action,
+    pub action: FailureAction,
     /// What the failure means for the target's cooldown.
-    pub cooldown: Cooldown,
+    pub cooldown: CooldownEffect,
 }
 
 /// How much of an answer is held back, so that another target can still answer if it fails.
@@ -82,7 +82,7 @@ impl Hold {
 
 /// The fallback policy of a route. Times are in milliseconds.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Policy {
+pub struct FallbackPolicy {
     /// How much of an answer is held; `None` means [`Hold::FirstToken`] if there is more than one target, else
     /// [`Hold::None`].
     pub hold: Option<Hold>,
@@ -102,34 +102,34 @@ pub struct Policy {
     pub max_attempts: u32,
     /// Whether stream events that are not JSON are dropped instead of passed on.
     pub drop_malformed_events: bool,
-    /// One row for each of [`Failure::ALL`], in that order.
-    pub rows: [Row; Failure::ALL.len()],
+    /// One rule for each of [`Failure::ALL`], in that order.
+    pub rules: [FailureRule; Failure::ALL.len()],
 }
 
-const fn row(failure: Failure) -> Row {
+const fn rule(failure: Failure) -> FailureRule {
     let (action, cooldown) = match failure {
-        Failure::RateLimited => (Action::Wait, Cooldown::Open),
-        Failure::Unauthorized => (Action::Next, Cooldown::Open),
+        Failure::RateLimited => (FailureAction::Wait, CooldownEffect::Open),
+        Failure::Unauthorized => (FailureAction::Next, CooldownEffect::Open),
         Failure::ServerError | Failure::ConnectFailure | Failure::Reset => {
-            (Action::Retry, Cooldown::Count)
+            (FailureAction::Retry, CooldownEffect::Count)
         }
         Failure::Unavailable
         | Failure::NoAnswer
         | Failure::LateFirstToken
-        | Failure::Incomplete => (Action::Next, Cooldown::Count),
-        Failure::ContextLength => (Action::LargerWindow, Cooldown::None),
-        Failure::ContentPolicy | Failure::Rejected => (Action::Pass, Cooldown::None),
+        | Failure::Incomplete => (FailureAction::Next, CooldownEffect::Count),
+        Failure::ContextLength => (FailureAction::LargerWindow, CooldownEffect::None),
+        Failure::ContentPolicy | Failure::Rejected => (FailureAction::Pass, CooldownEffect::None),
     };
-    Row { action, cooldown }
+    FailureRule { action, cooldown }
 }
 
-impl Default for Policy {
+impl Default for FallbackPolicy {
     fn default() -> Self {
-        let mut rows = [row(Failure::Rejected); Failure::ALL.len()];
-        for (cell, failure) in rows.iter_mut().zip(Failure::ALL) {
-            *cell = row(*failure);
+        let mut rules = [rule(Failure::Rejected); Failure::ALL.len()];
+        for (cell, failure) in rules.iter_mut().zip(Failure::ALL) {
+            *cell = rule(*failure);
         }
-        Policy {
+        FallbackPolicy {
             hold: None,
             hold_limit_bytes: 768 * 1024,
             deadline_ms: 600_000,
@@ -139,24 +139,24 @@ impl Default for Policy {
             patience_ms: 2_500,
             max_attempts: 0,
             drop_malformed_events: false,
-            rows,
+            rules,
         }
     }
 }
 
-impl Policy {
-    /// Returns the row of a failure.
-    pub fn row(&self, failure: Failure) -> Row {
+impl FallbackPolicy {
+    /// Returns the rule for a failure.
+    pub fn rule(&self, failure: Failure) -> FailureRule {
         let at = Failure::ALL.iter().position(|known| *known == failure);
-        at.and_then(|at| self.rows.get(at).copied())
-            .unwrap_or(row(failure))
+        at.and_then(|at| self.rules.get(at).copied())
+            .unwrap_or(rule(failure))
     }
 
-    /// Replaces the row of a failure.
-    pub fn set_row(&mut self, failure: Failure, row: Row) {
-        for (cell, known) in self.rows.iter_mut().zip(Failure::ALL) {
+    /// Replaces the rule for a failure.
+    pub fn set_rule(&mut self, failure: Failure, rule: FailureRule) {
+        for (cell, known) in self.rules.iter_mut().zip(Failure::ALL) {
             if *known == failure {
-                *cell = row;
+                *cell = rule;
             }
         }
     }
@@ -176,14 +176,14 @@ impl Policy {
             out.number(number);
         }
         out.byte(self.drop_malformed_events.into());
-        for row in &self.rows {
-            out.name(&Action::ALL, row.action);
-            out.name(&Cooldown::ALL, row.cooldown);
+        for rule in &self.rules {
+            out.name(&FailureAction::ALL, rule.action);
+            out.name(&CooldownEffect::ALL, rule.cooldown);
         }
     }
 
     pub(super) fn read(from: &mut Reader<'_>) -> Option<Self> {
-        let mut policy = Policy {
+        let mut policy = FallbackPolicy {
             hold: Some(from.name(&Hold::ALL)?),
             hold_limit_bytes: from.number()?,
             deadline_ms: from.number()?,
@@ -193,11 +193,11 @@ impl Policy {
             patience_ms: from.number()?,
             max_attempts: from.number()?,
             drop_malformed_events: from.byte()? != 0,
-            ..Policy::default()
+            ..FallbackPolicy::default()
         };
-        for row in &mut policy.rows {
-            row.action = from.name(&Action::ALL)?;
-            row.cooldown = from.name(&Cooldown::ALL)?;
+        for rule in &mut policy.rules {
+            rule.action = from.name(&FailureAction::ALL)?;
+            rule.cooldown = from.name(&CooldownEffect::ALL)?;
         }
         Some(policy)
     }

@@ -4,9 +4,9 @@ use std::cell::RefCell;
 
 use super::adaptation::CurrentHeaders;
 use super::plan::{Plan, PlannedTarget};
-use super::policy::{Hold, Policy};
+use super::policy::{FallbackPolicy, Hold};
 use super::verdict::Moment;
-use crate::health::{CooldownPolicy, Health, HealthStore, State, TargetKey};
+use crate::health::{CooldownPolicy, Health, HealthStore, TargetKey, TargetState};
 use crate::request::Edits;
 use crate::schema::Api;
 
@@ -40,11 +40,11 @@ impl Store {
     pub(super) fn state(&self, key: TargetKey, now: u64) -> String {
         let health = self.0.borrow();
         match health.state(key, now, &CooldownPolicy::default()) {
-            State::Healthy if health.is_ailing(key) => "counted".to_owned(),
-            State::Healthy => "well".to_owned(),
-            State::Cooling { until_ms } => format!("cooling {}", until_ms - now),
-            State::Due => "due".to_owned(),
-            State::Probing { .. } => "probing".to_owned(),
+            TargetState::Healthy if health.has_failures(key) => "counted".to_owned(),
+            TargetState::Healthy => "well".to_owned(),
+            TargetState::Cooling { until_ms } => format!("cooling {}", until_ms - now),
+            TargetState::Due => "due".to_owned(),
+            TargetState::Probing { .. } => "probing".to_owned(),
         }
     }
 }
@@ -57,10 +57,10 @@ fn planned(written: &str) -> PlannedTarget {
         cluster: backend.to_owned(),
         model: model.to_owned(),
         key: TargetKey::new(backend, model),
-        ailing: false,
+        has_failures: false,
         context_window: window.parse().unwrap(),
-        callers_key: false,
-        asks_usage: false,
+        uses_caller_key: false,
+        requests_usage: false,
         changes: Vec::new(),
         edits: Edits::default(),
     }
@@ -69,10 +69,10 @@ fn planned(written: &str) -> PlannedTarget {
 /// Builds a plan of targets written as `backend/model:window`; model and window are optional.
 pub(super) fn plan(targets: &str) -> Plan {
     let targets: Vec<PlannedTarget> = targets.split(' ').map(planned).collect();
-    let policy = Policy {
+    let policy = FallbackPolicy {
         hold: Some(Hold::FirstToken),
         max_attempts: u32::try_from(targets.len()).unwrap() + 2,
-        ..Policy::default()
+        ..FallbackPolicy::default()
     };
     Plan {
         next: 0,
@@ -81,7 +81,7 @@ pub(super) fn plan(targets: &str) -> Plan {
         stream: true,
         body_length: 0,
         deadline_at: NOW + u64::from(policy.deadline_ms),
-        hurried: false,
+        has_caller_deadline: false,
         policy,
         cooldown: Some(CooldownPolicy::default()),
         is_pool: false,

@@ -5,14 +5,14 @@ use proptest::prelude::*;
 use super::test_plans::NoHeaders;
 use super::*;
 use crate::config::Document;
-use crate::health::NoMemory;
+use crate::health::NoHealthStore;
 use crate::request::{Caller, Headers};
-use crate::routing::{Arrival, arrive};
+use crate::routing::{AfterHeaders, receive_headers};
 
 const MOMENT: Moment<'_> = Moment {
     now: 1_000_000,
     random: 0,
-    health: &NoMemory,
+    health: &NoHealthStore,
 };
 
 fn attempt(plan: Vec<u8>, backend: &str) -> Result<Adaptation, Refusal> {
@@ -20,15 +20,15 @@ fn attempt(plan: Vec<u8>, backend: &str) -> Result<Adaptation, Refusal> {
 }
 
 /// Returns what is written for the next attempt after one that is answered 503.
-fn after_503(mut running: Running) -> Option<Left> {
-    let head = Head {
+fn after_503(mut running: RunningAttempt) -> Option<NextAttempt> {
+    let head = ResponseHead {
         status: 503,
         end_of_stream: true,
         header: &|_| None,
     };
     match running.on_headers(&head, || MOMENT) {
-        Step::Retry(left) => left,
-        Step::Pass => None,
+        ResponseAction::Retry(next_attempt) => next_attempt,
+        ResponseAction::Pass => None,
         step => panic!("{step:?}"),
     }
 }
@@ -90,7 +90,8 @@ fn headers() -> Headers {
 /// The bytes that the router role leaves in filter state.
 fn plan() -> Vec<u8> {
     let document = document();
-    let Arrival::AwaitBody(pending) = arrive(&document, headers(), Caller::default(), || MOMENT)
+    let AfterHeaders::AwaitBody(pending) =
+        receive_headers(&document, headers(), Caller::default(), || MOMENT)
     else {
         panic!("the request is a chat completion");
     };
@@ -161,7 +162,7 @@ proptest! {
         let document = document();
         let mut all = vec![(":path".to_owned(), path.into_bytes()), (":method".to_owned(), b"POST".to_vec())];
         all.extend(pairs);
-        if let Arrival::AwaitBody(pending) = arrive(&document, Headers::new(all), Caller::default(), || MOMENT)
+        if let AfterHeaders::AwaitBody(pending) = receive_headers(&document, Headers::new(all), Caller::default(), || MOMENT)
             && let Ok(routed) = pending.route(&document, &body, Moment { random, ..MOMENT })
         {
             let plan = Plan::decode(&routed.plan).unwrap();

@@ -2,7 +2,7 @@
 
 /// Why Envoy did not make the next attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Unretried {
+pub enum UnretriedReason {
     /// The body does not fit into Envoy's retry buffer.
     BodyTooLarge,
     /// The cluster already has as many retries under way as its circuit breaker allows.
@@ -13,24 +13,27 @@ pub enum Unretried {
 /// no flag.
 const UPSTREAM_OVERFLOW: i64 = 0x80;
 
-impl Unretried {
+impl UnretriedReason {
     /// All reasons.
-    pub const ALL: [Unretried; 2] = [Unretried::BodyTooLarge, Unretried::CircuitBreaker];
+    pub const ALL: [UnretriedReason; 2] = [
+        UnretriedReason::BodyTooLarge,
+        UnretriedReason::CircuitBreaker,
+    ];
 
     /// Returns the reason that Envoy's `response.flags` show.
-    pub fn of(flags: i64) -> Self {
+    pub fn from_response_flags(flags: i64) -> Self {
         if flags & UPSTREAM_OVERFLOW == 0 {
-            Unretried::BodyTooLarge
+            UnretriedReason::BodyTooLarge
         } else {
-            Unretried::CircuitBreaker
+            UnretriedReason::CircuitBreaker
         }
     }
 
     /// The stable name.
     pub const fn name(self) -> &'static str {
         match self {
-            Unretried::BodyTooLarge => "body_too_large",
-            Unretried::CircuitBreaker => "circuit_breaker",
+            UnretriedReason::BodyTooLarge => "body_too_large",
+            UnretriedReason::CircuitBreaker => "circuit_breaker",
         }
     }
 }
@@ -44,13 +47,22 @@ mod tests {
     fn the_table_in_the_docs_is_the_code() {
         let docs = include_str!("../../docs/fallback.md");
         let documented = crate::doc_tables::first_names(docs, "unretried");
-        assert_eq!(documented, Unretried::ALL.map(Unretried::name));
+        assert_eq!(documented, UnretriedReason::ALL.map(UnretriedReason::name));
     }
 
     #[test]
     fn by_flags() {
-        assert_eq!(Unretried::of(0), Unretried::BodyTooLarge);
-        assert_eq!(Unretried::of(0x80), Unretried::CircuitBreaker);
-        assert_eq!(Unretried::of(0x80 | 0x40), Unretried::CircuitBreaker);
+        assert_eq!(
+            UnretriedReason::from_response_flags(0),
+            UnretriedReason::BodyTooLarge
+        );
+        assert_eq!(
+            UnretriedReason::from_response_flags(0x80),
+            UnretriedReason::CircuitBreaker
+        );
+        assert_eq!(
+            UnretriedReason::from_response_flags(0x80 | 0x40),
+            UnretriedReason::CircuitBreaker
+        );
     }
 }

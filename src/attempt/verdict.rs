@@ -2,8 +2,10 @@
 
 use super::failure::Failure;
 use super::plan::{FailedAttempt, Plan};
-use super::policy::{Action, Cooldown};
-use crate::health::{Blow, Ended, Health, HealthStore, State, TargetKey, choose};
+use super::policy::{CooldownEffect, FailureAction};
+use crate::health::{
+    EndedAttempt, FailureSeverity, Health, HealthStore, TargetKey, TargetState, choose_target,
+};
 
 /// What follows a failed attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -11,13 +13,13 @@ pub enum Verdict {
     /// No other attempt follows: the caller gets this one's answer.
     Pass,
     /// Another attempt follows.
-    Again {
+    TryTarget {
         /// The index of its target in the plan.
         target: u8,
         /// How long to wait before the attempt, in milliseconds.
         wait_ms: u64,
         /// Whether failures are recorded against the target, so that a success must be reported.
-        ailing: bool,
+        has_failures: bool,
     },
 }
 
@@ -34,13 +36,13 @@ pub struct Moment<'a> {
 
 /// How an attempt failed.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Failed {
+pub(super) struct FailureDetails {
     pub(super) failure: Failure,
     /// How long the backend asked not to be called, in milliseconds.
-    pub(super) asked_ms: Option<u64>,
+    pub(super) retry_after_ms: Option<u64>,
     /// Whether the backend is known to have failed. If there was no answer, the client may have ended the attempt;
     /// only what follows shows whether it did.
-    pub(super) is_sure: bool,
+    pub(super) is_certain: bool,
     /// When the attempt began, in Unix milliseconds.
     pub(super) sent_ms: u64,
 }
@@ -48,58 +50,58 @@ pub(super) struct Failed {
 impl Plan {
     /// Judges the failure of the attempt that is under way. If the failure is certain, it is reported to the target's
     /// health.
-    pub(super) fn judge(&self, failed: Failed, moment: Moment<'_>) -> Verdict {
-        let row = self.policy.row(failed.failure);
+    pub(super) fn judge(&self, failed: FailureDetails, moment: Moment<'_>) -> Verdict {
+        let rule = self.policy.rule(failed.failure);
         let may_repeat = self.may_repeat();
-        let waits = failed.asked_ms.filter(|asked| {
+        let waits = failed.retry_after_ms.filter(|asked| {
             // Envoy's limit for the attempt keeps running during the wait.
             let ends_at = failed
                 .sent_ms
                 .saturating_add(self.attempt_timeout_ms().into());
-            row.action == Action::Wait
+            rule.action == FailureAction::Wait
                 && *asked <= u64::from(self.policy.patience_ms)
                 && moment.now.saturating_add(*asked) < self.deadline_at.min(ends_at)
         });
         if let Some(wait_ms) = waits.filter(|_| may_repeat) {
-            return Verdict::Again {
+            return Verdict::TryTarget {
                 target: self.next,
                 wait_ms,
                 // Other requests may have reported failures of this target.
-                ailing: self.cooldown.is_some(),
+                has_failures: self.cooldown.is_some(),
             };
         }
-        let blow = self.blow(failed.failure, failed.asked_ms, moment.now);
-        let blow = blow.and_then(|blow| {
-            let ended = self.ended(self.next, failed.sent_ms, moment)?;
-            Some((ended, blow))
+        let severity = self.severity(failed.failure, failed.retry_after_ms, moment.now);
+        let severity = severity.and_then(|severity| {
+            let ended = self.ended_attempt(self.next, failed.sent_ms, moment)?;
+            Some((ended, severity))
         });
         let mut candidates = Vec::new();
         if moment.now < self.deadline_at {
-            candidates = self.candidates(failed.failure, row.action);
-            if row.action == Action::Retry && may_repeat {
+            candidates = self.candidates(failed.failure, rule.action);
+            if rule.action == FailureAction::Retry && may_repeat {
                 // If this failure or another one has opened a cooldown, this target is skipped as well.
                 candidates.insert(0, self.next);
             }
         }
-        self.next_of(&candidates, blow, failed.is_sure, moment)
+        self.choose_next(&candidates, severity, failed.is_certain, moment)
     }
 
-    /// Chooses among the candidates as they stand after the blow, in one change of the shared health. If the failure
-    /// is not certain, nothing is written: neither the blow nor the lease of a target whose attempt may not follow.
-    fn next_of(
+    /// Chooses among the candidates as they stand after the failure, in one change of the shared health. If the failure
+    /// is not certain, nothing is written: neither the failure nor the lease of a target whose attempt may not follow.
+    fn choose_next(
         &self,
         candidates: &[u8],
-        blow: Option<(Ended, Blow)>,
-        is_sure: bool,
+        severity: Option<(EndedAttempt, FailureSeverity)>,
+        is_certain: bool,
         moment: Moment<'_>,
     ) -> Verdict {
         let Some(policy) = &self.cooldown else {
             return candidates
                 .first()
-                .map_or(Verdict::Pass, |target| Verdict::Again {
+                .map_or(Verdict::Pass, |target| Verdict::TryTarget {
                     target: *target,
                     wait_ms: 0,
-                    ailing: false,
+                    has_failures: false,
                 });
         };
         let keys: Vec<TargetKey> = candidates
@@ -108,49 +110,57 @@ impl Plan {
             .collect();
         let mut verdict = Verdict::Pass;
         if keys.is_empty() {
-            if is_sure {
-                self.tell(blow, None, moment);
+            if is_certain {
+                self.record_failure(severity, None, moment);
             }
             return verdict;
         }
         moment.health.change(&mut |health: &mut Health| {
-            let changed =
-                blow.is_some_and(|(ended, blow)| health.fail(ended, blow, policy, moment.random));
-            let choice = choose(health, &keys, moment.now, policy);
+            let changed = severity.is_some_and(|(ended, severity)| {
+                health.fail(ended, severity, policy, moment.random)
+            });
+            let choice = choose_target(health, &keys, moment.now, policy);
             let chosen = choice.as_ref().and_then(|choice| {
                 Some((*candidates.get(choice.index)?, *keys.get(choice.index)?))
             });
-            verdict = chosen.map_or(Verdict::Pass, |(target, key)| Verdict::Again {
+            verdict = chosen.map_or(Verdict::Pass, |(target, key)| Verdict::TryTarget {
                 target,
                 wait_ms: 0,
                 // The failure that was just seen may not be reported yet.
-                ailing: target == self.next || health.is_ailing(key),
+                has_failures: target == self.next || health.has_failures(key),
             });
-            is_sure && (changed || choice.is_some_and(|choice| choice.leased))
+            is_certain && (changed || choice.is_some_and(|choice| choice.leased))
         });
         verdict
     }
 
-    fn ended(&self, target: u8, sent_ms: u64, moment: Moment<'_>) -> Option<Ended> {
-        Some(Ended {
+    fn ended_attempt(&self, target: u8, sent_ms: u64, moment: Moment<'_>) -> Option<EndedAttempt> {
+        Some(EndedAttempt {
             target: self.targets.get(usize::from(target))?.key,
             sent_ms,
             now_ms: moment.now,
         })
     }
 
-    /// Records a blow, and takes the lease of the next target if it needs one.
-    fn tell(&self, blow: Option<(Ended, Blow)>, next: Option<TargetKey>, moment: Moment<'_>) {
+    /// Records a failure, and takes the lease of the next target if it needs one.
+    fn record_failure(
+        &self,
+        severity: Option<(EndedAttempt, FailureSeverity)>,
+        next: Option<TargetKey>,
+        moment: Moment<'_>,
+    ) {
         let Some(policy) = &self.cooldown else {
             return;
         };
-        if blow.is_none() && next.is_none() {
+        if severity.is_none() && next.is_none() {
             return;
         }
         moment.health.change(&mut |health: &mut Health| {
-            let fell =
-                blow.is_some_and(|(ended, blow)| health.fail(ended, blow, policy, moment.random));
-            let is_due = |next: &TargetKey| health.state(*next, moment.now, policy) == State::Due;
+            let fell = severity.is_some_and(|(ended, severity)| {
+                health.fail(ended, severity, policy, moment.random)
+            });
+            let is_due =
+                |next: &TargetKey| health.state(*next, moment.now, policy) == TargetState::Due;
             let leased = next
                 .filter(is_due)
                 .is_some_and(|next| health.lease(next, moment.now, policy));
@@ -160,35 +170,35 @@ impl Plan {
 
     /// Reports the last failure if that has not been done. Envoy's own answer shows that the client did not end the
     /// attempt.
-    pub fn tell_last(&mut self, moment: Moment<'_>) {
-        self.tell_untold(None, moment);
+    pub fn record_last_failure(&mut self, moment: Moment<'_>) {
+        self.record_unrecorded_failure(None, moment);
     }
 
     /// Reports the last failure if that has not been done. The next attempt, which begins now, shows that the client
     /// did not end the last one.
-    pub(super) fn tell_last_of_many(&mut self, moment: Moment<'_>) {
+    pub(super) fn record_last_failure_before_retry(&mut self, moment: Moment<'_>) {
         let next = self.target().filter(|_| !self.gave_up);
         let next = next.map(|target| target.key);
-        self.tell_untold(next, moment);
+        self.record_unrecorded_failure(next, moment);
     }
 
-    fn tell_untold(&mut self, next: Option<TargetKey>, moment: Moment<'_>) {
-        let Some(last) = self.failed.last_mut().filter(|last| !last.told) else {
+    fn record_unrecorded_failure(&mut self, next: Option<TargetKey>, moment: Moment<'_>) {
+        let Some(last) = self.failed.last_mut().filter(|last| !last.is_recorded) else {
             return;
         };
-        last.told = true;
+        last.is_recorded = true;
         let last = *last;
-        let blow = self.blow(last.failure, None, moment.now);
-        let ended = self.ended(last.target, last.sent_ms, moment);
-        self.tell(ended.zip(blow), next, moment);
+        let severity = self.severity(last.failure, None, moment.now);
+        let ended = self.ended_attempt(last.target, last.sent_ms, moment);
+        self.record_failure(ended.zip(severity), next, moment);
     }
 
     /// Reports a success of the target of the attempt under way, if failures are recorded against it.
-    pub(super) fn tell_success(&self, sent_ms: u64, moment: Moment<'_>) {
-        if self.target().is_none_or(|target| !target.ailing) {
+    pub(super) fn record_success(&self, sent_ms: u64, moment: Moment<'_>) {
+        if self.target().is_none_or(|target| !target.has_failures) {
             return;
         }
-        let Some(ended) = self.ended(self.next, sent_ms, moment) else {
+        let Some(ended) = self.ended_attempt(self.next, sent_ms, moment) else {
             return;
         };
         moment
@@ -197,19 +207,24 @@ impl Plan {
     }
 
     /// Returns what a failure means for its target's health.
-    fn blow(&self, failure: Failure, asked_ms: Option<u64>, now: u64) -> Option<Blow> {
-        let long = asked_ms.filter(|asked| *asked > u64::from(self.policy.patience_ms));
-        let until = long.map(|asked| Blow::Until(now.saturating_add(asked)));
-        match self.policy.row(failure).cooldown {
-            Cooldown::None => None,
-            Cooldown::Count => until.or(Some(Blow::Counted)),
-            Cooldown::Open => until.or(Some(Blow::AtOnce)),
+    fn severity(
+        &self,
+        failure: Failure,
+        retry_after_ms: Option<u64>,
+        now: u64,
+    ) -> Option<FailureSeverity> {
+        let long = retry_after_ms.filter(|asked| *asked > u64::from(self.policy.patience_ms));
+        let until = long.map(|asked| FailureSeverity::Until(now.saturating_add(asked)));
+        match self.policy.rule(failure).cooldown {
+            CooldownEffect::None => None,
+            CooldownEffect::Count => until.or(Some(FailureSeverity::Counted)),
+            CooldownEffect::Open => until.or(Some(FailureSeverity::Immediate)),
         }
     }
 
     /// Returns the targets that may follow, in order.
-    fn candidates(&self, failure: Failure, action: Action) -> Vec<u8> {
-        if action == Action::Pass || !self.has_budget() {
+    fn candidates(&self, failure: Failure, action: FailureAction) -> Vec<u8> {
+        if action == FailureAction::Pass || !self.has_budget() {
             return Vec::new();
         }
         let window = self.window_exceeded(failure);
@@ -229,7 +244,7 @@ impl Plan {
     /// Returns the largest context window that the request is known not to fit into (0: not known), if the route lets
     /// only larger ones follow. This holds for every later failure too, because a smaller window would be of no use.
     fn window_exceeded(&self, failure: Failure) -> Option<u32> {
-        if self.policy.row(Failure::ContextLength).action != Action::LargerWindow {
+        if self.policy.rule(Failure::ContextLength).action != FailureAction::LargerWindow {
             return None;
         }
         let now = (failure == Failure::ContextLength).then_some(self.next);
@@ -270,19 +285,23 @@ impl Plan {
     }
 
     /// Returns the plan as it is after a failure.
-    pub(super) fn after(mut self, failed: Failed, verdict: Verdict) -> Plan {
+    pub(super) fn after(mut self, failed: FailureDetails, verdict: Verdict) -> Plan {
         self.failed.push(FailedAttempt {
             target: self.next,
             failure: failed.failure,
             sent_ms: failed.sent_ms,
-            told: failed.is_sure,
+            is_recorded: failed.is_certain,
         });
         match verdict {
             Verdict::Pass => self.gave_up = true,
-            Verdict::Again { target, ailing, .. } => {
+            Verdict::TryTarget {
+                target,
+                has_failures,
+                ..
+            } => {
                 self.next = target;
                 if let Some(target) = self.targets.get_mut(usize::from(target)) {
-                    target.ailing = target.ailing || ailing;
+                    target.has_failures = target.has_failures || has_failures;
                 }
             }
         }

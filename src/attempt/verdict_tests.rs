@@ -3,16 +3,16 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::attempt::policy::{Policy, Row};
+use crate::attempt::policy::{FailureRule, FallbackPolicy};
 use crate::attempt::test_plans::{NOW, Store, plan};
 use crate::health::CooldownPolicy;
 
 /// A failure as it is seen in an answer, or at the end of an attempt without one.
-fn failed(failure: Failure, asked_ms: Option<u64>, sent_ms: u64) -> Failed {
-    Failed {
+fn failed(failure: Failure, retry_after_ms: Option<u64>, sent_ms: u64) -> FailureDetails {
+    FailureDetails {
         failure,
-        asked_ms,
-        is_sure: !matches!(failure, ConnectFailure | Reset | NoAnswer),
+        retry_after_ms,
+        is_certain: !matches!(failure, ConnectFailure | Reset | NoAnswer),
         sent_ms,
     }
 }
@@ -33,7 +33,7 @@ impl Request {
         }
     }
 
-    fn with(targets: &str, change: impl FnOnce(&mut Policy)) -> Self {
+    fn with(targets: &str, change: impl FnOnce(&mut FallbackPolicy)) -> Self {
         let mut request = Request::new(targets);
         change(&mut request.plan.policy);
         request
@@ -41,9 +41,9 @@ impl Request {
 
     /// Fails the attempt under way and begins the next one. Returns `pass`, or the next target with the wait before
     /// it.
-    fn fails(&mut self, failure: Failure, asked_ms: Option<u64>) -> String {
+    fn fails(&mut self, failure: Failure, retry_after_ms: Option<u64>) -> String {
         let moment = self.store.at(self.now);
-        let failed = failed(failure, asked_ms, self.now);
+        let failed = failed(failure, retry_after_ms, self.now);
         let verdict = self.plan.judge(failed, moment);
         self.plan = self.plan.clone().after(failed, verdict);
         match verdict {
@@ -51,9 +51,10 @@ impl Request {
                 assert!(self.plan.gave_up);
                 "pass".to_owned()
             }
-            Verdict::Again { wait_ms, .. } => {
+            Verdict::TryTarget { wait_ms, .. } => {
                 self.now += wait_ms;
-                self.plan.tell_last_of_many(self.store.at(self.now));
+                self.plan
+                    .record_last_failure_before_retry(self.store.at(self.now));
                 let target = self.plan.target().unwrap();
                 match wait_ms {
                     0 => target.backend.clone(),
@@ -74,15 +75,15 @@ impl Request {
     }
 
     /// Opens a cooldown of a target.
-    fn cool(&mut self, target: usize, now: u64, blow: Blow) {
-        let ended = Ended {
+    fn cool(&mut self, target: usize, now: u64, severity: FailureSeverity) {
+        let ended = EndedAttempt {
             target: self.plan.targets[target].key,
             sent_ms: now,
             now_ms: now,
         };
         let policy = CooldownPolicy::default();
         self.store
-            .change(&mut |health| health.fail(ended, blow, &policy, 0));
+            .change(&mut |health| health.fail(ended, severity, &policy, 0));
     }
 }
 
@@ -95,7 +96,7 @@ use Failure::{
 /// attempts are left then, and the recorded health of `a`.
 #[test]
 fn the_table() {
-    for (failure, asked_ms, expected, left, health) in [
+    for (failure, retry_after_ms, expected, left, health) in [
         (RateLimited, Some(0), "a", 4, "well"),
         (RateLimited, Some(400), "400 ms, a", 4, "well"),
         (RateLimited, Some(2_500), "2500 ms, a", 4, "well"),
@@ -118,12 +119,12 @@ fn the_table() {
     ] {
         let mut request = Request::new("a b c");
         let name = failure.name();
-        assert_eq!(request.fails(failure, asked_ms), expected, "{name}");
+        assert_eq!(request.fails(failure, retry_after_ms), expected, "{name}");
         if left > 0 {
             let made = request.plan.failed.len();
             assert_eq!(request.plan.policy.max_attempts - made as u32, left);
         }
-        assert_eq!(request.health(0), health, "{name} {asked_ms:?}");
+        assert_eq!(request.health(0), health, "{name} {retry_after_ms:?}");
     }
 }
 
@@ -215,11 +216,11 @@ fn only_a_window_that_is_known_and_larger() {
         assert_eq!(request.health(0) == "well", !first_fits);
     }
     let mut request = Request::with("a b", |policy| {
-        let row = Row {
-            action: Action::Next,
-            cooldown: Cooldown::None,
+        let rule = FailureRule {
+            action: FailureAction::Next,
+            cooldown: CooldownEffect::None,
         };
-        policy.set_row(ContextLength, row);
+        policy.set_rule(ContextLength, rule);
     });
     assert_eq!(request.fails(ContextLength, None), "b");
 }
@@ -247,7 +248,7 @@ fn what_cools_is_skipped_unless_all_do() {
     let cooled = |cooling: &[(usize, u64)]| {
         let mut request = Request::new("a b c d");
         for (target, for_ms) in cooling {
-            request.cool(*target, NOW, Blow::Until(NOW + for_ms));
+            request.cool(*target, NOW, FailureSeverity::Until(NOW + for_ms));
         }
         request
     };
@@ -269,18 +270,18 @@ fn what_cools_is_skipped_unless_all_do() {
 fn what_has_begun_to_cool_is_not_repeated() {
     // The third failure, counted over several requests.
     let mut request = Request::new("a b");
-    request.cool(0, NOW, Blow::Counted);
-    request.cool(0, NOW, Blow::Counted);
+    request.cool(0, NOW, FailureSeverity::Counted);
+    request.cool(0, NOW, FailureSeverity::Counted);
     assert_eq!(request.fails(ServerError, None), "b");
     assert_eq!(request.health(0), "cooling 800");
     // Without another target, it is tried again.
     let mut request = Request::new("a");
-    request.cool(0, NOW, Blow::AtOnce);
+    request.cool(0, NOW, FailureSeverity::Immediate);
     assert_eq!(request.fails(ServerError, None), "a");
     // The target was half open, and this attempt was its only probe.
     for failure in [ServerError, Reset] {
         let mut request = Request::new("a b");
-        request.cool(0, NOW - 800, Blow::AtOnce);
+        request.cool(0, NOW - 800, FailureSeverity::Immediate);
         assert_eq!(request.health(0), "due");
         let key = request.plan.targets[0].key;
         let policy = CooldownPolicy::default();
@@ -295,17 +296,17 @@ fn what_has_begun_to_cool_is_not_repeated() {
 #[test]
 fn the_next_hop_takes_the_lease() {
     let mut request = Request::new("a b c");
-    request.cool(1, NOW - 900, Blow::AtOnce);
+    request.cool(1, NOW - 900, FailureSeverity::Immediate);
     assert_eq!(request.health(1), "due");
     assert_eq!(request.fails(Unavailable, None), "b");
     assert_eq!(request.health(1), "probing");
-    assert!(request.plan.targets[1].ailing);
-    request.plan.tell_success(NOW, request.store.at(NOW + 50));
+    assert!(request.plan.targets[1].has_failures);
+    request.plan.record_success(NOW, request.store.at(NOW + 50));
     assert_eq!(request.health(1), "well");
 
     // While one request probes the target, others do not try it.
     let mut other = Request::new("a b c");
-    other.cool(1, NOW - 900, Blow::AtOnce);
+    other.cool(1, NOW - 900, FailureSeverity::Immediate);
     assert_eq!(other.fails(Unavailable, None), "b");
     other.plan = plan("a b c");
     assert_eq!(other.fails(Unavailable, None), "c");
@@ -331,7 +332,7 @@ fn told_once_and_not_before_it_is_sure() {
         let known = store.state(key, NOW);
         assert_eq!(known, if sure { "counted" } else { "well" }, "{failure:?}");
         for _ in 0..5 {
-            plan.tell_last(store.at(NOW));
+            plan.record_last_failure(store.at(NOW));
             assert_eq!(store.state(key, NOW), "counted", "{failure:?}");
         }
     }
@@ -340,30 +341,30 @@ fn told_once_and_not_before_it_is_sure() {
 #[test]
 fn every_action_for_every_failure() {
     for failure in Failure::ALL {
-        for (name, action) in Action::ALL {
+        for (name, action) in FailureAction::ALL {
             let mut request = Request::with("a:8 b:16", |policy| {
-                let cooldown = Cooldown::None;
-                policy.set_row(*failure, Row { action, cooldown });
+                let cooldown = CooldownEffect::None;
+                policy.set_rule(*failure, FailureRule { action, cooldown });
             });
-            let asked_ms = (action == Action::Wait).then_some(70);
+            let retry_after_ms = (action == FailureAction::Wait).then_some(70);
             let expected = match action {
-                Action::Pass => "pass",
-                Action::Next | Action::LargerWindow => "b",
-                Action::Retry => "a",
-                Action::Wait => "70 ms, a",
+                FailureAction::Pass => "pass",
+                FailureAction::Next | FailureAction::LargerWindow => "b",
+                FailureAction::Retry => "a",
+                FailureAction::Wait => "70 ms, a",
             };
-            let follows = request.fails(*failure, asked_ms);
+            let follows = request.fails(*failure, retry_after_ms);
             assert_eq!(follows, expected, "{failure:?} {name}");
             assert_eq!(request.health(0), "well", "{failure:?} {name}");
         }
         for (cooldown, known) in [
-            (Cooldown::None, "well"),
-            (Cooldown::Count, "counted"),
-            (Cooldown::Open, "cooling 800"),
+            (CooldownEffect::None, "well"),
+            (CooldownEffect::Count, "counted"),
+            (CooldownEffect::Open, "cooling 800"),
         ] {
             let mut request = Request::with("a b", |policy| {
-                let action = Action::Next;
-                policy.set_row(*failure, Row { action, cooldown });
+                let action = FailureAction::Next;
+                policy.set_rule(*failure, FailureRule { action, cooldown });
             });
             let _ = request.fails(*failure, None);
             assert_eq!(request.health(0), known, "{failure:?} {cooldown:?}");
@@ -384,26 +385,26 @@ proptest! {
         let mut request = Request::with(&names, |policy| {
             policy.max_attempts = max_attempts;
             for (failure, action) in Failure::ALL.iter().zip(&actions) {
-                let (_, action) = Action::ALL[*action];
+                let (_, action) = FailureAction::ALL[*action];
                 // With this row, the policy itself would try the silent target again.
-                if (*failure, action) != (NoAnswer, Action::Retry) {
-                    let cooldown = policy.row(*failure).cooldown;
-                    policy.set_row(*failure, Row { action, cooldown });
+                if (*failure, action) != (NoAnswer, FailureAction::Retry) {
+                    let cooldown = policy.rule(*failure).cooldown;
+                    policy.set_rule(*failure, FailureRule { action, cooldown });
                 }
             }
         });
         for (target, for_ms) in cooling.iter().enumerate().take(targets) {
-            request.cool(target, NOW - 1_500, Blow::Until(NOW - 1_500 + for_ms));
+            request.cool(target, NOW - 1_500, FailureSeverity::Until(NOW - 1_500 + for_ms));
         }
         let mut tried = vec![0_u8];
         let mut silent = Vec::new();
-        for (failure, asked_ms) in failures {
+        for (failure, retry_after_ms) in failures {
             let failure = Failure::ALL[failure];
             let target = request.plan.target().unwrap();
-            if failure == NoAnswer && request.plan.policy.row(NoAnswer).action != Action::Wait {
+            if failure == NoAnswer && request.plan.policy.rule(NoAnswer).action != FailureAction::Wait {
                 silent.push((target.backend.clone(), target.model.clone()));
             }
-            if request.fails(failure, asked_ms) == "pass" {
+            if request.fails(failure, retry_after_ms) == "pass" {
                 break;
             }
             let next = request.plan.next;
@@ -437,22 +438,24 @@ fn repeats_leave_attempts_for_the_others() {
 fn what_is_not_sure_leases_nothing() {
     for (failure, sure) in [(Reset, false), (ServerError, true)] {
         let mut request = Request::with("a b", |policy| {
-            policy.set_row(
+            policy.set_rule(
                 failure,
-                Row {
-                    action: Action::Next,
-                    cooldown: Cooldown::Count,
+                FailureRule {
+                    action: FailureAction::Next,
+                    cooldown: CooldownEffect::Count,
                 },
             );
         });
-        request.cool(1, NOW - 5_000, Blow::AtOnce);
+        request.cool(1, NOW - 5_000, FailureSeverity::Immediate);
         assert_eq!(request.health(1), "due");
         let failed = failed(failure, None, NOW);
         let verdict = request.plan.judge(failed, request.store.at(NOW));
         assert_eq!(request.health(1), if sure { "probing" } else { "due" });
         request.plan = request.plan.clone().after(failed, verdict);
         assert_eq!(request.plan.target().unwrap().backend, "b");
-        request.plan.tell_last_of_many(request.store.at(NOW));
+        request
+            .plan
+            .record_last_failure_before_retry(request.store.at(NOW));
         assert_eq!(request.health(1), "probing");
         assert_eq!(request.health(0), "counted");
     }

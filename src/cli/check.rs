@@ -5,16 +5,16 @@ use std::process::ExitCode;
 
 use serde_json::json;
 
-use super::carrier::{self, Carried, Role, Value};
-use super::envoy::{self, Surroundings};
+use super::embedded::{self, ConfigValue, EmbeddedConfig, Role};
+use super::envoy::{self, EnvoyFile};
 use super::report::{Finding, Severity};
-use super::source::{Located, Place, parse};
-use super::{Failed, vouching, warnings};
+use super::source::{LocatedNode, Position, parse};
+use super::{CommandError, caller_checks, warnings};
 use crate::config::{ConfigError, Document, no_file, run_tests};
 
 /// How the result is told.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
-pub(super) enum Format {
+pub(super) enum OutputFormat {
     /// For people: all findings, each with its line of the file.
     #[default]
     Text,
@@ -32,12 +32,12 @@ pub(super) struct CheckArgs {
     deny_warnings: bool,
     /// The output format.
     #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
-    format: Format,
+    format: OutputFormat,
 }
 
 /// The result of checking a file.
 #[derive(Debug, Default)]
-pub(super) struct Checked {
+pub(super) struct CheckReport {
     pub(super) findings: Vec<Finding>,
     backends: usize,
     routes: usize,
@@ -46,7 +46,7 @@ pub(super) struct Checked {
     passed: usize,
 }
 
-impl Checked {
+impl CheckReport {
     fn count(&self, severity: Severity) -> usize {
         let findings = self.findings.iter();
         findings.filter(|one| one.severity == severity).count()
@@ -83,15 +83,15 @@ fn counted(number: usize, what: &str) -> String {
 }
 
 /// Checks a file and prints the findings.
-pub(super) fn run(args: &CheckArgs) -> Result<ExitCode, Failed> {
+pub(super) fn run(args: &CheckArgs) -> Result<ExitCode, CommandError> {
     let file = args.file.display().to_string();
     let text = super::read(&args.file)?;
-    let checked = check(&args.file, &text)?;
-    let errors = checked.count(Severity::Error);
-    let is_ok = errors == 0 && (!args.deny_warnings || checked.findings.is_empty());
+    let report = check(&args.file, &text)?;
+    let errors = report.count(Severity::Error);
+    let is_ok = errors == 0 && (!args.deny_warnings || report.findings.is_empty());
     match args.format {
-        Format::Text => {
-            for finding in &checked.findings {
+        OutputFormat::Text => {
+            for finding in &report.findings {
                 super::say(&finding.render(&file, &text));
             }
             let verdict = if is_ok { "ok" } else { "failed" };
@@ -99,17 +99,17 @@ pub(super) fn run(args: &CheckArgs) -> Result<ExitCode, Failed> {
             super::say(&format!(
                 "{file}: {verdict}: {}
 ",
-                checked.summary()
+                report.summary()
             ));
         }
-        Format::Json => {
+        OutputFormat::Json => {
             let told = json!({
                 "file": file,
                 "ok": is_ok,
-                "backends": checked.backends,
-                "routes": checked.routes,
-                "tests": {"count": checked.tests, "passed": checked.passed},
-                "findings": checked.findings,
+                "backends": report.backends,
+                "routes": report.routes,
+                "tests": {"count": report.tests, "passed": report.passed},
+                "findings": report.findings,
             });
             super::say(&format!("{told:#}\n"));
         }
@@ -122,48 +122,48 @@ pub(super) fn run(args: &CheckArgs) -> Result<ExitCode, Failed> {
 }
 
 /// Checks the text of a file. `path` locates the files that its tests name.
-pub(super) fn check(path: &Path, text: &str) -> Result<Checked, Failed> {
-    let mut checked = Checked::default();
+pub(super) fn check(path: &Path, text: &str) -> Result<CheckReport, CommandError> {
+    let mut report = CheckReport::default();
     let documents = match parse(text) {
         Ok(documents) => documents,
         Err(errors) => {
             let errors = errors.into_iter();
             let findings = errors.map(|error| Finding::error(error.place, "", error.message));
-            checked.findings.extend(findings);
-            return Ok(checked);
+            report.findings.extend(findings);
+            return Ok(report);
         }
     };
-    let carried = carrier::find(&documents, text);
-    if !carried.iter().any(|one| one.role == Role::Router) {
-        let second = carrier::second(&documents).ok_or_else(|| Failed::none_in(path))?;
-        checked.findings.push(second);
-        return Ok(checked);
+    let configs = embedded::find(&documents, text);
+    if !configs.iter().any(|one| one.role == Role::Router) {
+        let second = embedded::second(&documents).ok_or_else(|| CommandError::none_in(path))?;
+        report.findings.push(second);
+        return Ok(report);
     }
-    checked.findings.extend(envoy::check_vms(&carried));
-    for one in &carried {
-        checked.findings.extend(envoy::check_plugin(one));
+    report.findings.extend(envoy::check_vms(&configs));
+    for one in &configs {
+        report.findings.extend(envoy::check_plugin(one));
         match (&one.value, one.role) {
             (Err((place, message)), _) => {
-                checked
+                report
                     .findings
                     .push(Finding::error(*place, "", message.as_str()));
             }
-            (Ok(value), Role::Backend) => check_backend(value, &mut checked),
+            (Ok(value), Role::Backend) => check_backend(value, &mut report),
             (Ok(value), Role::Router) => {
                 let envoy = one.plugin.as_ref().and_then(|(plugin, _)| {
                     let file = file_of(&documents, plugin)?;
                     Some((plugin.as_str(), file))
                 });
-                check_document(path, value, envoy, &carried, &mut checked);
+                check_document(path, value, envoy, &configs, &mut report);
             }
         }
     }
-    checked.findings.sort_by_key(|finding| finding.place);
-    Ok(checked)
+    report.findings.sort_by_key(|finding| finding.place);
+    Ok(report)
 }
 
 /// Returns the Envoy file that contains a plugin; `None` if the file has several documents.
-fn file_of<'a>(documents: &'a [Located], plugin: &str) -> Option<&'a Located> {
+fn file_of<'a>(documents: &'a [LocatedNode], plugin: &str) -> Option<&'a LocatedNode> {
     let is_static = ["static_resources.", "staticResources."];
     match documents {
         [file] if is_static.iter().any(|prefix| plugin.starts_with(prefix)) => Some(file),
@@ -171,29 +171,29 @@ fn file_of<'a>(documents: &'a [Located], plugin: &str) -> Option<&'a Located> {
     }
 }
 
-fn check_backend(value: &Value, checked: &mut Checked) {
+fn check_backend(value: &ConfigValue, report: &mut CheckReport) {
     let json = serde_json::Value::from(&value.tree).to_string();
     if let Err(errors) = crate::config::backend_name(json.as_bytes()) {
-        checked.findings.extend(located(&errors, &value.located));
+        report.findings.extend(located(&errors, &value.located));
     }
 }
 
 fn check_document(
     path: &Path,
-    value: &Value,
-    envoy: Option<(&str, &Located)>,
-    carried: &[Carried<'_>],
-    checked: &mut Checked,
+    value: &ConfigValue,
+    envoy: Option<(&str, &LocatedNode)>,
+    configs: &[EmbeddedConfig<'_>],
+    report: &mut CheckReport,
 ) {
     let document = match Document::compile_untested(&value.tree) {
         Ok(document) => document,
         Err(errors) => {
-            checked.findings.extend(located(&errors, &value.located));
+            report.findings.extend(located(&errors, &value.located));
             return;
         }
     };
-    checked.backends = checked.backends.saturating_add(document.backends.len());
-    checked.routes = checked.routes.saturating_add(document.routes.len());
+    report.backends = report.backends.saturating_add(document.backends.len());
+    report.routes = report.routes.saturating_add(document.routes.len());
     let read_file = |name: &str| match document.enforce_tests {
         true => no_file(name),
         false => super::read_beside(path, name),
@@ -206,38 +206,38 @@ fn check_document(
             .any(|error| error.path().starts_with(&test))
     });
     let failed = failed.count();
-    checked.tests = checked.tests.saturating_add(run.count);
-    checked.passed = checked
+    report.tests = report.tests.saturating_add(run.count);
+    report.passed = report
         .passed
         .saturating_add(run.count.saturating_sub(failed));
-    checked
-        .findings
-        .extend(located(&run.errors, &value.located));
-    checked
+    report.findings.extend(located(&run.errors, &value.located));
+    report
         .findings
         .extend(warnings::find(&document, &value.located));
-    let told: Vec<Place> = checked.findings.iter().map(|one| one.place).collect();
-    let odd = warnings::odd(&value.located);
-    checked
-        .findings
-        .extend(odd.into_iter().filter(|one| !told.contains(&one.place)));
+    let told: Vec<Position> = report.findings.iter().map(|one| one.place).collect();
+    let misreading = warnings::misreading(&value.located);
+    report.findings.extend(
+        misreading
+            .into_iter()
+            .filter(|one| !told.contains(&one.place)),
+    );
     if let Some((plugin, file)) = envoy {
-        let around = Surroundings {
+        let envoy_file = EnvoyFile {
             file,
-            backends: envoy::backend_roles(carried),
+            backends: envoy::backend_roles(configs),
         };
-        checked
+        report
             .findings
-            .extend(envoy::check(&document, plugin, &around));
-        checked
+            .extend(envoy::check(&document, plugin, &envoy_file));
+        report
             .findings
-            .extend(vouching::check(&document, plugin, file));
+            .extend(caller_checks::check(&document, plugin, file));
     }
 }
 
 /// Converts a document's errors to findings at their places in the file.
-pub(super) fn located(errors: &[ConfigError], located: &Located) -> Vec<Finding> {
-    let odd = warnings::odd(located);
+pub(super) fn located(errors: &[ConfigError], located: &LocatedNode) -> Vec<Finding> {
+    let misreading = warnings::misreading(located);
     let places = errors.iter().map(|error| {
         // An error about a name is reported at the name.
         let message = error.message();
@@ -245,7 +245,7 @@ pub(super) fn located(errors: &[ConfigError], located: &Located) -> Vec<Finding>
         let is_of_name = is_of_name.iter().any(|what| message.starts_with(what));
         let place = located.find(error.path(), is_of_name);
         // Envoy may read the value as something else, which explains the error.
-        let why = odd.iter().find(|one| one.place == place);
+        let why = misreading.iter().find(|one| one.place == place);
         let why = why.map(|one| format!(". {}", one.message));
         let message = format!("{message}{}", why.unwrap_or_default());
         Finding::error(place, error.path(), message)

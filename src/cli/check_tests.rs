@@ -4,8 +4,8 @@ use super::*;
 
 /// Returns the findings for a text, one a line, without excerpts.
 fn findings(text: &str) -> Vec<String> {
-    let checked = check(Path::new("tests/cli/none.yaml"), text).unwrap();
-    let findings = checked.findings.iter().map(|finding| {
+    let report = check(Path::new("tests/cli/none.yaml"), text).unwrap();
+    let findings = report.findings.iter().map(|finding| {
         let rendered = finding.render("f", text);
         let rendered = anstream::adapter::strip_str(&rendered).to_string();
         rendered.lines().next().unwrap_or_default().to_owned()
@@ -183,9 +183,9 @@ fn the_examples_have_neither_errors_nor_warnings() {
     for name in ["demo", "minimal", "older", "providers"] {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("envoy/{name}.yaml"));
         let text = std::fs::read_to_string(&path).unwrap();
-        let checked = check(&path, &text).unwrap();
-        assert!(checked.findings.is_empty(), "{:#?}", checked.findings);
-        assert!(checked.backends > 0 && checked.routes > 0);
+        let report = check(&path, &text).unwrap();
+        assert!(report.findings.is_empty(), "{:#?}", report.findings);
+        assert!(report.backends > 0 && report.routes > 0);
     }
 }
 
@@ -649,11 +649,11 @@ fn every_place_is_in_the_file() {
     let text = include_str!("../../envoy/demo.yaml");
     for word in ["backend", "model", "name", "match", "openai", "targets"] {
         let broken = text.replace(word, "brokn");
-        let Ok(checked) = check(Path::new("f"), &broken) else {
+        let Ok(report) = check(Path::new("f"), &broken) else {
             continue;
         };
-        assert!(!checked.findings.is_empty(), "{word}");
-        for finding in checked.findings {
+        assert!(!report.findings.is_empty(), "{word}");
+        for finding in report.findings {
             let line = broken.lines().nth(finding.place.line - 1).unwrap();
             assert!(
                 finding.place.column <= line.chars().count() + 1,

@@ -1,23 +1,23 @@
 //! Checks the Envoy file around a configuration for what the filter needs there, as far as the file tells.
 
-use super::carrier::{Carried, Role, either};
+use super::embedded::{EmbeddedConfig, Role, either};
 use super::report::Finding;
-use super::source::Located;
+use super::source::LocatedNode;
 use crate::config::Document;
 
 /// The response header with which the backend role asks for the next attempt.
 const RETRY: &str = "x-llm-router-retry";
 
 /// The parts of an Envoy file around the filter's configurations.
-pub(super) struct Surroundings<'a> {
-    pub(super) file: &'a Located,
+pub(super) struct EnvoyFile<'a> {
+    pub(super) file: &'a LocatedNode,
     /// The paths of the backend roles, each with the name of its backend.
     pub(super) backends: Vec<(&'a str, String)>,
 }
 
 /// Checks that a plugin of either role gets bodies, and that Envoy lets no request through if the module fails.
-pub(super) fn check_plugin(carried: &Carried<'_>) -> Vec<Finding> {
-    let Some((path, plugin)) = carried.plugin.as_ref() else {
+pub(super) fn check_plugin(config: &EmbeddedConfig<'_>) -> Vec<Finding> {
+    let Some((path, plugin)) = config.plugin.as_ref() else {
         return Vec::new();
     };
     let mut findings = Vec::new();
@@ -26,7 +26,7 @@ pub(super) fn check_plugin(carried: &Carried<'_>) -> Vec<Finding> {
         "allow_on_headers_stop_iteration",
         "allowOnHeadersStopIteration",
     );
-    if !flag.is_some_and(Located::is_true) {
+    if !flag.is_some_and(LocatedNode::is_true) {
         findings.push(Finding::error(
             flag.map_or(plugin.place, |flag| flag.place),
             path,
@@ -48,15 +48,19 @@ pub(super) fn check_plugin(carried: &Carried<'_>) -> Vec<Finding> {
 }
 
 /// Warns about backend roles in a VM that no router role shares: the router then learns nothing about attempts.
-pub(super) fn check_vms(carried: &[Carried<'_>]) -> Vec<Finding> {
+pub(super) fn check_vms(configs: &[EmbeddedConfig<'_>]) -> Vec<Finding> {
     let of = |wanted: Role| {
-        let plugins = carried.iter().filter(move |one| one.role == wanted);
+        let plugins = configs.iter().filter(move |one| one.role == wanted);
         plugins.filter_map(|one| one.plugin.as_ref())
     };
-    let vm = |plugin: &Located| {
+    let vm = |plugin: &LocatedNode| {
         let config = either(plugin, "vm_config", "vmConfig")?;
         let id = either(config, "vm_id", "vmId");
-        Some(id.and_then(Located::text).unwrap_or_default().to_owned())
+        Some(
+            id.and_then(LocatedNode::text)
+                .unwrap_or_default()
+                .to_owned(),
+        )
     };
     let routers: Option<Vec<String>> = of(Role::Router).map(|(_, plugin)| vm(plugin)).collect();
     // A `vm_config` that is defined elsewhere may have any `vm_id`.
@@ -79,10 +83,10 @@ pub(super) fn check_vms(carried: &[Carried<'_>]) -> Vec<Finding> {
 }
 
 /// Checks what a document needs of the file that contains it. `path` is that of its plugin.
-pub(super) fn check(document: &Document, path: &str, around: &Surroundings<'_>) -> Vec<Finding> {
+pub(super) fn check(document: &Document, path: &str, envoy_file: &EnvoyFile<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
-    check_clusters(document, around, &mut findings);
-    let manager = manager_of(around.file, path);
+    check_clusters(document, envoy_file, &mut findings);
+    let manager = manager_of(envoy_file.file, path);
     let config = manager
         .and_then(|(path, manager)| Some((path, either(manager, "route_config", "routeConfig")?)));
     if let Some((path, config)) = config {
@@ -97,7 +101,7 @@ pub(super) fn check(document: &Document, path: &str, around: &Surroundings<'_>) 
 }
 
 /// Returns the clusters of the file by name, with their paths; `None` if clusters may also come from elsewhere.
-fn clusters(file: &Located) -> Option<Vec<(String, String, &Located)>> {
+fn clusters(file: &LocatedNode) -> Option<Vec<(String, String, &LocatedNode)>> {
     let elsewhere = ["cds_config", "ads_config", "cdsConfig", "adsConfig"];
     let dynamic = either(file, "dynamic_resources", "dynamicResources");
     if dynamic.is_some_and(|dynamic| elsewhere.iter().any(|name| dynamic.get(name).is_some())) {
@@ -116,14 +120,14 @@ fn clusters(file: &Located) -> Option<Vec<(String, String, &Located)>> {
     Some(named.collect())
 }
 
-fn check_clusters(document: &Document, around: &Surroundings<'_>, findings: &mut Vec<Finding>) {
-    let Some(clusters) = clusters(around.file) else {
+fn check_clusters(document: &Document, envoy_file: &EnvoyFile<'_>, findings: &mut Vec<Finding>) {
+    let Some(clusters) = clusters(envoy_file.file) else {
         return;
     };
     let missing = |what: &str, name: &str, why: &str| {
         let path = "static_resources.clusters";
         Finding::error(
-            around.file.find(path, true),
+            envoy_file.file.find(path, true),
             path,
             format!("there is no cluster \"{name}\", which {what}{why}"),
         )
@@ -147,7 +151,7 @@ fn check_clusters(document: &Document, around: &Surroundings<'_>, findings: &mut
                 && targets.any(|target| target.backend.name == backend.name)
         });
         if !is_member {
-            findings.extend(check_role(&backend.name, path, cluster, around));
+            findings.extend(check_role(&backend.name, path, cluster, envoy_file));
         }
     }
     for route in &document.routes {
@@ -166,10 +170,10 @@ fn check_clusters(document: &Document, around: &Surroundings<'_>, findings: &mut
 fn check_role(
     backend: &str,
     path: &str,
-    cluster: &Located,
-    around: &Surroundings<'_>,
+    cluster: &LocatedNode,
+    envoy_file: &EnvoyFile<'_>,
 ) -> Option<Finding> {
-    let mut roles = around.backends.iter();
+    let mut roles = envoy_file.backends.iter();
     let Some((place, role)) = roles.find(|(place, _)| is_below(place, path)) else {
         let name = cluster.get("name").map_or(cluster.place, |name| name.place);
         return Some(Finding::error(
@@ -183,7 +187,7 @@ fn check_role(
     };
     (role != backend).then(|| {
         Finding::error(
-            around.file.find(&format!("{place}.configuration"), true),
+            envoy_file.file.find(&format!("{place}.configuration"), true),
             path,
             format!(
                 "its llm_backend says `backend: {role}`, but this is the cluster of backend \"{backend}\""
@@ -199,7 +203,10 @@ pub(super) fn is_below(path: &str, above: &str) -> bool {
 }
 
 /// Returns the connection manager that has the plugin at this path among its filters.
-pub(super) fn manager_of<'a>(file: &'a Located, plugin: &str) -> Option<(String, &'a Located)> {
+pub(super) fn manager_of<'a>(
+    file: &'a LocatedNode,
+    plugin: &str,
+) -> Option<(String, &'a LocatedNode)> {
     let mut found = None;
     file.walk("", &mut |path, node| {
         let has_filters = either(node, "http_filters", "httpFilters").is_some();
@@ -210,8 +217,13 @@ pub(super) fn manager_of<'a>(file: &'a Located, plugin: &str) -> Option<(String,
     found
 }
 
-fn check_routes(document: &Document, path: &str, config: &Located, findings: &mut Vec<Finding>) {
-    let mut limits: Vec<(String, &Located)> = Vec::new();
+fn check_routes(
+    document: &Document,
+    path: &str,
+    config: &LocatedNode,
+    findings: &mut Vec<Finding>,
+) {
+    let mut limits: Vec<(String, &LocatedNode)> = Vec::new();
     let mut matchers = 0_usize;
     config.walk(path, &mut |path, node| {
         if let Some(limit) = either(node, "request_body_buffer_limit", "requestBodyBufferLimit") {
@@ -236,7 +248,7 @@ fn check_routes(document: &Document, path: &str, config: &Located, findings: &mu
 }
 
 /// Returns the clusters that the matcher of a route's action knows, if it reads the router's choice.
-fn matcher(action: &Located) -> Option<&Located> {
+fn matcher(action: &LocatedNode) -> Option<&LocatedNode> {
     let plugin = either(
         action,
         "inline_cluster_specifier_plugin",
@@ -245,14 +257,14 @@ fn matcher(action: &Located) -> Option<&Located> {
     let mut found = None;
     plugin.walk("", &mut |_, node| {
         let key = node.at(&["input", "typed_config", "key"]);
-        if key.and_then(Located::text) == Some("wasm.llm.next") {
+        if key.and_then(LocatedNode::text) == Some("wasm.llm.next") {
             found = node.at(&["exact_match_map", "map"]);
         }
     });
     found
 }
 
-fn check_matcher(document: &Document, path: &str, map: &Located, findings: &mut Vec<Finding>) {
+fn check_matcher(document: &Document, path: &str, map: &LocatedNode, findings: &mut Vec<Finding>) {
     for backend in &document.backends {
         let Some(entry) = map.get(&backend.cluster) else {
             findings.push(Finding::error(
@@ -279,7 +291,7 @@ fn check_matcher(document: &Document, path: &str, map: &Located, findings: &mut 
     }
 }
 
-fn check_retries(path: &str, action: &Located, findings: &mut Vec<Finding>) {
+fn check_retries(path: &str, action: &LocatedNode, findings: &mut Vec<Finding>) {
     let Some(policy) = either(action, "retry_policy", "retryPolicy") else {
         findings.push(Finding::error(
             action.place,
@@ -290,7 +302,7 @@ fn check_retries(path: &str, action: &Located, findings: &mut Vec<Finding>) {
     };
     let path = format!("{path}.retry_policy");
     let refresh = either(policy, "refresh_cluster_on_retry", "refreshClusterOnRetry");
-    if !refresh.is_some_and(Located::is_true) {
+    if !refresh.is_some_and(LocatedNode::is_true) {
         findings.push(Finding::error(
             policy.place,
             &path,
@@ -298,11 +310,12 @@ fn check_retries(path: &str, action: &Located, findings: &mut Vec<Finding>) {
              one",
         ));
     }
-    let on = either(policy, "retry_on", "retryOn").and_then(Located::text);
+    let on = either(policy, "retry_on", "retryOn").and_then(LocatedNode::text);
     let on = on.unwrap_or_default().split(',').map(str::trim);
     let headers = either(policy, "retriable_headers", "retriableHeaders");
-    let headers = headers.map(Located::items).unwrap_or_default();
-    let is_ours = |header: &Located| header.get("name").and_then(Located::text) == Some(RETRY);
+    let headers = headers.map(LocatedNode::items).unwrap_or_default();
+    let is_ours =
+        |header: &LocatedNode| header.get("name").and_then(LocatedNode::text) == Some(RETRY);
     if !headers.iter().any(is_ours) || !on.into_iter().any(|on| on == "retriable-headers") {
         findings.push(Finding::error(
             policy.place,
@@ -316,7 +329,7 @@ fn check_retries(path: &str, action: &Located, findings: &mut Vec<Finding>) {
 }
 
 /// Warns about a route without a timeout, because Envoy's default is short.
-fn check_timeout(path: &str, action: &Located) -> Option<Finding> {
+fn check_timeout(path: &str, action: &LocatedNode) -> Option<Finding> {
     action.get("timeout").is_none().then(|| {
         Finding::warning(
             action.place,
@@ -328,8 +341,8 @@ fn check_timeout(path: &str, action: &Located) -> Option<Finding> {
 
 fn check_limits(
     document: &Document,
-    (path, config): (&str, &Located),
-    limits: &[(String, &Located)],
+    (path, config): (&str, &LocatedNode),
+    limits: &[(String, &LocatedNode)],
     findings: &mut Vec<Finding>,
 ) {
     let Some(most) = document.max_body_bytes else {
@@ -361,8 +374,8 @@ fn check_limits(
 const ENVOYS_LIMIT: u32 = 1_048_576;
 
 /// Returns the backend roles of a file, each with its path and the name of its backend.
-pub(super) fn backend_roles<'a>(carried: &'a [Carried<'_>]) -> Vec<(&'a str, String)> {
-    let roles = carried.iter().filter(|one| one.role == Role::Backend);
+pub(super) fn backend_roles<'a>(configs: &'a [EmbeddedConfig<'_>]) -> Vec<(&'a str, String)> {
+    let roles = configs.iter().filter(|one| one.role == Role::Backend);
     let named = roles.filter_map(|one| {
         let (path, _) = one.plugin.as_ref()?;
         let value = one.value.as_ref().ok()?;

@@ -2,14 +2,14 @@
 
 use std::path::Path;
 
-use super::carrier::{self, Role};
+use super::embedded::{self, Role};
 use super::report::Finding;
 use super::source::parse;
-use super::{Failed, check};
+use super::{CommandError, check};
 use crate::config::{Document, Tree};
 
 /// The first document of a file.
-pub(super) struct Loaded {
+pub(super) struct LoadedDocument {
     pub(super) document: Document,
     pub(super) tree: Tree,
     /// The text of the complete file.
@@ -17,7 +17,7 @@ pub(super) struct Loaded {
 }
 
 /// Loads a file's first document; `None` if it has errors, which are then already printed.
-pub(super) fn load(file: &Path) -> Result<Option<Loaded>, Failed> {
+pub(super) fn load(file: &Path) -> Result<Option<LoadedDocument>, CommandError> {
     let text = super::read(file)?;
     match of_text(file, text.clone())? {
         Ok(loaded) => Ok(Some(loaded)),
@@ -31,13 +31,16 @@ pub(super) fn load(file: &Path) -> Result<Option<Loaded>, Failed> {
 }
 
 /// Loads the first document of a text, or returns its errors.
-pub(super) fn of_text(file: &Path, text: String) -> Result<Result<Loaded, Vec<Finding>>, Failed> {
+pub(super) fn of_text(
+    file: &Path,
+    text: String,
+) -> Result<Result<LoadedDocument, Vec<Finding>>, CommandError> {
     let documents = match parse(&text) {
         Ok(documents) => documents,
         // Report the error with its place.
         Err(_) => return Ok(Err(check::check(file, &text)?.findings)),
     };
-    let mut carried = carrier::find(&documents, &text).into_iter();
+    let mut carried = embedded::find(&documents, &text).into_iter();
     let Some(one) = carried.find(|one| one.role == Role::Router) else {
         return check::check(file, &text).map(|checked| Err(checked.findings));
     };
@@ -45,7 +48,7 @@ pub(super) fn of_text(file: &Path, text: String) -> Result<Result<Loaded, Vec<Fi
         return Ok(Err(check::check(file, &text)?.findings));
     };
     Ok(match Document::compile_untested(&value.tree) {
-        Ok(document) => Ok(Loaded {
+        Ok(document) => Ok(LoadedDocument {
             document,
             tree: value.tree,
             text,

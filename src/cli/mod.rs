@@ -2,8 +2,9 @@
 //!
 //! Native only, behind the feature `cli`; nothing in here is part of the filter.
 
-mod carrier;
+mod caller_checks;
 mod check;
+mod embedded;
 mod envoy;
 mod explain;
 mod load;
@@ -11,7 +12,6 @@ mod render;
 mod report;
 mod schema;
 mod source;
-mod vouching;
 mod warnings;
 
 use std::io::Write as _;
@@ -55,7 +55,7 @@ enum Command {
     Explain(explain::ExplainArgs),
     /// Print configuration files for a document.
     #[command(subcommand)]
-    Render(render::Render),
+    Render(render::RenderCommand),
     /// Print the document's JSON Schema, for editors.
     Schema,
     /// Print shell completions.
@@ -67,11 +67,11 @@ enum Command {
 
 /// Why a command could not do anything.
 #[derive(Debug)]
-struct Failed(String);
+struct CommandError(String);
 
-impl Failed {
-    fn none_in(file: &Path) -> Failed {
-        Failed(format!(
+impl CommandError {
+    fn none_in(file: &Path) -> CommandError {
+        CommandError(format!(
             "{}: contains no document: it is not one itself, and no plugin in it has `root_id: llm_router`",
             file.display()
         ))
@@ -97,7 +97,7 @@ pub fn main() -> ExitCode {
             Ok(ExitCode::SUCCESS)
         }
     };
-    done.unwrap_or_else(|Failed(why)| {
+    done.unwrap_or_else(|CommandError(why)| {
         anstream::eprintln!("llm-router: {}", report::shown(&why));
         ExitCode::from(2)
     })
@@ -108,11 +108,11 @@ fn say(text: &str) {
     let _ = anstream::stdout().write_all(text.as_bytes());
 }
 
-fn read(file: &Path) -> Result<String, Failed> {
+fn read(file: &Path) -> Result<String, CommandError> {
     let name = file.display();
-    let bytes = std::fs::read(file).map_err(|error| Failed(format!("{name}: {error}")))?;
+    let bytes = std::fs::read(file).map_err(|error| CommandError(format!("{name}: {error}")))?;
     if bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff") {
-        return Err(Failed(format!(
+        return Err(CommandError(format!(
             "{name}:1:1: this is UTF-16: save it as UTF-8"
         )));
     }
@@ -126,7 +126,7 @@ fn read(file: &Path) -> Result<String, Failed> {
             .next()
             .map_or(0, |line| line.chars().count());
         let column = column.saturating_add(1);
-        Failed(format!(
+        CommandError(format!(
             "{name}:{line}:{column}: this is not UTF-8: save the file as UTF-8"
         ))
     })

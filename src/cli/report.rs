@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use anstyle::{AnsiColor, Style};
 use serde::Serialize;
 
-use super::source::Place;
+use super::source::Position;
 
 /// The severity of a finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -20,14 +20,14 @@ pub(super) enum Severity {
 pub(super) struct Finding {
     pub(super) severity: Severity,
     #[serde(flatten)]
-    pub(super) place: Place,
+    pub(super) place: Position,
     /// The path in the document or in Envoy's file; empty for the whole.
     pub(super) path: String,
     pub(super) message: String,
 }
 
 impl Finding {
-    pub(super) fn error(place: Place, path: &str, message: impl Into<String>) -> Finding {
+    pub(super) fn error(place: Position, path: &str, message: impl Into<String>) -> Finding {
         Finding {
             severity: Severity::Error,
             place,
@@ -36,7 +36,7 @@ impl Finding {
         }
     }
 
-    pub(super) fn warning(place: Place, path: &str, message: impl Into<String>) -> Finding {
+    pub(super) fn warning(place: Position, path: &str, message: impl Into<String>) -> Finding {
         Finding {
             severity: Severity::Warning,
             ..Finding::error(place, path, message)
@@ -51,7 +51,7 @@ impl Finding {
             Severity::Warning => AnsiColor::Yellow,
         };
         let colour = Style::new().bold().fg_color(Some(colour.into()));
-        let Place { line, column } = self.place;
+        let Position { line, column } = self.place;
         let mut out = format!("{bold}{}:{line}:{column}:{bold:#} ", shown(file));
         if self.severity == Severity::Warning {
             let _ = write!(out, "{colour}warning:{colour:#} ");
@@ -134,7 +134,7 @@ mod tests {
     use super::*;
 
     fn rendered(text: &str, line: usize, column: usize) -> String {
-        let finding = Finding::error(Place { line, column }, "a.b", "no");
+        let finding = Finding::error(Position { line, column }, "a.b", "no");
         anstream::adapter::strip_str(&finding.render("f.yaml", text)).to_string()
     }
 

@@ -1,14 +1,14 @@
 //! Warnings about valid documents that are probably not what their authors meant.
 
 use super::report::Finding;
-use super::source::Located;
-use crate::attempt::{Action, Failure};
+use super::source::LocatedNode;
+use crate::attempt::{Failure, FailureAction};
 use crate::config::{Backend, Document, PageAccess, Prices, Route, Target};
-use crate::routing::{KeySource, LeftOut, Subject, meets};
+use crate::routing::{ExclusionReason, KeySource, Subject, check_requirements};
 use crate::schema::Api;
 
 /// Returns all warnings about a document without errors.
-pub(super) fn find(document: &Document, located: &Located) -> Vec<Finding> {
+pub(super) fn find(document: &Document, located: &LocatedNode) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mut add = |path: String, message: String| {
         findings.push(Finding::warning(located.find(&path, false), &path, message));
@@ -31,7 +31,7 @@ pub(super) fn find(document: &Document, located: &Located) -> Vec<Finding> {
         add("defaults.sticky".to_owned(), message.to_owned());
     }
     callers(document, &mut add);
-    if !document.mesh_gateways.is_empty() && !document.caller_asks.mesh {
+    if !document.mesh_gateways.is_empty() && !document.caller_parts.mesh {
         add(
             "defaults.mesh_gateways".to_owned(),
             "has no effect, because no route matches `mesh`: add such a route, or remove this field".to_owned(),
@@ -87,7 +87,7 @@ fn unused(
 }
 
 /// Warns about scalars that Envoy reads differently from what they look like. The document may have errors.
-pub(super) fn odd(located: &Located) -> Vec<Finding> {
+pub(super) fn misreading(located: &LocatedNode) -> Vec<Finding> {
     let mut findings = Vec::new();
     located.walk("", &mut |path, node| {
         // Text and numbers are both valid here, so a wide number must say which it is.
@@ -99,7 +99,7 @@ pub(super) fn odd(located: &Located) -> Vec<Finding> {
                  you mean the number, or quote it: '{written}'"
             )
         });
-        if let Some(message) = node.odd().map(str::to_owned).or(wide) {
+        if let Some(message) = node.misreading().map(str::to_owned).or(wide) {
             findings.push(Finding::warning(node.place, path, message));
         }
     });
@@ -223,7 +223,7 @@ fn idle_sticky(route: &Route, path: &str, add: &mut impl FnMut(String, String)) 
 
 /// Warns about targets without a known context window: a prompt that was too long for another target never goes there.
 fn unknown_windows(route: &Route, path: &str, add: &mut impl FnMut(String, String)) {
-    if route.policy.row(Failure::ContextLength).action != Action::LargerWindow {
+    if route.policy.rule(Failure::ContextLength).action != FailureAction::LargerWindow {
         return;
     }
     let window = |target: &Target| {
@@ -259,7 +259,8 @@ fn unknown_prices(route: &Route, path: &str, add: &mut impl FnMut(String, String
                 .as_exact()
                 .is_none_or(|name| may_take(route, name));
             let is_priced = model.prices != Prices::default();
-            if let Err(LeftOut::PriceUnknown(which)) = meets(&route.demands, model)
+            if let Err(ExclusionReason::PriceUnknown(which)) =
+                check_requirements(&route.requirements, model)
                 && may_come
                 && is_priced
             {

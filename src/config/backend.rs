@@ -5,7 +5,7 @@ use std::sync::Arc;
 use hashbrown::HashSet;
 
 use super::fields;
-use super::hygiene::{Allowed, is_credential_header, is_internal_header, read_allowed};
+use super::header_lists::{AllowedHeaders, is_credential_header, is_internal_header, read_allowed};
 use super::model::{self, Labels, Model};
 use super::reader::{Fields, Node};
 use crate::schema::{PathTemplate, Schema};
@@ -28,7 +28,7 @@ pub struct Backend {
     /// Headers that are removed from every request to it; names in lower case.
     pub remove_headers: Vec<String>,
     /// The client's other headers that it may receive.
-    pub allow_headers: Allowed,
+    pub allow_headers: AllowedHeaders,
     /// Whether the client's own credentials are forwarded to it.
     pub forward_client_credentials: bool,
     /// Whether the router may ask for the usage in streams of chat completions.
@@ -233,7 +233,7 @@ fn read_path(node: &Node<'_>, fields: &Fields<'_>, schema: Schema) -> PathTempla
 /// Refuses a path template without the model where nothing else tells which of several models is called.
 fn check_template(node: &Node<'_>, path: &PathTemplate, models: &[Model]) {
     let is_one = matches!(models, [model] if model.name.as_exact().is_some());
-    if path.loses_model() && !is_one {
+    if path.omits_model() && !is_one {
         node.error(
             "has no {model}, but in this schema only the path names the model: add {model}, or give the backend \
              exactly one model that is not a pattern",

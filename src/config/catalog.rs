@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::aliases::Aliases;
 use super::backend::Backend;
-use super::possible::serves;
+use super::reachability::serves;
 use super::route::Route;
 use crate::routing::Subject;
 use crate::schema::Catalog;

@@ -230,8 +230,8 @@ fn what_is_asked_of_the_caller() {
             "backends: [{{name: a, schema: openai, models: [{{name: \"*\"}}]}}]
 routes: [{{name: a, match: {written}, targets: [{{backend: a}}]}}]"
         );
-        let asks = Document::of_yaml(&document).unwrap().caller_asks;
-        (asks.claims, asks.mesh)
+        let parts = Document::of_yaml(&document).unwrap().caller_parts;
+        (parts.claims, parts.mesh)
     };
     for (written, expected) in [
         ("{model: a, query: {a: b}, headers: {x: z}}", (false, false)),

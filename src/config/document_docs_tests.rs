@@ -1,14 +1,14 @@
 //! Compares the tables and documents in the docs and the readme with the code.
 
 use super::*;
-use crate::attempt::{Action, Cooldown, Failure};
+use crate::attempt::{CooldownEffect, Failure, FailureAction};
 use crate::doc_tables::{first_names, lines, quoted, rows};
 
 /// docs/fallback.md has every field, name and default.
 #[test]
 fn the_tables_of_fallback_are_the_code() {
     let docs = include_str!("../../docs/fallback.md");
-    let policy = Policy::default();
+    let policy = FallbackPolicy::default();
     let failures: Vec<Vec<&str>> = lines(docs, "failures")
         .into_iter()
         .map(|line| quoted(line)[..3].to_vec())
@@ -16,20 +16,24 @@ fn the_tables_of_fallback_are_the_code() {
     let known: Vec<Vec<&str>> = Failure::ALL
         .iter()
         .map(|failure| {
-            let row = policy.row(*failure);
-            let action = Action::ALL.iter().find(|(_, one)| *one == row.action);
-            let cooldown = Cooldown::ALL.iter().find(|(_, one)| *one == row.cooldown);
+            let row = policy.rule(*failure);
+            let action = FailureAction::ALL
+                .iter()
+                .find(|(_, one)| *one == row.action);
+            let cooldown = CooldownEffect::ALL
+                .iter()
+                .find(|(_, one)| *one == row.cooldown);
             vec![failure.name(), action.unwrap().0, cooldown.unwrap().0]
         })
         .collect();
     assert_eq!(failures, known);
     assert_eq!(
         first_names(docs, "actions"),
-        Action::ALL.map(|(name, _)| name)
+        FailureAction::ALL.map(|(name, _)| name)
     );
     assert_eq!(
         first_names(docs, "cooldown-meanings"),
-        Cooldown::ALL.map(|(name, _)| name)
+        CooldownEffect::ALL.map(|(name, _)| name)
     );
     assert_eq!(first_names(docs, "limits")[..], *fields::FALLBACK);
     assert_eq!(first_names(docs, "cooldown")[..], *fields::COOLDOWN);

@@ -3,7 +3,7 @@
 
 use super::*;
 use crate::doc_tables::first_names;
-use crate::routing::LeftOut;
+use crate::routing::ExclusionReason;
 
 const DOCS: &str = include_str!("../../docs/eligibility.md");
 
@@ -46,33 +46,33 @@ fn every_document_in_the_docs_passes_its_tests() {
 
 #[test]
 fn the_tables_of_reasons_and_capabilities_are_the_code() {
-    let required = Required {
+    let required = RequiredLabel {
         name: String::new(),
         values: Vec::new(),
     };
     let reasons = [
-        LeftOut::SchemaMismatch,
-        LeftOut::ModelNotServed,
-        LeftOut::LabelMissing {
+        ExclusionReason::SchemaMismatch,
+        ExclusionReason::ModelNotServed,
+        ExclusionReason::LabelMissing {
             required: &required,
             has: None,
         },
-        LeftOut::PriceUnknown("input"),
-        LeftOut::PriceTooHigh {
+        ExclusionReason::PriceUnknown("input"),
+        ExclusionReason::PriceTooHigh {
             which: "input",
             price: Price(2),
             limit: Price(1),
         },
-        LeftOut::CapabilityMissing(Capability::Tools),
-        LeftOut::OutputTooLong { asked: 2, most: 1 },
-        LeftOut::PromptTooLong {
+        ExclusionReason::CapabilityMissing(Capability::Tools),
+        ExclusionReason::OutputTooLong { asked: 2, most: 1 },
+        ExclusionReason::PromptTooLong {
             prompt: 2,
             answer: 0,
             window: 1,
         },
-        LeftOut::Tied,
+        ExclusionReason::StateElsewhere,
     ];
-    let names: Vec<&str> = reasons.iter().map(LeftOut::name).collect();
+    let names: Vec<&str> = reasons.iter().map(ExclusionReason::name).collect();
     assert_eq!(first_names(DOCS, "reasons"), names);
     let capabilities = Capability::ALL.map(|(name, _)| name);
     assert_eq!(first_names(DOCS, "capabilities"), capabilities);

@@ -1,7 +1,7 @@
 //! Tests of what documents say about fallback, cooldowns and steering.
 
 use super::*;
-use crate::attempt::{Action, Cooldown, Failure, Hold, Row};
+use crate::attempt::{CooldownEffect, Failure, FailureAction, FailureRule, Hold};
 
 fn with(route: &str, defaults: &str, model: &str) -> String {
     format!(
@@ -16,7 +16,7 @@ fn document(route: &str, defaults: &str) -> Document {
 }
 
 /// Returns the policy of a route with this `fallback` over these defaults.
-fn policy(fallback: &str, defaults: &str) -> Policy {
+fn policy(fallback: &str, defaults: &str) -> FallbackPolicy {
     let route = format!(", fallback: {{{fallback}}}");
     let defaults = format!("fallback: {{{defaults}}}");
     document(&route, &defaults).routes[0].policy.clone()
@@ -24,8 +24,8 @@ fn policy(fallback: &str, defaults: &str) -> Policy {
 
 #[test]
 fn nothing_said_is_the_default() {
-    assert_eq!(document("", "").routes[0].policy, Policy::default());
-    assert_eq!(policy("", ""), Policy::default());
+    assert_eq!(document("", "").routes[0].policy, FallbackPolicy::default());
+    assert_eq!(policy("", ""), FallbackPolicy::default());
     let empty = document("", "");
     assert_eq!(empty.cooldown, Some(CooldownPolicy::default()));
     assert_eq!(empty.steering, Steering::default());
@@ -38,7 +38,7 @@ fn all_that_can_be_said() {
     let every = "hold: complete, hold_limit_bytes: 2048, deadline_ms: 1, attempt_timeout_ms: 2, \
                  first_token_timeout_ms: 3, idle_timeout_ms: 100, patience_ms: 0, max_attempts: 64, \
                  malformed_events: drop";
-    let expected = Policy {
+    let expected = FallbackPolicy {
         hold: Some(Hold::Complete),
         hold_limit_bytes: 2_048,
         deadline_ms: 1,
@@ -48,14 +48,14 @@ fn all_that_can_be_said() {
         patience_ms: 0,
         max_attempts: 64,
         drop_malformed_events: true,
-        ..Policy::default()
+        ..FallbackPolicy::default()
     };
     assert_eq!(policy(every, ""), expected);
     assert_eq!(policy("", every), expected);
     // A route changes only the fields that it names.
     assert_eq!(
         policy("hold: first_token, malformed_events: pass", every),
-        Policy {
+        FallbackPolicy {
             hold: Some(Hold::FirstToken),
             drop_malformed_events: false,
             ..expected
@@ -65,83 +65,83 @@ fn all_that_can_be_said() {
 
 #[test]
 fn rows() {
-    let row = |fallback: &str, defaults: &str, failure| policy(fallback, defaults).row(failure);
+    let row = |fallback: &str, defaults: &str, failure| policy(fallback, defaults).rule(failure);
     for (fallback, defaults, failure, action, cooldown) in [
         (
             "server_error: next",
             "",
             Failure::ServerError,
-            Action::Next,
-            Cooldown::Count,
+            FailureAction::Next,
+            CooldownEffect::Count,
         ),
         (
             "server_error: {action: next}",
             "",
             Failure::ServerError,
-            Action::Next,
-            Cooldown::Count,
+            FailureAction::Next,
+            CooldownEffect::Count,
         ),
         (
             "server_error: {cooldown: open}",
             "",
             Failure::ServerError,
-            Action::Retry,
-            Cooldown::Open,
+            FailureAction::Retry,
+            CooldownEffect::Open,
         ),
         (
             "content_policy: {action: next, cooldown: none}",
             "",
             Failure::ContentPolicy,
-            Action::Next,
-            Cooldown::None,
+            FailureAction::Next,
+            CooldownEffect::None,
         ),
         (
             "unavailable: wait",
             "",
             Failure::Unavailable,
-            Action::Wait,
-            Cooldown::Count,
+            FailureAction::Wait,
+            CooldownEffect::Count,
         ),
         (
             "context_length: next",
             "",
             Failure::ContextLength,
-            Action::Next,
-            Cooldown::None,
+            FailureAction::Next,
+            CooldownEffect::None,
         ),
         (
             "",
             "reset: pass",
             Failure::Reset,
-            Action::Pass,
-            Cooldown::Count,
+            FailureAction::Pass,
+            CooldownEffect::Count,
         ),
         // The defaults set one half, the route the other.
         (
             "reset: {cooldown: none}",
             "reset: pass",
             Failure::Reset,
-            Action::Pass,
-            Cooldown::None,
+            FailureAction::Pass,
+            CooldownEffect::None,
         ),
         (
             "reset: next",
             "reset: {cooldown: open}",
             Failure::Reset,
-            Action::Next,
-            Cooldown::Open,
+            FailureAction::Next,
+            CooldownEffect::Open,
         ),
     ] {
         let of = |rows: &str| format!("on_failure: {{{rows}}}");
         assert_eq!(
             row(&of(fallback), &of(defaults), failure),
-            Row { action, cooldown },
+            FailureRule { action, cooldown },
             "{fallback} over {defaults}"
         );
         // The other rows are unchanged.
         let changed = policy(&of(fallback), &of(defaults));
         for other in Failure::ALL.iter().filter(|other| **other != failure) {
-            assert_eq!(changed.row(*other), Policy::default().row(*other));
+            assert_eq!(changed.rule(*other), FallbackPolicy::default().rule(*other));
         }
     }
 }

@@ -3,14 +3,14 @@
 use super::error::suggestion;
 use super::fields;
 use super::reader::{Fields, Node};
-use crate::attempt::{Action, Cooldown, Failure, Hold, Policy, Row};
+use crate::attempt::{CooldownEffect, Failure, FailureAction, FailureRule, FallbackPolicy, Hold};
 use crate::health::CooldownPolicy;
 
 /// One day, in milliseconds.
 const DAY: u32 = 86_400_000;
 
 /// Reads a `fallback`; fields that are not set keep their value in `base`.
-pub(super) fn read_policy(node: &Node<'_>, base: &Policy) -> Policy {
+pub(super) fn read_policy(node: &Node<'_>, base: &FallbackPolicy) -> FallbackPolicy {
     let fields = node.fields(fields::FALLBACK);
     let mut policy = base.clone();
     if let Some(hold) = fields
@@ -35,7 +35,7 @@ pub(super) fn read_policy(node: &Node<'_>, base: &Policy) -> Policy {
     policy
 }
 
-fn read_limits(fields: &Fields<'_>, policy: &mut Policy) {
+fn read_limits(fields: &Fields<'_>, policy: &mut FallbackPolicy) {
     let limits: [(&str, u32, u32, &mut u32); 7] = [
         (
             "hold_limit_bytes",
@@ -65,7 +65,7 @@ fn read_limits(fields: &Fields<'_>, policy: &mut Policy) {
     }
 }
 
-fn read_rows(node: &Node<'_>, policy: &mut Policy) {
+fn read_rows(node: &Node<'_>, policy: &mut FallbackPolicy) {
     for (name, node) in node.entries() {
         let Some(failure) = Failure::ALL.iter().find(|one| one.name() == name) else {
             let names = Failure::ALL.iter().map(|one| one.name());
@@ -78,16 +78,16 @@ fn read_rows(node: &Node<'_>, policy: &mut Policy) {
             ));
             continue;
         };
-        if let Some(row) = read_row(&node, *failure, policy.row(*failure)) {
-            policy.set_row(*failure, row);
+        if let Some(rule) = read_rule(&node, *failure, policy.rule(*failure)) {
+            policy.set_rule(*failure, rule);
         }
     }
 }
 
-/// Reads the row of a failure: an action, or a map with an action and its effect on the cooldown.
-fn read_row(node: &Node<'_>, failure: Failure, base: Row) -> Option<Row> {
+/// Reads the rule for a failure: an action, or a map with an action and its effect on the cooldown.
+fn read_rule(node: &Node<'_>, failure: Failure, base: FailureRule) -> Option<FailureRule> {
     if node.is_scalar() {
-        return Some(Row {
+        return Some(FailureRule {
             action: read_action(node, failure)?,
             ..base
         });
@@ -101,23 +101,23 @@ fn read_row(node: &Node<'_>, failure: Failure, base: Row) -> Option<Row> {
         None => base.action,
     };
     let cooldown = match fields.optional("cooldown") {
-        Some(node) => one_of(node, &Cooldown::ALL)?,
+        Some(node) => one_of(node, &CooldownEffect::ALL)?,
         None => base.cooldown,
     };
-    Some(Row { action, cooldown })
+    Some(FailureRule { action, cooldown })
 }
 
-fn read_action(node: &Node<'_>, failure: Failure) -> Option<Action> {
-    let action = one_of(node, &Action::ALL)?;
-    if action == Action::LargerWindow && failure != Failure::ContextLength {
+fn read_action(node: &Node<'_>, failure: Failure) -> Option<FailureAction> {
+    let action = one_of(node, &FailureAction::ALL)?;
+    if action == FailureAction::LargerWindow && failure != Failure::ContextLength {
         node.error("`larger_window` is only for context_length");
     }
-    if action == Action::Retry && failure == Failure::NoAnswer {
+    if action == FailureAction::Retry && failure == Failure::NoAnswer {
         node.error(
             "a target that did not answer is not tried again: use `next` to try another one",
         );
     }
-    if action == Action::Retry && failure == Failure::ContextLength {
+    if action == FailureAction::Retry && failure == Failure::ContextLength {
         node.error(
             "a prompt that does not fit will not fit the second time: use `next` or `larger_window` to try another \
              model",
@@ -128,7 +128,7 @@ fn read_action(node: &Node<'_>, failure: Failure) -> Option<Action> {
         Failure::Unavailable,
         Failure::ServerError,
     ];
-    if action == Action::Wait && !may_ask.contains(&failure) {
+    if action == FailureAction::Wait && !may_ask.contains(&failure) {
         node.error(
             "`wait` is only for failures whose answer may say how long to wait: rate_limited, unavailable, \
              server_error",

@@ -4,20 +4,20 @@ mod aliases;
 mod backend;
 mod catalog;
 mod condition;
-mod demands;
 mod error;
 mod fallback;
 pub(crate) mod fields;
 mod golden;
-mod hygiene;
+mod header_lists;
 mod model;
 mod older;
 mod page;
 mod parameters;
 mod pass_through;
-mod possible;
 mod protobuf_struct;
+mod reachability;
 mod reader;
+mod requirements;
 mod role;
 mod route;
 mod steering;
@@ -33,15 +33,15 @@ pub use aliases::Aliases;
 pub use backend::Backend;
 #[cfg(all(feature = "cli", not(target_arch = "wasm32")))]
 pub(crate) use condition::PARTS;
-pub use demands::Demands;
 pub use error::ConfigError;
 pub use golden::{GoldenRequest, GoldenRun, run_tests};
-pub use hygiene::{
-    Allowed, CREDENTIAL_HEADERS, INTERNAL_HEADERS, NEEDED_HEADERS, PRIVATE_HEADERS,
+pub use header_lists::{
+    AllowedHeaders, CREDENTIAL_HEADERS, INTERNAL_HEADERS, NEEDED_HEADERS, PRIVATE_HEADERS,
     is_credential_header, is_internal_header, is_private_header,
 };
-pub use model::{Capability, Labels, MaxPrices, Model, Price, Prices, Required};
+pub use model::{Capability, Labels, MaxPrices, Model, Price, Prices, RequiredLabel};
 pub use page::{Page, PageAccess};
+pub use requirements::TargetRequirements;
 pub use role::backend_name;
 pub use route::Route;
 pub use steering::{STEERING_HEADERS, Steering};
@@ -51,10 +51,10 @@ pub use targets::{Strategy, Target};
 pub use telemetry::Telemetry;
 pub use tree::Tree;
 
-use crate::attempt::Policy;
+use crate::attempt::FallbackPolicy;
 use crate::health::CooldownPolicy;
-use crate::request::CallerAsks;
-use crate::routing::{Index, Pattern};
+use crate::request::CallerParts;
+use crate::routing::{Pattern, RouteIndex};
 use crate::schema::Catalog;
 use reader::{Errors, Fields, Node};
 
@@ -68,7 +68,7 @@ pub struct Document {
     /// The routes, in the order in which they are tried.
     pub routes: Vec<Route>,
     /// The routes, indexed by the models that they match.
-    pub index: Index,
+    pub index: RouteIndex,
     /// The model aliases.
     pub aliases: Aliases,
     /// The models that clients can ask for by name.
@@ -82,7 +82,7 @@ pub struct Document {
     /// What callers may ask for by request headers.
     pub steering: Steering,
     /// What conditions need to know about the caller.
-    pub caller_asks: CallerAsks,
+    pub caller_parts: CallerParts,
     /// The mesh peers that are trusted to name the caller for whom they send a request.
     pub mesh_gateways: Vec<Pattern>,
     /// The largest request body in bytes; `None`: Envoy's own limit.
@@ -189,12 +189,12 @@ fn read_document(node: &Node<'_>) -> Document {
     let defaults = document.fields("defaults", fields::DEFAULTS);
     let default = |name: &str| defaults.optional(name);
     let policy = defaults.or_default("fallback", |node| {
-        fallback::read_policy(node, &Policy::default())
+        fallback::read_policy(node, &FallbackPolicy::default())
     });
     let cluster_header =
         default("cluster_header").map(|node| older::read_cluster_header(node, &backends));
     let sticky = defaults.or_default("sticky", |node| sticky::read(node, false));
-    let around = route::Surroundings {
+    let around = route::RouteContext {
         backends: &backends,
         policy: &policy,
         sticky: &sticky,
@@ -210,14 +210,14 @@ fn read_document(node: &Node<'_>) -> Document {
         .unwrap_or(2_000);
     let enforce_tests = read_enforce_tests(&document);
     let telemetry = defaults.or_default("telemetry", |node| telemetry::read(node, &routes));
-    let mut caller_asks = route::caller_asks(&routes);
-    telemetry.ask(&mut caller_asks);
+    let mut caller_parts = route::caller_parts(&routes);
+    telemetry.add_caller_parts(&mut caller_parts);
     Document {
         index: route::index(&routes),
         catalog: catalog::catalog(&routes, &backends, &aliases),
         aliases,
         has_sticky: !sticky.is_empty(),
-        caller_asks,
+        caller_parts,
         telemetry,
         mesh_gateways: defaults.or_default("mesh_gateways", condition::read_gateways),
         backends,

@@ -6,12 +6,12 @@
 use std::sync::Arc;
 
 use super::backend::{Backend, read_changed_header};
-use super::demands::Demands;
 use super::model::Model;
 use super::reader::{Fields, Node};
+use super::requirements::TargetRequirements;
 use super::targets::{Strategy, Target};
-use crate::attempt::Policy;
-use crate::routing::{Pattern, meets};
+use crate::attempt::FallbackPolicy;
+use crate::routing::{Pattern, check_requirements};
 
 /// Reads the name of the header for the chosen cluster, in lower case.
 pub(super) fn read_cluster_header(node: &Node<'_>, backends: &[Arc<Backend>]) -> Option<String> {
@@ -31,7 +31,7 @@ pub(super) fn read_cluster_header(node: &Node<'_>, backends: &[Arc<Backend>]) ->
 
 /// Refuses a policy that would lose a piece of an answer: Envoys without the fix lose the data that follows when a
 /// timer lets an answer go.
-pub(super) fn check_policy(fields: &Fields<'_>, policy: &Policy) {
+pub(super) fn check_policy(fields: &Fields<'_>, policy: &FallbackPolicy) {
     if policy.first_token_timeout_ms > 0 {
         fields.error(
             "has a first_token_timeout_ms (here or in `defaults.fallback`), which cannot be used with \
@@ -42,42 +42,42 @@ pub(super) fn check_policy(fields: &Fields<'_>, policy: &Policy) {
 }
 
 /// What reading a route's `aggregate_cluster` needs to know.
-pub(super) struct Surroundings<'a> {
+pub(super) struct AggregateContext<'a> {
     /// Whether the document has a `cluster_header`.
     pub(super) is_older: bool,
     pub(super) groups: &'a [Strategy],
-    pub(super) demands: &'a Demands,
+    pub(super) requirements: &'a TargetRequirements,
     pub(super) targets: &'a [Target],
     pub(super) backends: &'a [Arc<Backend>],
 }
 
 /// Reads the name of the aggregate cluster whose members are the route's targets.
-pub(super) fn read_aggregate(node: &Node<'_>, around: &Surroundings<'_>) -> Option<String> {
+pub(super) fn read_aggregate(node: &Node<'_>, context: &AggregateContext<'_>) -> Option<String> {
     let name = node.name()?;
-    if !around.is_older {
+    if !context.is_older {
         node.error(
             "is only for Envoy before 1.39, together with `defaults.cluster_header`; without that, each target is \
              tried at the cluster of its own backend. Remove it",
         );
     }
     let is = |backend: &&Arc<Backend>| backend.name == name || backend.cluster == name;
-    if let Some(backend) = around.backends.iter().find(is) {
+    if let Some(backend) = context.backends.iter().find(is) {
         node.error(format!(
             "\"{name}\" is already the name or the cluster of backend \"{}\": choose another name for the aggregate \
              cluster",
             backend.name
         ));
     }
-    if around.groups.contains(&Strategy::Weighted) {
+    if context.groups.contains(&Strategy::Weighted) {
         node.error(
             "an aggregate cluster tries its members in its own order: remove either `strategy: weighted` or \
              aggregate_cluster",
         );
     }
-    let mut targets = around.targets.iter();
+    let mut targets = context.targets.iter();
     let first = targets.next()?;
     for target in targets {
-        for what in differences(around.demands, first, target) {
+        for what in differences(context.requirements, first, target) {
             node.error(format!(
                 "{} and {} differ in {what}, but a request is adapted only once for all members of an aggregate \
                  cluster: make them the same, or remove aggregate_cluster, so that only the first target that is not \
@@ -90,7 +90,7 @@ pub(super) fn read_aggregate(node: &Node<'_>, around: &Surroundings<'_>) -> Opti
 }
 
 /// Returns the fields in which a request to one target would differ from a request to the other.
-fn differences(demands: &Demands, one: &Target, other: &Target) -> Vec<String> {
+fn differences(requirements: &TargetRequirements, one: &Target, other: &Target) -> Vec<String> {
     let (a, b) = (&one.backend, &other.backend);
     let quoted = |value: &str| format!("\"{value}\"");
     let mut found = Vec::new();
@@ -104,7 +104,7 @@ fn differences(demands: &Demands, one: &Target, other: &Target) -> Vec<String> {
         }
     } else if one.model.is_some() != other.model.is_some() {
         found.push("whether they name a `model`".to_owned());
-    } else if !same(&served(demands, a), &served(demands, b)) {
+    } else if !same(&served(requirements, a), &served(requirements, b)) {
         found.push("the models that their backends serve".to_owned());
     }
     found.extend(unlike(one, other));
@@ -184,13 +184,17 @@ fn unlike(one: &Target, other: &Target) -> Vec<String> {
 
 /// Returns the models that a backend serves, each with its upstream name and whether it meets the route's requirements.
 fn served<'b>(
-    demands: &Demands,
+    requirements: &TargetRequirements,
     backend: &'b Backend,
 ) -> Vec<(&'b Pattern, Option<&'b str>, bool)> {
     let models = backend.models.iter();
     let models = models.map(|model| {
         let upstream_name = model.upstream_name.as_deref();
-        (&model.name, upstream_name, meets(demands, model).is_ok())
+        (
+            &model.name,
+            upstream_name,
+            check_requirements(requirements, model).is_ok(),
+        )
     });
     models.collect()
 }

@@ -3,7 +3,7 @@
 use super::backend::read_changed_header;
 use super::fields;
 use super::reader::{Fields, Node};
-use crate::page::{Digest, from_hex, sha256};
+use crate::page::{Sha256Digest, from_hex, sha256};
 use crate::schema::{Endpoint, is_stored_state};
 
 /// The path of the status page, and who may see it.
@@ -25,7 +25,7 @@ pub enum PageAccess {
         /// The header that carries the secret; in lower case.
         header: String,
         /// The SHA-256 of the secret. The secret itself is not in the document.
-        sha256: Digest,
+        sha256: Sha256Digest,
     },
 }
 
@@ -105,7 +105,7 @@ fn read_access(node: &Node<'_>, fields: &Fields<'_>) -> Option<PageAccess> {
     })
 }
 
-fn read_digest(node: &Node<'_>) -> Option<Digest> {
+fn read_digest(node: &Node<'_>) -> Option<Sha256Digest> {
     let Some(digest) = from_hex(node.name()?) else {
         node.error(
             "must be 64 hexadecimal digits, which `tr -d '\\n' < page-secret | sha256sum` prints for a secret in a file",

@@ -45,7 +45,7 @@ const MAX_PARTS: usize = 8;
 
 /// A kind of change, in the order in which changes are applied.
 #[derive(Clone, Copy, PartialEq)]
-enum Change {
+enum ChangeKind {
     RenamedFrom,
     RenamedTo,
     Remove,
@@ -54,22 +54,25 @@ enum Change {
     Clamp,
 }
 
-impl Change {
+impl ChangeKind {
     fn name(self) -> &'static str {
         match self {
-            Change::RenamedFrom | Change::RenamedTo => "rename",
-            Change::Remove => "remove",
-            Change::Set => "set",
-            Change::Default => "default",
-            Change::Clamp => "clamp",
+            ChangeKind::RenamedFrom | ChangeKind::RenamedTo => "rename",
+            ChangeKind::Remove => "remove",
+            ChangeKind::Set => "set",
+            ChangeKind::Default => "default",
+            ChangeKind::Clamp => "clamp",
         }
     }
 
     /// Whether one field may have both changes, this one first.
-    fn goes_with(self, later: Change) -> bool {
+    fn goes_with(self, later: ChangeKind) -> bool {
         matches!(
             (self, later),
-            (Change::RenamedTo, Change::Default | Change::Clamp) | (Change::Default, Change::Clamp)
+            (
+                ChangeKind::RenamedTo,
+                ChangeKind::Default | ChangeKind::Clamp
+            ) | (ChangeKind::Default, ChangeKind::Clamp)
         )
     }
 }
@@ -80,37 +83,40 @@ pub(super) fn read(node: &Node<'_>) -> ParameterChanges {
     if is_empty_map(node) {
         node.error("must not be empty: add a change, or remove the field");
     }
-    let mut reading = Reading::default();
+    let mut reader = ParametersReader::default();
     for (name, read) in [
-        ("rename", Reading::rename as fn(&mut Reading, &Node<'_>)),
-        ("remove", Reading::remove),
-        ("set", Reading::set),
-        ("default", Reading::default_to),
-        ("clamp", Reading::clamp),
+        (
+            "rename",
+            ParametersReader::rename as fn(&mut ParametersReader, &Node<'_>),
+        ),
+        ("remove", ParametersReader::remove),
+        ("set", ParametersReader::set),
+        ("default", ParametersReader::default_to),
+        ("clamp", ParametersReader::clamp),
     ] {
         if let Some(node) = fields.optional(name) {
-            read(&mut reading, node);
+            read(&mut reader, node);
         }
     }
-    if reading.known.len() > MAX_CHANGES {
+    if reader.known.len() > MAX_CHANGES {
         node.error(format!("changes more than {MAX_CHANGES} fields"));
     }
-    reading.check_defaults(&fields);
-    reading.changes
+    reader.check_defaults(&fields);
+    reader.changes
 }
 
 #[derive(Default)]
-struct Reading {
+struct ParametersReader {
     /// The fields read so far, with their changes.
-    known: Vec<(String, Change)>,
+    known: Vec<(String, ChangeKind)>,
     defaults: Vec<(String, f64)>,
     clamps: Vec<(String, Clamp)>,
     changes: ParameterChanges,
 }
 
-impl Reading {
+impl ParametersReader {
     /// Records a change of a field. Returns `None` if the change is not possible; the error has then been reported.
-    fn note<'a>(&mut self, node: &Node<'_>, path: &'a str, change: Change) -> Option<&'a str> {
+    fn note<'a>(&mut self, node: &Node<'_>, path: &'a str, change: ChangeKind) -> Option<&'a str> {
         check_name(node, path)?;
         for (known, earlier) in &self.known {
             if let Some((one, other)) = spelled_twice(known, path) {
@@ -120,14 +126,14 @@ impl Reading {
                 return None;
             }
             match relation(known, path) {
-                Relation::None => continue,
-                Relation::Same if earlier.goes_with(change) => continue,
-                Relation::Same => node.error(format!(
+                PathRelation::None => continue,
+                PathRelation::Same if earlier.goes_with(change) => continue,
+                PathRelation::Same => node.error(format!(
                     "\"{known}\" is also under `{}`, which contradicts `{}`: remove one of the two",
                     earlier.name(),
                     change.name(),
                 )),
-                Relation::Inside => node.error(format!(
+                PathRelation::Inside => node.error(format!(
                     "\"{known}\" (under `{}`) and \"{path}\" overlap, because one contains the other: change either \
                      the whole object or fields in it",
                     earlier.name(),
@@ -143,7 +149,7 @@ impl Reading {
         for (old, node) in node.entries() {
             let Some(new) = node.name() else { continue };
             let parent = |path: &str| path.rsplit_once('.').map(|(parent, _)| parent.to_owned());
-            if relation(old, new) == Relation::Same {
+            if relation(old, new) == PathRelation::Same {
                 node.error(format!(
                     "renames \"{old}\" to itself, which is not needed: other changes find a field in any spelling, \
                      and give it the name that they use. Remove it"
@@ -152,8 +158,8 @@ impl Reading {
                 node.error(format!(
                     "\"{old}\" and \"{new}\" are not in the same object: a field can be renamed, but not moved"
                 ));
-            } else if self.note(&node, old, Change::RenamedFrom).is_some()
-                && self.note(&node, new, Change::RenamedTo).is_some()
+            } else if self.note(&node, old, ChangeKind::RenamedFrom).is_some()
+                && self.note(&node, new, ChangeKind::RenamedTo).is_some()
             {
                 let name = new.rsplit('.').next().unwrap_or(new);
                 self.changes.rename(old, name);
@@ -164,7 +170,7 @@ impl Reading {
     fn remove(&mut self, node: &Node<'_>) {
         for node in node.non_empty_list() {
             let path = node.name();
-            if let Some(path) = path.and_then(|path| self.note(&node, path, Change::Remove)) {
+            if let Some(path) = path.and_then(|path| self.note(&node, path, ChangeKind::Remove)) {
                 self.changes.remove(path);
             }
         }
@@ -172,7 +178,7 @@ impl Reading {
 
     fn set(&mut self, node: &Node<'_>) {
         for (path, node) in node.entries() {
-            if self.note(&node, path, Change::Set).is_some()
+            if self.note(&node, path, ChangeKind::Set).is_some()
                 && let Some(value) = read_value(&node)
             {
                 self.changes.set(path, value);
@@ -185,7 +191,7 @@ impl Reading {
             if matches!(node.tree(), Tree::Null) {
                 node.error("null counts as absent and cannot be a default: give it a value");
             }
-            if self.note(&node, path, Change::Default).is_some()
+            if self.note(&node, path, ChangeKind::Default).is_some()
                 && let Some(value) = read_value(&node)
             {
                 if let Tree::Number(number) = node.tree() {
@@ -199,7 +205,7 @@ impl Reading {
     fn clamp(&mut self, node: &Node<'_>) {
         for (path, node) in node.entries() {
             let clamp = read_clamp(&node);
-            if self.note(&node, path, Change::Clamp).is_some()
+            if self.note(&node, path, ChangeKind::Clamp).is_some()
                 && let Some(clamp) = clamp
             {
                 self.clamps.push((path.to_owned(), clamp.clone()));
@@ -212,7 +218,7 @@ impl Reading {
     fn check_defaults(&self, fields: &Fields<'_>) {
         for (path, number) in &self.defaults {
             let mut clamps = self.clamps.iter();
-            let clamp = clamps.find(|(known, _)| relation(known, path) == Relation::Same);
+            let clamp = clamps.find(|(known, _)| relation(known, path) == PathRelation::Same);
             let is_out = clamp.is_some_and(|(_, clamp)| {
                 let below = clamp.min.as_ref().is_some_and(|min| *number < min.number);
                 let above = clamp.max.as_ref().is_some_and(|max| *number > max.number);
@@ -229,21 +235,21 @@ impl Reading {
 
 /// How two field paths relate to each other.
 #[derive(PartialEq)]
-enum Relation {
+enum PathRelation {
     None,
     Same,
     /// One field contains the other.
     Inside,
 }
 
-fn relation(one: &str, other: &str) -> Relation {
+fn relation(one: &str, other: &str) -> PathRelation {
     let (mut one, mut other) = (one.split('.'), other.split('.'));
     loop {
         return match (one.next(), other.next()) {
-            (None, None) => Relation::Same,
+            (None, None) => PathRelation::Same,
             (Some(one), Some(other)) if is_one_field(one.as_bytes(), other.as_bytes()) => continue,
-            (Some(_), Some(_)) => Relation::None,
-            _ => Relation::Inside,
+            (Some(_), Some(_)) => PathRelation::None,
+            _ => PathRelation::Inside,
         };
     }
 }

@@ -3,7 +3,7 @@
 use serde_saphyr::from_str;
 
 use crate::config::{Document, Tree};
-use crate::request::{Rewriter, Wants, scan};
+use crate::request::{ModelRequirement, Rewriter, scan};
 
 fn document(parameters: &str) -> Result<Document, Vec<String>> {
     let text = format!(
@@ -20,7 +20,7 @@ routes:
 fn changed(parameters: &str, body: &str) -> String {
     let document = document(parameters).unwrap_or_else(|errors| panic!("{errors:#?}"));
     let changes = &document.routes[0].targets[0].parameters;
-    let view = scan(body.as_bytes(), Wants::MayHaveModel).unwrap();
+    let view = scan(body.as_bytes(), ModelRequirement::Optional).unwrap();
     let rewriter = Rewriter::new(&view, body.as_bytes(), std::iter::once(changes)).unwrap();
     let edits = rewriter.edits(None, changes).unwrap();
     String::from_utf8(edits.apply(body.as_bytes())).unwrap()

@@ -2,11 +2,11 @@
 //! calls refer to stored state.
 
 use super::error::suggestion;
-use super::possible::CONTRADICTORY;
+use super::reachability::CONTRADICTORY;
 use super::reader::{Fields, Node};
 use super::route::Route;
 use super::targets::Target;
-use crate::routing::{Condition, LeftOut, Pattern};
+use crate::routing::{Condition, ExclusionReason, Pattern};
 use crate::schema::Api;
 
 /// Reads the backend that has the stored state to which a route's requests refer.
@@ -98,13 +98,13 @@ fn check_labels(node: &Node<'_>, route: &Route) {
     for target in &route.targets {
         let labels = &target.backend.labels;
         for required in route
-            .demands
+            .requirements
             .require
             .iter()
             .filter(|one| !one.is_met(labels))
         {
             let has = labels.get(&required.name);
-            let reason = LeftOut::LabelMissing { required, has };
+            let reason = ExclusionReason::LabelMissing { required, has };
             node.error(format!(
                 "its only target, backend \"{}\", can never be used ({reason}): add the label to the backend, or \
                  remove the route; labels of models do not count here, because requests that pass through are not \

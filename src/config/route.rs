@@ -5,15 +5,15 @@ use std::sync::Arc;
 use hashbrown::HashSet;
 
 use super::backend::Backend;
-use super::demands::{self, Demands};
 use super::fallback::one_of;
 use super::reader::{Fields, Node};
+use super::requirements::{self, TargetRequirements};
 use super::targets::{Strategy, Target};
-use super::{condition, fields, older, possible, sticky, targets};
-use crate::attempt::Policy;
+use super::{condition, fields, older, reachability, sticky, targets};
+use crate::attempt::FallbackPolicy;
 use crate::prompt::share;
-use crate::request::CallerAsks;
-use crate::routing::{Condition, Index, KeySource, Sticky};
+use crate::request::CallerParts;
+use crate::routing::{Condition, KeySource, RouteIndex, Sticky};
 
 /// A rule that says which requests it takes and which targets they may go to.
 #[derive(Clone, Debug)]
@@ -23,7 +23,7 @@ pub struct Route {
     /// The requests that the route takes.
     pub condition: Condition,
     /// The route's requirements on its targets.
-    pub demands: Demands,
+    pub requirements: TargetRequirements,
     /// The key sources of the route's sticky choices.
     pub sticky: Sticky,
     /// Whether the route sets `sticky` itself.
@@ -41,7 +41,7 @@ pub struct Route {
     /// retry.
     pub aggregate_cluster: Option<String>,
     /// What happens when an attempt fails.
-    pub policy: Policy,
+    pub policy: FallbackPolicy,
 }
 
 impl Route {
@@ -57,23 +57,23 @@ impl Route {
 }
 
 /// What reading a route needs to know of the rest of the document.
-pub(super) struct Surroundings<'a> {
+pub(super) struct RouteContext<'a> {
     pub(super) backends: &'a [Arc<Backend>],
     /// The policy of routes without their own `fallback`.
-    pub(super) policy: &'a Policy,
+    pub(super) policy: &'a FallbackPolicy,
     pub(super) sticky: &'a Arc<[KeySource]>,
     /// Whether the document has a `cluster_header`, so that Envoy selects the cluster only once for each request.
     pub(super) is_older: bool,
 }
 
-pub(super) fn read_all(node: &Node<'_>, around: &Surroundings<'_>) -> Vec<Route> {
+pub(super) fn read_all(node: &Node<'_>, context: &RouteContext<'_>) -> Vec<Route> {
     let mut names = HashSet::new();
     let mut routes: Vec<Route> = Vec::new();
     // The path in the document of each route that could be read.
     let mut places: Vec<String> = Vec::new();
     for node in node.non_empty_list() {
         let fields = node.fields(fields::ROUTE);
-        let Some(route) = read(&fields, around) else {
+        let Some(route) = read(&fields, context) else {
             continue;
         };
         if !names.insert(route.name.clone()) {
@@ -85,7 +85,7 @@ pub(super) fn read_all(node: &Node<'_>, around: &Surroundings<'_>) -> Vec<Route>
         if route.pass_through {
             super::pass_through::check(&node, &fields, &route);
         } else {
-            possible::check(&node, &fields, &route);
+            reachability::check(&node, &fields, &route);
         }
         let mut earlier = routes.iter().zip(&places);
         if let Some((earlier, place)) = earlier.find(|(earlier, _)| {
@@ -112,48 +112,48 @@ fn share_words(routes: &mut [Route]) {
     share(found);
 }
 
-fn read(fields: &Fields<'_>, around: &Surroundings<'_>) -> Option<Route> {
+fn read(fields: &Fields<'_>, context: &RouteContext<'_>) -> Option<Route> {
     let name = fields.required("name").and_then(Node::name);
     // The fields below depend on whether this is a pass-through route.
     let pass_through = fields.optional("pass_through").map(Node::boolean);
     let is_passing = pass_through.flatten() == Some(true);
-    let sources = read_sticky(fields, around.sticky, is_passing);
-    let of = condition::Of {
+    let sources = read_sticky(fields, context.sticky, is_passing);
+    let match_context = condition::MatchContext {
         route: name.unwrap_or_default(),
         sticky: &sources,
     };
     let condition = fields
         .required("match")
-        .and_then(|node| condition::read(node, &of));
+        .and_then(|node| condition::read(node, &match_context));
     let strategy = fields
         .optional("strategy")
         .and_then(|node| one_of(node, &Strategy::ALL))
         .unwrap_or(Strategy::Ordered);
     let targets = fields
         .required("targets")
-        .map(|node| targets::read(node, around.backends, strategy));
+        .map(|node| targets::read(node, context.backends, strategy));
     let (targets, groups) = targets
         .map(|read| (read.targets, read.groups))
         .unwrap_or_default();
-    let demands = demands::read(fields, around.backends);
+    let requirements = requirements::read(fields, context.backends);
     let aggregate_cluster = fields.optional("aggregate_cluster").and_then(|node| {
-        let around = older::Surroundings {
-            is_older: around.is_older,
+        let context = older::AggregateContext {
+            is_older: context.is_older,
             groups: &groups,
-            demands: &demands,
+            requirements: &requirements,
             targets: &targets,
-            backends: around.backends,
+            backends: context.backends,
         };
-        older::read_aggregate(node, &around)
+        older::read_aggregate(node, &context)
     });
-    let policy = read_policy(fields, around);
+    let policy = read_policy(fields, context);
     let stored_at = fields
         .optional("stored_at")
         .and_then(|node| super::pass_through::read_stored_at(node, &targets));
     Some(Route {
         name: name?.to_owned(),
         condition: condition?,
-        demands,
+        requirements,
         sticky: Sticky::new(name?, sources),
         has_own_sticky: fields.optional("sticky").is_some(),
         groups,
@@ -166,12 +166,12 @@ fn read(fields: &Fields<'_>, around: &Surroundings<'_>) -> Option<Route> {
 }
 
 /// Reads what the route does when an attempt fails.
-fn read_policy(fields: &Fields<'_>, around: &Surroundings<'_>) -> Policy {
+fn read_policy(fields: &Fields<'_>, context: &RouteContext<'_>) -> FallbackPolicy {
     let policy = match fields.optional("fallback") {
-        Some(node) => super::fallback::read_policy(node, around.policy),
-        None => around.policy.clone(),
+        Some(node) => super::fallback::read_policy(node, context.policy),
+        None => context.policy.clone(),
     };
-    if around.is_older {
+    if context.is_older {
         older::check_policy(fields, &policy);
     }
     policy
@@ -191,21 +191,23 @@ fn read_sticky(
 }
 
 /// Indexes the routes for model calls by the model names that they match.
-pub(super) fn index(routes: &[Route]) -> Index {
+pub(super) fn index(routes: &[Route]) -> RouteIndex {
     let conditions = routes.iter().map(|route| &route.condition);
     let numbered = conditions.enumerate().zip(routes);
-    Index::new(numbered.filter_map(|(numbered, route)| (!route.pass_through).then_some(numbered)))
+    RouteIndex::new(
+        numbered.filter_map(|(numbered, route)| (!route.pass_through).then_some(numbered)),
+    )
 }
 
 /// Returns what the routes' conditions and sticky choices need to know about the caller.
-pub(super) fn caller_asks(routes: &[Route]) -> CallerAsks {
-    let mut asks = CallerAsks::default();
+pub(super) fn caller_parts(routes: &[Route]) -> CallerParts {
+    let mut parts = CallerParts::default();
     for route in routes {
-        route.condition.ask(&mut asks);
+        route.condition.add_caller_parts(&mut parts);
         if route.has_choice() {
             let sources = route.sticky.sources().iter();
-            sources.for_each(|source| source.ask(&mut asks));
+            sources.for_each(|source| source.add_caller_parts(&mut parts));
         }
     }
-    asks
+    parts
 }

@@ -42,7 +42,7 @@ pub struct Target {
     pub parameters: ParameterChanges,
     /// The same changes with a request for a stream's usage added; `None`: the router does not ask for it, or the
     /// parameters already set it.
-    pub asking: Option<ParameterChanges>,
+    pub parameters_with_usage: Option<ParameterChanges>,
     /// The index of its group among the strategies of the route.
     pub group: usize,
     /// The number that identifies it in sticky choices: a hash of the names of its backend and model, independent of
@@ -177,14 +177,14 @@ impl Targets<'_> {
         let Some((backend, model)) = read_place(&fields, self.backends) else {
             return;
         };
-        let asking = asking(&backend, &parameters);
+        let parameters_with_usage = with_usage(&backend, &parameters);
         self.targets.push(Target {
             identity: self.identity(&backend, model.as_deref()),
             backend,
             model,
             weight: weight.unwrap_or(1),
             parameters,
-            asking,
+            parameters_with_usage,
             group: self.groups.len().saturating_sub(1),
             place,
         });
@@ -198,20 +198,20 @@ impl Targets<'_> {
         let names = [backend.name.as_str(), model.unwrap_or_default()];
         // A repetition of the same backend and model gets an identity of its own.
         match self.targets.iter().filter(is_same).count() {
-            0 => hash::names(&names),
-            before => hash::names(&[names[0], names[1], &before.to_string()]),
+            0 => hash::hash_names(&names),
+            before => hash::hash_names(&[names[0], names[1], &before.to_string()]),
         }
     }
 }
 
 /// Adds the request for a stream's usage to the parameter changes; `None` if the router must not or need not ask for
 /// it.
-fn asking(backend: &Backend, parameters: &ParameterChanges) -> Option<ParameterChanges> {
+fn with_usage(backend: &Backend, parameters: &ParameterChanges) -> Option<ParameterChanges> {
     let may_ask =
         backend.ask_for_usage && matches!(backend.schema, Schema::OpenAi | Schema::AzureOpenAi);
-    let mut asking = parameters.clone();
-    let is_asked = may_ask && asking.set(INCLUDE_USAGE, b"true".to_vec());
-    is_asked.then_some(asking)
+    let mut parameters_with_usage = parameters.clone();
+    let is_asked = may_ask && parameters_with_usage.set(INCLUDE_USAGE, b"true".to_vec());
+    is_asked.then_some(parameters_with_usage)
 }
 
 fn read_place(

@@ -2,14 +2,14 @@
 
 use super::backend::read_header_name;
 use super::fields;
-use super::hygiene::is_credential_header;
+use super::header_lists::is_credential_header;
 use super::reader::Node;
 use super::route::Route;
 use super::sticky;
 use super::tree::Tree;
-use crate::request::CallerAsks;
+use crate::request::CallerParts;
 use crate::routing::KeySource;
-use crate::telemetry::metrics::{MAX_SHARES, OTHER, shares};
+use crate::telemetry::metrics::{MAX_TARGET_CALLERS, OTHER, target_caller_series};
 use crate::telemetry::{MAX_CALLER_BYTES, caller_name};
 
 /// The `telemetry` of a document.
@@ -42,9 +42,9 @@ impl Default for Telemetry {
 
 impl Telemetry {
     /// Adds what telemetry needs to know about the caller.
-    pub(super) fn ask(&self, asks: &mut CallerAsks) {
+    pub(super) fn add_caller_parts(&self, parts: &mut CallerParts) {
         if let Some(source) = &self.caller {
-            source.ask(asks);
+            source.add_caller_parts(parts);
         }
     }
 }
@@ -126,11 +126,11 @@ fn read_callers(node: &Node<'_>, routes: &[Route]) -> Vec<String> {
         }
         callers.push(name.to_owned());
     }
-    let shares = shares(routes, &callers);
-    if shares > MAX_SHARES {
+    let series = target_caller_series(routes, &callers);
+    if series > MAX_TARGET_CALLERS {
         node.error(format!(
             "metrics count each backend and model of a route for each caller and for all others together, which makes \
-             {shares} combinations: list fewer callers, for at most {MAX_SHARES}"
+             {series} combinations: list fewer callers, for at most {MAX_TARGET_CALLERS}"
         ));
     }
     callers

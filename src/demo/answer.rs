@@ -14,11 +14,11 @@ use super::api::{self, Api, Operation};
 use super::call::{Call, Refusal};
 use super::clock::{http_date, time_in};
 use super::connection::Breaker;
-use super::event::{Event, Part, up_to_tokens};
-use super::fault::{Advice, Ending, Failure, Fault, Length, Point, Stop};
-use super::record::Watch;
+use super::event::{Event, StreamPart, up_to_tokens};
+use super::fault::{ApiError, DeclaredLength, EarlyStop, Ending, Fault, RetryAdvice, StopPoint};
+use super::record::ProgressRecorder;
 use super::reply::Reply;
-use super::script::{Script, Step};
+use super::scripted_body::{BodyStep, ScriptedBody};
 
 /// The pause between two events of a streamed answer.
 const WORD_INTERVAL: Duration = Duration::from_millis(20);
@@ -36,7 +36,7 @@ pub(crate) struct Answer {
     headers: HeaderMap,
     /// The `content-length`, which need not match the body.
     length: Option<usize>,
-    steps: Vec<Step>,
+    steps: Vec<BodyStep>,
     /// The tokens that the backend counts for the answer: input and output.
     counted: Option<(u64, u64)>,
 }
@@ -84,7 +84,7 @@ impl Answer {
             ),
             Some(Fault::EmptyBody) => Answer::body(StatusCode::OK, "application/json", ""),
             // Flush first: otherwise the server knows that nothing follows, and sends a length.
-            Some(Fault::EmptyStream) => Answer::stream(call.operation, vec![Step::Flush]),
+            Some(Fault::EmptyStream) => Answer::stream(call.operation, vec![BodyStep::Flush]),
             _ => {
                 let mut answer = if call.stream {
                     streamed(call, &reply, fault)
@@ -104,7 +104,7 @@ impl Answer {
     }
 
     /// Converts the answer to a response. Its body may break the connection, and reports its progress to the watch.
-    pub(crate) fn respond(self, breaker: Breaker, watch: Watch) -> Response {
+    pub(crate) fn respond(self, breaker: Breaker, watch: ProgressRecorder) -> Response {
         let mut headers = self.headers;
         if let Some(counted) = self.counted {
             watch.count(counted);
@@ -112,7 +112,7 @@ impl Answer {
         if let Some(length) = self.length {
             headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
         }
-        let body = Body::new(Script::new(self.steps, breaker, watch));
+        let body = Body::new(ScriptedBody::new(self.steps, breaker, watch));
         (self.status, headers, body).into_response()
     }
 
@@ -148,7 +148,7 @@ impl Answer {
         answer
     }
 
-    fn stream(operation: Operation, steps: Vec<Step>) -> Answer {
+    fn stream(operation: Operation, steps: Vec<BodyStep>) -> Answer {
         let mut answer = Answer::bare(StatusCode::OK);
         answer.insert(header::CONTENT_TYPE, operation.stream_type());
         answer.insert(header::CACHE_CONTROL, "no-cache");
@@ -159,7 +159,7 @@ impl Answer {
     fn send(&mut self, bytes: impl Into<Bytes>) {
         let bytes = bytes.into();
         if !bytes.is_empty() {
-            self.steps.push(Step::Send(bytes));
+            self.steps.push(BodyStep::Send(bytes));
         }
     }
 
@@ -172,7 +172,7 @@ impl Answer {
 
     fn sent(&self) -> usize {
         self.steps.iter().fold(0, |sum, step| match step {
-            Step::Send(bytes) => sum.saturating_add(bytes.len()),
+            BodyStep::Send(bytes) => sum.saturating_add(bytes.len()),
             _ => sum,
         })
     }
@@ -180,11 +180,11 @@ impl Answer {
     fn end(&mut self, ending: Ending) {
         let last = match ending {
             Ending::Clean => return,
-            Ending::Fin => Step::Close,
-            Ending::Rst => Step::Reset,
-            Ending::Silence => Step::Silence,
+            Ending::Fin => BodyStep::Close,
+            Ending::Rst => BodyStep::Reset,
+            Ending::Silence => BodyStep::Silence,
         };
-        self.steps.push(Step::Wait(BEFORE_BREAK));
+        self.steps.push(BodyStep::Wait(BEFORE_BREAK));
         self.steps.push(last);
     }
 
@@ -201,9 +201,14 @@ impl Answer {
         self.steps = std::mem::take(&mut self.steps)
             .into_iter()
             .flat_map(|step| match step {
-                Step::Send(bytes) => bytes
+                BodyStep::Send(bytes) => bytes
                     .iter()
-                    .flat_map(|byte| [Step::Send(Bytes::copy_from_slice(&[*byte])), Step::Flush])
+                    .flat_map(|byte| {
+                        [
+                            BodyStep::Send(Bytes::copy_from_slice(&[*byte])),
+                            BodyStep::Flush,
+                        ]
+                    })
                     .collect(),
                 step => vec![step],
             })
@@ -215,7 +220,7 @@ impl Answer {
         // Writing to a vector does not fail.
         let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
         for step in &mut self.steps {
-            if let Step::Send(bytes) = step {
+            if let BodyStep::Send(bytes) = step {
                 let _ = encoder.write_all(bytes);
                 let _ = encoder.flush();
                 *bytes = Bytes::from(std::mem::take(encoder.get_mut()));
@@ -247,15 +252,15 @@ fn said_by(reply: Reply, fault: Option<&Fault>) -> Reply {
     }
 }
 
-fn advice_headers(api: Api, advice: &Advice) -> Vec<(&'static str, String)> {
+fn advice_headers(api: Api, advice: &RetryAdvice) -> Vec<(&'static str, String)> {
     match advice {
-        Advice::Seconds(seconds) => vec![("retry-after", seconds.clone())],
-        Advice::Milliseconds(millis) => vec![("retry-after-ms", millis.to_string())],
-        Advice::Date(seconds) => {
+        RetryAdvice::Seconds(seconds) => vec![("retry-after", seconds.clone())],
+        RetryAdvice::Milliseconds(millis) => vec![("retry-after-ms", millis.to_string())],
+        RetryAdvice::Date(seconds) => {
             let date = http_date(time_in(Duration::from_secs(*seconds)));
             vec![("retry-after", date)]
         }
-        Advice::Reset(millis) => api.exhausted(Duration::from_millis(*millis)),
+        RetryAdvice::Reset(millis) => api.exhausted(Duration::from_millis(*millis)),
     }
 }
 
@@ -268,7 +273,7 @@ fn whole(call: &Call, reply: &Reply, fault: Option<&Fault>) -> Answer {
             return Answer::json(StatusCode::OK, &call.api.failure(*failure));
         }
         Some(Fault::ErrorAfter(_)) => {
-            return Answer::json(StatusCode::OK, &call.api.failure(Failure::Server));
+            return Answer::json(StatusCode::OK, &call.api.failure(ApiError::Server));
         }
         Some(Fault::Malformed(_)) => Answer::body(StatusCode::OK, kind, "{\"broken"),
         Some(Fault::Bytewise) => Answer {
@@ -277,9 +282,9 @@ fn whole(call: &Call, reply: &Reply, fault: Option<&Fault>) -> Answer {
         },
         Some(Fault::Stop(stop)) => {
             let sent = match stop.at {
-                Point::Headers => 0,
-                Point::Tokens(_) | Point::Finish => body.len() / 2,
-                Point::Terminator => body.len(),
+                StopPoint::Headers => 0,
+                StopPoint::Tokens(_) | StopPoint::Finish => body.len() / 2,
+                StopPoint::Terminator => body.len(),
             };
             let answer = Answer::body(StatusCode::OK, kind, body.slice(..sent));
             stopped(answer, *stop, body.len())
@@ -294,11 +299,11 @@ fn whole(call: &Call, reply: &Reply, fault: Option<&Fault>) -> Answer {
 }
 
 /// Returns what is sent of an answer that stops, with its length and its ending.
-fn stopped(mut answer: Answer, stop: Stop, full: usize) -> Answer {
+fn stopped(mut answer: Answer, stop: EarlyStop, full: usize) -> Answer {
     answer.length = match stop.length {
-        Length::Unsaid => None,
-        Length::Sent => Some(answer.sent()),
-        Length::Full => Some(full),
+        DeclaredLength::Absent => None,
+        DeclaredLength::Sent => Some(answer.sent()),
+        DeclaredLength::Full => Some(full),
     };
     answer.end(stop.ending);
     answer
@@ -313,14 +318,14 @@ fn streamed(call: &Call, reply: &Reply, fault: Option<&Fault>) -> Answer {
         }
         Some(Fault::ErrorAfter(tokens)) => {
             events.truncate(up_to_tokens(&events, *tokens));
-            events.push(operation.error_event(Failure::Server, false));
+            events.push(operation.error_event(ApiError::Server, false));
         }
         Some(Fault::Malformed(tokens)) => {
             let at = up_to_tokens(&events, *tokens);
-            events.insert(at, Event::new(Part::Token, operation.malformed()));
+            events.insert(at, Event::new(StreamPart::Token, operation.malformed()));
         }
         Some(Fault::Pings(count)) => {
-            let pings = vec![Event::new(Part::Opening, operation.ping()); *count];
+            let pings = vec![Event::new(StreamPart::Opening, operation.ping()); *count];
             events.splice(..0, pings);
         }
         Some(Fault::Crlf) => {
@@ -333,10 +338,10 @@ fn streamed(call: &Call, reply: &Reply, fault: Option<&Fault>) -> Answer {
                 .iter()
                 .fold(0_usize, |sum, event| sum.saturating_add(event.bytes.len()));
             match stop.at {
-                Point::Headers => events.clear(),
-                Point::Tokens(tokens) => events.truncate(up_to_tokens(&events, tokens)),
-                Point::Finish => events.retain(|event| event.part <= Part::Finish),
-                Point::Terminator => events.retain(|event| event.part < Part::Terminator),
+                StopPoint::Headers => events.clear(),
+                StopPoint::Tokens(tokens) => events.truncate(up_to_tokens(&events, tokens)),
+                StopPoint::Finish => events.retain(|event| event.part <= StreamPart::Finish),
+                StopPoint::Terminator => events.retain(|event| event.part < StreamPart::Terminator),
             }
             return stopped(Answer::stream(operation, paced(events, fault)), *stop, full);
         }
@@ -346,27 +351,27 @@ fn streamed(call: &Call, reply: &Reply, fault: Option<&Fault>) -> Answer {
 }
 
 /// Returns the events with the pauses between them.
-fn paced(events: Vec<Event>, fault: Option<&Fault>) -> Vec<Step> {
+fn paced(events: Vec<Event>, fault: Option<&Fault>) -> Vec<BodyStep> {
     let mut steps = Vec::new();
     let mut previous = None;
     for event in events {
         let pause = pause(fault, previous, event.part);
         if !pause.is_zero() {
-            steps.push(Step::Wait(pause));
+            steps.push(BodyStep::Wait(pause));
         }
         previous = Some(event.part);
-        steps.push(Step::Send(Bytes::from(event.bytes)));
+        steps.push(BodyStep::Send(Bytes::from(event.bytes)));
     }
     steps
 }
 
-fn pause(fault: Option<&Fault>, previous: Option<Part>, part: Part) -> Duration {
-    let token = part == Part::Token;
-    let next_token = token && previous == Some(Part::Token);
+fn pause(fault: Option<&Fault>, previous: Option<StreamPart>, part: StreamPart) -> Duration {
+    let token = part == StreamPart::Token;
+    let next_token = token && previous == Some(StreamPart::Token);
     match (fault, previous) {
         (Some(Fault::Large(_) | Fault::Bytewise), _) => Duration::ZERO,
         (Some(Fault::SlowToken(time)), _) if token && !next_token => *time,
-        (Some(Fault::SlowToken(_)), _) if part == Part::Opening => Duration::ZERO,
+        (Some(Fault::SlowToken(_)), _) if part == StreamPart::Opening => Duration::ZERO,
         (Some(Fault::SlowWords(time)), _) if next_token => *time,
         (_, None) => Duration::ZERO,
         _ => WORD_INTERVAL,

@@ -6,8 +6,8 @@ use axum::http::StatusCode;
 use serde_json::{Value, json};
 
 use super::clock::{rfc3339, time_in};
-use super::event::{Event, Part};
-use super::fault::Failure;
+use super::event::{Event, StreamPart};
+use super::fault::ApiError;
 use super::reply::{Content, Reply, pieces};
 
 /// The event that keeps a connection alive.
@@ -56,7 +56,7 @@ pub(crate) fn count_tokens(reply: &Reply) -> Value {
 /// Returns the events of a streamed answer.
 pub(crate) fn events(reply: &Reply) -> Vec<Event> {
     let mut events = vec![Event::typed(
-        Part::Opening,
+        StreamPart::Opening,
         "message_start",
         json!({"message": {
             "id": message_id(reply),
@@ -98,14 +98,18 @@ pub(crate) fn events(reply: &Reply) -> Vec<Event> {
         }
     }
     events.push(Event::typed(
-        Part::Finish,
+        StreamPart::Finish,
         "message_delta",
         json!({
             "delta": {"stop_reason": stop_reason(reply), "stop_sequence": null},
             "usage": {"output_tokens": reply.output_tokens},
         }),
     ));
-    events.push(Event::typed(Part::Terminator, "message_stop", json!({})));
+    events.push(Event::typed(
+        StreamPart::Terminator,
+        "message_stop",
+        json!({}),
+    ));
     events
 }
 
@@ -116,22 +120,22 @@ fn push_block(
     deltas: impl IntoIterator<Item = Value>,
 ) {
     events.push(Event::typed(
-        Part::Opening,
+        StreamPart::Opening,
         "content_block_start",
         json!({"index": index, "content_block": block}),
     ));
     if index == 0 {
-        events.push(Event::new(Part::Opening, PING));
+        events.push(Event::new(StreamPart::Opening, PING));
     }
     for delta in deltas {
         events.push(Event::typed(
-            Part::Token,
+            StreamPart::Token,
             "content_block_delta",
             json!({"index": index, "delta": delta}),
         ));
     }
     events.push(Event::typed(
-        Part::Closing,
+        StreamPart::Closing,
         "content_block_stop",
         json!({"index": index}),
     ));
@@ -155,21 +159,21 @@ pub(crate) fn error(status: StatusCode, message: &str) -> Value {
 }
 
 /// Returns an error in the API's own words.
-pub(crate) fn failure(failure: Failure) -> Value {
+pub(crate) fn failure(failure: ApiError) -> Value {
     let (kind, message) = match failure {
-        Failure::RateLimit => (
+        ApiError::RateLimit => (
             "rate_limit_error",
             "This request would exceed your organization's rate limit.",
         ),
-        Failure::Overloaded => ("overloaded_error", "Overloaded"),
-        Failure::Server => ("api_error", "Internal server error"),
-        Failure::Auth => ("authentication_error", "invalid x-api-key"),
-        Failure::Invalid => ("invalid_request_error", "messages: Field required"),
-        Failure::ContextLength => (
+        ApiError::Overloaded => ("overloaded_error", "Overloaded"),
+        ApiError::Server => ("api_error", "Internal server error"),
+        ApiError::Auth => ("authentication_error", "invalid x-api-key"),
+        ApiError::Invalid => ("invalid_request_error", "messages: Field required"),
+        ApiError::ContextLength => (
             "invalid_request_error",
             "prompt is too long: 208310 tokens > 200000 maximum",
         ),
-        Failure::ContentPolicy => (
+        ApiError::ContentPolicy => (
             "invalid_request_error",
             "Output blocked by content filtering policy",
         ),
@@ -178,8 +182,8 @@ pub(crate) fn failure(failure: Failure) -> Value {
 }
 
 /// Returns an error event of a stream.
-pub(crate) fn error_event(failure: Failure) -> Event {
-    Event::typed(Part::Terminator, "error", self::failure(failure))
+pub(crate) fn error_event(failure: ApiError) -> Event {
+    Event::typed(StreamPart::Terminator, "error", self::failure(failure))
 }
 
 /// Returns the headers of a refusal that say that no request is left, and how long until there are more.

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::call::Call;
 use super::event::Event;
-use super::fault::Failure;
+use super::fault::ApiError;
 use super::openai::{audio, chat, completions, images, responses, vectors};
 use super::reply::Reply;
 use super::{anthropic, bedrock, gemini, openai};
@@ -55,7 +55,7 @@ pub(crate) enum Operation {
 
 /// The body of a whole answer.
 #[derive(Debug)]
-pub(crate) struct Whole {
+pub(crate) struct WholeAnswer {
     pub(crate) content_type: &'static str,
     pub(crate) body: Vec<u8>,
 }
@@ -90,7 +90,7 @@ impl Api {
     }
 
     /// Returns an error in the API's own words.
-    pub(crate) fn failure(self, failure: Failure) -> Value {
+    pub(crate) fn failure(self, failure: ApiError) -> Value {
         match self {
             Api::OpenAi => openai::failure(failure),
             Api::Anthropic => anthropic::failure(failure),
@@ -158,7 +158,7 @@ impl Operation {
     }
 
     /// Returns an error in a stream, as its first event or a later one.
-    pub(crate) fn error_event(self, failure: Failure, first: bool) -> Event {
+    pub(crate) fn error_event(self, failure: ApiError, first: bool) -> Event {
         match self {
             Operation::Responses => responses::error_event(failure),
             Operation::Generate { sse } => gemini::error_event(failure, sse, first),
@@ -182,9 +182,9 @@ impl Operation {
 
 const JSON: &str = "application/json";
 
-impl From<Value> for Whole {
-    fn from(body: Value) -> Whole {
-        Whole {
+impl From<Value> for WholeAnswer {
+    fn from(body: Value) -> WholeAnswer {
+        WholeAnswer {
             content_type: JSON,
             body: body.to_string().into_bytes(),
         }
@@ -192,7 +192,7 @@ impl From<Value> for Whole {
 }
 
 /// Returns a whole answer.
-pub(crate) fn whole(call: &Call, reply: &Reply) -> Whole {
+pub(crate) fn whole(call: &Call, reply: &Reply) -> WholeAnswer {
     match call.operation {
         Operation::Chat => chat::whole(reply).into(),
         Operation::Completions => completions::whole(reply).into(),

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::test_client::{End, Seen, Served};
+use super::test_client::{ConnectionEnd, ReceivedAnswer, TestBackend};
 
 /// A path, with MODEL where it names one, and the end of its stream.
 struct Way {
@@ -86,12 +86,12 @@ fn streaming() -> impl Iterator<Item = (&'static str, &'static str, &'static str
     by_body.chain(BY_PATH)
 }
 
-fn text(seen: &Seen) -> String {
+fn text(seen: &ReceivedAnswer) -> String {
     String::from_utf8_lossy(&seen.body).into_owned()
 }
 
 /// Asks for a whole answer or a stream, by the path or the body.
-async fn ask(served: &Served, path: &str, model: &str, stream: bool) -> Seen {
+async fn ask(served: &TestBackend, path: &str, model: &str, stream: bool) -> ReceivedAnswer {
     let path = path.replace("MODEL", model);
     let body = json!({"model": model, "stream": stream, "partial_images": 3});
     served.ask(&path, body).await
@@ -99,7 +99,7 @@ async fn ask(served: &Served, path: &str, model: &str, stream: bool) -> Seen {
 
 #[tokio::test]
 async fn whole_answers_tell_what_came() {
-    let served = Served::start().await;
+    let served = TestBackend::start().await;
     let whole = streaming().map(|(path, ..)| path).chain(WHOLE);
     for path in whole {
         let seen = ask(&served, path, "m", false).await;
@@ -118,7 +118,7 @@ async fn whole_answers_tell_what_came() {
 
 #[tokio::test]
 async fn what_is_no_json_tells_it_in_a_header() {
-    let served = Served::start().await;
+    let served = TestBackend::start().await;
     let seen = ask(&served, "/v1/audio/speech", "m", false).await;
     assert!(seen.head.contains("content-type: audio/mpeg"));
     assert!(seen.head.contains("x-demo: {\"backend\":\"tested\""));
@@ -126,7 +126,7 @@ async fn what_is_no_json_tells_it_in_a_header() {
 
 #[tokio::test]
 async fn streams_come_piece_by_piece_to_their_end() {
-    let served = Served::start().await;
+    let served = TestBackend::start().await;
     for (_, path, end) in streaming() {
         let seen = ask(&served, path, "m", true).await;
         assert!(seen.complete, "{path}");
@@ -137,7 +137,7 @@ async fn streams_come_piece_by_piece_to_their_end() {
 
 #[tokio::test]
 async fn a_growing_array_is_json_in_the_end() {
-    let served = Served::start().await;
+    let served = TestBackend::start().await;
     let path = "/v1beta/models/MODEL:streamGenerateContent";
     for model in ["m", "pings-2", "error-first", "error-after-2", "bytewise"] {
         let seen = ask(&served, path, model, true).await;
@@ -149,7 +149,7 @@ async fn a_growing_array_is_json_in_the_end() {
 
 #[tokio::test]
 async fn faults_are_the_same_in_every_api() {
-    let served = Served::start().await;
+    let served = TestBackend::start().await;
     for (whole, stream, end) in streaming() {
         for (path, streams) in [(whole, false), (stream, true)] {
             let refused = ask(&served, path, "status-429", streams).await;
@@ -158,10 +158,18 @@ async fn faults_are_the_same_in_every_api() {
             assert!(error.get("error").or(error.get("message")).is_some());
 
             let reset = ask(&served, path, "reset", streams).await;
-            assert_eq!((reset.end, reset.head.as_str()), (End::Rst, ""), "{path}");
+            assert_eq!(
+                (reset.end, reset.head.as_str()),
+                (ConnectionEnd::Rst, ""),
+                "{path}"
+            );
 
             let cut = ask(&served, path, "cut-1", streams).await;
-            assert_eq!((cut.end, cut.complete), (End::Fin, false), "{path}");
+            assert_eq!(
+                (cut.end, cut.complete),
+                (ConnectionEnd::Fin, false),
+                "{path}"
+            );
             assert!(!cut.body.is_empty());
         }
         let failed = ask(&served, stream, "error-first", true).await;

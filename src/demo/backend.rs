@@ -72,7 +72,7 @@
 //! | `every-N-F` | `F` for the first of every `N` requests with this model. |
 //!
 //! A fault that breaks an HTTP/2 connection ends all of its streams. Every fault first reads the whole request. A
-//! [`Switch`] selects a fault for every request, whatever its model.
+//! [`FaultSwitch`] selects a fault for every request, whatever its model.
 //!
 //! The server checks no keys, has a single limit (64 MiB for a body), and counts tokens only roughly.
 
@@ -94,8 +94,8 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
-pub use super::record::{Answered, Recorded, Recorder};
-pub use super::switch::{Switch, UnknownFault};
+pub use super::record::{AnswerProgress, RecordedRequest, Recorder};
+pub use super::switch::{FaultSwitch, UnknownFault};
 
 use super::answer::Answer;
 use super::api::Operation;
@@ -106,7 +106,7 @@ use super::openai::responses;
 use super::realtime;
 use super::reply::Reply;
 use super::store::Store;
-use super::switch::Turns;
+use super::switch::RequestCounts;
 
 /// Larger bodies are refused, so that a faulty client cannot exhaust the memory.
 const BODY_LIMIT: usize = 64 * 1024 * 1024;
@@ -117,8 +117,8 @@ pub struct Backend {
     name: Arc<str>,
     recorder: Arc<Recorder>,
     records: bool,
-    switch: Switch,
-    turns: Arc<Turns>,
+    switch: FaultSwitch,
+    request_counts: Arc<RequestCounts>,
     store: Arc<Store>,
 }
 
@@ -130,8 +130,8 @@ impl Backend {
             name: Arc::from(name),
             recorder: Arc::default(),
             records: false,
-            switch: Switch::default(),
-            turns: Arc::default(),
+            switch: FaultSwitch::default(),
+            request_counts: Arc::default(),
             store: Arc::default(),
         }
     }
@@ -153,22 +153,22 @@ impl Backend {
 
     /// Returns the switch that selects this backend's fault while it serves.
     #[must_use]
-    pub fn switch(&self) -> Switch {
+    pub fn switch(&self) -> FaultSwitch {
         self.switch.clone()
     }
 
     /// Returns the fault of a request for this model.
     fn fault(&self, model: &str) -> Option<Fault> {
         if let Some((fault, before)) = self.switch.next() {
-            return fault.on_turn(before);
+            return fault.at_count(before);
         }
         let fault = Fault::of_model(model)?;
-        let before = if fault.takes_turns() {
-            self.turns.next(model)
+        let before = if fault.depends_on_count() {
+            self.request_counts.next(model)
         } else {
             0
         };
-        fault.on_turn(before)
+        fault.at_count(before)
     }
 
     /// Serves every connection of this listener. Returns only with an error of the listener; dropping the future ends
@@ -209,7 +209,7 @@ impl Backend {
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let router = Router::new().fallback(answer).with_state(Conversation {
+        let router = Router::new().fallback(answer).with_state(ConnectionState {
             backend: self.clone(),
             breaker: breaker.clone(),
         });
@@ -226,13 +226,13 @@ impl Backend {
 
 /// What building an answer needs to know.
 #[derive(Clone, Debug)]
-struct Conversation {
+struct ConnectionState {
     backend: Backend,
     breaker: Breaker,
 }
 
-async fn answer(State(conversation): State<Conversation>, request: Request) -> Response {
-    let Conversation { backend, breaker } = conversation;
+async fn answer(State(connection): State<ConnectionState>, request: Request) -> Response {
+    let ConnectionState { backend, breaker } = connection;
     let (head, body) = request.into_parts();
     let Some(request) = receive(&head, body).await else {
         return StatusCode::PAYLOAD_TOO_LARGE.into_response();
@@ -279,7 +279,7 @@ async fn answer(State(conversation): State<Conversation>, request: Request) -> R
 }
 
 /// Reads a complete request; `None` if its body is too large or is cut off.
-async fn receive(head: &Parts, body: Body) -> Option<Recorded> {
+async fn receive(head: &Parts, body: Body) -> Option<RecordedRequest> {
     let at = Instant::now();
     let body = Limited::new(body, BODY_LIMIT).collect().await.ok()?;
     let trailers = body.trailers().map(fields).unwrap_or_default();
@@ -287,7 +287,7 @@ async fn receive(head: &Parts, body: Body) -> Option<Recorded> {
         .headers
         .get(header::HOST)
         .map(|host| String::from_utf8_lossy(host.as_bytes()).into_owned());
-    Some(Recorded {
+    Some(RecordedRequest {
         version: format!("{:?}", head.version),
         method: head.method.to_string(),
         path: head
@@ -304,7 +304,7 @@ async fn receive(head: &Parts, body: Body) -> Option<Recorded> {
         trailers,
         body: body.to_bytes().to_vec(),
         at,
-        answer: Answered::default(),
+        answer: AnswerProgress::default(),
     })
 }
 

@@ -7,8 +7,8 @@ use flate2::Crc;
 use serde_json::{Value, json};
 
 use super::anthropic;
-use super::event::{Event, Part};
-use super::fault::Failure;
+use super::event::{Event, StreamPart};
+use super::fault::ApiError;
 use super::reply::{Content, Reply, pieces};
 
 /// The type of a header whose value is a string.
@@ -46,7 +46,7 @@ pub(crate) fn whole(reply: &Reply) -> Value {
 /// Returns the messages of a streamed answer of `converse-stream`.
 pub(crate) fn events(reply: &Reply) -> Vec<Event> {
     let mut events = vec![event(
-        Part::Opening,
+        StreamPart::Opening,
         "messageStart",
         &json!({"role": "assistant"}),
     )];
@@ -69,12 +69,12 @@ pub(crate) fn events(reply: &Reply) -> Vec<Event> {
         }
     }
     events.push(event(
-        Part::Finish,
+        StreamPart::Finish,
         "messageStop",
         &json!({"stopReason": stop_reason(reply)}),
     ));
     events.push(event(
-        Part::Terminator,
+        StreamPart::Terminator,
         "metadata",
         &json!({"usage": usage(reply), "metrics": {"latencyMs": 1}}),
     ));
@@ -102,14 +102,14 @@ fn push_block(
 ) {
     if let Some(start) = start {
         let start = json!({"contentBlockIndex": index, "start": start});
-        events.push(event(Part::Opening, "contentBlockStart", &start));
+        events.push(event(StreamPart::Opening, "contentBlockStart", &start));
     }
     for delta in deltas {
         let delta = json!({"contentBlockIndex": index, "delta": delta});
-        events.push(event(Part::Token, "contentBlockDelta", &delta));
+        events.push(event(StreamPart::Token, "contentBlockDelta", &delta));
     }
     let stop = json!({"contentBlockIndex": index});
-    events.push(event(Part::Closing, "contentBlockStop", &stop));
+    events.push(event(StreamPart::Closing, "contentBlockStop", &stop));
 }
 
 /// Returns an error object; a header has the type of the error.
@@ -132,12 +132,12 @@ pub(crate) fn error_type(status: StatusCode) -> &'static str {
 }
 
 /// Returns an error in the API's own words.
-pub(crate) fn failure(failure: Failure) -> Value {
+pub(crate) fn failure(failure: ApiError) -> Value {
     error(worded(failure).1)
 }
 
 /// Returns an error in a stream.
-pub(crate) fn error_event(failure: Failure) -> Event {
+pub(crate) fn error_event(failure: ApiError) -> Event {
     let (kind, message) = worded(failure);
     let bytes = message_of(
         &[
@@ -147,49 +147,49 @@ pub(crate) fn error_event(failure: Failure) -> Event {
         ],
         error(message).to_string().as_bytes(),
     );
-    Event::new(Part::Terminator, bytes)
+    Event::new(StreamPart::Terminator, bytes)
 }
 
 /// Returns a message with a wrong checksum.
 pub(crate) fn malformed() -> Vec<u8> {
-    let mut message = event(Part::Token, "contentBlockDelta", &json!({})).bytes;
+    let mut message = event(StreamPart::Token, "contentBlockDelta", &json!({})).bytes;
     if let Some(last) = message.last_mut() {
         *last = !*last;
     }
     message
 }
 
-fn worded(failure: Failure) -> (&'static str, &'static str) {
+fn worded(failure: ApiError) -> (&'static str, &'static str) {
     match failure {
-        Failure::RateLimit => (
+        ApiError::RateLimit => (
             "throttlingException",
             "Too many requests, please wait before trying again.",
         ),
-        Failure::Overloaded => (
+        ApiError::Overloaded => (
             "serviceUnavailableException",
             "Bedrock is unable to process your request.",
         ),
-        Failure::Server => (
+        ApiError::Server => (
             "internalServerException",
             "The system encountered an unexpected error during processing. Try your request again.",
         ),
-        Failure::Auth => (
+        ApiError::Auth => (
             "accessDeniedException",
             "The security token included in the request is invalid.",
         ),
-        Failure::Invalid => ("validationException", "Malformed input request."),
-        Failure::ContextLength => (
+        ApiError::Invalid => ("validationException", "Malformed input request."),
+        ApiError::ContextLength => (
             "validationException",
             "The model returned the following errors: Input is too long for requested model.",
         ),
-        Failure::ContentPolicy => (
+        ApiError::ContentPolicy => (
             "validationException",
             "The model returned the following errors: Output blocked by content filtering policy",
         ),
     }
 }
 
-fn event(part: Part, kind: &str, payload: &Value) -> Event {
+fn event(part: StreamPart, kind: &str, payload: &Value) -> Event {
     let bytes = message_of(
         &[
             (":event-type", kind),

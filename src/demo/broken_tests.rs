@@ -5,21 +5,21 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tokio::io::AsyncReadExt as _;
 
-use super::test_client::{ANTHROPIC, End, OPENAI, Served, for_both};
+use super::test_client::{ANTHROPIC, ConnectionEnd, OPENAI, TestBackend, for_both};
 
 /// The ending that each name stands for: whether HTTP considers the body complete, and what ends the connection.
-const STOPS: [(&str, bool, End); 6] = [
-    ("end-3", true, End::Fin),
-    ("end-length-3", true, End::Fin),
-    ("cut-3", false, End::Fin),
-    ("cut-length-3", false, End::Fin),
-    ("reset-3", false, End::Rst),
-    ("stall-3", false, End::Open),
+const STOPS: [(&str, bool, ConnectionEnd); 6] = [
+    ("end-3", true, ConnectionEnd::Fin),
+    ("end-length-3", true, ConnectionEnd::Fin),
+    ("cut-3", false, ConnectionEnd::Fin),
+    ("cut-length-3", false, ConnectionEnd::Fin),
+    ("reset-3", false, ConnectionEnd::Rst),
+    ("stall-3", false, ConnectionEnd::Open),
 ];
 
 #[tokio::test]
 async fn streams_that_stop_after_some_tokens() {
-    let served = Served::start().await;
+    let served = TestBackend::start().await;
     for_both(async |path| {
         for (model, complete, end) in STOPS {
             let seen = served.stream(path, model).await;
@@ -34,7 +34,7 @@ async fn streams_that_stop_after_some_tokens() {
 
 #[tokio::test]
 async fn whole_answers_that_stop_in_the_middle() {
-    let served = Served::start().await;
+    let served = TestBackend::start().await;
     for_both(async |path| {
         let full = served.whole(path, "full-3").await.body.len();
         for (model, complete, end) in STOPS {
@@ -54,9 +54,9 @@ async fn whole_answers_that_stop_in_the_middle() {
 
 #[tokio::test]
 async fn a_length_is_said_where_the_name_says_so() {
-    let served = Served::start().await;
+    let served = TestBackend::start().await;
     for_both(async |path| {
-        let length = |seen: &super::test_client::Seen| -> Option<usize> {
+        let length = |seen: &super::test_client::ReceivedAnswer| -> Option<usize> {
             seen.header("content-length")?.parse().ok()
         };
         for model in ["end-3", "cut-3", "reset-3", "end-finished"] {
@@ -97,7 +97,7 @@ fn rest_of_stream(path: &str) -> usize {
 
 #[tokio::test]
 async fn no_token_means_what_comes_before_the_first_one() {
-    let served = Served::start().await;
+    let served = TestBackend::start().await;
     let seen = served.stream(OPENAI, "cut-0").await;
     assert_eq!(seen.data().len(), 1);
     assert!(seen.text().contains("\"role\":\"assistant\""));
@@ -108,10 +108,13 @@ async fn no_token_means_what_comes_before_the_first_one() {
 
 #[tokio::test]
 async fn connections_that_break_after_the_headers() {
-    let served = Served::start().await;
+    let served = TestBackend::start().await;
     for_both(async |path| {
         for stream in [false, true] {
-            for (model, end) in [("close-headers", End::Fin), ("reset-headers", End::Rst)] {
+            for (model, end) in [
+                ("close-headers", ConnectionEnd::Fin),
+                ("reset-headers", ConnectionEnd::Rst),
+            ] {
                 let body = json!({"model": model, "stream": stream});
                 let seen = served.ask(path, body).await;
                 assert_eq!(seen.status(), 200);
@@ -126,17 +129,23 @@ async fn connections_that_break_after_the_headers() {
 
 #[tokio::test]
 async fn streams_that_lack_only_their_last_events() {
-    let served = Served::start().await;
+    let served = TestBackend::start().await;
     for_both(async |path| {
         let ended = served.stream(path, "end-finished").await;
         assert!(ended.finished() && !ended.terminated());
-        assert_eq!((ended.complete, ended.end), (true, End::Fin));
+        assert_eq!((ended.complete, ended.end), (true, ConnectionEnd::Fin));
         assert!(served.whole(path, "end-finished").await.works());
 
         let stalled = served.stream(path, "stall-finished").await;
         assert!(stalled.finished() && !stalled.terminated());
-        assert_eq!((stalled.complete, stalled.end), (false, End::Open));
-        assert_eq!(served.whole(path, "stall-finished").await.end, End::Open);
+        assert_eq!(
+            (stalled.complete, stalled.end),
+            (false, ConnectionEnd::Open)
+        );
+        assert_eq!(
+            served.whole(path, "stall-finished").await.end,
+            ConnectionEnd::Open
+        );
     })
     .await;
     // The usage follows the finish reason, so only one of them has it.
@@ -152,7 +161,7 @@ async fn streams_that_lack_only_their_last_events() {
 
 #[tokio::test]
 async fn http2_streams_break_too() {
-    let served = Served::start().await;
+    let served = TestBackend::start().await;
     let client = reqwest::Client::builder()
         .http2_prior_knowledge()
         .build()
@@ -188,7 +197,7 @@ async fn http2_streams_break_too() {
 
 #[tokio::test]
 async fn a_record_tells_what_became_of_the_answer() {
-    let served = Served::start().await;
+    let served = TestBackend::start().await;
     served.stream(OPENAI, "gpt-5.5").await;
     served.whole(OPENAI, "gpt-5.5").await;
     served.stream(OPENAI, "cut-1").await;
@@ -210,7 +219,7 @@ async fn a_record_tells_that_the_client_left() {
         ("stall-1", true),
         ("gpt-5.5", true),
     ] {
-        let served = Served::start().await;
+        let served = TestBackend::start().await;
         let body = json!({"model": model, "stream": true});
         let mut stream = served.connect(OPENAI, &body).await;
         if begins {

@@ -5,8 +5,8 @@ use serde_json::Value;
 
 use super::api::{Api, Operation};
 use super::fields::Fields;
-use super::place::Place;
-use super::record::Recorded;
+use super::path::ParsedPath;
+use super::record::RecordedRequest;
 use super::tool::{self, Tool};
 
 /// A request that a backend can answer.
@@ -36,11 +36,11 @@ pub(crate) struct Refusal {
 
 impl Call {
     /// Reads a request as its API defines it.
-    pub(crate) fn read(request: &Recorded) -> Result<Call, Refusal> {
+    pub(crate) fn read(request: &RecordedRequest) -> Result<Call, Refusal> {
         let (path, query) = request.path_and_query();
-        let place = Place::of(path, query);
-        let api = match &place {
-            Some(place) => place.operation.api(),
+        let parsed = ParsedPath::of(path, query);
+        let api = match &parsed {
+            Some(parsed) => parsed.operation.api(),
             None => Api::guess(path, request.header("anthropic-version").is_some()),
         };
         let refuse = |status, message: String| Refusal {
@@ -48,7 +48,7 @@ impl Call {
             status,
             message,
         };
-        let Some(place) = place else {
+        let Some(parsed) = parsed else {
             return Err(refuse(
                 StatusCode::NOT_FOUND,
                 format!("Invalid URL ({} {path})", request.method),
@@ -60,13 +60,13 @@ impl Call {
                 format!("{} is not allowed on {path}", request.method),
             ));
         }
-        let operation = place.operation;
+        let operation = parsed.operation;
         let fields =
             Fields::read(request).map_err(|message| refuse(StatusCode::BAD_REQUEST, message))?;
         // If both name a model, the body's counts: a deployment's name only tells where the request was sent.
-        let model = match place.stream {
-            None => fields.text("model").or(place.model),
-            Some(_) => place.model,
+        let model = match parsed.stream {
+            None => fields.text("model").or(parsed.model),
+            Some(_) => parsed.model,
         };
         let Some(model) = model else {
             return Err(refuse(
@@ -78,7 +78,7 @@ impl Call {
             api,
             operation,
             model,
-            stream: place.stream.unwrap_or_else(|| streams(operation, &fields)),
+            stream: parsed.stream.unwrap_or_else(|| streams(operation, &fields)),
             include_usage: fields
                 .get("stream_options")
                 .is_some_and(|options| options.get("include_usage") == Some(&Value::Bool(true))),

@@ -13,11 +13,11 @@ use tokio::sync::Notify;
 /// The backend's side of one connection, through which an answer can break it.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Breaker {
-    inner: Arc<Inner>,
+    inner: Arc<BreakerState>,
 }
 
 #[derive(Debug, Default)]
-struct Inner {
+struct BreakerState {
     reset: AtomicBool,
     broken: Notify,
 }

@@ -5,14 +5,14 @@ use serde_json::Value;
 /// One server-sent event, a comment between two events, or one message of a binary stream.
 #[derive(Clone, Debug)]
 pub(crate) struct Event {
-    pub(crate) part: Part,
+    pub(crate) part: StreamPart,
     /// The bytes as they are sent; a server-sent event includes the empty line at its end.
     pub(crate) bytes: Vec<u8>,
 }
 
 /// The parts of a stream, in order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Part {
+pub(crate) enum StreamPart {
     /// What precedes the content, and the frame around its blocks.
     Opening,
     /// A piece of the content.
@@ -28,7 +28,7 @@ pub(crate) enum Part {
 }
 
 impl Event {
-    pub(crate) fn new(part: Part, bytes: impl Into<Vec<u8>>) -> Event {
+    pub(crate) fn new(part: StreamPart, bytes: impl Into<Vec<u8>>) -> Event {
         Event {
             part,
             bytes: bytes.into(),
@@ -36,12 +36,12 @@ impl Event {
     }
 
     /// Creates an event that has only data.
-    pub(crate) fn data(part: Part, data: &Value) -> Event {
+    pub(crate) fn data(part: StreamPart, data: &Value) -> Event {
         Event::new(part, format!("data: {data}\n\n"))
     }
 
     /// Creates an event that has its type both in the line `event:` and in the data.
-    pub(crate) fn typed(part: Part, kind: &str, mut data: Value) -> Event {
+    pub(crate) fn typed(part: StreamPart, kind: &str, mut data: Value) -> Event {
         if let Some(data) = data.as_object_mut() {
             data.insert("type".to_owned(), Value::from(kind));
         }
@@ -61,8 +61,8 @@ pub(crate) fn up_to_tokens(events: &[Event], tokens: usize) -> usize {
     events
         .iter()
         .take_while(|event| match event.part {
-            Part::Opening => true,
-            Part::Token => match left.checked_sub(1) {
+            StreamPart::Opening => true,
+            StreamPart::Token => match left.checked_sub(1) {
                 Some(fewer) => {
                     left = fewer;
                     true
@@ -80,10 +80,15 @@ mod tests {
 
     #[test]
     fn a_stream_is_cut_by_its_tokens() {
-        let events: Vec<Event> = [Part::Opening, Part::Token, Part::Token, Part::Finish]
-            .into_iter()
-            .map(|part| Event::new(part, ""))
-            .collect();
+        let events: Vec<Event> = [
+            StreamPart::Opening,
+            StreamPart::Token,
+            StreamPart::Token,
+            StreamPart::Finish,
+        ]
+        .into_iter()
+        .map(|part| Event::new(part, ""))
+        .collect();
         let counts = [0, 1, 2, 3].map(|tokens| up_to_tokens(&events, tokens));
         assert_eq!(counts, [1, 2, 3, 3]);
     }

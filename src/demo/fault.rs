@@ -9,7 +9,7 @@ use axum::http::StatusCode;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
     /// Answer this status, with an error object in the API's own format, and tell when to retry.
-    Status(StatusCode, Option<Advice>),
+    Status(StatusCode, Option<RetryAdvice>),
     /// Never answer; the connection stays open until the client leaves.
     Hang,
     /// Break the connection with a TCP RST before an answer.
@@ -27,11 +27,11 @@ pub(crate) enum Fault {
     /// Answer this many KiB of text, without pauses.
     Large(usize),
     /// Stop before the answer is complete.
-    Stop(Stop),
+    Stop(EarlyStop),
     /// Send an event that is not JSON after this many tokens.
     Malformed(usize),
     /// Answer 200 with only an error.
-    ErrorFirst(Failure),
+    ErrorFirst(ApiError),
     /// Send an error after this many tokens, and nothing more.
     ErrorAfter(usize),
     /// Answer 200 with a stream without any event.
@@ -41,7 +41,7 @@ pub(crate) enum Fault {
     /// Send this many pings before a stream.
     Pings(usize),
     /// Answer 400, with this error in the API's own words.
-    Refuse(Failure),
+    Refuse(ApiError),
     /// Answer with this many additional headers.
     Headers(usize),
     /// Compress the answer's body, whatever the client accepts.
@@ -60,7 +60,7 @@ pub(crate) enum Fault {
 
 /// How a refused client is told when to retry.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Advice {
+pub(crate) enum RetryAdvice {
     /// `retry-after` with these seconds, as they were written.
     Seconds(String),
     /// `retry-after-ms`.
@@ -73,15 +73,15 @@ pub(crate) enum Advice {
 
 /// An answer that stops before it is complete.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Stop {
-    pub(crate) at: Point,
+pub(crate) struct EarlyStop {
+    pub(crate) at: StopPoint,
     pub(crate) ending: Ending,
-    pub(crate) length: Length,
+    pub(crate) length: DeclaredLength,
 }
 
 /// Where an answer stops.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Point {
+pub(crate) enum StopPoint {
     /// Before the first byte of the body.
     Headers,
     /// A stream after this many tokens of the content; a whole body in its middle.
@@ -107,9 +107,9 @@ pub(crate) enum Ending {
 
 /// The `content-length` of an answer that stops.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Length {
+pub(crate) enum DeclaredLength {
     /// No `content-length`.
-    Unsaid,
+    Absent,
     /// The length of what is sent.
     Sent,
     /// The length of the whole answer.
@@ -118,7 +118,7 @@ pub(crate) enum Length {
 
 /// An error for which each API has its own words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Failure {
+pub(crate) enum ApiError {
     RateLimit,
     Overloaded,
     Server,
@@ -129,15 +129,15 @@ pub(crate) enum Failure {
 }
 
 /// The maximum number of words, KiB or pings; more would only fill the memory.
-const MOST_WORDS: usize = 1_000_000;
-const MOST_KIB: usize = 65_536;
-const MOST_PINGS: usize = 1_000_000;
+const MAX_WORDS: usize = 1_000_000;
+const MAX_KIB: usize = 65_536;
+const MAX_PINGS: usize = 1_000_000;
 
 /// The maximum number of headers; a map of headers holds little more.
-const MOST_HEADERS: usize = 10_000;
+const MAX_HEADERS: usize = 10_000;
 
 /// The longest wait, in seconds: ten days, longer than anyone waits and still a date that can be written.
-const LONGEST: u64 = 864_000_000;
+const MAX_WAIT_SECONDS: u64 = 864_000_000;
 
 impl Fault {
     /// Returns the fault of this model name; `None` for a model that works.
@@ -161,12 +161,12 @@ impl Fault {
     }
 
     /// Whether the fault depends on the number of earlier requests.
-    pub(crate) fn takes_turns(&self) -> bool {
+    pub(crate) fn depends_on_count(&self) -> bool {
         matches!(self, Fault::Once(_) | Fault::Every(..))
     }
 
     /// Returns what this fault is for a request with this many before it.
-    pub(crate) fn on_turn(self, before: u64) -> Option<Fault> {
+    pub(crate) fn at_count(self, before: u64) -> Option<Fault> {
         match self {
             Fault::Once(fault) => (before == 0).then_some(*fault),
             Fault::Every(every, fault) => {
@@ -179,29 +179,29 @@ impl Fault {
 
 fn named(name: &str) -> Option<Fault> {
     let stop = |at, ending| {
-        Fault::Stop(Stop {
+        Fault::Stop(EarlyStop {
             at,
             ending,
-            length: Length::Unsaid,
+            length: DeclaredLength::Absent,
         })
     };
     Some(match name {
         "hang" => Fault::Hang,
         "reset" => Fault::Reset,
         "close" => Fault::Close,
-        "reset-headers" => stop(Point::Headers, Ending::Rst),
-        "close-headers" => stop(Point::Headers, Ending::Fin),
-        "end-finished" => stop(Point::Terminator, Ending::Clean),
-        "stall-finished" => stop(Point::Finish, Ending::Silence),
-        "error-first" | "error-first-server" => Fault::ErrorFirst(Failure::Server),
-        "error-first-rate_limit" => Fault::ErrorFirst(Failure::RateLimit),
-        "error-first-overloaded" => Fault::ErrorFirst(Failure::Overloaded),
-        "error-first-auth" => Fault::ErrorFirst(Failure::Auth),
-        "error-first-invalid" => Fault::ErrorFirst(Failure::Invalid),
+        "reset-headers" => stop(StopPoint::Headers, Ending::Rst),
+        "close-headers" => stop(StopPoint::Headers, Ending::Fin),
+        "end-finished" => stop(StopPoint::Terminator, Ending::Clean),
+        "stall-finished" => stop(StopPoint::Finish, Ending::Silence),
+        "error-first" | "error-first-server" => Fault::ErrorFirst(ApiError::Server),
+        "error-first-rate_limit" => Fault::ErrorFirst(ApiError::RateLimit),
+        "error-first-overloaded" => Fault::ErrorFirst(ApiError::Overloaded),
+        "error-first-auth" => Fault::ErrorFirst(ApiError::Auth),
+        "error-first-invalid" => Fault::ErrorFirst(ApiError::Invalid),
         "empty-stream" => Fault::EmptyStream,
         "empty-body" => Fault::EmptyBody,
-        "context-length" => Fault::Refuse(Failure::ContextLength),
-        "content-policy" => Fault::Refuse(Failure::ContentPolicy),
+        "context-length" => Fault::Refuse(ApiError::ContextLength),
+        "content-policy" => Fault::Refuse(ApiError::ContentPolicy),
         "gzip" => Fault::Gzip,
         "reasoning" => Fault::Reasoning,
         "crlf" => Fault::Crlf,
@@ -214,12 +214,12 @@ fn named(name: &str) -> Option<Fault> {
 fn numbered(name: &str) -> Option<Fault> {
     let (name, amount) = name.rsplit_once('-')?;
     let amount = number(amount)?;
-    let time = || (amount <= LONGEST).then(|| Duration::from_millis(amount));
+    let time = || (amount <= MAX_WAIT_SECONDS).then(|| Duration::from_millis(amount));
     let count = usize::try_from(amount).ok()?;
     let up_to = |most| (count <= most).then_some(count);
     let stop = |ending, length| {
-        Fault::Stop(Stop {
-            at: Point::Tokens(count),
+        Fault::Stop(EarlyStop {
+            at: StopPoint::Tokens(count),
             ending,
             length,
         })
@@ -228,18 +228,18 @@ fn numbered(name: &str) -> Option<Fault> {
         "slow-headers" => Fault::SlowHeaders(time()?),
         "slow-token" => Fault::SlowToken(time()?),
         "slow-words" => Fault::SlowWords(time()?),
-        "words" => Fault::Words(up_to(MOST_WORDS)?),
-        "large" => Fault::Large(up_to(MOST_KIB)?),
-        "end" => stop(Ending::Clean, Length::Unsaid),
-        "end-length" => stop(Ending::Clean, Length::Sent),
-        "cut" => stop(Ending::Fin, Length::Unsaid),
-        "cut-length" => stop(Ending::Fin, Length::Full),
-        "reset" => stop(Ending::Rst, Length::Unsaid),
-        "stall" => stop(Ending::Silence, Length::Unsaid),
+        "words" => Fault::Words(up_to(MAX_WORDS)?),
+        "large" => Fault::Large(up_to(MAX_KIB)?),
+        "end" => stop(Ending::Clean, DeclaredLength::Absent),
+        "end-length" => stop(Ending::Clean, DeclaredLength::Sent),
+        "cut" => stop(Ending::Fin, DeclaredLength::Absent),
+        "cut-length" => stop(Ending::Fin, DeclaredLength::Full),
+        "reset" => stop(Ending::Rst, DeclaredLength::Absent),
+        "stall" => stop(Ending::Silence, DeclaredLength::Absent),
         "malformed" => Fault::Malformed(count),
         "error-after" => Fault::ErrorAfter(count),
-        "pings" => Fault::Pings(up_to(MOST_PINGS)?),
-        "headers" => Fault::Headers(up_to(MOST_HEADERS)?),
+        "pings" => Fault::Pings(up_to(MAX_PINGS)?),
+        "headers" => Fault::Headers(up_to(MAX_HEADERS)?),
         _ => return None,
     })
 }
@@ -258,18 +258,18 @@ fn refusing(rest: &str) -> Option<Fault> {
     Some(Fault::Status(StatusCode::from_u16(status).ok()?, advice))
 }
 
-fn advice(name: &str) -> Option<Advice> {
+fn advice(name: &str) -> Option<RetryAdvice> {
     let (name, amount) = name.rsplit_once('-')?;
-    let amount_of = || number(amount).filter(|amount| *amount <= LONGEST);
+    let amount_of = || number(amount).filter(|amount| *amount <= MAX_WAIT_SECONDS);
     Some(match name {
         "retry-after" => {
             let (whole, part) = amount.split_once('.').unwrap_or((amount, "0"));
             number(whole).and(number(part))?;
-            Advice::Seconds(amount.to_owned())
+            RetryAdvice::Seconds(amount.to_owned())
         }
-        "retry-after-ms" => Advice::Milliseconds(amount_of()?),
-        "retry-date" => Advice::Date(amount_of()?),
-        "reset" => Advice::Reset(amount_of()?),
+        "retry-after-ms" => RetryAdvice::Milliseconds(amount_of()?),
+        "retry-date" => RetryAdvice::Date(amount_of()?),
+        "reset" => RetryAdvice::Reset(amount_of()?),
         _ => return None,
     })
 }

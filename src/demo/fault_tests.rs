@@ -6,8 +6,8 @@ fn fault(name: &str) -> Fault {
     Fault::of_model(name).unwrap_or_else(|| panic!("{name} is no fault"))
 }
 
-fn stop(at: Point, ending: Ending, length: Length) -> Fault {
-    Fault::Stop(Stop { at, ending, length })
+fn stop(at: StopPoint, ending: Ending, length: DeclaredLength) -> Fault {
+    Fault::Stop(EarlyStop { at, ending, length })
 }
 
 #[test]
@@ -26,31 +26,40 @@ fn names_pick_faults() {
     );
     assert_eq!(
         fault("error-first-rate_limit"),
-        Fault::ErrorFirst(Failure::RateLimit)
+        Fault::ErrorFirst(ApiError::RateLimit)
     );
 }
 
 #[test]
 fn similar_names_are_told_apart() {
-    let tokens = Point::Tokens(3);
-    assert_eq!(fault("reset-3"), stop(tokens, Ending::Rst, Length::Unsaid));
+    let tokens = StopPoint::Tokens(3);
+    assert_eq!(
+        fault("reset-3"),
+        stop(tokens, Ending::Rst, DeclaredLength::Absent)
+    );
     assert_eq!(
         fault("reset-headers"),
-        stop(Point::Headers, Ending::Rst, Length::Unsaid)
+        stop(StopPoint::Headers, Ending::Rst, DeclaredLength::Absent)
     );
-    assert_eq!(fault("cut-3"), stop(tokens, Ending::Fin, Length::Unsaid));
+    assert_eq!(
+        fault("cut-3"),
+        stop(tokens, Ending::Fin, DeclaredLength::Absent)
+    );
     assert_eq!(
         fault("cut-length-3"),
-        stop(tokens, Ending::Fin, Length::Full)
+        stop(tokens, Ending::Fin, DeclaredLength::Full)
     );
-    assert_eq!(fault("end-3"), stop(tokens, Ending::Clean, Length::Unsaid));
+    assert_eq!(
+        fault("end-3"),
+        stop(tokens, Ending::Clean, DeclaredLength::Absent)
+    );
     assert_eq!(
         fault("end-length-3"),
-        stop(tokens, Ending::Clean, Length::Sent)
+        stop(tokens, Ending::Clean, DeclaredLength::Sent)
     );
     assert_eq!(
         fault("end-finished"),
-        stop(Point::Terminator, Ending::Clean, Length::Unsaid)
+        stop(StopPoint::Terminator, Ending::Clean, DeclaredLength::Absent)
     );
 }
 
@@ -62,27 +71,27 @@ fn a_status_may_tell_when_to_come_again() {
     };
     assert_eq!(
         advice("status-429-retry-after-0.5"),
-        Advice::Seconds("0.5".to_owned())
+        RetryAdvice::Seconds("0.5".to_owned())
     );
     assert_eq!(
         advice("status-503-retry-after-ms-20"),
-        Advice::Milliseconds(20)
+        RetryAdvice::Milliseconds(20)
     );
-    assert_eq!(advice("status-503-retry-date-2"), Advice::Date(2));
-    assert_eq!(advice("status-429-reset-1500"), Advice::Reset(1500));
+    assert_eq!(advice("status-503-retry-date-2"), RetryAdvice::Date(2));
+    assert_eq!(advice("status-429-reset-1500"), RetryAdvice::Reset(1500));
 }
 
 #[test]
 fn faults_take_turns() {
     let at = |name: &str| -> Vec<bool> {
         (0..5)
-            .map(|before| fault(name).on_turn(before).is_some())
+            .map(|before| fault(name).at_count(before).is_some())
             .collect()
     };
     assert_eq!(at("hang"), [true; 5]);
     assert_eq!(at("once-hang"), [true, false, false, false, false]);
     assert_eq!(at("every-2-status-503"), [true, false, true, false, true]);
-    assert_eq!(fault("once-hang").on_turn(0), Some(Fault::Hang));
+    assert_eq!(fault("once-hang").at_count(0), Some(Fault::Hang));
 }
 
 #[test]

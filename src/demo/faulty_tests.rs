@@ -6,11 +6,11 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use flate2::read::GzDecoder;
 use serde_json::Value;
 
-use super::test_client::{ANTHROPIC, End, OPENAI, Served, for_both};
+use super::test_client::{ANTHROPIC, ConnectionEnd, OPENAI, TestBackend, for_both};
 
 #[tokio::test]
 async fn refusals_tell_when_to_come_again() {
-    let served = Served::start().await;
+    let served = TestBackend::start().await;
     for_both(async |path| {
         let seen = served.whole(path, "status-429-retry-after-0.5").await;
         assert_eq!(seen.status(), 429);
@@ -46,7 +46,7 @@ async fn refusals_tell_when_to_come_again() {
 
 #[tokio::test]
 async fn refusals_in_the_apis_own_words() {
-    let served = Served::start().await;
+    let served = TestBackend::start().await;
     for (model, code, words) in [
         (
             "context-length",
@@ -72,7 +72,7 @@ async fn refusals_in_the_apis_own_words() {
 
 #[tokio::test]
 async fn errors_that_begin_with_200() {
-    let served = Served::start().await;
+    let served = TestBackend::start().await;
     for (model, openai, anthropic) in [
         ("error-first", "server_error", "api_error"),
         ("error-first-server", "server_error", "api_error"),
@@ -112,7 +112,7 @@ async fn errors_that_begin_with_200() {
 
 #[tokio::test]
 async fn errors_in_the_middle() {
-    let served = Served::start().await;
+    let served = TestBackend::start().await;
     for_both(async |path| {
         let seen = served.stream(path, "error-after-2").await;
         assert_eq!(seen.tokens().len(), 2);
@@ -134,7 +134,7 @@ async fn errors_in_the_middle() {
 
 #[tokio::test]
 async fn answers_without_anything() {
-    let served = Served::start().await;
+    let served = TestBackend::start().await;
     for_both(async |path| {
         for seen in [
             served.stream(path, "empty-stream").await,
@@ -158,7 +158,7 @@ async fn answers_without_anything() {
 
 #[tokio::test]
 async fn answers_that_take_their_time() {
-    let served = Served::start().await;
+    let served = TestBackend::start().await;
     let wait = Duration::from_millis(200);
     for_both(async |path| {
         for seen in [
@@ -184,7 +184,7 @@ async fn answers_that_take_their_time() {
 
 #[tokio::test]
 async fn answers_of_any_size() {
-    let served = Served::start().await;
+    let served = TestBackend::start().await;
     for_both(async |path| {
         let content = |body: Value| {
             let openai = body["choices"][0]["message"]["content"].as_str();
@@ -214,7 +214,7 @@ async fn answers_of_any_size() {
 
 #[tokio::test]
 async fn pings_come_first() {
-    let served = Served::start().await;
+    let served = TestBackend::start().await;
     for (path, ping) in [
         (OPENAI, ": ping\n\n"),
         (ANTHROPIC, "event: ping\ndata: {\"type\":\"ping\"}\n\n"),
@@ -229,7 +229,7 @@ async fn pings_come_first() {
 
 #[tokio::test]
 async fn answers_with_many_headers() {
-    let served = Served::start().await;
+    let served = TestBackend::start().await;
     for_both(async |path| {
         for seen in [
             served.whole(path, "headers-80").await,
@@ -245,7 +245,7 @@ async fn answers_with_many_headers() {
 
 #[tokio::test]
 async fn encoded_answers() {
-    let served = Served::start().await;
+    let served = TestBackend::start().await;
     for_both(async |path| {
         for (mut seen, streamed) in [
             (served.whole(path, "gzip").await, false),
@@ -270,7 +270,7 @@ async fn encoded_answers() {
 
 #[tokio::test]
 async fn thoughts_before_the_answer() {
-    let served = Served::start().await;
+    let served = TestBackend::start().await;
     let seen = served.stream(OPENAI, "reasoning").await;
     assert!(seen.works());
     let events = seen.events();
@@ -312,7 +312,7 @@ async fn thoughts_before_the_answer() {
 
 #[tokio::test]
 async fn streams_framed_otherwise() {
-    let served = Served::start().await;
+    let served = TestBackend::start().await;
     for_both(async |path| {
         let mut seen = served.stream(path, "crlf").await;
         let text = seen.text();
@@ -332,7 +332,7 @@ async fn streams_framed_otherwise() {
 
 #[tokio::test]
 async fn faults_that_come_and_go() {
-    let served = Served::start().await;
+    let served = TestBackend::start().await;
     let mut statuses = Vec::new();
     for _ in 0..5 {
         let seen = served.whole(OPENAI, "every-2-status-503").await;
@@ -340,7 +340,7 @@ async fn faults_that_come_and_go() {
     }
     assert_eq!(statuses, [503, 200, 503, 200, 503]);
     for model in ["once-reset", "once-reset-headers"] {
-        assert_eq!(served.whole(OPENAI, model).await.end, End::Rst);
+        assert_eq!(served.whole(OPENAI, model).await.end, ConnectionEnd::Rst);
         assert!(served.whole(ANTHROPIC, model).await.works());
         assert!(served.whole(OPENAI, model).await.works());
     }
@@ -348,12 +348,12 @@ async fn faults_that_come_and_go() {
 
 #[tokio::test]
 async fn a_switch_rules_every_request() {
-    let served = Served::start().await;
+    let served = TestBackend::start().await;
     let switch = &served.switch;
     assert!(served.whole(OPENAI, "gpt-5.5").await.works());
     switch.set(Some("reset")).unwrap();
     for_both(async |path| {
-        assert_eq!(served.whole(path, "gpt-5.5").await.end, End::Rst);
+        assert_eq!(served.whole(path, "gpt-5.5").await.end, ConnectionEnd::Rst);
     })
     .await;
     switch.set(Some("slow-headers-50")).unwrap();

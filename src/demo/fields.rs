@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::record::Recorded;
+use super::record::RecordedRequest;
 
 /// The fields of a body.
 #[derive(Debug)]
@@ -28,7 +28,7 @@ pub(crate) struct FormPart {
 
 impl Fields {
     /// Reads a body according to its `content-type`; without one, as JSON.
-    pub(crate) fn read(request: &Recorded) -> Result<Fields, String> {
+    pub(crate) fn read(request: &RecordedRequest) -> Result<Fields, String> {
         let kind = request.header("content-type").unwrap_or_default();
         let kind = String::from_utf8_lossy(kind);
         if kind.to_ascii_lowercase().starts_with("multipart/form-data") {

@@ -4,8 +4,8 @@ use axum::http::StatusCode;
 use serde_json::{Value, json};
 
 use super::call::Call;
-use super::event::{Event, Part};
-use super::fault::Failure;
+use super::event::{Event, StreamPart};
+use super::fault::ApiError;
 use super::openai::vectors::vector;
 use super::reply::{Content, Reply, pieces};
 
@@ -50,36 +50,36 @@ pub(crate) fn events(reply: &Reply, sse: bool) -> Vec<Event> {
     }
     let mut events: Vec<Event> = parts
         .into_iter()
-        .map(|part| (Part::Token, chunk(reply, &[part], None)))
+        .map(|part| (StreamPart::Token, chunk(reply, &[part], None)))
         .chain([(
-            Part::Finish,
+            StreamPart::Finish,
             chunk(reply, &[json!({"text": ""})], Some("STOP")),
         )])
         .map(|(part, chunk)| {
             let text = match (sse, part) {
                 (true, _) => format!("data: {chunk}\r\n\r\n"),
-                (false, Part::Finish) => chunk.to_string(),
+                (false, StreamPart::Finish) => chunk.to_string(),
                 (false, _) => format!("{chunk}\r\n,\r\n"),
             };
             Event::new(part, text)
         })
         .collect();
     if !sse {
-        events.insert(0, Event::new(Part::Opening, "["));
-        events.push(Event::new(Part::Terminator, "]"));
+        events.insert(0, Event::new(StreamPart::Opening, "["));
+        events.push(Event::new(StreamPart::Terminator, "]"));
     }
     events
 }
 
 /// Returns an error in a stream, as its first event or a later one.
-pub(crate) fn error_event(failure: Failure, sse: bool, first: bool) -> Event {
+pub(crate) fn error_event(failure: ApiError, sse: bool, first: bool) -> Event {
     let error = self::failure(failure);
     let text = match (sse, first) {
         (true, _) => format!("data: {error}\r\n\r\n"),
         (false, true) => format!("[{error}]"),
         (false, false) => format!("{error}]"),
     };
-    Event::new(Part::Terminator, text)
+    Event::new(StreamPart::Terminator, text)
 }
 
 /// Returns the number of tokens in a request.
@@ -125,33 +125,33 @@ pub(crate) fn error(status: StatusCode, message: &str) -> Value {
 }
 
 /// Returns an error in the API's own words.
-pub(crate) fn failure(failure: Failure) -> Value {
+pub(crate) fn failure(failure: ApiError) -> Value {
     let (status, message) = match failure {
-        Failure::RateLimit => (
+        ApiError::RateLimit => (
             StatusCode::TOO_MANY_REQUESTS,
             "Resource has been exhausted (e.g. check quota).",
         ),
-        Failure::Overloaded => (
+        ApiError::Overloaded => (
             StatusCode::SERVICE_UNAVAILABLE,
             "The model is overloaded. Please try again later.",
         ),
-        Failure::Server => (
+        ApiError::Server => (
             StatusCode::INTERNAL_SERVER_ERROR,
             "An internal error has occurred. Please retry.",
         ),
-        Failure::Auth => (
+        ApiError::Auth => (
             StatusCode::BAD_REQUEST,
             "API key not valid. Please pass a valid API key.",
         ),
-        Failure::Invalid => (
+        ApiError::Invalid => (
             StatusCode::BAD_REQUEST,
             "Invalid JSON payload received. Unknown name \"content\": Cannot find field.",
         ),
-        Failure::ContextLength => (
+        ApiError::ContextLength => (
             StatusCode::BAD_REQUEST,
             "The input token count (1208310) exceeds the maximum number of tokens allowed (1048576).",
         ),
-        Failure::ContentPolicy => (
+        ApiError::ContentPolicy => (
             StatusCode::BAD_REQUEST,
             "The prompt was blocked by the safety settings.",
         ),

@@ -7,7 +7,7 @@ use axum::http::request::Parts;
 use axum::response::{IntoResponse as _, Response};
 use serde_json::{Value, json};
 
-use super::record::Recorded;
+use super::record::RecordedRequest;
 use super::reply::{next_id, seen};
 
 /// Whether this request begins a session rather than asking for an answer.
@@ -19,7 +19,7 @@ pub(crate) fn is_asked_for(parts: &Parts) -> bool {
 }
 
 /// Begins a session at this backend.
-pub(crate) async fn answer(name: &str, request: &Recorded, mut parts: Parts) -> Response {
+pub(crate) async fn answer(name: &str, request: &RecordedRequest, mut parts: Parts) -> Response {
     let (_, query) = request.path_and_query();
     let model = query
         .split('&')

@@ -15,7 +15,7 @@ const TEST_ID: &str = "x-test-id";
 /// Header names are in lower case, as HTTP/2 sends them and as the HTTP/1.1 parser returns them. Headers are in the
 /// order of arrival, except that further values of a name directly follow its first.
 #[derive(Clone, Debug)]
-pub struct Recorded {
+pub struct RecordedRequest {
     /// `HTTP/1.1` or `HTTP/2.0`.
     pub version: String,
     /// The method.
@@ -33,10 +33,10 @@ pub struct Recorded {
     /// When the request's headers had arrived.
     pub at: Instant,
     /// The progress of the answer.
-    pub answer: Answered,
+    pub answer: AnswerProgress,
 }
 
-impl Recorded {
+impl RecordedRequest {
     /// Returns the first value of a header, whose name is given in lower case.
     pub(crate) fn header(&self, name: &str) -> Option<&[u8]> {
         self.headers
@@ -53,7 +53,7 @@ impl Recorded {
 
 /// The progress of an answer, seen from the backend. All clones are updated.
 #[derive(Clone, Debug, Default)]
-pub struct Answered {
+pub struct AnswerProgress {
     times: Arc<Times>,
 }
 
@@ -65,7 +65,7 @@ struct Times {
     counted: OnceLock<(u64, u64)>,
 }
 
-impl Answered {
+impl AnswerProgress {
     /// Returns when the answer's headers were ready to be sent.
     #[must_use]
     pub fn begun(&self) -> Option<Instant> {
@@ -79,7 +79,7 @@ impl Answered {
     }
 
     /// Returns when the backend noticed that the client had left, if that was before the answer had
-    /// [`ended`](Answered::ended).
+    /// [`ended`](AnswerProgress::ended).
     #[must_use]
     pub fn left(&self) -> Option<Instant> {
         self.times.left.get().copied()
@@ -92,16 +92,16 @@ impl Answered {
     }
 
     /// Returns the watch, which the code that sends the answer holds.
-    pub(crate) fn watch(&self) -> Watch {
-        Watch(self.clone())
+    pub(crate) fn watch(&self) -> ProgressRecorder {
+        ProgressRecorder(self.clone())
     }
 }
 
 /// Records the progress of an answer. If it is dropped before the answer's end, the client has left.
 #[derive(Debug)]
-pub(crate) struct Watch(Answered);
+pub(crate) struct ProgressRecorder(AnswerProgress);
 
-impl Watch {
+impl ProgressRecorder {
     pub(crate) fn count(&self, tokens: (u64, u64)) {
         self.0.times.counted.get_or_init(|| tokens);
     }
@@ -115,7 +115,7 @@ impl Watch {
     }
 }
 
-impl Drop for Watch {
+impl Drop for ProgressRecorder {
     fn drop(&mut self) {
         if self.0.ended().is_none() {
             self.0.times.left.get_or_init(Instant::now);
@@ -127,13 +127,13 @@ impl Drop for Watch {
 /// off before is not.
 #[derive(Debug, Default)]
 pub struct Recorder {
-    requests: Mutex<VecDeque<Recorded>>,
+    requests: Mutex<VecDeque<RecordedRequest>>,
 }
 
 impl Recorder {
     /// Returns the requests whose header `x-test-id` is `test_id`, oldest first.
     #[must_use]
-    pub fn requests(&self, test_id: &str) -> Vec<Recorded> {
+    pub fn requests(&self, test_id: &str) -> Vec<RecordedRequest> {
         self.locked()
             .iter()
             .filter(|request| request.header(TEST_ID) == Some(test_id.as_bytes()))
@@ -143,8 +143,8 @@ impl Recorder {
 
     /// Returns the requests of `test_id`, oldest first, and forgets them.
     #[must_use]
-    pub fn take(&self, test_id: &str) -> Vec<Recorded> {
-        let is_of = |request: &Recorded| request.header(TEST_ID) == Some(test_id.as_bytes());
+    pub fn take(&self, test_id: &str) -> Vec<RecordedRequest> {
+        let is_of = |request: &RecordedRequest| request.header(TEST_ID) == Some(test_id.as_bytes());
         let mut requests = self.locked();
         let (taken, kept): (Vec<_>, Vec<_>) = requests.drain(..).partition(is_of);
         requests.extend(kept);
@@ -157,7 +157,7 @@ impl Recorder {
         self.locked().len()
     }
 
-    pub(crate) fn record(&self, request: Recorded) {
+    pub(crate) fn record(&self, request: RecordedRequest) {
         let mut requests = self.locked();
         if requests.len() >= KEPT {
             requests.pop_front();
@@ -166,15 +166,15 @@ impl Recorder {
     }
 
     /// Locks the queue. A panic while the lock was held leaves the queue intact, so a poisoned lock can be used.
-    fn locked(&self) -> std::sync::MutexGuard<'_, VecDeque<Recorded>> {
+    fn locked(&self) -> std::sync::MutexGuard<'_, VecDeque<RecordedRequest>> {
         self.requests.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// Creates a request without headers.
 #[cfg(test)]
-pub(crate) fn test_request(method: &str, path: &str, body: &str) -> Recorded {
-    Recorded {
+pub(crate) fn test_request(method: &str, path: &str, body: &str) -> RecordedRequest {
+    RecordedRequest {
         version: "HTTP/1.1".to_owned(),
         method: method.to_owned(),
         path: path.to_owned(),
@@ -183,7 +183,7 @@ pub(crate) fn test_request(method: &str, path: &str, body: &str) -> Recorded {
         trailers: Vec::new(),
         body: body.as_bytes().to_vec(),
         at: Instant::now(),
-        answer: Answered::default(),
+        answer: AnswerProgress::default(),
     }
 }
 
@@ -191,8 +191,8 @@ pub(crate) fn test_request(method: &str, path: &str, body: &str) -> Recorded {
 mod tests {
     use super::*;
 
-    fn request(test_id: &str) -> Recorded {
-        Recorded {
+    fn request(test_id: &str) -> RecordedRequest {
+        RecordedRequest {
             headers: vec![(TEST_ID.to_owned(), test_id.as_bytes().to_vec())],
             ..test_request("POST", "/", "")
         }
@@ -213,7 +213,7 @@ mod tests {
 
     #[test]
     fn an_answer_ends_or_its_client_leaves() {
-        let (ended, left) = (Answered::default(), Answered::default());
+        let (ended, left) = (AnswerProgress::default(), AnswerProgress::default());
         let watch = ended.watch();
         watch.end();
         drop(watch);

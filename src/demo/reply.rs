@@ -6,7 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use serde_json::{Value, json};
 
 use super::call::Call;
-use super::record::Recorded;
+use super::record::RecordedRequest;
 use super::tool::Tool;
 
 /// The headers that carry a key in one of the APIs.
@@ -41,7 +41,7 @@ pub(crate) enum Content {
 
 impl Reply {
     /// Returns the answer of the backend `name` to this request.
-    pub(crate) fn to(name: &str, request: &Recorded, call: &Call) -> Reply {
+    pub(crate) fn to(name: &str, request: &RecordedRequest, call: &Call) -> Reply {
         let content = match (&call.tool, &call.structured) {
             (Some(tool), _) => Content::Tool(tool.clone()),
             (None, Some(value)) => Content::Text(value.to_string()),
@@ -108,7 +108,7 @@ fn count(tokens: usize) -> u64 {
     u64::try_from(tokens).unwrap_or(u64::MAX).max(1)
 }
 
-fn greeting(name: &str, request: &Recorded, call: &Call) -> String {
+fn greeting(name: &str, request: &RecordedRequest, call: &Call) -> String {
     let mut text = format!(
         "Hello from demo backend {name:?}. What reached me: {} {}, host {}, model {:?}",
         request.method, request.path, request.authority, call.model
@@ -129,7 +129,7 @@ fn greeting(name: &str, request: &Recorded, call: &Call) -> String {
 
 /// Describes everything that reached the backend. Keys are included: they are the demo's own, or should not have
 /// reached it.
-pub(crate) fn seen(name: &str, request: &Recorded, call: Option<&Call>) -> Value {
+pub(crate) fn seen(name: &str, request: &RecordedRequest, call: Option<&Call>) -> Value {
     let headers: Vec<Value> = request
         .headers
         .iter()

@@ -41,7 +41,7 @@ const LINES_SHOWN: usize = 12;
 
 /// Why a run ended, other than by the user's choice. Its message says what to do about it.
 #[derive(Debug)]
-pub(crate) enum Failure {
+pub(crate) enum RunError {
     PortTaken(u16),
     PortTooHigh(u16),
     Bind(u16, io::Error),
@@ -50,8 +50,8 @@ pub(crate) enum Failure {
     NoAdmin(PathBuf),
     NoModule,
     Start(PathBuf, io::Error),
-    Exited(Result<ExitStatus, io::Error>, LastWords),
-    NotReady(LastWords),
+    Exited(Result<ExitStatus, io::Error>, LogTail),
+    NotReady(LogTail),
     Stop(io::Error),
     Signals(io::Error),
     BackendFailed,
@@ -59,59 +59,59 @@ pub(crate) enum Failure {
 
 /// The end of Envoy's log.
 #[derive(Debug)]
-pub(crate) struct LastWords {
+pub(crate) struct LogTail {
     log: PathBuf,
     lines: Vec<String>,
 }
 
-impl fmt::Display for Failure {
+impl fmt::Display for RunError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Failure::PortTaken(port) => write!(
+            RunError::PortTaken(port) => write!(
                 f,
                 "port {port} is taken by another program. Stop that one (`lsof -i :{port}` names it), or move \
                  all ports: `make run PORT_OFFSET=1000`."
             ),
-            Failure::PortTooHigh(offset) => write!(
+            RunError::PortTooHigh(offset) => write!(
                 f,
                 "--port-offset {offset} moves a port above 65535. Choose a smaller one."
             ),
-            Failure::Bind(port, error) => write!(f, "cannot listen on port {port}: {error}"),
-            Failure::Read(path, error) => write!(f, "cannot read {}: {error}", path.display()),
-            Failure::Write(path, error) => write!(f, "cannot write {}: {error}", path.display()),
-            Failure::NoAdmin(path) => write!(
+            RunError::Bind(port, error) => write!(f, "cannot listen on port {port}: {error}"),
+            RunError::Read(path, error) => write!(f, "cannot read {}: {error}", path.display()),
+            RunError::Write(path, error) => write!(f, "cannot write {}: {error}", path.display()),
+            RunError::NoAdmin(path) => write!(
                 f,
                 "{} has no `admin` with a port, which is how this program learns that Envoy is ready.",
                 path.display()
             ),
-            Failure::NoModule => write!(
+            RunError::NoModule => write!(
                 f,
                 "{MODULE} is not in this folder. Run `make build`, and start this at the top of the project."
             ),
-            Failure::Start(path, error) => write!(
+            RunError::Start(path, error) => write!(
                 f,
                 "cannot start Envoy, {}: {error}. `make tools` installs it.",
                 path.display()
             ),
-            Failure::Exited(Ok(status), last_words) => {
-                write!(f, "Envoy ended unasked ({status}). {last_words}")
+            RunError::Exited(Ok(status), log_tail) => {
+                write!(f, "Envoy ended unasked ({status}). {log_tail}")
             }
-            Failure::Exited(Err(error), last_words) => {
-                write!(f, "Envoy was lost: {error}. {last_words}")
+            RunError::Exited(Err(error), log_tail) => {
+                write!(f, "Envoy was lost: {error}. {log_tail}")
             }
-            Failure::NotReady(last_words) => write!(
+            RunError::NotReady(log_tail) => write!(
                 f,
-                "Envoy was not ready after {} seconds. {last_words}",
+                "Envoy was not ready after {} seconds. {log_tail}",
                 START_TIMEOUT.as_secs()
             ),
-            Failure::Stop(error) => write!(f, "cannot stop Envoy: {error}"),
-            Failure::Signals(error) => write!(f, "cannot listen for Ctrl-C: {error}"),
-            Failure::BackendFailed => write!(f, "a demo backend failed"),
+            RunError::Stop(error) => write!(f, "cannot stop Envoy: {error}"),
+            RunError::Signals(error) => write!(f, "cannot listen for Ctrl-C: {error}"),
+            RunError::BackendFailed => write!(f, "a demo backend failed"),
         }
     }
 }
 
-impl fmt::Display for LastWords {
+impl fmt::Display for LogTail {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Its log is {}", self.log.display())?;
         if !self.lines.is_empty() {
@@ -124,9 +124,9 @@ impl fmt::Display for LastWords {
     }
 }
 
-impl LastWords {
-    fn of(envoy: &Envoy, log: &Path) -> LastWords {
-        LastWords {
+impl LogTail {
+    fn of(envoy: &Envoy, log: &Path) -> LogTail {
+        LogTail {
             log: log.to_owned(),
             lines: envoy.last_lines(LINES_SHOWN),
         }
@@ -134,13 +134,13 @@ impl LastWords {
 }
 
 /// Runs the backends and Envoy until the user stops them.
-pub(crate) async fn run(args: &RunArgs) -> Result<(), Failure> {
+pub(crate) async fn run(args: &RunArgs) -> Result<(), RunError> {
     // First of all, so that Ctrl-C works at any time.
-    let mut stop = StopSignals::listen().map_err(Failure::Signals)?;
+    let mut stop = StopSignals::listen().map_err(RunError::Signals)?;
 
     let (config, ports) = configuration(args)?;
     let Some(admin) = ports.admin else {
-        return Err(Failure::NoAdmin(args.config.clone()));
+        return Err(RunError::NoAdmin(args.config.clone()));
     };
     for port in ports.listeners.iter().copied().chain([admin]) {
         check_free(port).await?;
@@ -149,15 +149,15 @@ pub(crate) async fn run(args: &RunArgs) -> Result<(), Failure> {
 
     let log = Path::new(FILES).join(format!("envoy-{}.log", args.port_offset));
     let mut envoy = Envoy::start(&args.envoy, &config, args.concurrency, &log)
-        .map_err(|error| Failure::Start(args.envoy.clone(), error))?;
+        .map_err(|error| RunError::Start(args.envoy.clone(), error))?;
 
     tokio::select! {
-        () = stop.received() => return envoy.stop().await.map_err(Failure::Stop),
-        status = envoy.exited() => return Err(Failure::Exited(status, LastWords::of(&envoy, &log))),
+        () = stop.received() => return envoy.stop().await.map_err(RunError::Stop),
+        status = envoy.exited() => return Err(RunError::Exited(status, LogTail::of(&envoy, &log))),
         ready = timeout(START_TIMEOUT, envoy::ready(admin)) => if ready.is_err() {
-            let last_words = LastWords::of(&envoy, &log);
-            envoy.stop().await.map_err(Failure::Stop)?;
-            return Err(Failure::NotReady(last_words));
+            let log_tail = LogTail::of(&envoy, &log);
+            envoy.stop().await.map_err(RunError::Stop)?;
+            return Err(RunError::NotReady(log_tail));
         },
     }
     if let Some(port) = ports.listeners.first() {
@@ -165,19 +165,19 @@ pub(crate) async fn run(args: &RunArgs) -> Result<(), Failure> {
     }
     tokio::select! {
         () = stop.received() => {}
-        status = envoy.exited() => return Err(Failure::Exited(status, LastWords::of(&envoy, &log))),
+        status = envoy.exited() => return Err(RunError::Exited(status, LogTail::of(&envoy, &log))),
         _ = backends.join_next() => {
-            envoy.stop().await.map_err(Failure::Stop)?;
-            return Err(Failure::BackendFailed);
+            envoy.stop().await.map_err(RunError::Stop)?;
+            return Err(RunError::BackendFailed);
         }
     }
     println!("\nStopping.");
-    envoy.stop().await.map_err(Failure::Stop)
+    envoy.stop().await.map_err(RunError::Stop)
 }
 
 /// Runs only the backends.
-pub(crate) async fn backends(port_offset: u16) -> Result<(), Failure> {
-    let mut stop = StopSignals::listen().map_err(Failure::Signals)?;
+pub(crate) async fn backends(port_offset: u16) -> Result<(), RunError> {
+    let mut stop = StopSignals::listen().map_err(RunError::Signals)?;
     let mut backends = start_backends(port_offset).await?;
     for (name, port) in BACKENDS {
         println!(
@@ -188,52 +188,52 @@ pub(crate) async fn backends(port_offset: u16) -> Result<(), Failure> {
     println!("Ctrl-C stops them.");
     tokio::select! {
         () = stop.received() => Ok(()),
-        _ = backends.join_next() => Err(Failure::BackendFailed),
+        _ = backends.join_next() => Err(RunError::BackendFailed),
     }
 }
 
 /// Returns the file to start Envoy with, and its ports: the user's own, or a copy with moved ports.
-fn configuration(args: &RunArgs) -> Result<(PathBuf, Ports), Failure> {
+fn configuration(args: &RunArgs) -> Result<(PathBuf, Ports), RunError> {
     let text = std::fs::read_to_string(&args.config)
-        .map_err(|error| Failure::Read(args.config.clone(), error))?;
+        .map_err(|error| RunError::Read(args.config.clone(), error))?;
     // Envoy would report this too, but not what to do about it.
     if text.contains(MODULE) && !Path::new(MODULE).exists() {
-        return Err(Failure::NoModule);
+        return Err(RunError::NoModule);
     }
     let files = Path::new(FILES);
-    std::fs::create_dir_all(files).map_err(|error| Failure::Write(files.to_owned(), error))?;
+    std::fs::create_dir_all(files).map_err(|error| RunError::Write(files.to_owned(), error))?;
     if args.port_offset == 0 {
         return Ok((args.config.clone(), Ports::of(&text)));
     }
     let moved =
-        ports::moved(&text, args.port_offset).ok_or(Failure::PortTooHigh(args.port_offset))?;
+        ports::moved(&text, args.port_offset).ok_or(RunError::PortTooHigh(args.port_offset))?;
     let path = files.join(format!("envoy-{}.yaml", args.port_offset));
-    std::fs::write(&path, &moved).map_err(|error| Failure::Write(path.clone(), error))?;
+    std::fs::write(&path, &moved).map_err(|error| RunError::Write(path.clone(), error))?;
     Ok((path, Ports::of(&moved)))
 }
 
 /// Checks that a port is free. Envoy listens with `SO_REUSEPORT`: started on the ports of a running Envoy, it would
 /// silently take half of that one's connections.
-async fn check_free(port: u16) -> Result<(), Failure> {
+async fn check_free(port: u16) -> Result<(), RunError> {
     bind(port).await.map(drop)
 }
 
-async fn bind(port: u16) -> Result<TcpListener, Failure> {
+async fn bind(port: u16) -> Result<TcpListener, RunError> {
     TcpListener::bind(("127.0.0.1", port))
         .await
         .map_err(|error| match error.kind() {
-            ErrorKind::AddrInUse => Failure::PortTaken(port),
-            _ => Failure::Bind(port, error),
+            ErrorKind::AddrInUse => RunError::PortTaken(port),
+            _ => RunError::Bind(port, error),
         })
 }
 
 /// Starts all backends. They end when the set is dropped.
-async fn start_backends(port_offset: u16) -> Result<JoinSet<io::Result<()>>, Failure> {
+async fn start_backends(port_offset: u16) -> Result<JoinSet<io::Result<()>>, RunError> {
     let mut backends = JoinSet::new();
     for (name, port) in BACKENDS {
         let port = port
             .checked_add(port_offset)
-            .ok_or(Failure::PortTooHigh(port_offset))?;
+            .ok_or(RunError::PortTooHigh(port_offset))?;
         let listener = bind(port).await?;
         backends.spawn(Backend::new(name).serve(listener));
     }

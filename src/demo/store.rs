@@ -13,7 +13,7 @@ use super::call::Refusal;
 use super::clock::{rfc3339, time_in};
 use super::fields::Fields;
 use super::openai::set;
-use super::record::Recorded;
+use super::record::RecordedRequest;
 use super::reply::{next_id, seconds_since_1970, seen};
 
 /// How many objects are kept; the oldest are dropped first.
@@ -139,14 +139,14 @@ impl Store {
     }
 
     /// Answers a request for a stored object, or one that stores an object; `None` for any other request.
-    pub(crate) fn answer(&self, name: &str, request: &Recorded) -> Option<Answer> {
+    pub(crate) fn answer(&self, name: &str, request: &RecordedRequest) -> Option<Answer> {
         let (path, _) = request.path_and_query();
         let resource = Resource::of(path)?;
         let answer = match self.reply(&resource, request) {
-            Ok(Found::Content(content)) => {
+            Ok(StoredContent::Content(content)) => {
                 Answer::body(StatusCode::OK, "application/octet-stream", content)
             }
-            Ok(Found::Value(mut value)) => {
+            Ok(StoredContent::Value(mut value)) => {
                 set(&mut value, "demo", seen(name, request, None));
                 Answer::json(StatusCode::OK, &value)
             }
@@ -159,13 +159,17 @@ impl Store {
         Some(answer)
     }
 
-    fn reply(&self, resource: &Resource<'_>, request: &Recorded) -> Result<Found, Problem> {
+    fn reply(
+        &self,
+        resource: &Resource<'_>,
+        request: &RecordedRequest,
+    ) -> Result<StoredContent, Problem> {
         let collection = resource.collection;
         let method = request.method.as_str();
         let Some(id) = resource.id else {
             return match method {
                 "POST" => self.create(collection, request),
-                "GET" => Ok(Found::Value(collection.list(self.all(collection)))),
+                "GET" => Ok(StoredContent::Value(collection.list(self.all(collection)))),
                 _ => Err(not_allowed(request)),
             };
         };
@@ -174,27 +178,33 @@ impl Store {
             (StatusCode::NOT_FOUND, message)
         })?;
         match (method, collection, resource.part) {
-            ("GET", _, None) => Ok(Found::Value(object.value)),
+            ("GET", _, None) => Ok(StoredContent::Value(object.value)),
             ("DELETE", _, None) => {
                 self.remove(collection, id);
-                Ok(Found::Value(collection.deleted(id)))
+                Ok(StoredContent::Value(collection.deleted(id)))
             }
-            ("GET", Collection::Files, Some("content")) => Ok(Found::Content(object.content)),
+            ("GET", Collection::Files, Some("content")) => {
+                Ok(StoredContent::Content(object.content))
+            }
             ("GET", Collection::Responses, Some("input_items")) => {
-                Ok(Found::Value(collection.list(Vec::new())))
+                Ok(StoredContent::Value(collection.list(Vec::new())))
             }
             ("POST", Collection::Batches | Collection::Responses, Some("cancel")) => {
                 let mut object = object;
                 set(&mut object.value, "status", Value::from("cancelled"));
                 self.remove(collection, id);
                 self.keep(object.clone());
-                Ok(Found::Value(object.value))
+                Ok(StoredContent::Value(object.value))
             }
             _ => Err(not_allowed(request)),
         }
     }
 
-    fn create(&self, collection: Collection, request: &Recorded) -> Result<Found, Problem> {
+    fn create(
+        &self,
+        collection: Collection,
+        request: &RecordedRequest,
+    ) -> Result<StoredContent, Problem> {
         let fields = Fields::read(request).map_err(|message| (StatusCode::BAD_REQUEST, message))?;
         let id = format!("{}{}", collection.prefix(), next_id());
         let (value, content) = match collection {
@@ -210,7 +220,7 @@ impl Store {
             value: value.clone(),
             content,
         });
-        Ok(Found::Value(value))
+        Ok(StoredContent::Value(value))
     }
 
     fn keep(&self, object: Object) {
@@ -249,12 +259,12 @@ impl Store {
 
 type Problem = (StatusCode, String);
 
-enum Found {
+enum StoredContent {
     Value(Value),
     Content(Vec<u8>),
 }
 
-fn not_allowed(request: &Recorded) -> Problem {
+fn not_allowed(request: &RecordedRequest) -> Problem {
     let (path, _) = request.path_and_query();
     (
         StatusCode::METHOD_NOT_ALLOWED,

@@ -12,12 +12,12 @@ use super::fault::Fault;
 /// While a fault is set, every request that names a model gets it, whatever the model. Answers that have already begun
 /// are not affected.
 #[derive(Clone, Debug, Default)]
-pub struct Switch {
-    held: Arc<Mutex<Option<Held>>>,
+pub struct FaultSwitch {
+    held: Arc<Mutex<Option<ActiveFault>>>,
 }
 
 #[derive(Debug)]
-struct Held {
+struct ActiveFault {
     fault: Fault,
     requests: u64,
 }
@@ -34,7 +34,7 @@ impl fmt::Display for UnknownFault {
 
 impl Error for UnknownFault {}
 
-impl Switch {
+impl FaultSwitch {
     /// Sets the fault, by a name of the table in [`super::backend`]; with `None`, each request's own model name decides
     /// again.
     ///
@@ -42,7 +42,7 @@ impl Switch {
     pub fn set(&self, fault: Option<&str>) -> Result<(), UnknownFault> {
         let held = match fault {
             None => None,
-            Some(name) => Some(Held {
+            Some(name) => Some(ActiveFault {
                 fault: Fault::of_model(name).ok_or_else(|| UnknownFault(name.to_owned()))?,
                 requests: 0,
             }),
@@ -63,11 +63,11 @@ impl Switch {
 
 /// The number of requests for each model name that takes turns.
 #[derive(Debug, Default)]
-pub(crate) struct Turns {
+pub(crate) struct RequestCounts {
     requests: Mutex<HashMap<String, u64>>,
 }
 
-impl Turns {
+impl RequestCounts {
     /// Returns how many requests for this model came before this one.
     pub(crate) fn next(&self, model: &str) -> u64 {
         let mut requests = locked(&self.requests);
@@ -89,7 +89,7 @@ mod tests {
 
     #[test]
     fn a_switch_counts_from_when_it_is_set() {
-        let switch = Switch::default();
+        let switch = FaultSwitch::default();
         assert_eq!(switch.next(), None);
         switch.set(Some("hang")).unwrap();
         assert_eq!(switch.next(), Some((Fault::Hang, 0)));
@@ -107,9 +107,13 @@ mod tests {
 
     #[test]
     fn each_model_has_its_own_turns() {
-        let turns = Turns::default();
+        let request_counts = RequestCounts::default();
         assert_eq!(
-            [turns.next("a"), turns.next("b"), turns.next("a")],
+            [
+                request_counts.next("a"),
+                request_counts.next("b"),
+                request_counts.next("a")
+            ],
             [0, 0, 1]
         );
     }

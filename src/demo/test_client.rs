@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
-use super::backend::{Backend, Recorder, Switch};
+use super::backend::{Backend, FaultSwitch, Recorder};
 
 /// The path of each API.
 pub(crate) const OPENAI: &str = "/v1/chat/completions";
@@ -26,15 +26,15 @@ const QUIET: Duration = Duration::from_millis(400);
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A recording backend, which ends with the test's runtime.
-pub(crate) struct Served {
+pub(crate) struct TestBackend {
     pub(crate) address: String,
     pub(crate) recorder: Arc<Recorder>,
-    pub(crate) switch: Switch,
+    pub(crate) switch: FaultSwitch,
 }
 
 /// How reading an answer ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum End {
+pub(crate) enum ConnectionEnd {
     Fin,
     Rst,
     /// Nothing arrived for a while.
@@ -43,7 +43,7 @@ pub(crate) enum End {
 
 /// What arrived over the network.
 #[derive(Debug)]
-pub(crate) struct Seen {
+pub(crate) struct ReceivedAnswer {
     /// The status line and the headers; names are in lower case.
     pub(crate) head: String,
     /// The body, without chunk framing.
@@ -52,21 +52,21 @@ pub(crate) struct Seen {
     pub(crate) chunks: usize,
     /// Whether the body was complete as HTTP defines it: with its last chunk, or all of its `content-length`.
     pub(crate) complete: bool,
-    pub(crate) end: End,
+    pub(crate) end: ConnectionEnd,
     /// The time from the request to the first byte, and to the first token of the content.
     pub(crate) first_byte: Duration,
     pub(crate) first_token: Duration,
     pub(crate) took: Duration,
 }
 
-impl Served {
-    pub(crate) async fn start() -> Served {
+impl TestBackend {
+    pub(crate) async fn start() -> TestBackend {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
         let backend = Backend::recording("tested");
         let (recorder, switch) = (backend.recorder(), backend.switch());
         tokio::spawn(backend.serve(listener));
-        Served {
+        TestBackend {
             address,
             recorder,
             switch,
@@ -74,12 +74,12 @@ impl Served {
     }
 
     /// Returns the whole answer of this model.
-    pub(crate) async fn whole(&self, path: &str, model: &str) -> Seen {
+    pub(crate) async fn whole(&self, path: &str, model: &str) -> ReceivedAnswer {
         self.ask(path, json!({"model": model})).await
     }
 
     /// Returns the streamed answer of this model.
-    pub(crate) async fn stream(&self, path: &str, model: &str) -> Seen {
+    pub(crate) async fn stream(&self, path: &str, model: &str) -> ReceivedAnswer {
         self.ask(path, json!({"model": model, "stream": true}))
             .await
     }
@@ -96,7 +96,7 @@ impl Served {
         stream
     }
 
-    pub(crate) async fn ask(&self, path: &str, body: Value) -> Seen {
+    pub(crate) async fn ask(&self, path: &str, body: Value) -> ReceivedAnswer {
         let stalls = body["model"]
             .as_str()
             .is_some_and(|model| model.starts_with("stall"));
@@ -108,9 +108,11 @@ impl Served {
         let end = loop {
             let read = stream.read_buf(&mut wire);
             let end = match tokio::time::timeout(patience, read).await {
-                Err(_) => Some(End::Open),
-                Ok(Ok(0)) => Some(End::Fin),
-                Ok(Err(error)) if error.kind() == ErrorKind::ConnectionReset => Some(End::Rst),
+                Err(_) => Some(ConnectionEnd::Open),
+                Ok(Ok(0)) => Some(ConnectionEnd::Fin),
+                Ok(Err(error)) if error.kind() == ErrorKind::ConnectionReset => {
+                    Some(ConnectionEnd::Rst)
+                }
                 Ok(Err(error)) => panic!("{error}"),
                 Ok(Ok(_)) => None,
             };
@@ -132,7 +134,7 @@ impl Served {
             let length = header(&head, "content-length").and_then(|length| length.parse().ok());
             (rest.to_vec(), 1, length == Some(rest.len()))
         };
-        Seen {
+        ReceivedAnswer {
             head,
             body,
             chunks,
@@ -145,7 +147,7 @@ impl Served {
     }
 }
 
-impl Seen {
+impl ReceivedAnswer {
     pub(crate) fn status(&self) -> u16 {
         let status = self.head.split(' ').nth(1);
         status.and_then(|status| status.parse().ok()).unwrap()
@@ -213,7 +215,7 @@ impl Seen {
         let parsed = || serde_json::from_slice::<Value>(&self.body);
         self.status() == 200
             && self.complete
-            && self.end == End::Fin
+            && self.end == ConnectionEnd::Fin
             && (self.terminated() && self.finished()
                 || parsed().is_ok_and(|body| body["demo"].is_object()))
     }

@@ -1,11 +1,11 @@
-//! The state of ailing targets, and how the ends of attempts change it.
+//! The state of failing targets, and how the ends of attempts change it.
 
 use super::policy::CooldownPolicy;
 use super::target::TargetKey;
 
-/// How many targets can be ailing at a time. If there are more, the one that has not changed for the longest time
+/// How many targets can be failing at a time. If there are more, the one that has not changed for the longest time
 /// counts as healthy.
-pub(super) const MOST_ENTRIES: usize = 4096;
+pub(super) const MAX_ENTRIES: usize = 4096;
 
 /// How far apart the clocks of two workers may seem: one may have read its clock earlier than another and write
 /// later. A time that lies further in the future was noted before the clock was set back.
@@ -13,7 +13,7 @@ const SKEW_MS: u64 = 1_000;
 
 /// The state of a target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum State {
+pub enum TargetState {
     /// No cooldown is open.
     Healthy,
     /// The target should not be tried.
@@ -32,19 +32,19 @@ pub enum State {
 
 /// How severe a failure is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Blow {
+pub enum FailureSeverity {
     /// The failure counts towards a cooldown.
     Counted,
     /// The failure opens a cooldown at once.
-    AtOnce,
+    Immediate,
     /// The failure opens a cooldown at once, which lasts at least as long as the backend asked (milliseconds since
-    /// the epoch, and at most [`CooldownPolicy::LONGEST_MS`] from now).
+    /// the epoch, and at most [`CooldownPolicy::MAX_COOLDOWN_MS`] from now).
     Until(u64),
 }
 
 /// An attempt that has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Ended {
+pub struct EndedAttempt {
     /// The target that was tried.
     pub target: TargetKey,
     /// When the attempt began, in milliseconds since the epoch.
@@ -53,51 +53,51 @@ pub struct Ended {
     pub now_ms: u64,
 }
 
-/// The ailing targets; the one that changed last is at the end.
+/// The failing targets; the one that changed last is at the end.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Health {
-    pub(super) ailing: Vec<(TargetKey, Ailment)>,
+    pub(super) records: Vec<(TargetKey, HealthRecord)>,
 }
 
 /// What is recorded against a target.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Ailment {
+pub(super) enum HealthRecord {
     /// The times of counted failures.
     Counting(Vec<u64>),
-    Open(Open),
+    Open(OpenCooldown),
 }
 
 /// A cooldown, and the lease that may follow it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Open {
+pub(super) struct OpenCooldown {
     /// How many cooldowns came before it in a row.
     pub(super) level: u8,
-    pub(super) cooling: Span,
+    pub(super) cooling: TimeSpan,
     /// The lease of the request that probes the target; empty if there is none.
-    pub(super) lease: Span,
+    pub(super) lease: TimeSpan,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Span {
+pub(super) struct TimeSpan {
     pub(super) since_ms: u64,
     pub(super) until_ms: u64,
 }
 
-impl Span {
-    fn of(now_ms: u64, length_ms: u64) -> Self {
-        let length = length_ms.min(CooldownPolicy::LONGEST_MS);
+impl TimeSpan {
+    fn starting_at(now_ms: u64, length_ms: u64) -> Self {
+        let length = length_ms.min(CooldownPolicy::MAX_COOLDOWN_MS);
         Self {
             since_ms: now_ms,
             until_ms: now_ms.saturating_add(length),
         }
     }
 
-    fn until(now_ms: u64, until_ms: u64) -> Self {
-        Self::of(now_ms, until_ms.saturating_sub(now_ms))
+    fn ending_at(now_ms: u64, until_ms: u64) -> Self {
+        Self::starting_at(now_ms, until_ms.saturating_sub(now_ms))
     }
 
     /// Whether the span is running. A span that a clock set back would prolong counts as over.
-    fn runs(self, now_ms: u64) -> bool {
+    fn is_running(self, now_ms: u64) -> bool {
         now_ms < self.until_ms && self.has_begun(now_ms)
     }
 
@@ -106,114 +106,135 @@ impl Span {
     }
 }
 
-impl Open {
-    fn state(&self, now_ms: u64, policy: &CooldownPolicy) -> State {
+impl OpenCooldown {
+    fn state(&self, now_ms: u64, policy: &CooldownPolicy) -> TargetState {
         let end = self.cooling.until_ms.max(self.lease.until_ms);
-        if self.cooling.runs(now_ms) {
-            State::Cooling {
+        if self.cooling.is_running(now_ms) {
+            TargetState::Cooling {
                 until_ms: self.cooling.until_ms,
             }
-        } else if self.lease.runs(now_ms) {
-            State::Probing {
+        } else if self.lease.is_running(now_ms) {
+            TargetState::Probing {
                 until_ms: self.lease.until_ms,
             }
         } else if end.abs_diff(now_ms) <= policy.memory_ms() {
-            State::Due
+            TargetState::Due
         } else {
-            State::Healthy
+            TargetState::Healthy
         }
     }
 
     /// Whether the attempt was under way when this cooldown opened.
-    fn outdates(&self, ended: Ended) -> bool {
+    fn outdates(&self, ended: EndedAttempt) -> bool {
         ended.sent_ms < self.cooling.since_ms && self.cooling.has_begun(ended.now_ms)
     }
 
     /// Returns the cooldown after a failure; `None` if the failure has no effect.
-    fn fail(self, ended: Ended, blow: Blow, policy: &CooldownPolicy, random: u64) -> Option<Open> {
+    fn fail(
+        self,
+        ended: EndedAttempt,
+        severity: FailureSeverity,
+        policy: &CooldownPolicy,
+        random: u64,
+    ) -> Option<OpenCooldown> {
         let now = ended.now_ms;
-        if !self.cooling.runs(now) && !self.outdates(ended) {
+        if !self.cooling.is_running(now) && !self.outdates(ended) {
             let level = self.level.saturating_add(1);
-            return Some(Self::opened(level, blow, now, policy, random));
+            return Some(Self::opened(level, severity, now, policy, random));
         }
-        let Blow::Until(told) = blow else {
+        let FailureSeverity::Until(asked) = severity else {
             return None;
         };
-        let cooling = Span::until(now, told);
-        (cooling.until_ms > self.cooling.until_ms.max(now)).then_some(Open { cooling, ..self })
+        let cooling = TimeSpan::ending_at(now, asked);
+        (cooling.until_ms > self.cooling.until_ms.max(now))
+            .then_some(OpenCooldown { cooling, ..self })
     }
 
-    fn opened(level: u8, blow: Blow, now_ms: u64, policy: &CooldownPolicy, random: u64) -> Self {
+    fn opened(
+        level: u8,
+        severity: FailureSeverity,
+        now_ms: u64,
+        policy: &CooldownPolicy,
+        random: u64,
+    ) -> Self {
         let period = policy.period_ms(level, random);
-        let told = match blow {
-            Blow::Until(told) => told.saturating_sub(now_ms),
-            Blow::Counted | Blow::AtOnce => 0,
+        let asked = match severity {
+            FailureSeverity::Until(asked) => asked.saturating_sub(now_ms),
+            FailureSeverity::Counted | FailureSeverity::Immediate => 0,
         };
         Self {
             level,
-            cooling: Span::of(now_ms, period.max(told)),
-            lease: Span::default(),
+            cooling: TimeSpan::starting_at(now_ms, period.max(asked)),
+            lease: TimeSpan::default(),
         }
     }
 }
 
-impl Ailment {
-    /// Returns the ailment after a failure of a target with this ailment, if any; `None` if the failure has no
+impl HealthRecord {
+    /// Returns the record of a target after a failure, from the record before it, if any; `None` if the failure has no
     /// effect.
     fn fail(
-        before: Option<&Ailment>,
-        ended: Ended,
-        blow: Blow,
+        before: Option<&HealthRecord>,
+        ended: EndedAttempt,
+        severity: FailureSeverity,
         policy: &CooldownPolicy,
         random: u64,
-    ) -> Option<Ailment> {
+    ) -> Option<HealthRecord> {
         let earlier = match before {
-            Some(Ailment::Open(open)) => {
-                return open.fail(ended, blow, policy, random).map(Ailment::Open);
+            Some(HealthRecord::Open(open)) => {
+                return open
+                    .fail(ended, severity, policy, random)
+                    .map(HealthRecord::Open);
             }
-            Some(Ailment::Counting(times)) => times.as_slice(),
+            Some(HealthRecord::Counting(times)) => times.as_slice(),
             None => &[],
         };
-        let needed = policy.failures.min(CooldownPolicy::MOST_FAILURES);
+        let needed = policy.failures.min(CooldownPolicy::MAX_FAILURES);
         let mut times = earlier.to_vec();
         times.push(ended.now_ms);
         let enough = times.len() >= usize::try_from(needed).unwrap_or(usize::MAX);
-        Some(if enough || blow != Blow::Counted {
-            Ailment::Open(Open::opened(0, blow, ended.now_ms, policy, random))
+        Some(if enough || severity != FailureSeverity::Counted {
+            HealthRecord::Open(OpenCooldown::opened(
+                0,
+                severity,
+                ended.now_ms,
+                policy,
+                random,
+            ))
         } else {
-            Ailment::Counting(times)
+            HealthRecord::Counting(times)
         })
     }
 
     /// Forgets what is too old. Returns `false` if nothing is left.
     fn prune(&mut self, now_ms: u64, policy: &CooldownPolicy) -> bool {
         match self {
-            Ailment::Counting(times) => {
+            HealthRecord::Counting(times) => {
                 times.retain(|time| time.abs_diff(now_ms) <= policy.window_ms);
                 !times.is_empty()
             }
-            Ailment::Open(open) => open.state(now_ms, policy) != State::Healthy,
+            HealthRecord::Open(open) => open.state(now_ms, policy) != TargetState::Healthy,
         }
     }
 }
 
 impl Health {
-    /// Whether no target is ailing.
+    /// Whether no target is failing.
     pub fn is_empty(&self) -> bool {
-        self.ailing.is_empty()
+        self.records.is_empty()
     }
 
     /// Whether anything is recorded against the target, including a counted failure, so that a success must be
     /// written.
-    pub fn is_ailing(&self, target: TargetKey) -> bool {
-        self.ailment(target).is_some()
+    pub fn has_failures(&self, target: TargetKey) -> bool {
+        self.record(target).is_some()
     }
 
     /// Returns the state of the target.
-    pub fn state(&self, target: TargetKey, now_ms: u64, policy: &CooldownPolicy) -> State {
-        match self.ailment(target) {
-            Some(Ailment::Open(open)) => open.state(now_ms, policy),
-            Some(Ailment::Counting(_)) | None => State::Healthy,
+    pub fn state(&self, target: TargetKey, now_ms: u64, policy: &CooldownPolicy) -> TargetState {
+        match self.record(target) {
+            Some(HealthRecord::Open(open)) => open.state(now_ms, policy),
+            Some(HealthRecord::Counting(_)) | None => TargetState::Healthy,
         }
     }
 
@@ -221,12 +242,12 @@ impl Health {
     /// written; if it is healthy, nothing changes.
     pub fn lease(&mut self, target: TargetKey, now_ms: u64, policy: &CooldownPolicy) -> bool {
         match self.state(target, now_ms, policy) {
-            State::Healthy => true,
-            State::Cooling { .. } | State::Probing { .. } => false,
-            State::Due => {
-                if let Some(Ailment::Open(open)) = self.ailment(target) {
-                    let lease = Span::of(now_ms, policy.lease_ms);
-                    let leased = Ailment::Open(Open { lease, ..*open });
+            TargetState::Healthy => true,
+            TargetState::Cooling { .. } | TargetState::Probing { .. } => false,
+            TargetState::Due => {
+                if let Some(HealthRecord::Open(open)) = self.record(target) {
+                    let lease = TimeSpan::starting_at(now_ms, policy.lease_ms);
+                    let leased = HealthRecord::Open(OpenCooldown { lease, ..*open });
                     self.put(target, leased, now_ms, policy);
                 }
                 true
@@ -235,10 +256,16 @@ impl Health {
     }
 
     /// Records a failed attempt. Returns whether anything changed and must be written. `random`: 64 random bits.
-    pub fn fail(&mut self, ended: Ended, blow: Blow, policy: &CooldownPolicy, random: u64) -> bool {
+    pub fn fail(
+        &mut self,
+        ended: EndedAttempt,
+        severity: FailureSeverity,
+        policy: &CooldownPolicy,
+        random: u64,
+    ) -> bool {
         self.prune(ended.now_ms, policy);
-        let before = self.ailment(ended.target);
-        let Some(after) = Ailment::fail(before, ended, blow, policy, random) else {
+        let before = self.record(ended.target);
+        let Some(after) = HealthRecord::fail(before, ended, severity, policy, random) else {
             return false;
         };
         self.put(ended.target, after, ended.now_ms, policy);
@@ -247,51 +274,57 @@ impl Health {
 
     /// Records a successful attempt: its target is healthy, unless a cooldown opened since the attempt began. Returns
     /// whether anything changed and must be written.
-    pub fn succeed(&mut self, ended: Ended) -> bool {
-        let heals = match self.ailment(ended.target) {
-            Some(Ailment::Open(open)) => !open.outdates(ended),
-            Some(Ailment::Counting(_)) => true,
+    pub fn succeed(&mut self, ended: EndedAttempt) -> bool {
+        let heals = match self.record(ended.target) {
+            Some(HealthRecord::Open(open)) => !open.outdates(ended),
+            Some(HealthRecord::Counting(_)) => true,
             None => false,
         };
         if heals {
-            self.ailing.retain(|(target, _)| *target != ended.target);
+            self.records.retain(|(target, _)| *target != ended.target);
         }
         heals
     }
 
     /// Returns the targets whose cooldown has begun since `before`.
     pub fn cooldowns_since(&self, before: &Health) -> impl Iterator<Item = TargetKey> {
-        let begun = self.ailing.iter().filter(|(target, now)| {
-            match (now, before.ailment(*target)) {
+        let begun = self.records.iter().filter(|(target, now)| {
+            match (now, before.record(*target)) {
                 // A cooldown that was only prolonged or leased has the same level, and began before the earlier one's
                 // end.
-                (Ailment::Open(open), Some(Ailment::Open(earlier))) => {
+                (HealthRecord::Open(open), Some(HealthRecord::Open(earlier))) => {
                     open.level > earlier.level || open.cooling.since_ms > earlier.cooling.until_ms
                 }
-                (Ailment::Open(_), Some(Ailment::Counting(_)) | None) => true,
-                (Ailment::Counting(_), _) => false,
+                (HealthRecord::Open(_), Some(HealthRecord::Counting(_)) | None) => true,
+                (HealthRecord::Counting(_), _) => false,
             }
         });
         begun.map(|(target, _)| *target)
     }
 
-    fn ailment(&self, target: TargetKey) -> Option<&Ailment> {
-        let found = self.ailing.iter().find(|(one, _)| *one == target);
-        found.map(|(_, ailment)| ailment)
+    fn record(&self, target: TargetKey) -> Option<&HealthRecord> {
+        let found = self.records.iter().find(|(one, _)| *one == target);
+        found.map(|(_, record)| record)
     }
 
     fn prune(&mut self, now_ms: u64, policy: &CooldownPolicy) {
-        self.ailing
-            .retain_mut(|(_, ailment)| ailment.prune(now_ms, policy));
+        self.records
+            .retain_mut(|(_, record)| record.prune(now_ms, policy));
     }
 
-    /// Sets a target's ailment and moves it to the end.
-    fn put(&mut self, target: TargetKey, ailment: Ailment, now_ms: u64, policy: &CooldownPolicy) {
-        self.ailing.retain(|(one, _)| *one != target);
+    /// Sets a target's record and moves it to the end.
+    fn put(
+        &mut self,
+        target: TargetKey,
+        record: HealthRecord,
+        now_ms: u64,
+        policy: &CooldownPolicy,
+    ) {
+        self.records.retain(|(one, _)| *one != target);
         self.prune(now_ms, policy);
-        if self.ailing.len() >= MOST_ENTRIES {
-            self.ailing.remove(0);
+        if self.records.len() >= MAX_ENTRIES {
+            self.records.remove(0);
         }
-        self.ailing.push((target, ailment));
+        self.records.push((target, record));
     }
 }

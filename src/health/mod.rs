@@ -1,14 +1,14 @@
 //! Decides which targets to avoid for a while because they failed: the pure arithmetic of cooldowns.
 //!
 //! All workers of an Envoy share one [`Health`] as bytes (shared data, written by compare-and-swap). It contains
-//! ailing targets only, so it is normally empty, and a request only has to read it. Time and randomness are
+//! failing targets only, so it is normally empty, and a request only has to read it. Time and randomness are
 //! arguments.
 //!
 //! # The states of a target
 //!
 //! * **Healthy**: the target has no entry, or only some counted failures. [`CooldownPolicy::failures`] of them within
-//!   [`CooldownPolicy::window_ms`], without a success in between, open a cooldown. [`Blow::AtOnce`] and
-//!   [`Blow::Until`] open one by themselves.
+//!   [`CooldownPolicy::window_ms`], without a success in between, open a cooldown. [`FailureSeverity::Immediate`] and
+//!   [`FailureSeverity::Until`] open one by themselves.
 //! * **Cooling**: the target is tried only if no other target is left. Further failures change nothing, except that a
 //!   backend may ask for a longer time.
 //! * **Due**: the cooldown is over. One request takes the lease and tries the target.
@@ -33,8 +33,8 @@ mod wire;
 #[expect(clippy::arithmetic_side_effects, reason = "a test fails by panicking")]
 mod tests;
 
-pub use choice::{Choice, choose};
-pub use cooldown::{Blow, Ended, Health, State};
+pub use choice::{TargetChoice, choose_target};
+pub use cooldown::{EndedAttempt, FailureSeverity, Health, TargetState};
 pub use policy::CooldownPolicy;
-pub use store::{HealthStore, NoMemory};
+pub use store::{HealthStore, NoHealthStore};
 pub use target::TargetKey;

@@ -3,7 +3,7 @@
 /// How cooldowns open and grow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CooldownPolicy {
-    /// How many counted failures open a cooldown: from 1 to [`CooldownPolicy::MOST_FAILURES`]; larger numbers count
+    /// How many counted failures open a cooldown: from 1 to [`CooldownPolicy::MAX_FAILURES`]; larger numbers count
     /// as that.
     pub failures: u32,
     /// The time within which all of these failures must fall, in milliseconds.
@@ -35,10 +35,10 @@ impl Default for CooldownPolicy {
 
 impl CooldownPolicy {
     /// The maximum number of failures that are counted.
-    pub const MOST_FAILURES: u32 = 64;
+    pub const MAX_FAILURES: u32 = 64;
 
     /// The length of the longest possible cooldown in milliseconds, whatever the policy or a backend says.
-    pub const LONGEST_MS: u64 = 86_400_000;
+    pub const MAX_COOLDOWN_MS: u64 = 86_400_000;
 
     /// Returns how long the level of a finished cooldown is remembered, in milliseconds: twice the longest cooldown.
     pub fn memory_ms(&self) -> u64 {

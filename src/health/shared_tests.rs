@@ -69,7 +69,7 @@ fn workers_lose_no_failure_and_share_one_lease() {
     let mut leases = 0;
     for worker in workers {
         let choice = |health: &mut Health| {
-            let choice = choose(health, &[target()], DAY + 805, &POLICY);
+            let choice = choose_target(health, &[target()], DAY + 805, &POLICY);
             choice.is_some_and(|choice| choice.leased)
         };
         leases += u32::from(worker.writes(choice).0);
@@ -78,22 +78,22 @@ fn workers_lose_no_failure_and_share_one_lease() {
 
     // A probe succeeds while another target fails: both changes are kept.
     let (one, other) = (Worker::reads(&store), Worker::reads(&store));
-    let elsewhere = Ended {
+    let elsewhere = EndedAttempt {
         target: key(9),
         ..at(900, 900)
     };
-    one.writes(|health| health.fail(elsewhere, AtOnce, &POLICY, SHORTEST));
+    one.writes(|health| health.fail(elsewhere, Immediate, &POLICY, SHORTEST));
     assert_eq!(
         other.writes(|health| health.succeed(at(805, 900))),
         (true, 2)
     );
     let health = Health::decode(&store.get().0);
-    assert!(!health.is_ailing(target()) && health.is_ailing(key(9)));
+    assert!(!health.has_failures(target()) && health.has_failures(key(9)));
 }
 
 #[derive(Clone, Debug)]
 enum Operation {
-    Fail(Blow),
+    Fail(FailureSeverity),
     Succeed,
     Choose,
 }
@@ -102,7 +102,7 @@ enum Operation {
 fn operations() -> impl Strategy<Value = Vec<(Operation, u64, u64, u64)>> {
     let operation = prop_oneof![
         2 => Just(Operation::Fail(Counted)),
-        1 => Just(Operation::Fail(AtOnce)),
+        1 => Just(Operation::Fail(Immediate)),
         1 => (0..20_000_u64).prop_map(|until| Operation::Fail(Until(DAY + until))),
         1 => Just(Operation::Succeed),
         4 => Just(Operation::Choose),
@@ -127,32 +127,32 @@ proptest! {
             now_ms += later;
             let target = key(number);
             let held = &mut leases[usize::try_from(number).unwrap()];
-            let ended = Ended { target, sent_ms: now_ms - age, now_ms };
+            let ended = EndedAttempt { target, sent_ms: now_ms - age, now_ms };
             match operation {
-                Operation::Fail(blow) => {
+                Operation::Fail(severity) => {
                     let before = health.state(target, now_ms, &POLICY);
-                    let changed = health.fail(ended, blow, &POLICY, random);
+                    let changed = health.fail(ended, severity, &POLICY, random);
                     if changed {
                         let after = health.state(target, now_ms, &POLICY);
-                        let cools = matches!(after, State::Cooling { .. });
-                        prop_assert!(blow == Counted || cools);
+                        let cools = matches!(after, TargetState::Cooling { .. });
+                        prop_assert!(severity == Counted || cools);
                         *held = None;
                     }
-                    if let (State::Cooling { until_ms: before }, State::Cooling { until_ms }) =
+                    if let (TargetState::Cooling { until_ms: before }, TargetState::Cooling { until_ms }) =
                         (before, health.state(target, now_ms, &POLICY))
                     {
                         prop_assert!(until_ms >= before);
-                        prop_assert!(until_ms == before || matches!(blow, Until(_)));
+                        prop_assert!(until_ms == before || matches!(severity, Until(_)));
                     }
                 }
                 Operation::Succeed => {
                     if health.succeed(ended) {
-                        prop_assert!(!health.is_ailing(target));
+                        prop_assert!(!health.has_failures(target));
                         *held = None;
                     }
                 }
                 Operation::Choose => {
-                    if choose(&mut health, &[target], now_ms, &POLICY).unwrap().leased {
+                    if choose_target(&mut health, &[target], now_ms, &POLICY).unwrap().leased {
                         prop_assert!(held.is_none_or(|since| since + POLICY.lease_ms <= now_ms));
                         *held = Some(now_ms);
                     }
@@ -160,7 +160,7 @@ proptest! {
             }
             prop_assert_eq!(Health::decode(&health.encode()), health.clone());
             // No cooldown is longer than the policy or the backend allows.
-            if let State::Cooling { until_ms } = health.state(target, now_ms, &POLICY) {
+            if let TargetState::Cooling { until_ms } = health.state(target, now_ms, &POLICY) {
                 prop_assert!(until_ms <= (now_ms + POLICY.max_ms * 6 / 5).max(DAY + 20_000));
             }
         }
@@ -182,13 +182,13 @@ proptest! {
         if !health.is_empty() {
             prop_assert_eq!(health.encode(), bytes);
         }
-        let target = health.ailing.first().map_or(key(number), |(target, _)| *target);
-        let ended = Ended { target, sent_ms, now_ms };
-        prop_assert!(choose(&mut health, &[target], now_ms, &POLICY).is_some());
-        for blow in [Counted, AtOnce, Until(until)] {
-            health.fail(ended, blow, &POLICY, number);
-            if let State::Cooling { until_ms } = health.state(target, now_ms, &POLICY) {
-                prop_assert!(until_ms - now_ms <= CooldownPolicy::LONGEST_MS + 1_000);
+        let target = health.records.first().map_or(key(number), |(target, _)| *target);
+        let ended = EndedAttempt { target, sent_ms, now_ms };
+        prop_assert!(choose_target(&mut health, &[target], now_ms, &POLICY).is_some());
+        for severity in [Counted, Immediate, Until(until)] {
+            health.fail(ended, severity, &POLICY, number);
+            if let TargetState::Cooling { until_ms } = health.state(target, now_ms, &POLICY) {
+                prop_assert!(until_ms - now_ms <= CooldownPolicy::MAX_COOLDOWN_MS + 1_000);
             }
             prop_assert_eq!(Health::decode(&health.encode()), health.clone());
         }

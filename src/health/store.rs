@@ -9,11 +9,11 @@ pub trait HealthStore {
     fn change(&self, change: &mut dyn FnMut(&mut Health) -> bool);
 }
 
-/// Stores nothing, so that no target is ever ailing.
+/// Stores nothing, so that no target is ever failing.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct NoMemory;
+pub struct NoHealthStore;
 
-impl HealthStore for NoMemory {
+impl HealthStore for NoHealthStore {
     fn change(&self, change: &mut dyn FnMut(&mut Health) -> bool) {
         change(&mut Health::default());
     }

@@ -10,7 +10,7 @@ impl TargetKey {
     /// Returns the key of a backend's target, from the entry of the backend's models (a name or a pattern) that
     /// stands for it.
     pub fn new(backend: &str, model_entry: &str) -> Self {
-        Self(hash::names(&[backend, model_entry]))
+        Self(hash::hash_names(&[backend, model_entry]))
     }
 
     /// Returns the key as a number, to be stored with an attempt.

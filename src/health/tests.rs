@@ -1,6 +1,6 @@
 //! Tests of one target's way from healthy to a cooldown and back, event by event.
 
-use super::cooldown::MOST_ENTRIES;
+use super::cooldown::MAX_ENTRIES;
 use super::*;
 
 #[path = "shared_tests.rs"]
@@ -26,22 +26,22 @@ fn key(number: u64) -> TargetKey {
     TargetKey::from_bits(number)
 }
 
-fn at(sent: u64, now: u64) -> Ended {
-    Ended {
+fn at(sent: u64, now: u64) -> EndedAttempt {
+    EndedAttempt {
         target: target(),
         sent_ms: DAY + sent,
         now_ms: DAY + now,
     }
 }
 
-fn cooling(until: u64) -> State {
-    State::Cooling {
+fn cooling(until: u64) -> TargetState {
+    TargetState::Cooling {
         until_ms: DAY + until,
     }
 }
 
-fn probing(until: u64) -> State {
-    State::Probing {
+fn probing(until: u64) -> TargetState {
+    TargetState::Probing {
         until_ms: DAY + until,
     }
 }
@@ -50,28 +50,31 @@ fn probing(until: u64) -> State {
 #[derive(Debug)]
 enum Event {
     /// A failure of an attempt that began just now.
-    Fails(Blow, bool),
+    Fails(FailureSeverity, bool),
     /// A failure of an attempt that began at another time.
-    OldFails(u64, Blow, bool),
+    OldFails(u64, FailureSeverity, bool),
     Succeeds(bool),
     OldSucceeds(u64, bool),
     Leases(bool),
     Passes,
 }
-use Blow::{AtOnce, Counted, Until};
 use Event::{Fails, Leases, OldFails, OldSucceeds, Passes, Succeeds};
-use State::{Due, Healthy};
+use FailureSeverity::{Counted, Immediate, Until};
+use TargetState::{Due, Healthy};
 
 /// Plays steps; the health is encoded and decoded at each one, as between workers.
-fn live(name: &str, steps: &[(u64, Event, State)]) {
+fn live(name: &str, steps: &[(u64, Event, TargetState)]) {
     let mut bytes = Vec::new();
     for (now, event, after) in steps {
         let mut health = Health::decode(&bytes);
         let now = *now;
         let (changed, expected) = match event {
-            Fails(blow, effect) => (health.fail(at(now, now), *blow, &POLICY, SHORTEST), *effect),
-            OldFails(sent, blow, effect) => (
-                health.fail(at(*sent, now), *blow, &POLICY, SHORTEST),
+            Fails(severity, effect) => (
+                health.fail(at(now, now), *severity, &POLICY, SHORTEST),
+                *effect,
+            ),
+            OldFails(sent, severity, effect) => (
+                health.fail(at(*sent, now), *severity, &POLICY, SHORTEST),
                 *effect,
             ),
             Succeeds(effect) => (health.succeed(at(now, now)), *effect),
@@ -114,7 +117,7 @@ fn from_healthy_to_healthy() {
             (19_500, Succeeds(true), Healthy),
             (19_600, Succeeds(false), Healthy),
             (19_700, Fails(Counted, true), Healthy),
-            (19_700, Fails(AtOnce, true), cooling(20_500)),
+            (19_700, Fails(Immediate, true), cooling(20_500)),
         ],
     );
 }
@@ -155,10 +158,10 @@ fn what_was_under_way_says_nothing() {
     live(
         "failures while cooling, due and probing",
         &[
-            (100, Fails(AtOnce, true), cooling(900)),
+            (100, Fails(Immediate, true), cooling(900)),
             (200, OldFails(50, Counted, false), cooling(900)),
-            (200, Fails(AtOnce, false), cooling(900)),
-            (1_000, OldFails(99, AtOnce, false), Due),
+            (200, Fails(Immediate, false), cooling(900)),
+            (1_000, OldFails(99, Immediate, false), Due),
             (1_000, Leases(true), probing(11_000)),
             (1_001, OldFails(99, Counted, false), probing(11_000)),
             // The level was not raised: the second cooldown is twice as long as the first.
@@ -168,7 +171,7 @@ fn what_was_under_way_says_nothing() {
     live(
         "successes",
         &[
-            (100, Fails(AtOnce, true), cooling(900)),
+            (100, Fails(Immediate, true), cooling(900)),
             (200, OldSucceeds(99, false), cooling(900)),
             (900, OldSucceeds(99, false), Due),
             (900, Leases(true), probing(10_900)),
@@ -179,14 +182,14 @@ fn what_was_under_way_says_nothing() {
     live(
         "one that was tried for want of another, though it was cooling",
         &[
-            (100, Fails(AtOnce, true), cooling(900)),
+            (100, Fails(Immediate, true), cooling(900)),
             (300, OldSucceeds(200, true), Healthy),
         ],
     );
     live(
         "in the same millisecond: as if sent after it",
         &[
-            (100, Fails(AtOnce, true), cooling(900)),
+            (100, Fails(Immediate, true), cooling(900)),
             (300, OldSucceeds(100, true), Healthy),
         ],
     );
@@ -194,7 +197,7 @@ fn what_was_under_way_says_nothing() {
 
 #[test]
 fn a_backend_may_say_until_when() {
-    let day = CooldownPolicy::LONGEST_MS;
+    let day = CooldownPolicy::MAX_COOLDOWN_MS;
     live(
         "at least",
         &[
@@ -216,7 +219,7 @@ fn a_backend_may_say_until_when() {
     live(
         "by an attempt that was under way, too",
         &[
-            (100, Fails(AtOnce, true), cooling(900)),
+            (100, Fails(Immediate, true), cooling(900)),
             (1_000, Leases(true), probing(11_000)),
             (
                 1_100,
@@ -238,7 +241,7 @@ fn leases_and_memory_end() {
     live(
         "a probe that does not end",
         &[
-            (0, Fails(AtOnce, true), cooling(800)),
+            (0, Fails(Immediate, true), cooling(800)),
             (800, Leases(true), probing(10_800)),
             (10_799, Leases(false), probing(10_800)),
             (10_800, Passes, Due),
@@ -250,7 +253,7 @@ fn leases_and_memory_end() {
     live(
         "the level is remembered",
         &[
-            (0, Fails(AtOnce, true), cooling(800)),
+            (0, Fails(Immediate, true), cooling(800)),
             (16_800, Passes, Due),
             (16_800, Fails(Counted, true), cooling(18_400)),
         ],
@@ -258,7 +261,7 @@ fn leases_and_memory_end() {
     live(
         "from the end of the lease on",
         &[
-            (0, Fails(AtOnce, true), cooling(800)),
+            (0, Fails(Immediate, true), cooling(800)),
             (16_800, Leases(true), probing(26_800)),
             (42_800, Passes, Due),
             (42_801, Passes, Healthy),
@@ -267,11 +270,11 @@ fn leases_and_memory_end() {
     live(
         "but not for ever",
         &[
-            (0, Fails(AtOnce, true), cooling(800)),
+            (0, Fails(Immediate, true), cooling(800)),
             (16_801, Passes, Healthy),
             (16_801, Leases(true), Healthy),
             (16_801, Fails(Counted, true), Healthy),
-            (16_801, Fails(AtOnce, true), cooling(17_601)),
+            (16_801, Fails(Immediate, true), cooling(17_601)),
         ],
     );
 }
@@ -282,25 +285,25 @@ fn clock_steps_back() {
     live(
         "far: forgotten",
         &[
-            (hour, Fails(AtOnce, true), cooling(hour + 800)),
+            (hour, Fails(Immediate, true), cooling(hour + 800)),
             (0, Passes, Healthy),
-            (0, Fails(AtOnce, true), cooling(800)),
+            (0, Fails(Immediate, true), cooling(800)),
         ],
     );
     live(
         "a bit: due, and open to what is sent from now on",
         &[
-            (hour, Fails(AtOnce, true), cooling(hour + 800)),
+            (hour, Fails(Immediate, true), cooling(hour + 800)),
             (hour - 1_001, Passes, Due),
             (hour - 1_001, Leases(true), probing(hour + 8_999)),
-            (hour - 500, Fails(AtOnce, false), cooling(hour + 800)),
+            (hour - 500, Fails(Immediate, false), cooling(hour + 800)),
             (hour - 1_001, Succeeds(true), Healthy),
         ],
     );
     live(
         "between two workers' clocks: nothing",
         &[
-            (hour, Fails(AtOnce, true), cooling(hour + 800)),
+            (hour, Fails(Immediate, true), cooling(hour + 800)),
             (hour - 1_000, Passes, cooling(hour + 800)),
             (hour - 1_000, Succeeds(false), cooling(hour + 800)),
         ],
@@ -308,7 +311,7 @@ fn clock_steps_back() {
     live(
         "under a lease",
         &[
-            (0, Fails(AtOnce, true), cooling(800)),
+            (0, Fails(Immediate, true), cooling(800)),
             (15_000, Leases(true), probing(25_000)),
             (13_999, Passes, Due),
         ],
@@ -326,7 +329,7 @@ fn clock_steps_back() {
 fn ends_of_time() {
     let mut health = Health::default();
     for now_ms in [0, u64::MAX] {
-        let ended = Ended {
+        let ended = EndedAttempt {
             target: target(),
             sent_ms: now_ms,
             now_ms,
@@ -374,36 +377,40 @@ fn keys_are_stable_and_distinct() {
 
 #[test]
 fn entries_are_bounded_and_pruned() {
-    let fail = |health: &mut Health, target, now_ms, blow| {
-        let ended = Ended {
+    let fail = |health: &mut Health, target, now_ms, severity| {
+        let ended = EndedAttempt {
             target,
             sent_ms: now_ms,
             now_ms,
         };
-        health.fail(ended, blow, &POLICY, SHORTEST)
+        health.fail(ended, severity, &POLICY, SHORTEST)
     };
     let mut health = Health::default();
-    let most = u64::try_from(MOST_ENTRIES).unwrap();
+    let most = u64::try_from(MAX_ENTRIES).unwrap();
     for number in 0..most {
-        fail(&mut health, key(number), DAY, AtOnce);
+        fail(&mut health, key(number), DAY, Immediate);
     }
     // This entry changes, so the next one is the oldest.
     fail(&mut health, key(0), DAY, Until(DAY + 5_000));
     fail(&mut health, key(most), DAY, Counted);
-    assert_eq!(health.ailing.len(), MOST_ENTRIES);
-    assert!(health.is_ailing(key(0)) && !health.is_ailing(key(1)) && health.is_ailing(key(most)));
+    assert_eq!(health.records.len(), MAX_ENTRIES);
+    assert!(
+        health.has_failures(key(0))
+            && !health.has_failures(key(1))
+            && health.has_failures(key(most))
+    );
     assert_eq!(Health::decode(&health.encode()), health);
 
     fail(&mut health, key(7), DAY + 20_000, Counted);
-    assert_eq!(health.ailing.len(), 3);
+    assert_eq!(health.records.len(), 3);
     fail(&mut health, key(8), DAY + 100_000, Counted);
-    assert_eq!(health.ailing.len(), 1);
+    assert_eq!(health.records.len(), 1);
 }
 
 #[test]
 fn garbage_is_no_ailing_target() {
     let mut health = Health::default();
-    health.fail(at(0, 0), AtOnce, &POLICY, 0);
+    health.fail(at(0, 0), Immediate, &POLICY, 0);
     let good = health.encode();
     let with = |position: usize, byte: u8| {
         let mut bytes = good.clone();
@@ -411,9 +418,9 @@ fn garbage_is_no_ailing_target() {
         bytes
     };
     let entry = &good[1..];
-    let too_many = [vec![1], entry.repeat(MOST_ENTRIES + 1)].concat();
-    let as_many = [vec![1], entry.repeat(MOST_ENTRIES)].concat();
-    assert_eq!(Health::decode(&as_many).ailing.len(), MOST_ENTRIES);
+    let too_many = [vec![1], entry.repeat(MAX_ENTRIES + 1)].concat();
+    let as_many = [vec![1], entry.repeat(MAX_ENTRIES)].concat();
+    assert_eq!(Health::decode(&as_many).records.len(), MAX_ENTRIES);
     let garbage = [
         vec![],
         b"{}".to_vec(),
@@ -441,12 +448,12 @@ fn chooses() {
     let [healthy, due, soon, late] = [key(1), key(2), key(3), key(4)];
     let mut health = Health::default();
     for (target, until) in [(due, 900), (soon, 5_000), (late, 6_000)] {
-        let ended = Ended { target, ..at(0, 0) };
+        let ended = EndedAttempt { target, ..at(0, 0) };
         health.fail(ended, Until(DAY + until), &POLICY, SHORTEST);
     }
     let now = DAY + 1_000;
     let choice = |index, leased, all_cooling| {
-        Some(Choice {
+        Some(TargetChoice {
             index,
             leased,
             all_cooling,
@@ -465,8 +472,8 @@ fn chooses() {
     ];
     for (candidates, expected) in cases {
         let mut ours = health.clone();
-        assert_eq!(choose(&mut ours, candidates, now, &POLICY), expected);
-        let leased = expected.is_some_and(|choice: Choice| choice.leased);
+        assert_eq!(choose_target(&mut ours, candidates, now, &POLICY), expected);
+        let leased = expected.is_some_and(|choice: TargetChoice| choice.leased);
         assert_eq!(ours != health, leased, "written only if leased");
     }
     // Only one of two requests gets the lease. The other one tries the next target, or the one that is due soonest if
@@ -478,6 +485,9 @@ fn chooses() {
         (vec![due], choice(0, false, true)),
     ];
     for (candidates, expected) in next {
-        assert_eq!(choose(&mut health, &candidates, now, &POLICY), expected);
+        assert_eq!(
+            choose_target(&mut health, &candidates, now, &POLICY),
+            expected
+        );
     }
 }

@@ -15,8 +15,8 @@ use super::random::Random;
 use super::timers::Timers;
 use super::{NEXT, PLAN, RETRY};
 use crate::attempt::{
-    Body, ChangeKind, CurrentHeaders, Failure, Head, HeaderWrite, Left, Moment, Passage, Plan,
-    Refusal, Running, Step, begin,
+    ChangeKind, CurrentHeaders, Failure, HeaderWrite, Moment, NextAttempt, PassThroughPlan, Plan,
+    Refusal, ResponseAction, ResponseBody, ResponseHead, RunningAttempt, begin,
 };
 use crate::config;
 use crate::request::StreamingEdit;
@@ -25,35 +25,35 @@ use crate::telemetry;
 
 /// The state that all attempts on one cluster share.
 #[derive(Default)]
-struct Cluster {
+struct ClusterState {
     /// The name of the backend that the cluster belongs to.
     backend: String,
     mismatches: Counter,
     unauthorized: Counter,
-    reported: Cell<bool>,
+    mismatch_reported: Cell<bool>,
     /// When a refused key was last logged, in Unix milliseconds.
-    complained_at: Cell<u64>,
+    refused_key_logged_at: Cell<u64>,
     /// Whether the body of a held answer has ever arrived.
-    holds: Cell<bool>,
-    reported_flag: Cell<bool>,
+    has_held_body: Cell<bool>,
+    missing_flag_reported: Cell<bool>,
     random: Random,
-    timers: Timers<Waiting>,
+    timers: Timers<TimedAttempt>,
 }
 
 /// How long a held answer's body may take if none has ever arrived, in milliseconds.
 const NO_BODY_MS: u64 = 10_000;
 
 /// The minimum time between two log lines about a refused key, in milliseconds.
-const COMPLAINT_PERIOD_MS: u64 = 60_000;
+const REFUSED_KEY_LOG_PERIOD_MS: u64 = 60_000;
 
 /// An attempt that is checked on a timer.
 #[derive(Clone)]
-struct Waiting {
-    running: Rc<RefCell<Running>>,
+struct TimedAttempt {
+    running: Rc<RefCell<RunningAttempt>>,
     health: SharedHealth,
 }
 
-impl Cluster {
+impl ClusterState {
     fn moment<'m>(&self, health: &'m SharedHealth) -> Moment<'m> {
         self.moment_at(calls::now(), health)
     }
@@ -68,15 +68,20 @@ impl Cluster {
 
     /// Releases an answer whose body does not arrive, if no held answer's body ever has. Without the flag that the
     /// message names, Envoy keeps the body back.
-    fn give_up_holding(&self, running: &RefCell<Running>, step: Step, now: u64) -> Step {
-        if self.holds.get() || !matches!(step, Step::Hold) {
-            return step;
+    fn give_up_holding(
+        &self,
+        running: &RefCell<RunningAttempt>,
+        action: ResponseAction,
+        now: u64,
+    ) -> ResponseAction {
+        if self.has_held_body.get() || !matches!(action, ResponseAction::Hold) {
+            return action;
         }
         let mut running = running.borrow_mut();
         if !running.waits_for_body_since(now.saturating_sub(NO_BODY_MS)) {
-            return step;
+            return action;
         }
-        if !self.reported_flag.replace(true) {
+        if !self.missing_flag_reported.replace(true) {
             log::error!(
                 "llm-router: no body of a held answer of \"{}\" arrived for {} s. If the backend is not that slow, \
                  set `allow_on_headers_stop_iteration: true` in the plugin config of the llm_backend filter of its \
@@ -85,17 +90,17 @@ impl Cluster {
                 NO_BODY_MS / 1000
             );
         }
-        running.let_pass()
+        running.stop_holding()
     }
 
     /// Logs a refused key, which only the operator can mend.
-    fn complain(&self, failure: Option<Failure>, now: u64) {
+    fn log_refused_key(&self, failure: Option<Failure>, now: u64) {
         if failure != Some(Failure::Unauthorized) {
             return;
         }
         self.unauthorized.increment();
-        if now.saturating_sub(self.complained_at.get()) >= COMPLAINT_PERIOD_MS {
-            self.complained_at.set(now);
+        if now.saturating_sub(self.refused_key_logged_at.get()) >= REFUSED_KEY_LOG_PERIOD_MS {
+            self.refused_key_logged_at.set(now);
             log::error!(
                 "llm-router: backend \"{}\" rejects the gateway's key (401 or 403): check the secret that \
                  credential_injector adds on its cluster",
@@ -107,7 +112,7 @@ impl Cluster {
 
 #[derive(Default)]
 pub(super) struct BackendRoot {
-    cluster: Rc<Cluster>,
+    cluster: Rc<ClusterState>,
 }
 
 impl Context for BackendRoot {}
@@ -120,11 +125,11 @@ impl RootContext for BackendRoot {
     fn on_configure(&mut self, _size: usize) -> bool {
         match config::backend_name(&calls::configuration()) {
             Ok(backend) => {
-                self.cluster = Rc::new(Cluster {
+                self.cluster = Rc::new(ClusterState {
                     backend,
                     mismatches: Counter::define(telemetry::BACKEND_MISMATCH),
                     unauthorized: Counter::define(telemetry::UNAUTHORIZED),
-                    ..Cluster::default()
+                    ..ClusterState::default()
                 });
                 self.cluster.random.seed();
                 SharedHealth::prepare();
@@ -135,12 +140,12 @@ impl RootContext for BackendRoot {
     }
 
     fn create_http_context(&self, context_id: u32) -> Option<Box<dyn HttpContext>> {
-        Some(Box::new(Attempt {
+        Some(Box::new(AttemptContext {
             context_id,
             cluster: Rc::clone(&self.cluster),
-            state: State::Beginning,
+            state: AttemptState::Beginning,
             is_timed: Cell::new(false),
-            under_way: None,
+            counted: None,
             health: SharedHealth::default(),
         }))
     }
@@ -151,11 +156,11 @@ impl RootContext for BackendRoot {
             return;
         }
         let now = calls::now();
-        for (context_id, Waiting { running, health }) in waiting {
+        for (context_id, TimedAttempt { running, health }) in waiting {
             let moment = self.cluster.moment_at(now, &health);
-            let step = running.borrow_mut().on_time(moment);
-            let step = self.cluster.give_up_holding(&running, step, moment.now);
-            if matches!(step, Step::Hold) {
+            let action = running.borrow_mut().on_time(moment);
+            let action = self.cluster.give_up_holding(&running, action, moment.now);
+            if matches!(action, ResponseAction::Hold) {
                 continue;
             }
             if hostcalls::set_effective_context(context_id).is_err() {
@@ -163,28 +168,28 @@ impl RootContext for BackendRoot {
                 continue;
             }
             let failure = running.borrow_mut().take_failure();
-            self.cluster.complain(failure, moment.now);
-            match step {
-                Step::Hold | Step::Replace(_) => {}
-                Step::Wait(left) => leave(&left),
-                Step::Pass => calls::resume_response(),
-                Step::Retry(left) => {
-                    ask_for_retry(left.as_ref());
+            self.cluster.log_refused_key(failure, moment.now);
+            match action {
+                ResponseAction::Hold | ResponseAction::Replace(_) => {}
+                ResponseAction::Wait(next_attempt) => write_next_attempt(&next_attempt),
+                ResponseAction::Pass => calls::resume_response(),
+                ResponseAction::Retry(next_attempt) => {
+                    ask_for_retry(next_attempt.as_ref());
                     calls::resume_response();
                 }
-                Step::Answer(left, answer) => {
-                    leave(&left);
+                ResponseAction::Answer(next_attempt, answer) => {
+                    write_next_attempt(&next_attempt);
                     ledger::answer(running.borrow().ticket(), &answer);
                     calls::send(&answer);
                 }
-                Step::Reset => calls::reset_response(),
+                ResponseAction::Reset => calls::reset_response(),
             }
         }
     }
 }
 
 /// How far an attempt has come.
-enum State {
+enum AttemptState {
     /// Its request has not arrived yet.
     Beginning,
     /// There is no plan for it: it came by a route without the router role, and passes unchanged.
@@ -194,46 +199,46 @@ enum State {
     /// Its request was sent on.
     Sent {
         edit: Option<StreamingEdit>,
-        running: Rc<RefCell<Running>>,
+        running: Rc<RefCell<RunningAttempt>>,
     },
     /// The backend role has refused it.
     Refused,
 }
 
-struct Attempt {
+struct AttemptContext {
     context_id: u32,
-    cluster: Rc<Cluster>,
-    state: State,
+    cluster: Rc<ClusterState>,
+    state: AttemptState,
     /// Whether the attempt is checked on a timer.
     is_timed: Cell<bool>,
-    under_way: Option<page::Attempt>,
+    counted: Option<page::CountedAttempt>,
     health: SharedHealth,
 }
 
-impl Drop for Attempt {
+impl Drop for AttemptContext {
     fn drop(&mut self) {
         self.cluster.timers.remove(self.context_id);
     }
 }
 
-impl Context for Attempt {
+impl Context for AttemptContext {
     fn on_done(&mut self) -> bool {
         // The attempt may end without an answer (no connection, a reset, a timeout). Envoy evaluates the matcher
         // again after this callback.
-        let State::Sent { running, .. } = &self.state else {
+        let AttemptState::Sent { running, .. } = &self.state else {
             return true;
         };
         if running.borrow().may_end_unanswered() {
             let no_connection =
                 || calls::property(TRANSPORT_FAILURE).is_some_and(|it| !it.is_empty());
-            let left = running
+            let next_attempt = running
                 .borrow_mut()
                 .on_done(no_connection(), self.cluster.moment(&self.health));
-            if let Some(left) = left {
-                leave(&left);
+            if let Some(next_attempt) = next_attempt {
+                write_next_attempt(&next_attempt);
             }
         }
-        running.borrow_mut().on_over();
+        running.borrow_mut().on_context_end();
         true
     }
 }
@@ -241,14 +246,14 @@ impl Context for Attempt {
 /// The property that says why there was no connection, if that is why an attempt failed.
 const TRANSPORT_FAILURE: &[&str] = &["upstream", "transport_failure_reason"];
 
-impl HttpContext for Attempt {
+impl HttpContext for AttemptContext {
     fn on_http_request_headers(&mut self, _count: usize, _end_of_stream: bool) -> Action {
         let Some(bytes) = calls::property(&[PLAN]) else {
-            self.state = State::Unplanned;
+            self.state = AttemptState::Unplanned;
             return Action::Continue;
         };
-        if let Some(passage) = Passage::decode(&bytes) {
-            return self.pass(passage);
+        if let Some(pass_through_plan) = PassThroughPlan::decode(&bytes) {
+            return self.pass(pass_through_plan);
         }
         let Some(plan) = Plan::decode(&bytes) else {
             return self.refuse(Schema::OpenAi, &Refusal::Mismatch(String::new()), None);
@@ -257,8 +262,8 @@ impl HttpContext for Attempt {
         let target = plan.target_key();
         let ticket = plan.ticket();
         let cluster = &self.cluster;
-        let tally = ledger::tally(ticket);
-        self.health = SharedHealth::counted_by(tally.clone());
+        let counters = ledger::counters(ticket);
+        self.health = SharedHealth::counted_by(counters.clone());
         let moment = || cluster.moment(&self.health);
         let adaptation = match begin(plan, &cluster.backend, &EnvoyHeaders, moment) {
             Ok(adaptation) => adaptation,
@@ -267,9 +272,10 @@ impl HttpContext for Attempt {
         write_headers(&adaptation.headers);
         let running = Rc::new(RefCell::new(adaptation.running));
         ledger::add(ticket, &running);
-        let target = tally.as_ref().zip(target);
-        self.under_way = target.and_then(|(tally, target)| page::Attempt::begin(tally, target));
-        self.state = State::Sent {
+        let target = counters.as_ref().zip(target);
+        self.counted =
+            target.and_then(|(counters, target)| page::CountedAttempt::begin(counters, target));
+        self.state = AttemptState::Sent {
             edit: adaptation.body,
             running,
         };
@@ -278,21 +284,21 @@ impl HttpContext for Attempt {
 
     fn on_http_request_body(&mut self, size: usize, _end_of_stream: bool) -> Action {
         match &mut self.state {
-            State::Sent {
+            AttemptState::Sent {
                 edit: Some(edit), ..
             } => {
                 if let Some(chunk) = edit.chunk(size) {
                     let needed = if chunk.needed == 0 {
                         Vec::new()
                     } else {
-                        calls::body(chunk.needed)
+                        calls::request_body(chunk.needed)
                     };
                     let beginning = chunk.beginning(&needed);
                     calls::replace_body(BufferType::HttpRequestBody, chunk.replaced, &beginning);
                 }
                 Action::Continue
             }
-            State::Refused => Action::Pause,
+            AttemptState::Refused => Action::Pause,
             _ => Action::Continue,
         }
     }
@@ -300,8 +306,8 @@ impl HttpContext for Attempt {
     fn on_http_response_headers(&mut self, _count: usize, end_of_stream: bool) -> Action {
         // Only the backend role may set the mark: a backend that sends it must not cause attempts at other backends.
         let unmark = || calls::remove_header(MapType::HttpResponseHeaders, RETRY);
-        let State::Sent { running, .. } = &self.state else {
-            if matches!(self.state, State::Passing) {
+        let AttemptState::Sent { running, .. } = &self.state else {
+            if matches!(self.state, AttemptState::Passing) {
                 unmark();
             }
             return Action::Continue;
@@ -310,62 +316,62 @@ impl HttpContext for Attempt {
         let Some(status) = calls::response_status() else {
             return Action::Continue;
         };
-        let head = Head {
+        let head = ResponseHead {
             status,
             end_of_stream,
             header: &calls::response_header,
         };
-        let step = running
+        let action = running
             .borrow_mut()
             .on_headers(&head, || self.cluster.moment(&self.health));
-        if running.borrow().drops_length() {
+        if running.borrow().drops_content_length() {
             calls::remove_header(MapType::HttpResponseHeaders, "content-length");
         }
-        self.take(step, 0)
+        self.execute(action, 0)
     }
 
     fn on_http_response_body(&mut self, size: usize, end_of_stream: bool) -> Action {
-        let State::Sent { running, .. } = &self.state else {
+        let AttemptState::Sent { running, .. } = &self.state else {
             return Action::Continue;
         };
         if running.borrow_mut().passes_unread(end_of_stream) {
             return Action::Continue;
         }
         if running.borrow().is_held() {
-            self.cluster.holds.set(true);
+            self.cluster.has_held_body.set(true);
         }
-        let body = Body {
+        let body = ResponseBody {
             size,
             end_of_stream,
             read: &calls::response_body,
         };
-        let step = running
+        let action = running
             .borrow_mut()
             .on_body(&body, || self.cluster.moment(&self.health));
-        self.take(step, size)
+        self.execute(action, size)
     }
 
     fn on_http_response_trailers(&mut self, _count: usize) -> Action {
-        let State::Sent { running, .. } = &self.state else {
+        let AttemptState::Sent { running, .. } = &self.state else {
             return Action::Continue;
         };
-        let step = running
+        let action = running
             .borrow_mut()
             .on_trailers(&calls::response_body, || self.cluster.moment(&self.health));
-        self.take(step, 0)
+        self.execute(action, 0)
     }
 }
 
-fn leave(left: &Left) {
-    calls::set_state(PLAN, &left.plan);
-    calls::set_state(NEXT, left.cluster.as_bytes());
+fn write_next_attempt(next_attempt: &NextAttempt) {
+    calls::set_state(PLAN, &next_attempt.plan);
+    calls::set_state(NEXT, next_attempt.cluster.as_bytes());
 }
 
 /// Marks the answer for a retry, and writes the next attempt where the route's matcher and the backend role will read
 /// it.
-fn ask_for_retry(left: Option<&Left>) {
-    if let Some(left) = left {
-        leave(left);
+fn ask_for_retry(next_attempt: Option<&NextAttempt>) {
+    if let Some(next_attempt) = next_attempt {
+        write_next_attempt(next_attempt);
     }
     calls::set_header(MapType::HttpResponseHeaders, RETRY, b"next");
 }
@@ -407,10 +413,10 @@ fn write_headers(write: &HeaderWrite) {
     }
 }
 
-impl Attempt {
-    /// Executes a step. `size`: how many bytes of the answer's body Envoy has.
-    fn take(&self, step: Step, size: usize) -> Action {
-        let State::Sent { running, .. } = &self.state else {
+impl AttemptContext {
+    /// Executes an action. `size`: how many bytes of the answer's body Envoy has.
+    fn execute(&self, action: ResponseAction, size: usize) -> Action {
+        let AttemptState::Sent { running, .. } = &self.state else {
             return Action::Continue;
         };
         let (failure, is_timed) = {
@@ -418,12 +424,12 @@ impl Attempt {
             (running.take_failure(), running.due_at().is_some())
         };
         if failure.is_some() {
-            self.cluster.complain(failure, calls::now());
+            self.cluster.log_refused_key(failure, calls::now());
         }
         if self.is_timed.replace(is_timed) != is_timed {
             let timers = &self.cluster.timers;
             if is_timed {
-                let waiting = Waiting {
+                let waiting = TimedAttempt {
                     running: Rc::clone(running),
                     health: self.health.clone(),
                 };
@@ -432,28 +438,28 @@ impl Attempt {
                 timers.remove(self.context_id);
             }
         }
-        match step {
-            Step::Pass => Action::Continue,
-            Step::Replace(with) => {
+        match action {
+            ResponseAction::Pass => Action::Continue,
+            ResponseAction::Replace(with) => {
                 calls::replace_body(BufferType::HttpResponseBody, size, &with);
                 Action::Continue
             }
-            Step::Hold => Action::Pause,
-            Step::Wait(left) => {
-                leave(&left);
+            ResponseAction::Hold => Action::Pause,
+            ResponseAction::Wait(next_attempt) => {
+                write_next_attempt(&next_attempt);
                 Action::Pause
             }
-            Step::Retry(left) => {
-                ask_for_retry(left.as_ref());
+            ResponseAction::Retry(next_attempt) => {
+                ask_for_retry(next_attempt.as_ref());
                 Action::Continue
             }
-            Step::Answer(left, answer) => {
-                leave(&left);
+            ResponseAction::Answer(next_attempt, answer) => {
+                write_next_attempt(&next_attempt);
                 ledger::answer(running.borrow().ticket(), &answer);
                 calls::send(&answer);
                 Action::Pause
             }
-            Step::Reset => {
+            ResponseAction::Reset => {
                 calls::reset_response();
                 Action::Pause
             }
@@ -461,12 +467,12 @@ impl Attempt {
     }
 
     /// Adapts the headers of a pass-through request.
-    fn pass(&mut self, passage: Passage) -> Action {
-        let schema = passage.schema;
-        match passage.begin(&self.cluster.backend) {
+    fn pass(&mut self, pass_through_plan: PassThroughPlan) -> Action {
+        let schema = pass_through_plan.schema;
+        match pass_through_plan.begin(&self.cluster.backend) {
             Ok(headers) => {
                 write_headers(&headers);
-                self.state = State::Passing;
+                self.state = AttemptState::Passing;
                 Action::Continue
             }
             Err(refusal) => self.refuse(schema, &refusal, None),
@@ -475,11 +481,11 @@ impl Attempt {
 
     /// Refuses an attempt before any of it, or the gateway's key, leaves Envoy.
     fn refuse(&mut self, schema: Schema, refusal: &Refusal, ticket: Option<u64>) -> Action {
-        self.state = State::Refused;
+        self.state = AttemptState::Refused;
         if let Refusal::Mismatch(planned) = refusal {
             self.cluster.mismatches.increment();
             let here = &self.cluster.backend;
-            if !self.cluster.reported.replace(true) {
+            if !self.cluster.mismatch_reported.replace(true) {
                 log::error!(
                     "llm-router: attempts planned for backend \"{planned}\" reach the cluster of \"{here}\" and are \
                      answered with 500: the route's matcher must map each `wasm.llm.next` to the cluster of that \
@@ -488,7 +494,7 @@ impl Attempt {
             }
         }
         let code = refusal.code();
-        let answer = code.answer(schema, code.own_message());
+        let answer = code.answer(schema, code.default_message());
         if let Some(ticket) = ticket {
             ledger::answer(ticket, &answer);
         }

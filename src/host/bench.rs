@@ -11,7 +11,7 @@ use proxy_wasm::hostcalls;
 use proxy_wasm::traits::{Context, RootContext};
 use proxy_wasm::types::ContextType;
 
-use crate::request::{Wants, scan};
+use crate::request::{ModelRequirement, scan};
 
 pub(super) struct BenchRoot;
 
@@ -24,12 +24,12 @@ impl RootContext for BenchRoot {
 
     fn on_configure(&mut self, _size: usize) -> bool {
         for (name, body) in bodies::all("gpt-5.5") {
-            if scan(&body, Wants::Model).is_err() {
+            if scan(&body, ModelRequirement::Required).is_err() {
                 log::error!("llm-bench: {name} cannot be routed");
                 return false;
             }
             let scan = time(|| {
-                let _ = black_box(scan(black_box(&body), Wants::Model));
+                let _ = black_box(scan(black_box(&body), ModelRequirement::Required));
             });
             let value = time(|| {
                 let _ = black_box(serde_json::from_slice::<serde_json::Value>(black_box(

@@ -6,7 +6,7 @@ use crate::request::{Caller, Headers};
 
 /// Returns the caller. Must be called in a request's headers callback.
 pub(super) fn caller(document: &Document, headers: &Headers) -> Caller {
-    let asks = document.caller_asks;
+    let asks = document.caller_parts;
     let mut caller = Caller::default();
     if asks.claims
         // Read all metadata at once: Envoy gives no types for a part of it, and nothing at all for a list with mixed

@@ -12,7 +12,7 @@ use proxy_wasm::types::{BufferType, LogLevel, MapType, MetricType, Status};
 
 use crate::schema::Answer;
 
-fn noted<T: Default>(what: &str, result: Result<T, Status>) -> T {
+fn value_or_log<T: Default>(what: &str, result: Result<T, Status>) -> T {
     result.unwrap_or_else(|status| {
         log::warn!("host call failed: {what}: {status:?}");
         T::default()
@@ -25,7 +25,7 @@ pub(super) fn adopt_log_level() {
 }
 
 pub(super) fn property(path: &[&str]) -> Option<Vec<u8>> {
-    noted("get_property", hostcalls::get_property(path.to_vec()))
+    value_or_log("get_property", hostcalls::get_property(path.to_vec()))
 }
 
 /// Reads an integer property, which Envoy encodes as eight bytes in little-endian order.
@@ -35,17 +35,17 @@ pub(super) fn integer_property(path: &[&str]) -> Option<i64> {
 
 /// Writes filter state, which Envoy keeps for the whole request under this name with the prefix `wasm.`.
 pub(super) fn set_state(name: &str, value: &[u8]) {
-    noted(name, hostcalls::set_property(vec![name], Some(value)));
+    value_or_log(name, hostcalls::set_property(vec![name], Some(value)));
 }
 
 pub(super) fn configuration() -> Vec<u8> {
     let buffer = hostcalls::get_buffer(BufferType::PluginConfiguration, 0, usize::MAX);
-    noted("configuration", buffer).unwrap_or_default()
+    value_or_log("configuration", buffer).unwrap_or_default()
 }
 
-pub(super) fn body(size: usize) -> Vec<u8> {
+pub(super) fn request_body(size: usize) -> Vec<u8> {
     let buffer = hostcalls::get_buffer(BufferType::HttpRequestBody, 0, size);
-    noted("body", buffer).unwrap_or_default()
+    value_or_log("body", buffer).unwrap_or_default()
 }
 
 /// Reads bytes of an answer's body: of the held body, or of the piece that is passing through.
@@ -54,23 +54,23 @@ pub(super) fn response_body(start: usize, length: usize) -> Vec<u8> {
         return Vec::new();
     }
     let buffer = hostcalls::get_buffer(BufferType::HttpResponseBody, start, length);
-    noted("response body", buffer).unwrap_or_default()
+    value_or_log("response body", buffer).unwrap_or_default()
 }
 
 /// Replaces the first `size` bytes of a body.
 pub(super) fn replace_body(body: BufferType, size: usize, with: &[u8]) {
-    noted("set_buffer", hostcalls::set_buffer(body, 0, size, with));
+    value_or_log("set_buffer", hostcalls::set_buffer(body, 0, size, with));
 }
 
 pub(super) fn request_headers() -> Vec<(String, Vec<u8>)> {
-    noted(
+    value_or_log(
         "headers",
         hostcalls::get_map_bytes(MapType::HttpRequestHeaders),
     )
 }
 
 pub(super) fn request_header(name: &str) -> Option<Vec<u8>> {
-    noted(
+    value_or_log(
         name,
         hostcalls::get_map_value_bytes(MapType::HttpRequestHeaders, name),
     )
@@ -79,7 +79,7 @@ pub(super) fn request_header(name: &str) -> Option<Vec<u8>> {
 /// Removes all trailers of a request that has trailers.
 pub(super) fn remove_request_trailers() {
     let result = hostcalls::set_map_bytes(MapType::HttpRequestTrailers, vec![]);
-    noted("trailers", result);
+    value_or_log("trailers", result);
 }
 
 /// Replaces all request headers: no header stays that is not in the list.
@@ -87,23 +87,23 @@ pub(super) fn replace_request_headers(headers: &[(String, Vec<u8>)]) {
     let pairs = headers.iter();
     let pairs = pairs.map(|(name, value)| (name.as_str(), value.as_slice()));
     let result = hostcalls::set_map_bytes(MapType::HttpRequestHeaders, pairs.collect());
-    noted("set_map", result);
+    value_or_log("set_map", result);
 }
 
 pub(super) fn remove_header(map: MapType, name: &str) {
-    noted(name, hostcalls::remove_map_value(map, name));
+    value_or_log(name, hostcalls::remove_map_value(map, name));
 }
 
 pub(super) fn set_header(map: MapType, name: &str, value: &[u8]) {
-    noted(name, hostcalls::set_map_value_bytes(map, name, Some(value)));
+    value_or_log(name, hostcalls::set_map_value_bytes(map, name, Some(value)));
 }
 
 pub(super) fn add_header(map: MapType, name: &str, value: &[u8]) {
-    noted(name, hostcalls::add_map_value_bytes(map, name, value));
+    value_or_log(name, hostcalls::add_map_value_bytes(map, name, value));
 }
 
 pub(super) fn response_header(name: &str) -> Option<Vec<u8>> {
-    noted(
+    value_or_log(
         name,
         hostcalls::get_map_value_bytes(MapType::HttpResponseHeaders, name),
     )
@@ -111,12 +111,12 @@ pub(super) fn response_header(name: &str) -> Option<Vec<u8>> {
 
 /// Releases an answer that was held back.
 pub(super) fn resume_response() {
-    noted("resume_http_response", hostcalls::resume_http_response());
+    value_or_log("resume_http_response", hostcalls::resume_http_response());
 }
 
 /// Resets the client's stream, so that the answer does not look complete.
 pub(super) fn reset_response() {
-    noted("reset_http_response", hostcalls::reset_http_response());
+    value_or_log("reset_http_response", hostcalls::reset_http_response());
 }
 
 /// The time since the Unix epoch.
@@ -139,14 +139,14 @@ pub(super) fn now() -> u64 {
 /// The status of the response whose headers callback is running.
 pub(super) fn response_status() -> Option<u32> {
     let value = hostcalls::get_map_value_bytes(MapType::HttpResponseHeaders, ":status");
-    let value = noted(":status", value)?;
+    let value = value_or_log(":status", value)?;
     std::str::from_utf8(&value).ok()?.parse().ok()
 }
 
 /// Makes Envoy select the route and the cluster again.
 pub(super) fn clear_route_cache() {
     let result = hostcalls::call_foreign_function("clear_route_cache", None);
-    noted("clear_route_cache", result);
+    value_or_log("clear_route_cache", result);
 }
 
 pub(super) fn send(answer: &Answer) {
@@ -164,7 +164,7 @@ pub(super) fn send_text(status: u32, kind: &str, more: &[(&'static str, String)]
     let more = more.iter();
     headers.extend(more.map(|(name, value)| (*name, value.as_str())));
     let result = hostcalls::send_http_response(status, headers, Some(body));
-    noted("send_http_response", result);
+    value_or_log("send_http_response", result);
 }
 
 /// A counter that is defined when the plugin is configured.
@@ -174,12 +174,12 @@ pub(super) struct Counter(Option<u32>);
 impl Counter {
     pub(super) fn define(name: &str) -> Self {
         let id = hostcalls::define_metric(MetricType::Counter, name);
-        Counter(noted(name, id.map(Some)))
+        Counter(value_or_log(name, id.map(Some)))
     }
 
     pub(super) fn increment(self) {
         if let Some(id) = self.0 {
-            noted("increment", hostcalls::increment_metric(id, 1));
+            value_or_log("increment", hostcalls::increment_metric(id, 1));
         }
     }
 }

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use proxy_wasm::hostcalls;
 use proxy_wasm::types::Status;
 
-use super::ledger::Tally;
+use super::ledger::AttemptCounters;
 use crate::health::{Health, HealthStore};
 
 /// The key of the value. All VMs with the same `vm_id` share it.
@@ -17,12 +17,12 @@ const TRIES: usize = 16;
 
 /// Access to the shared health, and the tally that counts the cooldowns that begin.
 #[derive(Clone, Default)]
-pub(super) struct SharedHealth(Option<Rc<Tally>>);
+pub(super) struct SharedHealth(Option<Rc<AttemptCounters>>);
 
 impl SharedHealth {
     /// Creates the access; `None` if no cooldowns are counted.
-    pub(super) fn counted_by(tally: Option<Rc<Tally>>) -> Self {
-        SharedHealth(tally)
+    pub(super) fn counted_by(counters: Option<Rc<AttemptCounters>>) -> Self {
+        SharedHealth(counters)
     }
 
     /// Creates the value, so that compare-and-swap has something to compare with.
@@ -65,8 +65,8 @@ impl HealthStore for SharedHealth {
                 Ok(()) => {
                     let before = Health::decode(&before);
                     let begun = health.cooldowns_since(&before);
-                    if let Some(tally) = &self.0 {
-                        begun.for_each(|target| tally.metrics.record_cooldown(target));
+                    if let Some(counters) = &self.0 {
+                        begun.for_each(|target| counters.metrics.record_cooldown(target));
                     }
                     return;
                 }

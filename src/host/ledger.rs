@@ -8,27 +8,27 @@ use std::rc::Rc;
 use hashbrown::HashMap;
 
 use super::metrics::Metrics;
-use super::page::Attempts;
-use crate::attempt::{Report, Running};
+use super::page::AttemptCounts;
+use crate::attempt::{AttemptReport, RunningAttempt};
 use crate::schema::{Answer, ErrorCode};
 
 /// What a router's root counts of the attempts at its requests. One VM may have several such roots, each with its own
 /// document; an attempt counts for the root that has sent it.
 #[derive(Default)]
-pub(super) struct Tally {
+pub(super) struct AttemptCounters {
     pub(super) metrics: Metrics,
-    pub(super) attempts: Attempts,
+    pub(super) attempts: AttemptCounts,
 }
 
 /// The entry of one request.
 struct Entry {
-    tally: Rc<Tally>,
-    attempts: Vec<Rc<RefCell<Running>>>,
+    counters: Rc<AttemptCounters>,
+    attempts: Vec<Rc<RefCell<RunningAttempt>>>,
     answered: Option<ErrorCode>,
 }
 
 impl Entry {
-    fn reports(&self) -> Vec<Report> {
+    fn reports(&self) -> Vec<AttemptReport> {
         let attempts = self.attempts.iter();
         attempts
             .filter_map(|running| Some(running.try_borrow().ok()?.report()))
@@ -38,9 +38,9 @@ impl Entry {
 
 /// What became of a request's attempts.
 #[derive(Default)]
-pub(super) struct Ended {
+pub(super) struct ClosedEntry {
     /// The reports of all attempts, in order.
-    pub(super) attempts: Vec<Report>,
+    pub(super) attempts: Vec<AttemptReport>,
     /// The error that the backend role has answered with, if any.
     pub(super) answered: Option<ErrorCode>,
 }
@@ -55,9 +55,9 @@ fn with<T>(change: impl FnOnce(&mut HashMap<u64, Entry>) -> Option<T>) -> Option
 }
 
 /// Opens the entry of a request that is sent on, and whose attempts have this ticket.
-pub(super) fn open(ticket: u64, tally: &Rc<Tally>) {
+pub(super) fn open(ticket: u64, counters: &Rc<AttemptCounters>) {
     let entry = Entry {
-        tally: Rc::clone(tally),
+        counters: Rc::clone(counters),
         attempts: Vec::new(),
         answered: None,
     };
@@ -65,12 +65,12 @@ pub(super) fn open(ticket: u64, tally: &Rc<Tally>) {
 }
 
 /// Returns the tally for which a request's attempts count; `None` if the request belongs to another VM.
-pub(super) fn tally(ticket: u64) -> Option<Rc<Tally>> {
-    with(|ledger| Some(Rc::clone(&ledger.get(&ticket)?.tally)))
+pub(super) fn counters(ticket: u64) -> Option<Rc<AttemptCounters>> {
+    with(|ledger| Some(Rc::clone(&ledger.get(&ticket)?.counters)))
 }
 
 /// Adds an attempt.
-pub(super) fn add(ticket: u64, running: &Rc<RefCell<Running>>) {
+pub(super) fn add(ticket: u64, running: &Rc<RefCell<RunningAttempt>>) {
     with(|ledger| {
         ledger.get_mut(&ticket)?.attempts.push(Rc::clone(running));
         Some(())
@@ -100,16 +100,16 @@ pub(super) fn time_is_up(ticket: u64) {
 }
 
 /// Returns the reports of the attempts so far.
-pub(super) fn attempts(ticket: u64) -> Vec<Report> {
+pub(super) fn attempts(ticket: u64) -> Vec<AttemptReport> {
     with(|ledger| Some(ledger.get(&ticket)?.reports())).unwrap_or_default()
 }
 
 /// Closes the entry of a request that is over.
-pub(super) fn close(ticket: u64) -> Ended {
+pub(super) fn close(ticket: u64) -> ClosedEntry {
     let Some(entry) = with(|ledger| ledger.remove(&ticket)) else {
-        return Ended::default();
+        return ClosedEntry::default();
     };
-    Ended {
+    ClosedEntry {
         attempts: entry.reports(),
         answered: entry.answered,
     }

@@ -9,7 +9,7 @@ use super::health::read_health;
 use crate::config::Document;
 use crate::health::TargetKey;
 use crate::telemetry::Outcome;
-use crate::telemetry::metrics::{Kind, Recorder};
+use crate::telemetry::metrics::{MetricKind, Recorder};
 
 /// The metrics of a root's document, if they are on.
 #[derive(Default)]
@@ -30,9 +30,9 @@ impl Metrics {
             let definitions = recorder.definitions().into_iter();
             let ids = definitions.map(|definition| {
                 let kind = match definition.kind {
-                    Kind::Counter => MetricType::Counter,
-                    Kind::Gauge => MetricType::Gauge,
-                    Kind::Histogram => MetricType::Histogram,
+                    MetricKind::Counter => MetricType::Counter,
+                    MetricKind::Gauge => MetricType::Gauge,
+                    MetricKind::Histogram => MetricType::Histogram,
                 };
                 hostcalls::define_metric(kind, &definition.name).ok()
             });
@@ -63,7 +63,7 @@ impl Metrics {
         }
     }
 
-    fn with(&self, record: impl FnOnce(&mut Recorder, &mut dyn FnMut(usize, Kind, u64))) {
+    fn with(&self, record: impl FnOnce(&mut Recorder, &mut dyn FnMut(usize, MetricKind, u64))) {
         let Ok(mut defined) = self.0.try_borrow_mut() else {
             return;
         };
@@ -77,9 +77,11 @@ impl Metrics {
     }
 }
 
-fn send(id: u32, kind: Kind, value: u64) -> Result<(), proxy_wasm::types::Status> {
+fn send(id: u32, kind: MetricKind, value: u64) -> Result<(), proxy_wasm::types::Status> {
     match kind {
-        Kind::Counter => hostcalls::increment_metric(id, i64::try_from(value).unwrap_or(i64::MAX)),
-        Kind::Gauge | Kind::Histogram => hostcalls::record_metric(id, value),
+        MetricKind::Counter => {
+            hostcalls::increment_metric(id, i64::try_from(value).unwrap_or(i64::MAX))
+        }
+        MetricKind::Gauge | MetricKind::Histogram => hostcalls::record_metric(id, value),
     }
 }

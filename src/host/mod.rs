@@ -8,9 +8,11 @@
 mod backend;
 #[cfg(feature = "bench")]
 mod bench;
+mod body_watch;
 mod caller;
 mod calls;
 mod deadlines;
+mod effects;
 mod health;
 mod ledger;
 mod metrics;
@@ -18,8 +20,6 @@ mod page;
 mod random;
 mod router;
 mod timers;
-mod watch;
-mod written;
 
 use proxy_wasm::traits::{Context, RootContext};
 use proxy_wasm::types::ContextType;

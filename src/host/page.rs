@@ -9,11 +9,11 @@ use proxy_wasm::types::{MapType, Status};
 
 use super::calls;
 use super::health::read_health;
-use super::ledger::Tally;
+use super::ledger::AttemptCounters;
 use crate::config::{Document, PageAccess};
 use crate::hash;
 use crate::health::TargetKey;
-use crate::page::{self, Gathered, Store};
+use crate::page::{self, PendingCounts, Store};
 use crate::request::Headers;
 use crate::telemetry::Outcome;
 
@@ -30,9 +30,9 @@ const TRIES: usize = 16;
 
 /// The attempts under way of a root's requests, by target; `None` if no page shows them.
 #[derive(Default)]
-pub(super) struct Attempts(RefCell<Option<HashMap<u64, u64>>>);
+pub(super) struct AttemptCounts(RefCell<Option<HashMap<u64, u64>>>);
 
-impl Attempts {
+impl AttemptCounts {
     fn count(&self) {
         self.0.borrow_mut().get_or_insert_default();
     }
@@ -45,26 +45,26 @@ impl Attempts {
 }
 
 /// An attempt that is under way.
-pub(super) struct Attempt {
-    tally: Rc<Tally>,
+pub(super) struct CountedAttempt {
+    counters: Rc<AttemptCounters>,
     target: u64,
 }
 
-impl Attempt {
+impl CountedAttempt {
     /// Counts an attempt until the returned value is dropped; `None` if no page shows attempts.
-    pub(super) fn begin(tally: &Rc<Tally>, target: TargetKey) -> Option<Self> {
-        let mut attempts = tally.attempts.0.borrow_mut();
+    pub(super) fn begin(counters: &Rc<AttemptCounters>, target: TargetKey) -> Option<Self> {
+        let mut attempts = counters.attempts.0.borrow_mut();
         let target = target.bits();
         let count = attempts.as_mut()?.entry(target).or_default();
         *count = count.saturating_add(1);
-        let tally = Rc::clone(tally);
-        Some(Attempt { tally, target })
+        let counters = Rc::clone(counters);
+        Some(CountedAttempt { counters, target })
     }
 }
 
-impl Drop for Attempt {
+impl Drop for CountedAttempt {
     fn drop(&mut self) {
-        let mut attempts = self.tally.attempts.0.borrow_mut();
+        let mut attempts = self.counters.attempts.0.borrow_mut();
         let Some(attempts) = &mut *attempts else {
             return;
         };
@@ -78,9 +78,9 @@ impl Drop for Attempt {
 }
 
 /// A request that is under way.
-pub(super) struct UnderWay(Rc<Cell<u64>>);
+pub(super) struct CountedRequest(Rc<Cell<u64>>);
 
-impl Drop for UnderWay {
+impl Drop for CountedRequest {
     fn drop(&mut self) {
         self.0.set(self.0.get().saturating_sub(1));
     }
@@ -88,107 +88,117 @@ impl Drop for UnderWay {
 
 /// The live page of a root; empty if the document has none.
 #[derive(Default)]
-pub(super) struct LivePage(RefCell<Option<Counting>>);
+pub(super) struct LivePage(RefCell<Option<PageCounter>>);
 
-struct Counting {
+struct PageCounter {
     document: Rc<Document>,
-    tally: Rc<Tally>,
+    counters: Rc<AttemptCounters>,
     key: String,
     /// The worker's name, which also seeds the ids of its decisions.
     worker: u64,
-    gathered: Gathered,
+    pending: PendingCounts,
     requests: Rc<Cell<u64>>,
     /// Whether the shared value says that something is under way in this worker.
-    has_said: bool,
+    has_shared_in_flight: bool,
     shared_at: u64,
 }
 
 impl LivePage {
     /// Starts to count for a document that has a page. `random`: 64 random bits.
-    pub(super) fn configure(&self, document: &Rc<Document>, tally: &Rc<Tally>, random: u64) {
-        self.hand_over();
-        let mut counting = None;
+    pub(super) fn configure(
+        &self,
+        document: &Rc<Document>,
+        counters: &Rc<AttemptCounters>,
+        random: u64,
+    ) {
+        self.flush();
+        let mut counter = None;
         if document.page.is_some() {
-            tally.attempts.count();
+            counters.attempts.count();
             let name = calls::property(&["plugin_name"]).unwrap_or_default();
             let key = format!("{PAGE}{}", String::from_utf8_lossy(&name));
             prepare(&key);
-            counting = Some(Counting {
+            counter = Some(PageCounter {
                 document: Rc::clone(document),
-                tally: Rc::clone(tally),
+                counters: Rc::clone(counters),
                 key,
                 worker: hash::mix(random),
-                gathered: Gathered::default(),
+                pending: PendingCounts::default(),
                 requests: Rc::default(),
-                has_said: false,
+                has_shared_in_flight: false,
                 shared_at: 0,
             });
         }
-        self.0.replace(counting);
+        self.0.replace(counter);
     }
 
     /// Notes that a request is under way, until the returned value is dropped.
-    pub(super) fn begin(&self) -> Option<UnderWay> {
-        let counting = self.0.borrow();
-        let requests = &counting.as_ref()?.requests;
+    pub(super) fn begin(&self) -> Option<CountedRequest> {
+        let counter = self.0.borrow();
+        let requests = &counter.as_ref()?.requests;
         requests.set(requests.get().saturating_add(1));
-        Some(UnderWay(Rc::clone(requests)))
+        Some(CountedRequest(Rc::clone(requests)))
     }
 
     /// Counts the outcome of a request that has just ended.
     pub(super) fn record(&self, outcome: &Outcome) {
-        if let Some(counting) = &mut *self.0.borrow_mut() {
-            let document = Rc::clone(&counting.document);
-            counting.gathered.record(&document, outcome, calls::now());
+        if let Some(counter) = &mut *self.0.borrow_mut() {
+            let document = Rc::clone(&counter.document);
+            counter.pending.record(&document, outcome, calls::now());
         }
     }
 
     /// Shares the counts if the period has passed.
     pub(super) fn tick(&self) {
-        if let Some(counting) = &mut *self.0.borrow_mut()
-            && !counting.has_nothing_to_say()
+        if let Some(counter) = &mut *self.0.borrow_mut()
+            && !counter.has_nothing_to_share()
         {
             let now = calls::now();
-            if now.abs_diff(counting.shared_at) >= PERIOD_MS {
-                counting.share(now);
+            if now.abs_diff(counter.shared_at) >= PERIOD_MS {
+                counter.share(now);
             }
         }
     }
 
     /// Shares the counts with the other workers, because this root ends or gets another document.
-    pub(super) fn hand_over(&self) {
-        if let Some(counting) = &mut *self.0.borrow_mut()
-            && !counting.has_nothing_to_say()
+    pub(super) fn flush(&self) {
+        if let Some(counter) = &mut *self.0.borrow_mut()
+            && !counter.has_nothing_to_share()
         {
-            counting.requests = Rc::default();
-            counting.share(calls::now());
+            counter.requests = Rc::default();
+            counter.share(calls::now());
         }
     }
 
     /// Answers a request for the page if it is allowed, and returns whether it did.
     pub(super) fn serve(&self, headers: &Headers) -> bool {
-        let mut counting = self.0.borrow_mut();
-        let Some(counting) = &mut *counting else {
+        let mut counter = self.0.borrow_mut();
+        let Some(counter) = &mut *counter else {
             return false;
         };
-        let Some(page) = &counting.document.page else {
+        let Some(page) = &counter.document.page else {
             return false;
         };
-        let Some(asked) = page::asked(page, headers) else {
+        let Some(format) = page::authorized_format(page, headers) else {
             return false;
         };
         let now = calls::now();
-        let store = counting.share(now);
-        let data = page::view(&store, &counting.document, &read_health(), now);
-        let served = page::serve(asked, &data);
-        calls::send_text(200, served.content_type, &served.headers, &served.body);
+        let store = counter.share(now);
+        let data = page::page_data(&store, &counter.document, &read_health(), now);
+        let response = page::render(format, &data);
+        calls::send_text(
+            200,
+            response.content_type,
+            &response.headers,
+            &response.body,
+        );
         true
     }
 
     /// Removes the page's secret from a request that goes on, so that no backend gets it.
     pub(super) fn without_secret(&self, headers: Headers) -> Headers {
-        let counting = self.0.borrow();
-        let document = counting.as_ref().map(|counting| &counting.document);
+        let counter = self.0.borrow();
+        let document = counter.as_ref().map(|counter| &counter.document);
         let page = document.and_then(|document| document.page.as_ref());
         let Some(PageAccess::Secret { header, .. }) = page.map(|page| &page.access) else {
             return headers;
@@ -214,17 +224,17 @@ fn prepare(key: &str) {
     }
 }
 
-impl Counting {
-    fn has_nothing_to_say(&self) -> bool {
-        self.gathered.is_empty() && !self.has_said && self.requests.get() == 0
+impl PageCounter {
+    fn has_nothing_to_share(&self) -> bool {
+        self.pending.is_empty() && !self.has_shared_in_flight && self.requests.get() == 0
     }
 
-    fn under_way(&self, now: u64) -> page::UnderWay {
-        page::UnderWay {
+    fn in_flight(&self, now: u64) -> page::InFlight {
+        page::InFlight {
             worker: self.worker,
-            said_ms: now,
+            stated_ms: now,
             requests: self.requests.get(),
-            attempts: self.tally.attempts.all(),
+            attempts: self.counters.attempts.all(),
         }
     }
 
@@ -233,8 +243,8 @@ impl Counting {
         self.shared_at = now;
         let random = Cell::new(hash::mix(self.worker.wrapping_add(now)));
         let next = || random.replace(hash::mix(random.get()));
-        let added = self.gathered.take(next);
-        let said = self.under_way(now);
+        let added = self.pending.take(next);
+        let statement = self.in_flight(now);
         let mut store = Store::default();
         for _ in 0..TRIES {
             let (bytes, cas) = match hostcalls::get_shared_data(&self.key) {
@@ -246,12 +256,13 @@ impl Counting {
             };
             store = Store::decode(&bytes.unwrap_or_default());
             store.add(added.clone());
-            store.say(said.clone());
+            store.set_in_flight(statement.clone());
             store.prune(now);
             match hostcalls::set_shared_data(&self.key, Some(&store.encode()), cas) {
                 Err(Status::CasMismatch) => {}
                 Ok(()) => {
-                    self.has_said = said.requests > 0 || !said.attempts.is_empty();
+                    self.has_shared_in_flight =
+                        statement.requests > 0 || !statement.attempts.is_empty();
                     return store;
                 }
                 Err(status) => {
@@ -260,7 +271,7 @@ impl Counting {
                 }
             }
         }
-        self.gathered.put_back(added);
+        self.pending.put_back(added);
         store
     }
 }

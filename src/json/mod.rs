@@ -4,8 +4,8 @@
 //! Grammar: RFC 8259, with one exception: the walk does not check that the text is UTF-8. Readers of answers replace
 //! invalid bytes with U+FFFD and continue. Keys are returned as they are written.
 //!
-//! The walk allocates nothing. [`Json::skip`] needs one bit per level, up to [`MAX_DEPTH`]; [`Json::fields`] and
-//! [`Json::items`] enter only as many levels as the caller's code has.
+//! The walk allocates nothing. [`JsonCursor::skip`] needs one bit per level, up to [`MAX_DEPTH`];
+//! [`JsonCursor::fields`] and [`JsonCursor::items`] enter only as many levels as the caller's code has.
 
 mod run;
 
@@ -16,34 +16,34 @@ pub(crate) const MAX_DEPTH: usize = 512;
 
 /// Why a walk ended early.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Fault {
+pub(crate) enum JsonError {
     /// The text is not JSON, or is cut off.
     Malformed,
     /// The text may be JSON, but nests too deeply to be read.
     TooDeep,
 }
 
-pub(crate) type Step<T = ()> = Result<T, Fault>;
+pub(crate) type JsonResult<T = ()> = Result<T, JsonError>;
 
 /// The rest of a text, from the current position on.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Json<'a> {
+pub(crate) struct JsonCursor<'a> {
     rest: &'a [u8],
     /// How many levels have been entered.
     entered: usize,
 }
 
-impl<'a> Json<'a> {
+impl<'a> JsonCursor<'a> {
     /// Walks over a text that must be one value and nothing else.
-    pub(crate) fn whole(text: &'a [u8], walk: impl FnOnce(&mut Self) -> Step) -> Step {
-        let mut json = Json::new(text);
+    pub(crate) fn whole(text: &'a [u8], walk: impl FnOnce(&mut Self) -> JsonResult) -> JsonResult {
+        let mut json = JsonCursor::new(text);
         walk(&mut json)?;
         json.end()
     }
 
     /// Starts at the first value of a text.
     pub(crate) fn new(text: &'a [u8]) -> Self {
-        let mut json = Json {
+        let mut json = JsonCursor {
             rest: text,
             entered: 0,
         };
@@ -52,18 +52,21 @@ impl<'a> Json<'a> {
     }
 
     /// Checks that nothing follows.
-    pub(crate) fn end(&mut self) -> Step {
+    pub(crate) fn end(&mut self) -> JsonResult {
         self.white_space();
         if self.rest.is_empty() {
             Ok(())
         } else {
-            Err(Fault::Malformed)
+            Err(JsonError::Malformed)
         }
     }
 
     /// If an object begins here, calls `each` at the value of every field; `each` must take the value. Skips any
     /// other value.
-    pub(crate) fn fields(&mut self, mut each: impl FnMut(&mut Self, &'a [u8]) -> Step) -> Step {
+    pub(crate) fn fields(
+        &mut self,
+        mut each: impl FnMut(&mut Self, &'a [u8]) -> JsonResult,
+    ) -> JsonResult {
         if !self.eat(b'{') {
             return self.skip().map(drop);
         }
@@ -78,7 +81,7 @@ impl<'a> Json<'a> {
     }
 
     /// If an array begins here, calls `each` at every item; `each` must take the item. Skips any other value.
-    pub(crate) fn items(&mut self, mut each: impl FnMut(&mut Self) -> Step) -> Step {
+    pub(crate) fn items(&mut self, mut each: impl FnMut(&mut Self) -> JsonResult) -> JsonResult {
         if !self.eat(b'[') {
             return self.skip().map(drop);
         }
@@ -93,7 +96,7 @@ impl<'a> Json<'a> {
 
     /// Moves to the next entry of the container that ends with `closing`. Returns whether there is one.
     #[inline(never)]
-    fn next(&mut self, closing: u8, is_first: &mut bool) -> Step<bool> {
+    fn next(&mut self, closing: u8, is_first: &mut bool) -> JsonResult<bool> {
         self.white_space();
         if self.eat(closing) {
             return Ok(false);
@@ -107,7 +110,7 @@ impl<'a> Json<'a> {
 
     /// Takes one value of any kind, as it is written.
     #[inline(never)]
-    pub(crate) fn skip(&mut self) -> Step<&'a [u8]> {
+    pub(crate) fn skip(&mut self) -> JsonResult<&'a [u8]> {
         self.skip_noting(&mut |_, _| false)
     }
 
@@ -117,7 +120,7 @@ impl<'a> Json<'a> {
     pub(crate) fn skip_noting(
         &mut self,
         note: &mut dyn FnMut(&'a [u8], &'a [u8]) -> bool,
-    ) -> Step<&'a [u8]> {
+    ) -> JsonResult<&'a [u8]> {
         let start = self.rest;
         match start.first() {
             Some(b'"') => {
@@ -130,13 +133,13 @@ impl<'a> Json<'a> {
         Ok(start.get(..taken).unwrap_or_default())
     }
 
-    /// Takes one value and returns whether it [is something](is_something).
-    pub(crate) fn is_something(&mut self) -> Step<bool> {
-        self.skip().map(is_something)
+    /// Takes one value and returns whether it [is non-empty](is_non_empty).
+    pub(crate) fn is_non_empty(&mut self) -> JsonResult<bool> {
+        self.skip().map(is_non_empty)
     }
 
     /// Takes one value. Returns the inside of its string, if it is one.
-    pub(crate) fn text(&mut self) -> Step<Option<&'a [u8]>> {
+    pub(crate) fn text(&mut self) -> JsonResult<Option<&'a [u8]>> {
         if self.peek() == Some(b'"') {
             self.string().map(Some)
         } else {
@@ -174,17 +177,17 @@ impl<'a> Json<'a> {
         }
     }
 
-    fn expect(&mut self, byte: u8) -> Step {
+    fn expect(&mut self, byte: u8) -> JsonResult {
         if self.eat(byte) {
             Ok(())
         } else {
-            Err(Fault::Malformed)
+            Err(JsonError::Malformed)
         }
     }
 
     /// Takes a key, the colon and the white space before the value.
     #[inline(never)]
-    fn key(&mut self) -> Step<&'a [u8]> {
+    fn key(&mut self) -> JsonResult<&'a [u8]> {
         let key = self.string()?;
         self.white_space();
         self.expect(b':')?;
@@ -194,7 +197,7 @@ impl<'a> Json<'a> {
 
     /// Takes a string and returns its inside as it is written.
     #[inline(never)]
-    fn string(&mut self) -> Step<&'a [u8]> {
+    fn string(&mut self) -> JsonResult<&'a [u8]> {
         self.expect(b'"')?;
         let start = self.rest;
         match string_length(start) {
@@ -204,24 +207,27 @@ impl<'a> Json<'a> {
             }
             Err(at) => {
                 self.advance(at);
-                Err(Fault::Malformed)
+                Err(JsonError::Malformed)
             }
         }
     }
 
     /// Takes a number, `true`, `false` or `null`.
-    fn scalar(&mut self) -> Step {
+    fn scalar(&mut self) -> JsonResult {
         let literal: &[u8] = match self.peek() {
             Some(b't') => b"true",
             Some(b'f') => b"false",
             Some(b'n') => b"null",
             _ => return self.number(),
         };
-        self.rest = self.rest.strip_prefix(literal).ok_or(Fault::Malformed)?;
+        self.rest = self
+            .rest
+            .strip_prefix(literal)
+            .ok_or(JsonError::Malformed)?;
         Ok(())
     }
 
-    fn number(&mut self) -> Step {
+    fn number(&mut self) -> JsonResult {
         self.eat(b'-');
         if !self.eat(b'0') {
             self.digits()?;
@@ -239,10 +245,10 @@ impl<'a> Json<'a> {
     }
 
     /// Takes one digit or more.
-    fn digits(&mut self) -> Step {
+    fn digits(&mut self) -> JsonResult {
         let digits = self.rest.iter().take_while(|byte| byte.is_ascii_digit());
         match digits.count() {
-            0 => Err(Fault::Malformed),
+            0 => Err(JsonError::Malformed),
             count => {
                 self.advance(count);
                 Ok(())
@@ -251,7 +257,7 @@ impl<'a> Json<'a> {
     }
 
     /// Takes an object or an array, which must begin here.
-    fn container(&mut self, note: &mut dyn FnMut(&'a [u8], &'a [u8]) -> bool) -> Step {
+    fn container(&mut self, note: &mut dyn FnMut(&'a [u8], &'a [u8]) -> bool) -> JsonResult {
         let mut open = Containers::new(self.entered);
         loop {
             // A value begins here.
@@ -341,7 +347,7 @@ pub(crate) fn closing(is_object: bool) -> u8 {
 }
 
 /// Whether a value, as it is written, is more than `null`, `false`, `""`, `[]` or `{}`.
-pub(crate) fn is_something(value: &[u8]) -> bool {
+pub(crate) fn is_non_empty(value: &[u8]) -> bool {
     match value {
         b"null" | b"false" | b"\"\"" => false,
         [b'{', inside @ .., b'}'] | [b'[', inside @ .., b']'] => !inside.trim_ascii().is_empty(),
@@ -371,12 +377,12 @@ impl Containers {
         }
     }
 
-    pub(crate) fn open(&mut self, is_object: bool) -> Step {
+    pub(crate) fn open(&mut self, is_object: bool) -> JsonResult {
         let bit = 1_u64 << (self.depth % 64);
         let word = self.bits.get_mut(self.depth / 64);
         let word = word
             .filter(|_| self.depth < self.limit)
-            .ok_or(Fault::TooDeep)?;
+            .ok_or(JsonError::TooDeep)?;
         *word = if is_object { *word | bit } else { *word & !bit };
         self.depth = self.depth.saturating_add(1);
         Ok(())

@@ -2,8 +2,8 @@ use proptest::prelude::*;
 
 use super::*;
 
-fn check(text: &[u8]) -> Step {
-    Json::whole(text, |json| json.skip().map(drop))
+fn check(text: &[u8]) -> JsonResult {
+    JsonCursor::whole(text, |json| json.skip().map(drop))
 }
 
 #[test]
@@ -44,20 +44,20 @@ fn grammar() {
         "[}",
         "{]",
     ] {
-        assert_eq!(check(text.as_bytes()), Err(Fault::Malformed), "{text}");
+        assert_eq!(check(text.as_bytes()), Err(JsonError::Malformed), "{text}");
     }
     let deep = |levels: usize| [b"[".repeat(levels), b"]".repeat(levels)].concat();
     assert_eq!(check(&deep(MAX_DEPTH)), Ok(()));
-    assert_eq!(check(&deep(MAX_DEPTH + 1)), Err(Fault::TooDeep));
+    assert_eq!(check(&deep(MAX_DEPTH + 1)), Err(JsonError::TooDeep));
 }
 
 #[test]
 fn what_is_something() {
     for nothing in ["null", "false", "\"\"", "[]", "{}", "[ ]", "{\n}"] {
-        assert!(!is_something(nothing.as_bytes()), "{nothing}");
+        assert!(!is_non_empty(nothing.as_bytes()), "{nothing}");
     }
     for something in ["0", "true", "\" \"", "[0]", "{\"a\":null}"] {
-        assert!(is_something(something.as_bytes()), "{something}");
+        assert!(is_non_empty(something.as_bytes()), "{something}");
     }
 }
 

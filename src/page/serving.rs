@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::digest::{base64, same, sha256};
+use super::sha256::{base64, digests_equal, sha256};
 use crate::config::{Page, PageAccess};
 use crate::request::Headers;
 use crate::schema::split_query;
@@ -15,7 +15,7 @@ const DATA: &str = "{{data}}";
 
 /// Which form of the page a request asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Asked {
+pub enum PageFormat {
     /// The HTML page.
     Html,
     /// The page's data as JSON.
@@ -24,7 +24,7 @@ pub enum Asked {
 
 /// The response with the page.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Served {
+pub struct PageResponse {
     /// The value of `content-type`.
     pub content_type: &'static str,
     /// All other headers.
@@ -34,8 +34,8 @@ pub struct Served {
 }
 
 /// Returns which form of the page a request asks for; `None` if it asks for something else or may not see the page.
-pub fn asked(page: &Page, headers: &Headers) -> Option<Asked> {
-    let asked = wants(page, headers)?;
+pub fn authorized_format(page: &Page, headers: &Headers) -> Option<PageFormat> {
+    let format = requested_format(page, headers)?;
     let may = match &page.access {
         PageAccess::Public => true,
         PageAccess::Secret { header, sha256 } => {
@@ -44,14 +44,14 @@ pub fn asked(page: &Page, headers: &Headers) -> Option<Asked> {
             let only = values.next().filter(|_| values.next().is_none());
             // An empty secret never matches, whatever the document says.
             let only = only.filter(|value| !value.is_empty());
-            only.is_some_and(|value| same(&self::sha256(value), sha256))
+            only.is_some_and(|value| digests_equal(&self::sha256(value), sha256))
         }
     };
-    may.then_some(asked)
+    may.then_some(format)
 }
 
 /// Returns which form of the page a request asks for, whether or not it may see the page.
-pub fn wants(page: &Page, headers: &Headers) -> Option<Asked> {
+pub fn requested_format(page: &Page, headers: &Headers) -> Option<PageFormat> {
     let method = headers.text(":method")?;
     if !matches!(method, "GET" | "HEAD") || headers.contains("upgrade") {
         return None;
@@ -62,19 +62,19 @@ pub fn wants(page: &Page, headers: &Headers) -> Option<Asked> {
     let asks_for_json = query.split('&').any(|pair| pair == "format=json")
         || accepts.contains("application/json") && !accepts.contains("text/html");
     match rest {
-        ".json" => Some(Asked::Json),
-        "" if asks_for_json => Some(Asked::Json),
-        "" => Some(Asked::Html),
+        ".json" => Some(PageFormat::Json),
+        "" if asks_for_json => Some(PageFormat::Json),
+        "" => Some(PageFormat::Html),
         _ => None,
     }
 }
 
 /// Returns the response to a request for the page with this data.
-pub fn serve(asked: Asked, data: &Value) -> Served {
+pub fn render(format: PageFormat, data: &Value) -> PageResponse {
     let json = data.to_string();
-    let (content_type, policy, body) = match asked {
-        Asked::Json => ("application/json", NOTHING.to_owned(), json),
-        Asked::Html => {
+    let (content_type, policy, body) = match format {
+        PageFormat::Json => ("application/json", NOTHING.to_owned(), json),
+        PageFormat::Html => {
             // Names come from others: none of them may end the element around the data.
             let json = json.replace('<', "\\u003c");
             let policy = policy(PAGE);
@@ -95,7 +95,7 @@ pub fn serve(asked: Asked, data: &Value) -> Served {
         ("x-robots-tag", "noindex".to_owned()),
         ("vary", "accept".to_owned()),
     ];
-    Served {
+    PageResponse {
         content_type,
         headers,
         body: body.into_bytes(),

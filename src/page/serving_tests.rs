@@ -23,8 +23,8 @@ fn who_asks_for_what() {
         path: "/llm-router".to_owned(),
         access: PageAccess::Public,
     };
-    let html = Some(Asked::Html);
-    let json = Some(Asked::Json);
+    let html = Some(PageFormat::Html);
+    let json = Some(PageFormat::Json);
     let browser = "text/html,application/xhtml+xml,*/*;q=0.8";
     for (path, accept, expected) in [
         ("/llm-router", browser, html),
@@ -43,7 +43,7 @@ fn who_asks_for_what() {
         ("/v1/models", browser, None),
     ] {
         assert_eq!(
-            asked(&page, &get(path, &[("accept", accept)])),
+            authorized_format(&page, &get(path, &[("accept", accept)])),
             expected,
             "{path} {accept}"
         );
@@ -55,10 +55,10 @@ fn who_asks_for_what() {
         ("get", None),
     ] {
         let headers = headers(&[(":method", method), (":path", "/llm-router")]);
-        assert_eq!(asked(&page, &headers), expected, "{method}");
+        assert_eq!(authorized_format(&page, &headers), expected, "{method}");
     }
     let upgrade = get("/llm-router", &[("upgrade", "websocket")]);
-    assert_eq!(asked(&page, &upgrade), None);
+    assert_eq!(authorized_format(&page, &upgrade), None);
 }
 
 #[test]
@@ -72,9 +72,9 @@ fn without_the_secret_there_is_no_page() {
     };
     let with = |values: &[&str]| {
         let more: Vec<_> = values.iter().map(|value| ("x-page", *value)).collect();
-        asked(&page, &get("/llm-router", &more))
+        authorized_format(&page, &get("/llm-router", &more))
     };
-    assert_eq!(with(&["right"]), Some(Asked::Html));
+    assert_eq!(with(&["right"]), Some(PageFormat::Html));
     for wrong in [
         &[][..],
         &[""],
@@ -97,8 +97,8 @@ fn hostile_names_stay_data() {
         ..outcome()
     };
     let data = shown(&seen(&[hostile], 1), NOW);
-    let empty = serve(Asked::Html, &json!({}));
-    let full = serve(Asked::Html, &data);
+    let empty = render(PageFormat::Html, &json!({}));
+    let full = render(PageFormat::Html, &data);
     let text = String::from_utf8(full.body).unwrap();
     assert_eq!(text.matches("</script>").count(), 2);
     assert_eq!(text.matches("<script").count(), 2);
@@ -111,7 +111,7 @@ fn hostile_names_stay_data() {
     let (data_text, _) = data_text.split_once("</script>").unwrap();
     let parsed: Value = serde_json::from_str(data_text).unwrap();
     assert_eq!(parsed, data);
-    let json = serve(Asked::Json, &data);
+    let json = render(PageFormat::Json, &data);
     assert_eq!(serde_json::from_slice::<Value>(&json.body).unwrap(), data);
     // Names contain no control characters any more.
     assert!(!parsed.to_string().contains("\\u0007"));
@@ -157,8 +157,8 @@ fn the_page_needs_nothing_from_elsewhere() {
         assert!(!page.contains(attribute), "{attribute}");
     }
     assert_eq!(page.matches("{{data}}").count(), 1);
-    let served = serve(Asked::Html, &json!({}));
-    let (_, policy) = served
+    let response = render(PageFormat::Html, &json!({}));
+    let (_, policy) = response
         .headers
         .iter()
         .find(|(name, _)| *name == "content-security-policy")
@@ -168,7 +168,7 @@ fn the_page_needs_nothing_from_elsewhere() {
         let (_, rest) = page.split_once(begin).unwrap();
         let (inside, _) = rest.split_once(end).unwrap();
         assert!(inside.len() > 500);
-        super::digest::base64(&sha256(inside.as_bytes()))
+        super::sha256::base64(&sha256(inside.as_bytes()))
     };
     let script = hash("<script>", "</script>");
     let style = hash("<style>", "</style>");

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use super::sums::{OTHERS, Rows, Slots, Sums};
 use crate::config::Document;
 use crate::hash;
-use crate::telemetry::{Attempted, End, Outcome};
+use crate::telemetry::{AnswerEnd, AttemptSummary, Outcome};
 use crate::wire::{Reader, Writer};
 
 /// How many of the latest decisions are kept.
@@ -13,7 +13,7 @@ pub const DECISIONS: usize = 50;
 
 /// How long a worker's statement about itself is valid, in milliseconds. A running worker renews it at least once a
 /// second.
-pub const BELIEVED_MS: u64 = 5_000;
+pub const STATEMENT_TTL_MS: u64 = 5_000;
 
 /// How far the clocks of two workers may differ, in milliseconds.
 const SKEW_MS: u64 = 1_000;
@@ -33,13 +33,14 @@ pub struct Decision {
 }
 
 /// The requests and attempts that one worker has in progress. This is a statement rather than an addition: it replaces
-/// the worker's previous one and is valid only for [`BELIEVED_MS`], because a worker that is gone subtracts nothing.
+/// the worker's previous one and is valid only for [`STATEMENT_TTL_MS`], because a worker that is gone subtracts
+/// nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct UnderWay {
+pub struct InFlight {
     /// Random bits that identify the worker.
     pub worker: u64,
     /// When the worker stated this, in Unix milliseconds.
-    pub said_ms: u64,
+    pub stated_ms: u64,
     /// The number of requests in progress.
     pub requests: u64,
     /// The number of attempts in progress, by target.
@@ -52,7 +53,7 @@ pub struct Store {
     /// When counting began, in Unix milliseconds; 0: nothing has been added yet.
     pub since_ms: u64,
     /// The sums of all requests in the latest slots.
-    pub(super) lately: Slots<Sums>,
+    pub(super) recent: Slots<Sums>,
     /// The rows of routes, by [`route_key`]. Every request is in one of them.
     pub routes: Rows,
     /// The rows of targets, by the bits of their [`TargetKey`](crate::health::TargetKey).
@@ -60,12 +61,12 @@ pub struct Store {
     /// The latest decisions, the newest first.
     pub decisions: Vec<Decision>,
     /// The statements of the workers that have requests in progress.
-    pub under_way: Vec<UnderWay>,
+    pub in_flight: Vec<InFlight>,
 }
 
 /// Returns the key of a route's row.
 pub fn route_key(name: &str) -> u64 {
-    hash::names(&[name])
+    hash::hash_names(&[name])
 }
 
 impl Store {
@@ -83,7 +84,7 @@ impl Store {
             (0, since) | (since, 0) => since,
             (one, other) => one.min(other),
         };
-        self.lately.add(&other.lately);
+        self.recent.add(&other.recent);
         self.routes.add(other.routes);
         self.targets.add(other.targets);
         for decision in other.decisions {
@@ -92,35 +93,35 @@ impl Store {
             self.decisions.insert(at, decision);
             self.decisions.truncate(DECISIONS);
         }
-        for said in other.under_way {
-            self.say(said);
+        for statement in other.in_flight {
+            self.set_in_flight(statement);
         }
     }
 
     /// Replaces a worker's previous statement by a newer one.
-    pub fn say(&mut self, said: UnderWay) {
-        let known = |known: &UnderWay| known.worker.cmp(&said.worker);
-        match self.under_way.binary_search_by(known) {
+    pub fn set_in_flight(&mut self, statement: InFlight) {
+        let known = |known: &InFlight| known.worker.cmp(&statement.worker);
+        match self.in_flight.binary_search_by(known) {
             Ok(at) => {
-                let known = self.under_way.get_mut(at);
-                if let Some(known) = known.filter(|known| known.said_ms <= said.said_ms) {
-                    *known = said;
+                let known = self.in_flight.get_mut(at);
+                if let Some(known) = known.filter(|known| known.stated_ms <= statement.stated_ms) {
+                    *known = statement;
                 }
             }
-            Err(at) => self.under_way.insert(at, said),
+            Err(at) => self.in_flight.insert(at, statement),
         }
     }
 
     /// Removes what is too old, and what lies in the future because the clock was set back.
     pub fn prune(&mut self, now_ms: u64) {
-        self.lately.prune(now_ms);
+        self.recent.prune(now_ms);
         self.routes.prune(now_ms);
         self.targets.prune(now_ms);
         let newest = now_ms.saturating_add(SKEW_MS);
         self.decisions.retain(|decision| decision.at_ms <= newest);
-        self.under_way.retain(|said| {
-            let is_empty = said.requests == 0 && said.attempts.is_empty();
-            !is_empty && said.said_ms.abs_diff(now_ms) <= BELIEVED_MS
+        self.in_flight.retain(|statement| {
+            let is_empty = statement.requests == 0 && statement.attempts.is_empty();
+            !is_empty && statement.stated_ms.abs_diff(now_ms) <= STATEMENT_TTL_MS
         });
     }
 
@@ -129,7 +130,7 @@ impl Store {
         let mut out = Writer::default();
         out.byte(FORMAT);
         out.long(self.since_ms);
-        self.lately.write(&mut out);
+        self.recent.write(&mut out);
         self.routes.write(&mut out);
         self.targets.write(&mut out);
         out.list(&self.decisions, |out, decision| {
@@ -137,11 +138,11 @@ impl Store {
             out.long(decision.id);
             out.bytes(&decision.json);
         });
-        out.list(&self.under_way, |out, said| {
-            out.long(said.worker);
-            out.long(said.said_ms);
-            out.count(said.requests);
-            out.list(&said.attempts, |out, (target, count)| {
+        out.list(&self.in_flight, |out, statement| {
+            out.long(statement.worker);
+            out.long(statement.stated_ms);
+            out.count(statement.requests);
+            out.list(&statement.attempts, |out, (target, count)| {
                 out.long(*target);
                 out.count(*count);
             });
@@ -162,7 +163,7 @@ impl Store {
     fn read(from: &mut Reader<'_>) -> Option<Store> {
         Some(Store {
             since_ms: from.long()?,
-            lately: Slots::read(from)?,
+            recent: Slots::read(from)?,
             routes: Rows::read(from)?,
             targets: Rows::read(from)?,
             decisions: from.list(|from| {
@@ -172,10 +173,10 @@ impl Store {
                     json: from.bytes()?,
                 })
             })?,
-            under_way: from.list(|from| {
-                Some(UnderWay {
+            in_flight: from.list(|from| {
+                Some(InFlight {
                     worker: from.long()?,
-                    said_ms: from.long()?,
+                    stated_ms: from.long()?,
                     requests: from.count()?,
                     attempts: from.list(|from| Some((from.long()?, from.count()?)))?,
                 })
@@ -186,18 +187,18 @@ impl Store {
 
 /// The data that one worker has gathered since it last added it to the shared store.
 #[derive(Clone, Debug, Default)]
-pub struct Gathered {
+pub struct PendingCounts {
     store: Store,
     /// The latest outcomes, the newest first.
     last: VecDeque<(u64, Outcome)>,
 }
 
-impl Gathered {
+impl PendingCounts {
     /// Counts a request that has ended now.
     pub fn record(&mut self, document: &Document, outcome: &Outcome, now_ms: u64) {
         let route = outcome.route.as_deref().map_or(OTHERS, route_key);
-        let whole = whole(outcome);
-        self.store.lately.count(whole, now_ms);
+        let whole = route_sums(outcome);
+        self.store.recent.count(whole, now_ms);
         self.store.routes.count(route, whole, now_ms);
         let last = outcome.attempts.len().saturating_sub(1);
         // Attempts of pass-through requests have no model, so no row of the targets counts them.
@@ -205,7 +206,7 @@ impl Gathered {
         for (index, attempt) in attempts.filter(|(_, attempt)| !attempt.model.is_empty()) {
             let failed = attempt.is_failure();
             let mut sums = if index == last && is_answered(outcome) {
-                let mut answer = answered(outcome);
+                let mut answer = answer_sums(outcome);
                 // The time to the first token includes earlier attempts, so it is not this target's.
                 if last > 0 {
                     (answer.first_ms, answer.first_count) = (0, 0);
@@ -258,28 +259,30 @@ fn target(document: &Document, backend: &str, called: &str) -> u64 {
         return OTHERS;
     };
     let mut models = backend.models.iter();
-    let named = models.find(|model| model.called() == Some(called));
+    let named = models.find(|model| model.exact_upstream_name() == Some(called));
     named
         .or_else(|| backend.model(called))
         .map_or(OTHERS, |model| model.key.bits())
 }
 
 /// Whether the request failed: the caller did not get what it asked for, and did not cancel.
-pub(super) fn failed(outcome: &Outcome) -> bool {
+pub(super) fn is_failed(outcome: &Outcome) -> bool {
     match outcome.end {
-        End::ClientGone => false,
-        End::NoTerminator | End::InBandError | End::Cut | End::Stalled => true,
-        End::None | End::Complete => outcome.status == 0 || outcome.status >= 400,
+        AnswerEnd::ClientGone => false,
+        AnswerEnd::NoTerminator | AnswerEnd::InBandError | AnswerEnd::Cut | AnswerEnd::Stalled => {
+            true
+        }
+        AnswerEnd::None | AnswerEnd::Complete => outcome.status == 0 || outcome.status >= 400,
     }
 }
 
 /// Whether a backend gave the answer.
 fn is_answered(outcome: &Outcome) -> bool {
     let last = outcome.attempts.last();
-    outcome.error.is_none() && last.is_some_and(|last| last.verdict == Attempted::ACCEPTED)
+    outcome.error.is_none() && last.is_some_and(|last| last.verdict == AttemptSummary::ACCEPTED)
 }
 
-fn answered(outcome: &Outcome) -> Sums {
+fn answer_sums(outcome: &Outcome) -> Sums {
     let first = outcome.first_token_ms;
     let is_known = !outcome.usage.is_unknown();
     Sums {
@@ -296,15 +299,15 @@ fn answered(outcome: &Outcome) -> Sums {
 }
 
 /// Returns the sums that a request adds to its route.
-fn whole(outcome: &Outcome) -> Sums {
+fn route_sums(outcome: &Outcome) -> Sums {
     let sums = if is_answered(outcome) {
-        answered(outcome)
+        answer_sums(outcome)
     } else {
         Sums::default()
     };
     Sums {
         requests: 1,
-        errors: u64::from(failed(outcome)),
+        errors: u64::from(is_failed(outcome)),
         fallbacks: u64::try_from(outcome.fallbacks().count()).unwrap_or(0),
         whole_ms: outcome.whole_ms,
         whole_count: 1,

@@ -82,7 +82,7 @@ impl Sums {
 }
 
 /// A value that is counted in slots of time.
-pub(super) trait Counted: Copy + Default {
+pub(super) trait SlotValue: Copy + Default {
     /// Adds more to the value.
     fn add(&mut self, more: Self);
 
@@ -93,7 +93,7 @@ pub(super) trait Counted: Copy + Default {
     fn read(from: &mut Reader<'_>) -> Option<Self>;
 }
 
-impl Counted for Sums {
+impl SlotValue for Sums {
     fn add(&mut self, more: Sums) {
         Sums::add(self, more);
     }
@@ -125,7 +125,7 @@ pub(super) fn halves(number: u128) -> [u64; 2] {
 }
 
 /// The number of requests or attempts.
-impl Counted for u64 {
+impl SlotValue for u64 {
     fn add(&mut self, more: u64) {
         *self = self.saturating_add(more);
     }
@@ -143,7 +143,7 @@ impl Counted for u64 {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Slots<T>(Vec<(u64, T)>);
 
-impl<T: Counted> Slots<T> {
+impl<T: SlotValue> Slots<T> {
     /// Counts in the current slot.
     pub(super) fn count(&mut self, more: T, now_ms: u64) {
         self.add_to(slot_of(now_ms), more);
@@ -225,25 +225,25 @@ pub struct Row {
     pub total: Sums,
     /// The requests or attempts in the latest slots. The other sums are not kept by slot: there may be thousands of
     /// rows, and every worker reads and writes all of them each time.
-    pub(super) lately: Slots<u64>,
+    pub(super) recent: Slots<u64>,
 }
 
 impl Row {
     /// Adds sums that were made now.
     pub(super) fn count(&mut self, sums: Sums, now_ms: u64) {
         self.total.add(sums);
-        self.lately.count(sums.requests, now_ms);
+        self.recent.count(sums.requests, now_ms);
     }
 
     /// Adds another row to this one.
     pub fn add(&mut self, other: &Row) {
         self.total.add(other.total);
-        self.lately.add(&other.lately);
+        self.recent.add(&other.recent);
     }
 }
 
 /// The maximum number of rows. Further ones are counted together.
-const MOST_ROWS: usize = 4_096;
+const MAX_ROWS: usize = 4_096;
 
 /// The key of the row for all that has no row of its own.
 pub const OTHERS: u64 = 0;
@@ -271,7 +271,7 @@ impl Rows {
     }
 
     /// Returns the sum of all rows.
-    pub(super) fn whole(&self) -> Row {
+    pub(super) fn total(&self) -> Row {
         let mut whole = Row::default();
         for row in self.0.values() {
             whole.add(row);
@@ -281,11 +281,11 @@ impl Rows {
 
     pub(super) fn prune(&mut self, now_ms: u64) {
         for row in self.0.values_mut() {
-            row.lately.prune(now_ms);
+            row.recent.prune(now_ms);
         }
         // Rows without recent counts go first: they belong to earlier documents.
-        for is_kept in [|row: &Row| !row.lately.0.is_empty(), |_: &Row| false] {
-            let surplus = self.0.len().saturating_sub(MOST_ROWS);
+        for is_kept in [|row: &Row| !row.recent.0.is_empty(), |_: &Row| false] {
+            let surplus = self.0.len().saturating_sub(MAX_ROWS);
             if surplus > 0 {
                 self.fold(surplus, is_kept);
             }
@@ -312,7 +312,7 @@ impl Rows {
         for (key, row) in &self.0 {
             out.long(*key);
             row.total.write(out);
-            row.lately.write(out);
+            row.recent.write(out);
         }
     }
 
@@ -320,8 +320,8 @@ impl Rows {
         let rows = from.list(|from| {
             let key = from.long()?;
             let total = Sums::read(from)?;
-            let lately = Slots::read(from)?;
-            Some((key, Row { total, lately }))
+            let recent = Slots::read(from)?;
+            Some((key, Row { total, recent }))
         })?;
         Some(Rows(rows.into_iter().collect()))
     }

@@ -6,9 +6,9 @@ use serde_json::{Value, json};
 use super::*;
 use crate::config::{Document, PageAccess};
 use crate::doc_tables;
-use crate::health::{Blow, CooldownPolicy, Ended, Health, TargetKey};
+use crate::health::{CooldownPolicy, EndedAttempt, FailureSeverity, Health, TargetKey};
 use crate::schema::Usage;
-use crate::telemetry::{Attempted, End, Outcome};
+use crate::telemetry::{AnswerEnd, AttemptSummary, Outcome};
 
 #[path = "serving_tests.rs"]
 mod serving_tests;
@@ -34,8 +34,8 @@ fn document() -> Document {
     Document::of_yaml(DOCUMENT).unwrap()
 }
 
-fn attempt(backend: &str, model: &str, verdict: &'static str) -> Attempted {
-    Attempted {
+fn attempt(backend: &str, model: &str, verdict: &'static str) -> AttemptSummary {
+    AttemptSummary {
         backend: backend.to_owned(),
         model: model.to_owned(),
         verdict,
@@ -54,7 +54,7 @@ fn outcome() -> Outcome {
             attempt("one", "org/small", "accepted"),
         ],
         status: 200,
-        end: End::Complete,
+        end: AnswerEnd::Complete,
         usage: Usage {
             input: Some(30),
             output: Some(12),
@@ -70,20 +70,20 @@ fn outcome() -> Outcome {
 /// Returns the data of a worker that has seen these outcomes, one a second.
 fn seen(outcomes: &[Outcome], seed: u64) -> Store {
     let document = document();
-    let mut gathered = Gathered::default();
+    let mut pending = PendingCounts::default();
     for (index, outcome) in outcomes.iter().enumerate() {
         let at = NOW + u64::try_from(index).unwrap() * 1_000;
-        gathered.record(&document, outcome, at);
+        pending.record(&document, outcome, at);
     }
     let id = std::cell::Cell::new(seed);
-    let mut store = gathered.take(|| id.replace(id.get() + 1));
-    assert!(gathered.is_empty());
+    let mut store = pending.take(|| id.replace(id.get() + 1));
+    assert!(pending.is_empty());
     store.since_ms = NOW - seed;
     store
 }
 
 fn shown(store: &Store, now: u64) -> Value {
-    view(store, &document(), &Health::default(), now)
+    page_data(store, &document(), &Health::default(), now)
 }
 
 fn row<'a>(rows: &'a Value, field: &str, name: &str) -> &'a Value {
@@ -150,7 +150,7 @@ fn what_passes_is_no_models() {
     let passed = Outcome {
         decision: "pass_through",
         model: None,
-        attempts: vec![Attempted {
+        attempts: vec![AttemptSummary {
             ms: None,
             ..attempt("two", "", "accepted")
         }],
@@ -185,16 +185,16 @@ fn a_cost_that_is_not_known_is_none() {
 #[test]
 fn a_caller_that_goes_away_is_no_error() {
     for (end, status, expected) in [
-        (End::ClientGone, 0, 0),
-        (End::ClientGone, 200, 0),
-        (End::Cut, 200, 1),
-        (End::Stalled, 200, 1),
-        (End::NoTerminator, 200, 1),
-        (End::InBandError, 200, 1),
-        (End::None, 0, 1),
-        (End::None, 404, 1),
-        (End::Complete, 200, 0),
-        (End::Complete, 429, 1),
+        (AnswerEnd::ClientGone, 0, 0),
+        (AnswerEnd::ClientGone, 200, 0),
+        (AnswerEnd::Cut, 200, 1),
+        (AnswerEnd::Stalled, 200, 1),
+        (AnswerEnd::NoTerminator, 200, 1),
+        (AnswerEnd::InBandError, 200, 1),
+        (AnswerEnd::None, 0, 1),
+        (AnswerEnd::None, 404, 1),
+        (AnswerEnd::Complete, 200, 0),
+        (AnswerEnd::Complete, 429, 1),
     ] {
         let ended = Outcome {
             end,
@@ -234,49 +234,49 @@ fn the_last_ones_are_kept_and_the_slots_pass() {
 
 #[test]
 fn what_a_worker_has_under_way_is_believed_for_a_while() {
-    let said = |worker, said_ms, requests| Store {
-        under_way: vec![UnderWay {
+    let statement = |worker, stated_ms, requests| Store {
+        in_flight: vec![InFlight {
             worker,
-            said_ms,
+            stated_ms,
             requests,
             attempts: vec![(TargetKey::new("one", "small").bits(), requests)],
         }],
         ..Store::default()
     };
-    let mut store = said(1, NOW, 3);
-    store.add(said(2, NOW + 100, 4));
+    let mut store = statement(1, NOW, 3);
+    store.add(statement(2, NOW + 100, 4));
     // One worker renews its statement, and an older one of it arrives late.
-    store.add(said(1, NOW + 200, 5));
-    store.add(said(1, NOW + 150, 9));
+    store.add(statement(1, NOW + 200, 5));
+    store.add(statement(1, NOW + 150, 9));
     let view = shown(&store, NOW + 200);
     assert_eq!(view["totals"]["in_flight"], 9);
     assert_eq!(row(&view["targets"], "model", "small")["in_flight"], 9);
     // The other worker is gone.
-    store.add(said(1, NOW + BELIEVED_MS + 150, 5));
-    store.prune(NOW + BELIEVED_MS + 150);
-    assert_eq!(store.under_way.len(), 1);
-    assert_eq!(store.under_way[0].worker, 1);
+    store.add(statement(1, NOW + STATEMENT_TTL_MS + 150, 5));
+    store.prune(NOW + STATEMENT_TTL_MS + 150);
+    assert_eq!(store.in_flight.len(), 1);
+    assert_eq!(store.in_flight[0].worker, 1);
 }
 
 #[test]
 fn targets_tell_how_they_are() {
     let mut health = Health::default();
     let policy = CooldownPolicy::default();
-    let ended = Ended {
+    let ended = EndedAttempt {
         target: TargetKey::new("one", "small"),
         sent_ms: NOW,
         now_ms: NOW,
     };
-    assert!(health.fail(ended, Blow::AtOnce, &policy, 0));
+    assert!(health.fail(ended, FailureSeverity::Immediate, &policy, 0));
     let at = |now| {
-        let view = view(&Store::default(), &document(), &health, now);
+        let view = page_data(&Store::default(), &document(), &health, now);
         row(&view["targets"], "model", "small").clone()
     };
     let until = at(NOW + 1)["until_ms"].as_u64().unwrap();
     assert_eq!(at(NOW + 1)["state"], "cooling");
     assert!(until > NOW);
     assert_eq!(at(until)["state"], "due");
-    let view = view(&Store::default(), &document(), &health, NOW + 1);
+    let view = page_data(&Store::default(), &document(), &health, NOW + 1);
     assert_eq!(row(&view["targets"], "model", "*")["state"], "healthy");
 }
 
@@ -305,11 +305,11 @@ fn rows_are_bounded() {
             ..outcome()
         })
         .collect();
-    let mut gathered = Gathered::default();
+    let mut pending = PendingCounts::default();
     for outcome in &many {
-        gathered.record(&document(), outcome, NOW);
+        pending.record(&document(), outcome, NOW);
     }
-    let mut store = gathered.take(|| 1);
+    let mut store = pending.take(|| 1);
     store.prune(NOW);
     assert!(store.encode().len() < 400_000, "{}", store.encode().len());
     let view = shown(&store, NOW);
@@ -383,16 +383,16 @@ proptest! {
         }
         prop_assert_eq!(&one, &other);
         let all: Vec<&Outcome> = workers.iter().take(stores.len()).flatten().collect();
-        let whole = one.routes.whole().total;
+        let whole = one.routes.total().total;
         prop_assert_eq!(whole.requests, u64::try_from(all.len()).unwrap());
         prop_assert_eq!(whole.whole_ms, all.iter().map(|one| one.whole_ms).sum::<u64>());
         let attempts: usize = all.iter().map(|one| one.attempts.len()).sum();
-        prop_assert_eq!(one.targets.whole().total.requests, u64::try_from(attempts).unwrap());
+        prop_assert_eq!(one.targets.total().total.requests, u64::try_from(attempts).unwrap());
         let answered = |one: &&&Outcome| one.attempts.last().is_some_and(|last| last.verdict == "accepted");
         let cost: u128 = all.iter().filter(answered).filter_map(|one| one.cost.map(u128::from)).sum();
         prop_assert_eq!(whole.cost, cost);
         // Each answer belongs to one target, too.
-        prop_assert_eq!(one.targets.whole().total.cost, cost);
+        prop_assert_eq!(one.targets.total().total.cost, cost);
     }
 
     /// Bytes in another format decode to an empty store and cause no panic.

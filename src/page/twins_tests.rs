@@ -3,9 +3,9 @@
 
 use super::*;
 use crate::config::Document;
-use crate::health::{Blow, CooldownPolicy, Ended, Health, TargetKey};
+use crate::health::{CooldownPolicy, EndedAttempt, FailureSeverity, Health, TargetKey};
 use crate::schema::Usage;
-use crate::telemetry::{Attempted, End, Outcome};
+use crate::telemetry::{AnswerEnd, AttemptSummary, Outcome};
 
 const NOW: u64 = 1_800_000_000_000;
 
@@ -28,7 +28,7 @@ fn document() -> Document {
 }
 
 fn outcome(attempts: &[(&str, &'static str)]) -> Outcome {
-    let attempts = attempts.iter().map(|(model, verdict)| Attempted {
+    let attempts = attempts.iter().map(|(model, verdict)| AttemptSummary {
         backend: "one".to_owned(),
         model: (*model).to_owned(),
         verdict,
@@ -39,7 +39,7 @@ fn outcome(attempts: &[(&str, &'static str)]) -> Outcome {
         decision: "ordered",
         attempts: attempts.collect(),
         status: 200,
-        end: End::Complete,
+        end: AnswerEnd::Complete,
         usage: Usage {
             output: Some(5),
             ..Usage::default()
@@ -50,11 +50,11 @@ fn outcome(attempts: &[(&str, &'static str)]) -> Outcome {
 
 fn seen(outcomes: &[Outcome]) -> Store {
     let document = document();
-    let mut gathered = Gathered::default();
+    let mut pending = PendingCounts::default();
     for outcome in outcomes {
-        gathered.record(&document, outcome, NOW);
+        pending.record(&document, outcome, NOW);
     }
-    gathered.take(|| 1)
+    pending.take(|| 1)
 }
 
 /// Requests to either model are in one row, whose health is the worse of the two.
@@ -69,20 +69,25 @@ fn models_with_one_name_at_their_backend_are_one_target() {
         TargetKey::new("one", "twin-b"),
         TargetKey::new("one", "twin"),
     );
-    store.under_way = vec![UnderWay {
+    store.in_flight = vec![InFlight {
         worker: 1,
-        said_ms: NOW,
+        stated_ms: NOW,
         requests: 3,
         attempts: vec![(second.bits(), 2), (third.bits(), 1)],
     }];
     let mut health = Health::default();
-    let ended = Ended {
+    let ended = EndedAttempt {
         target: second,
         sent_ms: NOW,
         now_ms: NOW,
     };
-    assert!(health.fail(ended, Blow::AtOnce, &CooldownPolicy::default(), 0));
-    let view = view(&store, &document(), &health, NOW + 1);
+    assert!(health.fail(
+        ended,
+        FailureSeverity::Immediate,
+        &CooldownPolicy::default(),
+        0
+    ));
+    let view = page_data(&store, &document(), &health, NOW + 1);
     let told: Vec<_> = view["targets"]
         .as_array()
         .unwrap()
@@ -126,7 +131,7 @@ fn fallbacks_are_attempts_elsewhere() {
             2,
         ),
     ] {
-        let view = view(
+        let view = page_data(
             &seen(&[outcome(attempts)]),
             &document(),
             &Health::default(),
@@ -145,15 +150,15 @@ fn thousands_of_rows_are_small() {
     let many: u64 = 2_000;
     let document = document();
     for slot in 0..SLOTS {
-        let mut gathered = Gathered::default();
+        let mut pending = PendingCounts::default();
         for number in 0..many {
             let outcome = Outcome {
                 route: Some(format!("route {number}")),
                 ..outcome(&[("alone", "accepted")])
             };
-            gathered.record(&document, &outcome, NOW + slot * SLOT_MS);
+            pending.record(&document, &outcome, NOW + slot * SLOT_MS);
         }
-        store.add(gathered.take(|| slot));
+        store.add(pending.take(|| slot));
     }
     store.decisions.clear();
     let bytes = store.encode();

@@ -3,18 +3,18 @@
 use hashbrown::{HashMap, HashSet};
 use serde_json::{Value, json};
 
-use super::store::{Store, failed, route_key};
+use super::store::{Store, is_failed, route_key};
 use super::sums::{OTHERS, Row, SLOT_MS, SLOTS, Slots, Sums, halves, slot_of};
 use crate::config::{Backend, Document, Model};
-use crate::health::{Health, State};
-use crate::telemetry::{End, Outcome};
+use crate::health::{Health, TargetState};
+use crate::telemetry::{AnswerEnd, Outcome};
 
 /// How many attempts of a request are shown.
-const MOST_ATTEMPTS: usize = 16;
+const MAX_SHOWN_ATTEMPTS: usize = 16;
 
 /// Returns the page's data for a document at a time (in Unix milliseconds).
-pub fn view(store: &Store, document: &Document, health: &Health, now_ms: u64) -> Value {
-    let whole = store.routes.whole();
+pub fn page_data(store: &Store, document: &Document, health: &Health, now_ms: u64) -> Value {
+    let whole = store.routes.total();
     let requests = whole.total.requests;
     let decisions = store.decisions.iter();
     let decisions: Vec<Value> = decisions
@@ -25,7 +25,7 @@ pub fn view(store: &Store, document: &Document, health: &Health, now_ms: u64) ->
     insert(
         &mut totals,
         "last_minute",
-        self::totals(&store.lately.last_minute(now_ms)),
+        self::totals(&store.recent.last_minute(now_ms)),
     );
     json!({
         "now_ms": now_ms,
@@ -35,7 +35,7 @@ pub fn view(store: &Store, document: &Document, health: &Health, now_ms: u64) ->
         // The beginning of the slot that is not over yet.
         "slot_begun_ms": slot_of(now_ms).saturating_mul(SLOT_MS),
         "totals": totals,
-        "series": series(&store.lately, now_ms),
+        "series": series(&store.recent, now_ms),
         "routes": routes(store, document, requests, now_ms),
         "targets": targets(store, document, health, now_ms),
         "decisions": decisions,
@@ -49,7 +49,7 @@ fn insert(object: &mut Value, name: &str, value: impl Into<Value>) {
 }
 
 fn in_flight(store: &Store) -> u64 {
-    let requests = store.under_way.iter().map(|said| said.requests);
+    let requests = store.in_flight.iter().map(|statement| statement.requests);
     requests.fold(0, u64::saturating_add)
 }
 
@@ -75,14 +75,14 @@ fn measures(sums: &Sums) -> Value {
     })
 }
 
-fn series(lately: &Slots<Sums>, now_ms: u64) -> Value {
-    let of = |measure: fn(&Sums) -> u64| lately.series(now_ms, measure);
+fn series(recent: &Slots<Sums>, now_ms: u64) -> Value {
+    let of = |measure: fn(&Sums) -> u64| recent.series(now_ms, measure);
     json!({
         "requests": of(|sums| sums.requests),
         "errors": of(|sums| sums.errors),
         "fallbacks": of(|sums| sums.fallbacks),
         "tokens": of(|sums| sums.input.saturating_add(sums.output)),
-        "cost_usd": lately.series(now_ms, |sums| dollars(sums.cost)),
+        "cost_usd": recent.series(now_ms, |sums| dollars(sums.cost)),
         "first_token_ms": of(|sums| sums.first_ms.checked_div(sums.first_count).unwrap_or(0)),
     })
 }
@@ -113,7 +113,7 @@ fn routes(store: &Store, document: &Document, requests: u64, now_ms: u64) -> Vec
             insert(
                 &mut route,
                 "series",
-                row.lately.series(now_ms, |requests| *requests),
+                row.recent.series(now_ms, |requests| *requests),
             );
             route
         })
@@ -123,7 +123,7 @@ fn routes(store: &Store, document: &Document, requests: u64, now_ms: u64) -> Vec
 /// Returns all targets of the document, and one without a name for all other attempts.
 fn targets(store: &Store, document: &Document, health: &Health, now_ms: u64) -> Vec<Value> {
     let rows = &store.targets.0;
-    let answers = store.targets.whole().total.answers;
+    let answers = store.targets.total().total.answers;
     let none = Row::default();
     let mut seen = HashSet::new();
     let mut all = Vec::new();
@@ -137,9 +137,9 @@ fn targets(store: &Store, document: &Document, health: &Health, now_ms: u64) -> 
             let row = rows.get(&key).unwrap_or(&none);
             let mut target = target(backend, &models, row, now_ms);
             insert(&mut target, "share", share(row.total.answers, answers));
-            let under_way = models.iter().map(|model| attempts(store, model.key.bits()));
-            let under_way = under_way.fold(0, u64::saturating_add);
-            insert(&mut target, "in_flight", under_way);
+            let in_flight = models.iter().map(|model| attempts(store, model.key.bits()));
+            let in_flight = in_flight.fold(0, u64::saturating_add);
+            insert(&mut target, "in_flight", in_flight);
             let (state, until_ms) = worst(document, health, &models, now_ms);
             insert(&mut target, "state", state);
             insert(&mut target, "until_ms", until_ms);
@@ -167,7 +167,7 @@ fn models(backend: &Backend) -> Vec<Vec<&Model>> {
     let mut places: HashMap<&str, usize> = HashMap::new();
     let mut all: Vec<Vec<&Model>> = Vec::new();
     for model in &backend.models {
-        let place = match model.called() {
+        let place = match model.exact_upstream_name() {
             Some(called) => *places.entry(called).or_insert(all.len()),
             None => all.len(),
         };
@@ -193,14 +193,17 @@ fn attempted(row: &Row, now_ms: u64) -> Value {
     let mut attempted = measures(sums);
     insert(&mut attempted, "attempts", sums.requests);
     insert(&mut attempted, "failures", sums.errors);
-    let series = row.lately.series(now_ms, |attempts| *attempts);
+    let series = row.recent.series(now_ms, |attempts| *attempts);
     insert(&mut attempted, "series", series);
     attempted
 }
 
 fn attempts(store: &Store, target: u64) -> u64 {
-    let said = store.under_way.iter().flat_map(|said| &said.attempts);
-    let its = said.filter(|(key, _)| *key == target);
+    let attempts = store
+        .in_flight
+        .iter()
+        .flat_map(|statement| &statement.attempts);
+    let its = attempts.filter(|(key, _)| *key == target);
     its.fold(0, |sum, (_, count)| sum.saturating_add(*count))
 }
 
@@ -211,11 +214,11 @@ fn worst(
     models: &[&Model],
     now_ms: u64,
 ) -> (&'static str, Option<u64>) {
-    let rank = |state: &State| match state {
-        State::Healthy => 0,
-        State::Due => 1,
-        State::Probing { .. } => 2,
-        State::Cooling { .. } => 3,
+    let rank = |state: &TargetState| match state {
+        TargetState::Healthy => 0,
+        TargetState::Due => 1,
+        TargetState::Probing { .. } => 2,
+        TargetState::Cooling { .. } => 3,
     };
     let policy = document.cooldown.as_ref();
     let states = models.iter().filter_map(|model| {
@@ -223,16 +226,16 @@ fn worst(
         Some(health.state(model.key, now_ms, policy))
     });
     match states.max_by_key(rank) {
-        None | Some(State::Healthy) => ("healthy", None),
-        Some(State::Cooling { until_ms }) => ("cooling", Some(until_ms)),
-        Some(State::Due) => ("due", None),
-        Some(State::Probing { until_ms }) => ("probing", Some(until_ms)),
+        None | Some(TargetState::Healthy) => ("healthy", None),
+        Some(TargetState::Cooling { until_ms }) => ("cooling", Some(until_ms)),
+        Some(TargetState::Due) => ("due", None),
+        Some(TargetState::Probing { until_ms }) => ("probing", Some(until_ms)),
     }
 }
 
 /// Returns one decision as JSON, for a request that ended at this time.
 pub(super) fn decision(outcome: &Outcome, at_ms: u64) -> Value {
-    let attempts = outcome.attempts.iter().take(MOST_ATTEMPTS);
+    let attempts = outcome.attempts.iter().take(MAX_SHOWN_ATTEMPTS);
     let attempts: Vec<Value> = attempts
         .map(|attempt| {
             json!({
@@ -243,7 +246,7 @@ pub(super) fn decision(outcome: &Outcome, at_ms: u64) -> Value {
             })
         })
         .collect();
-    let end = End::ALL.iter().find(|(_, end)| *end == outcome.end);
+    let end = AnswerEnd::ALL.iter().find(|(_, end)| *end == outcome.end);
     json!({
         "at_ms": at_ms,
         "route": outcome.route.as_deref().map(shown),
@@ -257,7 +260,7 @@ pub(super) fn decision(outcome: &Outcome, at_ms: u64) -> Value {
         "status": outcome.status,
         "error": outcome.error,
         "end": end.map(|(name, _)| name),
-        "failed": failed(outcome),
+        "failed": is_failed(outcome),
         "input_tokens": outcome.usage.input,
         "output_tokens": outcome.usage.output,
         "estimated": outcome.is_estimated,
@@ -268,15 +271,15 @@ pub(super) fn decision(outcome: &Outcome, at_ms: u64) -> Value {
 }
 
 /// How many characters of a name are shown.
-const MOST_CHARACTERS: usize = 100;
+const MAX_SHOWN_CHARACTERS: usize = 100;
 
 /// Returns a name for display: only the beginning of a long one, and no unprintable characters.
 fn shown(name: &str) -> String {
     let mut all = name.chars();
-    let begun = all.by_ref().take(MOST_CHARACTERS);
+    let begun = all.by_ref().take(MAX_SHOWN_CHARACTERS);
     let mut text: String = begun
         .map(|letter| {
-            if letter.is_control() || is_unseen(letter) {
+            if letter.is_control() || has_unseen_attempts(letter) {
                 '\u{fffd}'
             } else {
                 letter
@@ -291,7 +294,7 @@ fn shown(name: &str) -> String {
 
 /// Whether a character is invisible or changes how others are displayed: direction marks, line breaks, zero-width
 /// characters. With these, a name could look like another one.
-fn is_unseen(letter: char) -> bool {
+fn has_unseen_attempts(letter: char) -> bool {
     matches!(
         letter,
         '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}'

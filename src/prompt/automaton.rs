@@ -10,7 +10,7 @@ pub(super) struct Automaton {
     symbols: Vec<u32>,
     /// The node to which each of the first symbols leads from the root, where most of a text is matched.
     from_root: Vec<u32>,
-    ends: Vec<End>,
+    ends: Vec<NeedleEnd>,
     /// The owners of each end's needle, those of one end after another.
     owners: Vec<u32>,
 }
@@ -26,7 +26,7 @@ struct Node {
 
 /// The end of a needle.
 #[derive(Debug)]
-struct End {
+struct NeedleEnd {
     /// The index of its first owner; the owners of the next end follow.
     owners: u32,
     /// The next shorter needle that ends at the same place, or [`NOWHERE`].
@@ -96,7 +96,7 @@ impl Automaton {
         } else {
             let owners = count(&self.owners);
             self.owners.extend(ending.iter().map(|(_, owner)| *owner));
-            self.ends.push(End { owners, shorter });
+            self.ends.push(NeedleEnd { owners, shorter });
             count(&self.ends).saturating_sub(1)
         };
         self.nodes.push(Node::new(fail, end));

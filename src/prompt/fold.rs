@@ -17,11 +17,11 @@ use std::ops::ControlFlow;
 
 use unicode_normalization::char::{canonical_combining_class, decompose_canonical};
 
-use super::word::{Kind, kind};
+use super::char_kind::{CharKind, kind};
 
 /// How a character relates to the one before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Place {
+pub(super) enum WordPosition {
     /// A word may end before it, or begin with it.
     Apart,
     /// It continues the word.
@@ -32,19 +32,19 @@ pub(super) enum Place {
 
 /// One folded character.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Unit {
+pub(super) struct FoldedChar {
     pub(super) char: char,
-    pub(super) place: Place,
+    pub(super) position: WordPosition,
 }
 
 /// Passes all folded characters of a text to `sink`, until that breaks.
 pub(super) fn fold<S>(text: &str, case_sensitive: bool, sink: S) -> ControlFlow<()>
 where
-    S: FnMut(Unit) -> ControlFlow<()>,
+    S: FnMut(FoldedChar) -> ControlFlow<()>,
 {
     let mut folder = Folder {
         case_sensitive,
-        before: Kind::Other,
+        before: CharKind::Other,
         is_apart: true,
         last: '\0',
         marks: Vec::new(),
@@ -56,9 +56,9 @@ where
         let (char, kind) = if char.is_ascii() {
             folder.ascii(char)
         } else if is_han(char) {
-            (char, Kind::Unspaced)
+            (char, CharKind::Unspaced)
         } else if let Some(syllable) = syllable(char, &mut chars) {
-            (syllable, Kind::Hangul)
+            (syllable, CharKind::Hangul)
         } else if let Some(letter) = folder.other(char)? {
             letter
         } else {
@@ -75,17 +75,17 @@ where
 }
 
 /// The folded form of each ASCII character (a small letter, a space, or itself) and its kind.
-const ASCII: [(u8, Kind); 128] = {
-    let mut table = [(0, Kind::Other); 128];
+const ASCII: [(u8, CharKind); 128] = {
+    let mut table = [(0, CharKind::Other); 128];
     let mut rest = table.as_mut_slice();
     let mut byte = 0_u8;
     while let Some((first, others)) = rest.split_first_mut() {
         *first = match byte {
-            b'\t'..=b'\r' | b' ' => (b' ', Kind::Other),
+            b'\t'..=b'\r' | b' ' => (b' ', CharKind::Other),
             b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' | b'_' => {
-                (byte.to_ascii_lowercase(), Kind::Word)
+                (byte.to_ascii_lowercase(), CharKind::Word)
             }
-            _ => (byte, Kind::Other),
+            _ => (byte, CharKind::Other),
         };
         byte = byte.saturating_add(1);
         rest = others;
@@ -95,7 +95,7 @@ const ASCII: [(u8, Kind); 128] = {
 
 struct Folder<S> {
     case_sensitive: bool,
-    before: Kind,
+    before: CharKind,
     /// Whether nothing or an invisible break precedes the next unit.
     is_apart: bool,
     /// The character of the last unit.
@@ -113,7 +113,7 @@ struct Folder<S> {
 enum Folded {
     Nothing,
     Break,
-    Letter(char, Kind),
+    Letter(char, CharKind),
     Mark(u8, char),
     /// Several characters.
     Many,
@@ -122,12 +122,12 @@ enum Folded {
 /// Enough for an alphabet and punctuation.
 const KNOWN: usize = 256;
 
-impl<S: FnMut(Unit) -> ControlFlow<()>> Folder<S> {
+impl<S: FnMut(FoldedChar) -> ControlFlow<()>> Folder<S> {
     #[inline]
-    fn ascii(&self, char: char) -> (char, Kind) {
+    fn ascii(&self, char: char) -> (char, CharKind) {
         let byte = u32::from(char).to_le_bytes()[0];
         let (folded, kind) = ASCII.get(usize::from(byte)).copied().unwrap_or_default();
-        if self.case_sensitive && kind == Kind::Word {
+        if self.case_sensitive && kind == CharKind::Word {
             (char, kind)
         } else {
             (folded.into(), kind)
@@ -135,7 +135,7 @@ impl<S: FnMut(Unit) -> ControlFlow<()>> Folder<S> {
     }
 
     /// Returns the letter that a character folds to, if it is a single one; any other result has been processed.
-    fn other(&mut self, char: char) -> ControlFlow<(), Option<(char, Kind)>> {
+    fn other(&mut self, char: char) -> ControlFlow<(), Option<(char, CharKind)>> {
         match self.look_up(char) {
             Folded::Nothing => {}
             Folded::Break => self.is_apart = true,
@@ -150,8 +150,8 @@ impl<S: FnMut(Unit) -> ControlFlow<()>> Folder<S> {
         if self.known.is_empty() {
             self.known = vec![('\0', Folded::Nothing); KNOWN];
         }
-        let place = u32::from(char).to_le_bytes()[0];
-        let Some(known) = self.known.get_mut(usize::from(place)) else {
+        let position = u32::from(char).to_le_bytes()[0];
+        let Some(known) = self.known.get_mut(usize::from(position)) else {
             return folded(char, self.case_sensitive);
         };
         if known.0 != char {
@@ -186,9 +186,9 @@ impl<S: FnMut(Unit) -> ControlFlow<()>> Folder<S> {
                 continue;
             }
             self.last = char;
-            (self.sink)(Unit {
+            (self.sink)(FoldedChar {
                 char,
-                place: Place::Attached,
+                position: WordPosition::Attached,
             })?;
         }
         // Keep the allocation.
@@ -198,28 +198,28 @@ impl<S: FnMut(Unit) -> ControlFlow<()>> Folder<S> {
 
     /// Emits a character that is not a sortable mark.
     #[inline]
-    fn letter(&mut self, char: char, kind: Kind) -> ControlFlow<()> {
-        let place = if kind == Kind::Mark || !self.is_apart && self.before.joins(kind) {
-            Place::Within
+    fn letter(&mut self, char: char, kind: CharKind) -> ControlFlow<()> {
+        let position = if kind == CharKind::Mark || !self.is_apart && self.before.joins(kind) {
+            WordPosition::Within
         } else {
-            Place::Apart
+            WordPosition::Apart
         };
-        if kind != Kind::Mark {
+        if kind != CharKind::Mark {
             self.before = kind;
             self.is_apart = false;
         }
         self.last = char;
-        (self.sink)(Unit { char, place })
+        (self.sink)(FoldedChar { char, position })
     }
 }
 
 fn folded(char: char, case_sensitive: bool) -> Folded {
     match char {
         ZERO_WIDTH_SPACE => return Folded::Break,
-        '\u{2018}' | '\u{2019}' | '\u{02BC}' => return Folded::Letter('\'', Kind::Other),
-        '\u{2010}' | '\u{2011}' => return Folded::Letter('-', Kind::Other),
+        '\u{2018}' | '\u{2019}' | '\u{02BC}' => return Folded::Letter('\'', CharKind::Other),
+        '\u{2010}' | '\u{2011}' => return Folded::Letter('-', CharKind::Other),
         _ if is_skipped(char) => return Folded::Nothing,
-        _ if char.is_whitespace() => return Folded::Letter(' ', Kind::Other),
+        _ if char.is_whitespace() => return Folded::Letter(' ', CharKind::Other),
         _ => {}
     }
     let mut all = Folded::Nothing;

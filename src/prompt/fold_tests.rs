@@ -47,7 +47,7 @@ fn whole_blocks_have_no_case() {
         }
         if is_han(char) {
             assert!(char.nfd().eq([char]) && is_caseless(char));
-            assert_eq!(kind(char), Kind::Unspaced);
+            assert_eq!(kind(char), CharKind::Unspaced);
         }
     }
 }

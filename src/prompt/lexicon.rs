@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use super::automaton::{Automaton, ROOT, index};
-use super::fold::{Place, Unit, fold};
+use super::fold::{FoldedChar, WordPosition, fold};
 
 /// How words and phrases are compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,15 +36,15 @@ impl Lexicon {
 
     /// Returns the patterns that have a match in a text. The text is read once, at most until all patterns have one;
     /// each needle is handled once, however often it occurs.
-    fn find(&self, text: &str) -> Numbers {
+    fn find(&self, text: &str) -> NumberSet {
         let Lexicon {
             options, automaton, ..
         } = self;
         let options = *options;
         let mut search = Search {
             automaton,
-            known: Numbers::up_to(automaton.ends()),
-            found: Numbers::up_to(self.patterns),
+            known: NumberSet::up_to(automaton.ends()),
+            found: NumberSet::up_to(self.patterns),
             missing: self.patterns,
         };
         let mut node = ROOT;
@@ -71,9 +71,9 @@ impl Lexicon {
 struct Search<'a> {
     automaton: &'a Automaton,
     /// The needles that were found.
-    known: Numbers,
+    known: NumberSet,
     /// The patterns that have a match.
-    found: Numbers,
+    found: NumberSet,
     /// How many patterns have no match so far.
     missing: usize,
 }
@@ -112,38 +112,38 @@ impl Options {
         needle
     }
 
-    fn may_end_before(self, unit: Unit) -> bool {
-        match unit.place {
-            Place::Apart => true,
-            Place::Within => !self.whole_words,
-            Place::Attached => false,
+    fn may_end_before(self, unit: FoldedChar) -> bool {
+        match unit.position {
+            WordPosition::Apart => true,
+            WordPosition::Within => !self.whole_words,
+            WordPosition::Attached => false,
         }
     }
 
     /// Marks the beginnings of words in the symbols, if they matter. A needle then matches only at such places, and the
     /// word boundaries inside a phrase are the same in needle and text.
-    fn symbol(self, unit: Unit) -> u32 {
-        let begins = self.whole_words && unit.place == Place::Apart;
+    fn symbol(self, unit: FoldedChar) -> u32 {
+        let begins = self.whole_words && unit.position == WordPosition::Apart;
         u32::from(unit.char) << 1 | u32::from(begins)
     }
 }
 
 /// A set of numbers from 0 up to a limit.
 #[derive(Clone, Debug)]
-struct Numbers(Vec<u64>);
+struct NumberSet(Vec<u64>);
 
-impl Numbers {
-    fn up_to(limit: usize) -> Numbers {
-        Numbers(vec![0; limit.div_ceil(64)])
+impl NumberSet {
+    fn up_to(limit: usize) -> NumberSet {
+        NumberSet(vec![0; limit.div_ceil(64)])
     }
 
-    fn place(number: u32) -> (usize, u64) {
+    fn position(number: u32) -> (usize, u64) {
         (index(number >> 6), 1 << (number & 63))
     }
 
     /// Inserts a number; returns whether it is new.
     fn insert(&mut self, number: u32) -> bool {
-        let (at, bit) = Numbers::place(number);
+        let (at, bit) = NumberSet::position(number);
         let Some(word) = self.0.get_mut(at) else {
             return false;
         };
@@ -153,16 +153,16 @@ impl Numbers {
     }
 
     fn contains(&self, number: u32) -> bool {
-        let (at, bit) = Numbers::place(number);
+        let (at, bit) = NumberSet::position(number);
         self.0.get(at).is_some_and(|word| word & bit != 0)
     }
 }
 
 /// The results of lexicons for one text, so that each lexicon reads it at most once.
 #[derive(Clone, Default)]
-pub struct Findings(RefCell<Vec<(Arc<Lexicon>, Numbers)>>);
+pub struct SearchResults(RefCell<Vec<(Arc<Lexicon>, NumberSet)>>);
 
-impl Findings {
+impl SearchResults {
     /// Whether a pattern of this lexicon, given by its number, has a match in the text to which these findings belong.
     pub(super) fn has(&self, lexicon: &Arc<Lexicon>, pattern: u32, text: &str) -> bool {
         let Ok(mut known) = self.0.try_borrow_mut() else {

@@ -2,19 +2,19 @@
 
 use proptest::prelude::*;
 
-use super::super::{TextPattern, Written, share};
+use super::super::{PatternSource, TextPattern, share};
 use super::*;
 
-fn build(written: &Written<'_>) -> TextPattern {
+fn build(written: &PatternSource<'_>) -> TextPattern {
     TextPattern::new(written).unwrap_or_else(|errors| panic!("{written:?}: {errors:?}"))
 }
 
 #[test]
 fn each_has_its_own() {
     let words = |words: &'static [&'static str]| {
-        build(&Written {
+        build(&PatternSource {
             words,
-            ..Written::default()
+            ..PatternSource::default()
         })
     };
     let mut patterns = [
@@ -32,7 +32,7 @@ fn each_has_its_own() {
         ("", [false; 4]),
         ("nope c a", [true; 4]),
     ] {
-        let known = Findings::default();
+        let known = SearchResults::default();
         for (pattern, expected) in patterns.iter().zip(expected) {
             assert_eq!(pattern.matches_in(text, &known), expected, "{text}");
             assert_eq!(pattern.matches(text), expected, "{text}");
@@ -48,17 +48,17 @@ fn needles_within_needles_are_looked_at_once() {
     let mut patterns: Vec<TextPattern> = needles
         .iter()
         .map(|needle| {
-            build(&Written {
+            build(&PatternSource {
                 words: &[needle],
                 whole_words: false,
-                ..Written::default()
+                ..PatternSource::default()
             })
         })
         .collect();
-    patterns.push(build(&Written {
+    patterns.push(build(&PatternSource {
         words: &["b"],
         whole_words: false,
-        ..Written::default()
+        ..PatternSource::default()
     }));
     share(patterns.iter_mut().map(|one| ((), one)).collect());
     let options = Options {
@@ -70,8 +70,8 @@ fn needles_within_needles_are_looked_at_once() {
     let lexicon = Lexicon::new(options, owned.collect(), 1001);
     let mut search = Search {
         automaton: &lexicon.automaton,
-        known: Numbers::up_to(lexicon.automaton.ends()),
-        found: Numbers::up_to(1001),
+        known: NumberSet::up_to(lexicon.automaton.ends()),
+        found: NumberSet::up_to(1001),
         missing: 1001,
     };
     let mut node = ROOT;
@@ -86,7 +86,7 @@ fn needles_within_needles_are_looked_at_once() {
         assert_eq!(search.missing, expected);
     }
     let text = "a".repeat(999);
-    let known = Findings::default();
+    let known = SearchResults::default();
     let found = patterns.iter().filter(|one| one.matches_in(&text, &known));
     assert_eq!(found.count(), 999);
 }
@@ -112,7 +112,7 @@ proptest! {
             .iter()
             .filter_map(|(phrases, regex, case_sensitive, whole_words)| {
                 let phrases: Vec<&str> = phrases.iter().map(String::as_str).collect();
-                TextPattern::new(&Written {
+                TextPattern::new(&PatternSource {
                     words: &[],
                     phrases: &phrases,
                     regex: regex.as_deref(),
@@ -126,7 +126,7 @@ proptest! {
         share(shared.iter_mut().map(|one| ((), one)).collect());
         prop_assert_eq!(&alone, &shared);
         for text in &texts {
-            let known = Findings::default();
+            let known = SearchResults::default();
             for (alone, shared) in alone.iter().zip(&shared) {
                 let expected = alone.matches(text);
                 prop_assert_eq!(shared.matches_in(text, &known), expected, "{} in {:?}", alone, text);

@@ -2,20 +2,22 @@
 //! its script.
 
 mod automaton;
+mod char_kind;
 mod cjk;
 mod cost;
-mod data;
 mod fold;
 mod lexicon;
 mod regex;
+mod rough_size;
 mod script;
 mod text_pattern;
 mod tokens;
-mod word;
 
-pub use data::{is_data, rough_tokens, text_bytes};
-pub use lexicon::Findings;
-pub use regex::LONGEST_REGEX;
+pub use lexicon::SearchResults;
+pub use regex::MAX_REGEX_CHARS;
+pub use rough_size::{is_base64, rough_tokens, text_bytes};
 pub use script::Script;
-pub use text_pattern::{LONGEST_WORD, MOST_WORDS, Part, PatternError, TextPattern, Written, share};
-pub use tokens::{Estimate, MESSAGE_OVERHEAD, estimate};
+pub use text_pattern::{
+    MAX_WORD_CHARS, MAX_WORDS, PatternError, PatternPart, PatternSource, TextPattern, share,
+};
+pub use tokens::{MESSAGE_OVERHEAD, TokenEstimator, estimate};

@@ -16,14 +16,14 @@ use regex_syntax::ParserBuilder;
 use regex_syntax::hir::{Hir, HirKind, Look, Repetition};
 
 /// The maximum length of a regular expression, in characters.
-pub const LONGEST_REGEX: usize = 4_000;
+pub const MAX_REGEX_CHARS: usize = 4_000;
 /// The maximum size of a compiled regular expression, in bytes; a Unicode `\w` takes about 20,000.
-const LARGEST: usize = 512 * 1024;
+const MAX_COMPILED_BYTES: usize = 512 * 1024;
 /// The maximum number of characters that counted repetitions (`a{100}`) may stand for when expanded: each may be a step
 /// for every byte.
-const MOST_COUNTED: usize = 1_000;
+const MAX_COUNTED_CHARS: usize = 1_000;
 /// How deeply groups may be nested; the compiler recurses.
-const DEEPEST: u32 = 50;
+const MAX_NESTING: u32 = 50;
 /// The maximum size of the part of a DFA that is kept during a search and until the next one, in bytes.
 const DFA_BYTES: usize = 1024 * 1024;
 const KEPT_BYTES: usize = 32 * 1024;
@@ -48,9 +48,9 @@ impl Regex {
         if source.is_empty() {
             return Err("must not be empty".to_owned());
         }
-        if source.chars().nth(LONGEST_REGEX).is_some() {
+        if source.chars().nth(MAX_REGEX_CHARS).is_some() {
             return Err(format!(
-                "is too long: at most {LONGEST_REGEX} characters are allowed"
+                "is too long: at most {MAX_REGEX_CHARS} characters are allowed"
             ));
         }
         let tree = parse(source, case_sensitive)?;
@@ -61,10 +61,10 @@ impl Regex {
                     .to_owned(),
             );
         }
-        if counted(&tree) > MOST_COUNTED {
+        if counted(&tree) > MAX_COUNTED_CHARS {
             return Err(format!(
-                "repeats too much: at most {MOST_COUNTED} characters in total are allowed, as in \
-                 [a-z]{{{MOST_COUNTED}}}"
+                "repeats too much: at most {MAX_COUNTED_CHARS} characters in total are allowed, as in \
+                 [a-z]{{{MAX_COUNTED_CHARS}}}"
             ));
         }
         Ok(Regex {
@@ -183,7 +183,7 @@ fn sum(tree: &Hir, of: fn(&Hir) -> usize) -> usize {
 fn compile(tree: &Hir) -> Option<NFA> {
     let config = Config::new()
         .which_captures(WhichCaptures::None)
-        .nfa_size_limit(Some(LARGEST));
+        .nfa_size_limit(Some(MAX_COMPILED_BYTES));
     Compiler::new().configure(config).build_from_hir(tree).ok()
 }
 
@@ -214,7 +214,7 @@ fn without_words(tree: &Hir) -> Hir {
 fn parse(source: &str, case_sensitive: bool) -> Result<Hir, String> {
     let parsed = ParserBuilder::new()
         .case_insensitive(!case_sensitive)
-        .nest_limit(DEEPEST)
+        .nest_limit(MAX_NESTING)
         .build()
         .parse(source);
     parsed.map_err(|error| match &error {

@@ -74,7 +74,7 @@ fn catastrophic_expressions_end() {
 #[test]
 fn wrong_expressions() {
     let deep = "(".repeat(1_000) + "a" + &")".repeat(1_000);
-    let long = "a".repeat(LONGEST_REGEX + 1);
+    let long = "a".repeat(MAX_REGEX_CHARS + 1);
     for (source, expected) in [
         ("", "must not be empty"),
         (

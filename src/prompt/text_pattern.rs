@@ -3,17 +3,17 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::lexicon::{Findings, Lexicon, Options};
+use super::lexicon::{Lexicon, Options, SearchResults};
 use super::regex::Regex;
 
 /// The maximum number of words and phrases in one pattern.
-pub const MOST_WORDS: usize = 10_000;
+pub const MAX_WORDS: usize = 10_000;
 /// The maximum length of a word or phrase, in characters.
-pub const LONGEST_WORD: usize = 1_000;
+pub const MAX_WORD_CHARS: usize = 1_000;
 
 /// A text pattern as written in a document.
 #[derive(Clone, Copy, Debug)]
-pub struct Written<'a> {
+pub struct PatternSource<'a> {
     /// Words, any of which is a match.
     pub words: &'a [&'a str],
     /// Phrases, any of which is a match; white space in a phrase matches any white space.
@@ -26,9 +26,9 @@ pub struct Written<'a> {
     pub whole_words: bool,
 }
 
-impl Default for Written<'_> {
+impl Default for PatternSource<'_> {
     fn default() -> Self {
-        Written {
+        PatternSource {
             words: &[],
             phrases: &[],
             regex: None,
@@ -40,7 +40,7 @@ impl Default for Written<'_> {
 
 /// The part of a pattern that is wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Part {
+pub enum PatternPart {
     /// The pattern as a whole.
     Whole,
     /// One of `words`, counted from 0.
@@ -55,7 +55,7 @@ pub enum Part {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PatternError {
     /// The part that is wrong.
-    pub part: Part,
+    pub part: PatternPart,
     /// The message, worded to follow the path of that part.
     pub message: String,
 }
@@ -72,14 +72,14 @@ pub struct TextPattern {
     phrases: Vec<String>,
     regex: Option<Regex>,
     options: Options,
-    needles: Option<Needles>,
+    needles: Option<PatternNeedles>,
     /// The folded words and phrases, in order.
-    sought: Arc<[Vec<u32>]>,
+    folded_needles: Arc<[Vec<u32>]>,
 }
 
 /// The folded words and phrases of a pattern.
 #[derive(Clone)]
-struct Needles {
+struct PatternNeedles {
     lexicon: Arc<Lexicon>,
     /// The number of the pattern in the lexicon.
     number: u32,
@@ -90,21 +90,21 @@ impl TextPattern {
     ///
     /// # Errors
     /// All errors in the pattern.
-    pub fn new(written: &Written<'_>) -> Result<TextPattern, Vec<PatternError>> {
+    pub fn new(written: &PatternSource<'_>) -> Result<TextPattern, Vec<PatternError>> {
         let mut errors = Vec::new();
         let mut needles = Vec::new();
         let mut wrong = |part, message: String| errors.push(PatternError { part, message });
         let count = written.words.len().saturating_add(written.phrases.len());
         if count == 0 && written.regex.is_none() {
             wrong(
-                Part::Whole,
+                PatternPart::Whole,
                 "matches nothing: add `words`, `phrases` or a `regex`".to_owned(),
             );
         }
-        if count > MOST_WORDS {
+        if count > MAX_WORDS {
             wrong(
-                Part::Whole,
-                format!("has {count} words and phrases, but at most {MOST_WORDS} are allowed"),
+                PatternPart::Whole,
+                format!("has {count} words and phrases, but at most {MAX_WORDS} are allowed"),
             );
         }
         let options = Options {
@@ -113,9 +113,9 @@ impl TextPattern {
         };
         let words = written.words.iter().enumerate();
         let phrases = written.phrases.iter().enumerate();
-        let words = words.map(|(at, word)| (Part::Word(at), *word));
-        let phrases = phrases.map(|(at, phrase)| (Part::Phrase(at), *phrase));
-        for (part, text) in words.chain(phrases).take(MOST_WORDS) {
+        let words = words.map(|(at, word)| (PatternPart::Word(at), *word));
+        let phrases = phrases.map(|(at, phrase)| (PatternPart::Phrase(at), *phrase));
+        for (part, text) in words.chain(phrases).take(MAX_WORDS) {
             match needle(options, part, text) {
                 Ok(needle) => needles.push((needle, 0)),
                 Err(message) => wrong(part, message),
@@ -126,33 +126,34 @@ impl TextPattern {
             .map(|source| Regex::new(source, written.case_sensitive))
             .transpose()
             .unwrap_or_else(|message| {
-                wrong(Part::Regex, message);
+                wrong(PatternPart::Regex, message);
                 None
             });
         if !errors.is_empty() {
             return Err(errors);
         }
-        let mut sought: Vec<Vec<u32>> = needles.iter().map(|(needle, _)| needle.clone()).collect();
-        sought.sort_unstable();
+        let mut folded_needles: Vec<Vec<u32>> =
+            needles.iter().map(|(needle, _)| needle.clone()).collect();
+        folded_needles.sort_unstable();
         let owned = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
         Ok(TextPattern {
             words: owned(written.words),
             phrases: owned(written.phrases),
             regex,
             options,
-            needles: (!needles.is_empty()).then(|| Needles {
+            needles: (!needles.is_empty()).then(|| PatternNeedles {
                 lexicon: Arc::new(Lexicon::new(options, needles, 1)),
                 number: 0,
             }),
-            sought: sought.into(),
+            folded_needles: folded_needles.into(),
         })
     }
 
     /// Whether every text that matches `other` matches this pattern. `false` if that cannot be shown.
     pub fn covers(&self, other: &TextPattern) -> bool {
         let has_regex = other.regex.is_none() || self.regex == other.regex;
-        let has = |wanted| self.sought.binary_search(wanted).is_ok();
-        has_regex && self.options == other.options && other.sought.iter().all(has)
+        let has = |wanted| self.folded_needles.binary_search(wanted).is_ok();
+        has_regex && self.options == other.options && other.folded_needles.iter().all(has)
     }
 
     /// Whether the pattern has a regular expression, which may depend on where the text begins and ends.
@@ -169,12 +170,12 @@ impl TextPattern {
 
     /// Whether a text matches.
     pub fn matches(&self, text: &str) -> bool {
-        self.matches_in(text, &Findings::default())
+        self.matches_in(text, &SearchResults::default())
     }
 
     /// Whether the text to which these findings belong matches. Patterns that share their words read the text only
     /// once.
-    pub fn matches_in(&self, text: &str, known: &Findings) -> bool {
+    pub fn matches_in(&self, text: &str, known: &SearchResults) -> bool {
         let needles = self.needles.as_ref();
         needles.is_some_and(|needles| known.has(&needles.lexicon, needles.number, text))
             || self.regex.as_ref().is_some_and(|regex| regex.matches(text))
@@ -208,21 +209,21 @@ fn share_alike(options: Options, patterns: Vec<&mut TextPattern>) {
     }
     let lexicon = Arc::new(Lexicon::new(options, needles, patterns.len()));
     for (pattern, number) in patterns.into_iter().zip(0..) {
-        pattern.needles = Some(Needles {
+        pattern.needles = Some(PatternNeedles {
             lexicon: Arc::clone(&lexicon),
             number,
         });
     }
 }
 
-fn needle(options: Options, part: Part, text: &str) -> Result<Vec<u32>, String> {
+fn needle(options: Options, part: PatternPart, text: &str) -> Result<Vec<u32>, String> {
     let text = text.trim();
-    if text.chars().nth(LONGEST_WORD).is_some() {
+    if text.chars().nth(MAX_WORD_CHARS).is_some() {
         return Err(format!(
-            "is too long: at most {LONGEST_WORD} characters are allowed"
+            "is too long: at most {MAX_WORD_CHARS} characters are allowed"
         ));
     }
-    if matches!(part, Part::Word(_)) && text.contains(char::is_whitespace) {
+    if matches!(part, PatternPart::Word(_)) && text.contains(char::is_whitespace) {
         return Err("is more than one word: put it under `phrases`".to_owned());
     }
     let needle = options.needle(text);

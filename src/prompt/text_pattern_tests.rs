@@ -8,16 +8,16 @@ fn regex(source: &str) -> Regex {
     Regex::new(source, false).unwrap_or_else(|error| panic!("{source}: {error}"))
 }
 
-fn build(written: &Written<'_>) -> TextPattern {
+fn build(written: &PatternSource<'_>) -> TextPattern {
     TextPattern::new(written).unwrap_or_else(|errors| panic!("{written:?}: {errors:?}"))
 }
 
 /// Returns a pattern of one phrase. A phrase may be a single word.
-fn phrase(text: &str) -> Written<'_> {
+fn phrase(text: &str) -> PatternSource<'_> {
     // Leaked, for the duration of a test.
-    Written {
+    PatternSource {
         phrases: Vec::leak(vec![text]),
-        ..Written::default()
+        ..PatternSource::default()
     }
 }
 
@@ -204,7 +204,7 @@ fn words_of_all_scripts() {
     let mut wrong = Vec::new();
     for &(needle, text, whole, anywhere) in WHOLE_AND_ANYWHERE {
         for (whole_words, expected) in [(true, whole), (false, anywhere)] {
-            let written = Written {
+            let written = PatternSource {
                 whole_words,
                 ..phrase(needle)
             };
@@ -233,7 +233,7 @@ fn letter_case_counts_where_it_shall() {
         ("a b", "a\nb", true),
         ("退款", "我要退款吗", true),
     ] {
-        let written = Written {
+        let written = PatternSource {
             case_sensitive: true,
             ..phrase(needle)
         };
@@ -243,11 +243,11 @@ fn letter_case_counts_where_it_shall() {
 
 #[test]
 fn any_is_enough() {
-    let all = Written {
+    let all = PatternSource {
         words: &["refund", "退款"],
         phrases: &["cancel my order"],
         regex: Some(r"\border-\d+\b"),
-        ..Written::default()
+        ..PatternSource::default()
     };
     let all = build(&all);
     for text in [
@@ -268,10 +268,10 @@ fn catastrophic_words_end() {
     let needles: Vec<String> = (1..500).map(|length| "a".repeat(length) + "b").collect();
     let needles: Vec<&str> = needles.iter().map(String::as_str).collect();
     for whole_words in [true, false] {
-        let pattern = build(&Written {
+        let pattern = build(&PatternSource {
             words: &needles,
             whole_words,
-            ..Written::default()
+            ..PatternSource::default()
         });
         for times in [1_000, 100_000] {
             let mut text = "a".repeat(times);
@@ -283,7 +283,7 @@ fn catastrophic_words_end() {
     }
 }
 
-fn errors(written: &Written<'_>) -> String {
+fn errors(written: &PatternSource<'_>) -> String {
     let errors = TextPattern::new(written).expect_err("it is wrong");
     let lines = errors
         .iter()
@@ -293,12 +293,12 @@ fn errors(written: &Written<'_>) -> String {
 
 #[test]
 fn errors_say_where_and_what_to_do() {
-    let long = "é".repeat(LONGEST_WORD + 1);
-    let written = Written {
+    let long = "é".repeat(MAX_WORD_CHARS + 1);
+    let written = PatternSource {
         words: &["good", " ", "two words", "\u{AD}"],
         phrases: &[&long, ""],
         regex: Some("é(a"),
-        ..Written::default()
+        ..PatternSource::default()
     };
     assert_eq!(
         errors(&written),
@@ -310,14 +310,14 @@ fn errors_say_where_and_what_to_do() {
          Regex unclosed group, at character 2"
     );
     assert_eq!(
-        errors(&Written::default()),
+        errors(&PatternSource::default()),
         "Whole matches nothing: add `words`, `phrases` or a `regex`"
     );
-    let many = vec!["a"; MOST_WORDS + 1];
+    let many = vec!["a"; MAX_WORDS + 1];
     assert_eq!(
-        errors(&Written {
+        errors(&PatternSource {
             words: &many,
-            ..Written::default()
+            ..PatternSource::default()
         }),
         "Whole has 10001 words and phrases, but at most 10000 are allowed"
     );
@@ -325,7 +325,7 @@ fn errors_say_where_and_what_to_do() {
 
 #[test]
 fn shown_in_the_words_of_the_document() {
-    let all = Written {
+    let all = PatternSource {
         words: &["a", "b", "c", "d", "e", "f", "g"],
         phrases: &["say \"no\""],
         regex: Some(r"\d"),
@@ -352,10 +352,10 @@ proptest! {
     ) {
         // The engine has no full case folding.
         prop_assume!(!text.contains('ß'));
-        let written = Written { words: &[&word], ..Written::default() };
+        let written = PatternSource { words: &[&word], ..PatternSource::default() };
         let expected = regex(&format!(r"(?:^|\W){word}(?:\W|$)")).matches(&text);
         prop_assert_eq!(build(&written).matches(&text), expected);
-        let anywhere = Written { whole_words: false, ..written };
+        let anywhere = PatternSource { whole_words: false, ..written };
         prop_assert_eq!(build(&anywhere).matches(&text), regex(&word).matches(&text));
     }
 
@@ -368,9 +368,9 @@ proptest! {
         whole_words: bool,
     ) {
         let phrases: Vec<&str> = phrases.iter().map(String::as_str).collect();
-        let all = Written { phrases: &phrases, case_sensitive, whole_words, ..Written::default() };
+        let all = PatternSource { phrases: &phrases, case_sensitive, whole_words, ..PatternSource::default() };
         let one_by_one = phrases.iter().any(|phrase| {
-            build(&Written { phrases: &[phrase], ..all }).matches(&text)
+            build(&PatternSource { phrases: &[phrase], ..all }).matches(&text)
         });
         prop_assert_eq!(build(&all).matches(&text), one_by_one);
     }
@@ -378,7 +378,7 @@ proptest! {
     /// A phrase without word characters next to it is found, whatever it contains.
     #[test]
     fn a_phrase_is_found_where_it_stands(phrase: String, before: String, after: String) {
-        let written = Written { phrases: &[&phrase], ..Written::default() };
+        let written = PatternSource { phrases: &[&phrase], ..PatternSource::default() };
         if let Ok(pattern) = TextPattern::new(&written) {
             let text = format!("{before}\n{}\n{after}", phrase.trim());
             prop_assert!(pattern.matches(&text));
@@ -388,7 +388,7 @@ proptest! {
     #[test]
     fn anything_can_be_written(source in ".{0,30}", pieces in r"([()\[\]|*+?{},.\\^$0-9a-]|\\[pPbBwWdDsS]|\{[0-9]\}|é){0,20}", text: String) {
         for source in [&source, &pieces] {
-            let written = Written { words: &[source], regex: Some(source), ..Written::default() };
+            let written = PatternSource { words: &[source], regex: Some(source), ..PatternSource::default() };
             match TextPattern::new(&written) {
                 Ok(pattern) => { let _ = pattern.matches(&text); }
                 Err(errors) => prop_assert!(errors.iter().all(|error| !error.message.is_empty())),

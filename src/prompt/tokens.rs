@@ -38,17 +38,17 @@ pub const MESSAGE_OVERHEAD: u64 = 4;
 
 /// Returns the estimated number of tokens in a text.
 pub fn estimate(text: &str) -> u64 {
-    let mut estimate = Estimate::default();
+    let mut estimate = TokenEstimator::default();
     estimate.add(text);
     estimate.tokens()
 }
 
 /// Estimates the tokens of a text that arrives in parts. The result does not depend on where the text is cut.
 #[derive(Clone, Debug, Default)]
-pub struct Estimate {
+pub struct TokenEstimator {
     /// The cost of all pieces but the last, in cost units.
     total: u64,
-    piece: Piece,
+    piece: PieceKind,
     /// The cost of the current piece so far.
     cost: i32,
     /// The number of its characters so far, including the one before its word.
@@ -67,7 +67,7 @@ pub struct Estimate {
 
 /// The kind of the current piece, which may still grow.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Piece {
+enum PieceKind {
     #[default]
     None,
     /// White space: `length` characters since the last line end.
@@ -88,7 +88,7 @@ enum Piece {
     CjkMarks,
 }
 
-impl Estimate {
+impl TokenEstimator {
     /// Adds the next part of the text.
     pub fn add(&mut self, text: &str) {
         let mut chars = text.chars();
@@ -98,15 +98,15 @@ impl Estimate {
                 _ => self.wide(char),
             }
             match self.piece {
-                Piece::Word => chars = self.small_letters(chars.as_str()).chars(),
-                Piece::Space => chars = self.spaces(chars.as_str()).chars(),
+                PieceKind::Word => chars = self.small_letters(chars.as_str()).chars(),
+                PieceKind::Space => chars = self.spaces(chars.as_str()).chars(),
                 _ => {}
             }
         }
     }
 
-    /// Adds the small letters at the beginning of a text to the current word, as [`Estimate::letter`] would one by one,
-    /// and returns the rest. Small letters are most of a typical text.
+    /// Adds the small letters at the beginning of a text to the current word, as [`TokenEstimator::letter`] would one
+    /// by one, and returns the rest. Small letters are most of a typical text.
     fn small_letters<'a>(&mut self, text: &'a str) -> &'a str {
         let (mut cost, mut last, mut repeats) = (self.cost, self.last, self.repeats);
         let mut count: usize = 0;
@@ -199,18 +199,18 @@ impl Estimate {
     fn letter(&mut self, symbol: u8, is_capital: bool) {
         match self.piece {
             // A word continues until a capital follows small letters.
-            Piece::Word if !(is_capital && self.has_small) => {}
+            PieceKind::Word if !(is_capital && self.has_small) => {}
             // A single mark belongs to the word after it.
-            Piece::Marks if self.length == 1 => self.piece = Piece::Word,
-            Piece::Apostrophe if CONTRACTIONS.contains(&symbol) => {
+            PieceKind::Marks if self.length == 1 => self.piece = PieceKind::Word,
+            PieceKind::Apostrophe if CONTRACTIONS.contains(&symbol) => {
                 self.push(APOSTROPHE);
-                self.piece = Piece::Word;
+                self.piece = PieceKind::Word;
             }
-            Piece::Apostrophe => {
+            PieceKind::Apostrophe => {
                 self.apostrophe_is_mark();
-                self.piece = Piece::Word;
+                self.piece = PieceKind::Word;
             }
-            _ => self.begin_after_space(Piece::Word, true),
+            _ => self.begin_after_space(PieceKind::Word, true),
         }
         if is_capital && self.was_capital {
             self.cost = self.cost.saturating_add(CAPITAL);
@@ -222,45 +222,45 @@ impl Estimate {
 
     fn mark(&mut self, symbol: u8) {
         match self.piece {
-            Piece::Word if symbol == APOSTROPHE => {
-                self.piece = Piece::Apostrophe;
+            PieceKind::Word if symbol == APOSTROPHE => {
+                self.piece = PieceKind::Apostrophe;
                 return;
             }
-            Piece::Marks => {}
-            Piece::MarksEnd if symbol == SLASH => {}
-            Piece::Apostrophe => self.apostrophe_is_mark(),
-            _ => self.begin_after_space(Piece::Marks, self.last == SPACE),
+            PieceKind::Marks => {}
+            PieceKind::MarksEnd if symbol == SLASH => {}
+            PieceKind::Apostrophe => self.apostrophe_is_mark(),
+            _ => self.begin_after_space(PieceKind::Marks, self.last == SPACE),
         }
         self.push(symbol);
     }
 
     /// The apostrophe after a word does not begin a contraction: it is a mark by itself.
     fn apostrophe_is_mark(&mut self) {
-        self.piece = Piece::Word;
-        self.begin(Piece::Marks, Some(APOSTROPHE));
+        self.piece = PieceKind::Word;
+        self.begin(PieceKind::Marks, Some(APOSTROPHE));
     }
 
     fn digit(&mut self) {
-        if self.piece != Piece::Digits || self.length >= 3 {
-            self.begin_after_space(Piece::Digits, false);
+        if self.piece != PieceKind::Digits || self.length >= 3 {
+            self.begin_after_space(PieceKind::Digits, false);
             self.cost = UNIT;
         }
         self.length = self.length.saturating_add(1);
     }
 
     fn line_end(&mut self) {
-        if self.piece == Piece::Apostrophe {
+        if self.piece == PieceKind::Apostrophe {
             self.apostrophe_is_mark();
         }
         match self.piece {
-            Piece::Marks | Piece::MarksEnd => {
-                self.piece = Piece::MarksEnd;
+            PieceKind::Marks | PieceKind::MarksEnd => {
+                self.piece = PieceKind::MarksEnd;
                 self.push(LINE_END);
             }
-            Piece::CjkMarks => {}
+            PieceKind::CjkMarks => {}
             _ => {
-                if self.piece != Piece::Space {
-                    self.begin(Piece::Space, None);
+                if self.piece != PieceKind::Space {
+                    self.begin(PieceKind::Space, None);
                 }
                 if self.line_ends > 0 && self.length > 0 {
                     self.cost = self.cost.saturating_add(UNIT / 2);
@@ -272,8 +272,8 @@ impl Estimate {
     }
 
     fn space(&mut self, symbol: u8) {
-        if self.piece != Piece::Space {
-            self.begin(Piece::Space, None);
+        if self.piece != PieceKind::Space {
+            self.begin(PieceKind::Space, None);
         }
         self.length = self.length.saturating_add(1);
         self.last = symbol;
@@ -281,8 +281,8 @@ impl Estimate {
 
     fn other_letter(&mut self, char: char, script: Script) {
         let (word, letter) = cost_of(char, script);
-        if self.piece != Piece::Letters(script) {
-            self.begin_after_space(Piece::Letters(script), true);
+        if self.piece != PieceKind::Letters(script) {
+            self.begin_after_space(PieceKind::Letters(script), true);
             self.cost = word;
         }
         self.cost = self.cost.saturating_add(letter);
@@ -290,27 +290,27 @@ impl Estimate {
 
     fn cjk(&mut self, char: char, script: Script) {
         let before = match self.piece {
-            Piece::Cjk(before) => before,
+            PieceKind::Cjk(before) => before,
             _ => {
                 let takes_space = self.last == SPACE && cjk::takes_space(char);
-                self.begin_after_space(Piece::Cjk(None), takes_space);
+                self.begin_after_space(PieceKind::Cjk(None), takes_space);
                 self.cost = 0;
                 None
             }
         };
         if before.is_some_and(|before| cjk::is_known(before, char)) {
-            self.piece = Piece::Cjk(None);
+            self.piece = PieceKind::Cjk(None);
             return;
         }
         let tokens = if cjk::is_known_alone(char) { 1 } else { 2 };
         let each = if script == Script::Kana { KANA } else { UNIT };
         self.cost = self.cost.saturating_add(each.saturating_mul(tokens));
-        self.piece = Piece::Cjk(Some(char));
+        self.piece = PieceKind::Cjk(Some(char));
     }
 
     fn cjk_mark(&mut self) {
-        if self.piece != Piece::CjkMarks {
-            self.begin_after_space(Piece::CjkMarks, false);
+        if self.piece != PieceKind::CjkMarks {
+            self.begin_after_space(PieceKind::CjkMarks, false);
         }
         if self.length.is_multiple_of(3) {
             self.cost = self.cost.saturating_add(UNIT);
@@ -320,7 +320,7 @@ impl Estimate {
 
     /// Adds an emoji, or another character that the vocabulary only has byte by byte.
     fn symbol(&mut self, char: char) {
-        self.begin_after_space(Piece::None, true);
+        self.begin_after_space(PieceKind::None, true);
         let cost = match char {
             '\u{1f000}'..='\u{1faff}' => EMOJI,
             '\u{2600}'..='\u{2bff}' => PICTURE,
@@ -342,7 +342,7 @@ impl Estimate {
         self.length = self.length.saturating_add(1);
     }
 
-    fn begin(&mut self, piece: Piece, before: Option<u8>) {
+    fn begin(&mut self, piece: PieceKind, before: Option<u8>) {
         self.finish();
         (self.piece, self.cost, self.length, self.last) = (piece, 0, 0, EDGE);
         (self.has_small, self.was_capital) = (false, false);
@@ -353,8 +353,8 @@ impl Estimate {
     }
 
     /// Begins a piece after white space; `takes_space` tells whether the piece includes the last white-space character.
-    fn begin_after_space(&mut self, piece: Piece, takes_space: bool) {
-        if self.piece != Piece::Space || self.length == 0 {
+    fn begin_after_space(&mut self, piece: PieceKind, takes_space: bool) {
+        if self.piece != PieceKind::Space || self.length == 0 {
             return self.begin(piece, None);
         }
         // All but the last character are one piece; the last is another, unless the new piece takes it.
@@ -369,18 +369,18 @@ impl Estimate {
     /// Ends the current piece and adds its cost.
     fn finish(&mut self) {
         let cost = match self.piece {
-            Piece::None => return,
-            Piece::Space => {
+            PieceKind::None => return,
+            PieceKind::Space => {
                 let lines = tokens_of_run(self.line_ends, LINE_ENDS);
                 self.cost
                     .saturating_add(lines)
                     .saturating_add(tokens_of_run(self.length, SPACES))
             }
-            Piece::Word | Piece::Marks | Piece::MarksEnd => self.by_pairs(),
-            Piece::Apostrophe => self.by_pairs().saturating_add(UNIT),
+            PieceKind::Word | PieceKind::Marks | PieceKind::MarksEnd => self.by_pairs(),
+            PieceKind::Apostrophe => self.by_pairs().saturating_add(UNIT),
             _ => self.cost.max(UNIT),
         };
-        self.piece = Piece::None;
+        self.piece = PieceKind::None;
         self.pay(cost);
     }
 
@@ -456,7 +456,7 @@ mod tests {
         /// The result does not depend on where the text is cut.
         #[test]
         fn in_parts_as_whole(parts in prop::collection::vec("[a-zA-Z' .\n\t0-9/的あ가яñ。😀{}\"]{0,6}|\\PC{0,4}", 0..8)) {
-            let mut estimate_of_parts = Estimate::default();
+            let mut estimate_of_parts = TokenEstimator::default();
             for part in &parts {
                 estimate_of_parts.add(part);
             }

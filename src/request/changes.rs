@@ -8,7 +8,7 @@
 use super::clamp::Clamp;
 use super::content::value_in;
 use super::edit::Edit;
-use super::members::{Member, Object, Unclear};
+use super::members::{Member, Object, ObjectError};
 use super::scan::ScanError;
 use super::text;
 
@@ -23,39 +23,41 @@ struct FieldChange {
     name: String,
     /// The name that the field is renamed from, in the same object.
     from: Option<String>,
-    what: What,
+    action: ChangeAction,
 }
 
 #[derive(Clone, Debug, PartialEq)]
-enum What {
+enum ChangeAction {
     Remove,
     /// Sets the field to this JSON value.
     Set(Vec<u8>),
     /// Sets the field to the default if it is absent, then keeps it within the bounds.
     Adjust(Option<Vec<u8>>, Option<Clamp>),
     /// Changes fields of the object that the field contains.
-    Inside(ParameterChanges),
+    Nested(ParameterChanges),
 }
 
-impl What {
+impl ChangeAction {
     /// Returns the value that an absent field gets.
-    fn given(&self) -> Option<&[u8]> {
+    fn value_if_absent(&self) -> Option<&[u8]> {
         match self {
-            What::Set(value) | What::Adjust(Some(value), None) => Some(value),
-            What::Adjust(Some(value), Some(clamp)) => Some(clamp.instead(value).unwrap_or(value)),
+            ChangeAction::Set(value) | ChangeAction::Adjust(Some(value), None) => Some(value),
+            ChangeAction::Adjust(Some(value), Some(clamp)) => {
+                Some(clamp.replacement(value).unwrap_or(value))
+            }
             _ => None,
         }
     }
 
     /// Returns the new value of a field that has this value, or none.
-    fn instead_of<'v>(&'v self, value: Option<&'v [u8]>) -> Option<&'v [u8]> {
+    fn replacement<'v>(&'v self, value: Option<&'v [u8]>) -> Option<&'v [u8]> {
         match (self, value.filter(|value| *value != b"null")) {
-            (What::Remove, _) => None,
-            (What::Adjust(_, Some(clamp)), Some(value)) => {
-                Some(clamp.instead(value).unwrap_or(value))
+            (ChangeAction::Remove, _) => None,
+            (ChangeAction::Adjust(_, Some(clamp)), Some(value)) => {
+                Some(clamp.replacement(value).unwrap_or(value))
             }
-            (What::Adjust(..) | What::Inside(_), Some(value)) => Some(value),
-            _ => self.given(),
+            (ChangeAction::Adjust(..) | ChangeAction::Nested(_), Some(value)) => Some(value),
+            _ => self.value_if_absent(),
         }
     }
 }
@@ -75,22 +77,22 @@ impl ParameterChanges {
         };
         let known = self.0.iter().position(|field| field.name == name);
         let at = known.unwrap_or_else(|| {
-            let what = match rest {
-                Some(_) => What::Inside(ParameterChanges::default()),
-                None => What::Adjust(None, None),
+            let action = match rest {
+                Some(_) => ChangeAction::Nested(ParameterChanges::default()),
+                None => ChangeAction::Adjust(None, None),
             };
             // Kept sorted, so that equal changes compare as equal.
             let at = self.0.iter().position(|field| field.name.as_str() > name);
             let at = at.unwrap_or(self.0.len());
             let (name, from) = (name.to_owned(), None);
-            self.0.insert(at, FieldChange { name, from, what });
+            self.0.insert(at, FieldChange { name, from, action });
             at
         });
         let field = self.0.get_mut(at)?;
-        match (rest, &field.what) {
-            (None, What::Adjust(..)) => Some(field),
-            (Some(rest), What::Inside(_)) => match &mut field.what {
-                What::Inside(inside) => inside.at(rest),
+        match (rest, &field.action) {
+            (None, ChangeAction::Adjust(..)) => Some(field),
+            (Some(rest), ChangeAction::Nested(_)) => match &mut field.action {
+                ChangeAction::Nested(inside) => inside.at(rest),
                 _ => None,
             },
             _ => None,
@@ -110,35 +112,35 @@ impl ParameterChanges {
 
     /// Removes the field at this path.
     pub fn remove(&mut self, path: &str) -> bool {
-        self.settle(path, What::Remove)
+        self.set_action(path, ChangeAction::Remove)
     }
 
     /// Sets the field at this path to a JSON value.
     pub fn set(&mut self, path: &str, value: Vec<u8>) -> bool {
-        self.settle(path, What::Set(value))
+        self.set_action(path, ChangeAction::Set(value))
     }
 
-    fn settle(&mut self, path: &str, what: What) -> bool {
-        let untouched = What::Adjust(None, None);
+    fn set_action(&mut self, path: &str, action: ChangeAction) -> bool {
+        let untouched = ChangeAction::Adjust(None, None);
         let field = self.at(path);
         field
-            .filter(|field| field.from.is_none() && field.what == untouched)
-            .map(|field| field.what = what)
+            .filter(|field| field.from.is_none() && field.action == untouched)
+            .map(|field| field.action = action)
             .is_some()
     }
 
     /// Sets the field at this path to a JSON value if it is absent.
     pub fn default_to(&mut self, path: &str, value: Vec<u8>) -> bool {
-        match self.at(path).map(|field| &mut field.what) {
-            Some(What::Adjust(default, _)) => fill(default, value),
+        match self.at(path).map(|field| &mut field.action) {
+            Some(ChangeAction::Adjust(default, _)) => fill(default, value),
             _ => false,
         }
     }
 
     /// Keeps the field at this path within bounds.
     pub fn clamp(&mut self, path: &str, bounds: Clamp) -> bool {
-        match self.at(path).map(|field| &mut field.what) {
-            Some(What::Adjust(_, clamp)) => fill(clamp, bounds),
+        match self.at(path).map(|field| &mut field.action) {
+            Some(ChangeAction::Adjust(_, clamp)) => fill(clamp, bounds),
             _ => false,
         }
     }
@@ -161,10 +163,12 @@ impl ParameterChanges {
         };
         let here = before(name).filter(|value| *value != b"null");
         let here = here.or_else(|| before(field.from.as_deref()?));
-        match (&field.what, rest) {
-            (What::Inside(inside), Some(rest)) => inside.after(rest, &|path| value_in(here?, path)),
-            (what, rest) => {
-                let value = what.instead_of(here)?;
+        match (&field.action, rest) {
+            (ChangeAction::Nested(inside), Some(rest)) => {
+                inside.after(rest, &|path| value_in(here?, path))
+            }
+            (action, rest) => {
+                let value = action.replacement(here)?;
                 rest.map_or(Some(value), |rest| value_in(value, rest))
             }
         }
@@ -186,40 +190,41 @@ impl ParameterChanges {
         first: Option<Vec<u8>>,
         edits: &mut Vec<Edit>,
     ) -> Result<(), ScanError> {
-        let mut fates: Vec<Fate<'_>> = object.members.iter().map(|_| Fate::Stays).collect();
+        let mut changes: Vec<MemberChange<'_>> =
+            object.members.iter().map(|_| MemberChange::Keep).collect();
         let mut inserted: Vec<Vec<u8>> = first.into_iter().collect();
         for field in &self.0 {
             let found = field.find(&object.members);
-            if let Some(gone) = found.gone.and_then(|gone| fates.get_mut(gone)) {
-                *gone = Fate::Goes;
+            if let Some(gone) = found.gone.and_then(|gone| changes.get_mut(gone)) {
+                *gone = MemberChange::Remove;
             }
-            match found.here.and_then(|here| fates.get_mut(here)) {
-                Some(fate) => *fate = Fate::Changes(field),
+            match found.here.and_then(|here| changes.get_mut(here)) {
+                Some(change) => *change = MemberChange::Edit(field),
                 None => inserted.extend(field.inserted()),
             }
         }
-        let goes = fates.iter().filter(|fate| fate.goes()).count();
+        let removed = changes.iter().filter(|change| change.is_removal()).count();
         if !inserted.is_empty() {
             let mut with = inserted.join(&b","[..]);
-            if object.count > goes {
+            if object.count > removed {
                 with.push(b',');
             }
             let span = object.inside..object.inside;
             edits.push(Edit { span, with });
         }
-        let mut members = object.members.iter().zip(&fates).peekable();
-        while let Some((member, fate)) = members.next() {
-            match fate {
-                Fate::Stays => {}
-                Fate::Changes(field) => field.edits(body, member, edits)?,
-                Fate::Goes => {
+        let mut members = object.members.iter().zip(&changes).peekable();
+        while let Some((member, change)) = members.next() {
+            match change {
+                MemberChange::Keep => {}
+                MemberChange::Edit(field) => field.edits(body, member, edits)?,
+                MemberChange::Remove => {
                     let mut last = member;
-                    while let Some((next, _)) = members.next_if(|(next, fate)| {
-                        fate.goes() && next.index == last.index.saturating_add(1)
+                    while let Some((next, _)) = members.next_if(|(next, change)| {
+                        change.is_removal() && next.index == last.index.saturating_add(1)
                     }) {
                         last = next;
                     }
-                    edits.push(without(member, last));
+                    edits.push(removal(member, last));
                 }
             }
         }
@@ -227,16 +232,16 @@ impl ParameterChanges {
     }
 
     /// Returns an object of the fields that get a value even if they are absent; `None` if there are none.
-    fn fresh(&self) -> Option<Vec<u8>> {
+    fn new_object(&self) -> Option<Vec<u8>> {
         let fields: Vec<Vec<u8>> = self.0.iter().filter_map(FieldChange::inserted).collect();
         (!fields.is_empty()).then(|| [b"{", fields.join(&b","[..]).as_slice(), b"}"].concat())
     }
 
     /// Whether a field inside is set whatever the body contains.
-    fn sets(&self) -> bool {
-        self.0.iter().any(|field| match &field.what {
-            What::Set(_) => true,
-            What::Inside(inside) => inside.sets(),
+    fn has_set(&self) -> bool {
+        self.0.iter().any(|field| match &field.action {
+            ChangeAction::Set(_) => true,
+            ChangeAction::Nested(inside) => inside.has_set(),
             _ => false,
         })
     }
@@ -252,20 +257,20 @@ fn fill<T>(place: &mut Option<T>, value: T) -> bool {
 }
 
 /// What happens to a field of the body.
-enum Fate<'a> {
-    Stays,
-    Goes,
-    Changes(&'a FieldChange),
+enum MemberChange<'a> {
+    Keep,
+    Remove,
+    Edit(&'a FieldChange),
 }
 
-impl Fate<'_> {
-    fn goes(&self) -> bool {
-        matches!(self, Fate::Goes)
+impl MemberChange<'_> {
+    fn is_removal(&self) -> bool {
+        matches!(self, MemberChange::Remove)
     }
 }
 
 /// Removes neighbouring fields, together with one comma.
-fn without(first: &Member<'_>, last: &Member<'_>) -> Edit {
+fn removal(first: &Member<'_>, last: &Member<'_>) -> Edit {
     let span = match (last.after, first.before) {
         (Some(after), _) => first.start()..after,
         (None, Some(before)) => before..last.end(),
@@ -276,13 +281,13 @@ fn without(first: &Member<'_>, last: &Member<'_>) -> Edit {
 }
 
 /// Where a field is in the body: indexes of the object's members.
-struct Found {
+struct MemberIndexes {
     here: Option<usize>,
     gone: Option<usize>,
 }
 
 impl FieldChange {
-    fn find(&self, members: &[Member<'_>]) -> Found {
+    fn find(&self, members: &[Member<'_>]) -> MemberIndexes {
         let find = |name: &str| {
             let mut keys = members.iter().map(|member| member.key);
             keys.position(|key| text::is_one_field(key, name.as_bytes()))
@@ -293,29 +298,29 @@ impl FieldChange {
         };
         let here = find(&self.name);
         let old = self.from.as_deref().and_then(find);
-        if matches!(self.what, What::Remove) {
+        if matches!(self.action, ChangeAction::Remove) {
             let gone = here;
-            return Found { here: None, gone };
+            return MemberIndexes { here: None, gone };
         }
         match (here, old) {
             // A value under the new name takes precedence, unless it is `null`.
-            (Some(here), Some(old)) if is_null(here) => Found {
+            (Some(here), Some(old)) if is_null(here) => MemberIndexes {
                 here: Some(old),
                 gone: Some(here),
             },
-            (Some(here), gone) => Found {
+            (Some(here), gone) => MemberIndexes {
                 here: Some(here),
                 gone,
             },
-            (None, here) => Found { here, gone: None },
+            (None, here) => MemberIndexes { here, gone: None },
         }
     }
 
     /// Returns the field to insert if the body does not have it; `None` if it stays absent.
     fn inserted(&self) -> Option<Vec<u8>> {
-        let value = match &self.what {
-            What::Inside(inside) => inside.fresh()?,
-            what => what.given()?.to_vec(),
+        let value = match &self.action {
+            ChangeAction::Nested(inside) => inside.new_object()?,
+            action => action.value_if_absent()?.to_vec(),
         };
         Some([b"\"", self.name.as_bytes(), b"\":", &value].concat())
     }
@@ -334,17 +339,21 @@ impl FieldChange {
             });
         }
         let is_null = member.value == b"null";
-        let value = match &self.what {
-            What::Set(value) => Some(value.clone()),
-            What::Adjust(Some(_), _) if is_null => self.what.given().map(<[u8]>::to_vec),
-            What::Adjust(_, Some(clamp)) => clamp.instead(member.value).map(<[u8]>::to_vec),
-            What::Inside(inside) => match self.object(body, member, inside)? {
+        let value = match &self.action {
+            ChangeAction::Set(value) => Some(value.clone()),
+            ChangeAction::Adjust(Some(_), _) if is_null => {
+                self.action.value_if_absent().map(<[u8]>::to_vec)
+            }
+            ChangeAction::Adjust(_, Some(clamp)) => {
+                clamp.replacement(member.value).map(<[u8]>::to_vec)
+            }
+            ChangeAction::Nested(inside) => match self.object(body, member, inside)? {
                 Some(object) => return inside.edits(body, &object, None, edits),
                 // A value that is not an object cannot hold the field, so it is replaced if a field is set there.
-                None if is_null || inside.sets() => inside.fresh(),
+                None if is_null || inside.has_set() => inside.new_object(),
                 None => None,
             },
-            What::Remove | What::Adjust(..) => None,
+            ChangeAction::Remove | ChangeAction::Adjust(..) => None,
         };
         if let Some(with) = value
             && with != member.value
@@ -363,8 +372,8 @@ impl FieldChange {
     ) -> Result<Option<Object<'a>>, ScanError> {
         match Object::read(body, member.value, &|key| inside.names(key)) {
             Ok(object) => Ok(Some(object)),
-            Err(Unclear::NoObject) => Ok(None),
-            Err(Unclear::Twice(at)) => Err(ScanError::ChangedTwice(at)),
+            Err(ObjectError::NotAnObject) => Ok(None),
+            Err(ObjectError::DuplicateField(at)) => Err(ScanError::ChangedTwice(at)),
         }
     }
 }

@@ -177,7 +177,7 @@ fn object() -> impl Strategy<Value = String> {
 /// Returns the top-level fields as they are written.
 fn written(body: &str) -> Vec<(String, String)> {
     let mut all = Vec::new();
-    crate::json::Json::whole(body.as_bytes(), |json| {
+    crate::json::JsonCursor::whole(body.as_bytes(), |json| {
         json.fields(|json, key| {
             let value = json.skip()?;
             let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();

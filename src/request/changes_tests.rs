@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::request::clamp::Bound;
-use crate::request::{Edits, Rewriter, Wants, scan};
+use crate::request::{Edits, ModelRequirement, Rewriter, scan};
 
 #[path = "changes_reference_tests.rs"]
 mod reference;
@@ -38,7 +38,7 @@ fn rewrite(
     model: Option<&str>,
     body: &str,
 ) -> Result<String, ScanError> {
-    let view = scan(body.as_bytes(), Wants::MayHaveModel).unwrap();
+    let view = scan(body.as_bytes(), ModelRequirement::Optional).unwrap();
     let all = [changes.clone()];
     let rewriter = Rewriter::new(&view, body.as_bytes(), all.iter())?;
     let edits: Edits = rewriter.edits(model, changes)?;

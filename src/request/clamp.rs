@@ -23,7 +23,7 @@ pub struct Bound {
 impl Clamp {
     /// Returns the bound that replaces a value that is out of bounds. A number in a string counts as a number, because
     /// some servers read it; a value that is not a number at all is left for the server to refuse.
-    pub(super) fn instead(&self, value: &[u8]) -> Option<&[u8]> {
+    pub(super) fn replacement(&self, value: &[u8]) -> Option<&[u8]> {
         let number = number(value)?;
         let below = self.min.as_ref().filter(|min| number < min.number);
         let above = self.max.as_ref().filter(|max| number > max.number);

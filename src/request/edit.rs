@@ -78,7 +78,11 @@ fn write(edits: &[Edit], part: Range<usize>, bytes: &[u8], out: &mut Vec<u8>) {
 
 /// Relates the edits of several items to the first item's edits, which are returned. Afterwards, each item's edits (the
 /// first item's included) apply to the body after the returned edits.
-pub fn relate<T>(body: &[u8], items: &mut [T], edits: impl Fn(&mut T) -> &mut Edits) -> Edits {
+pub fn make_relative_to_first<T>(
+    body: &[u8],
+    items: &mut [T],
+    edits: impl Fn(&mut T) -> &mut Edits,
+) -> Edits {
     let mut regions: Vec<Range<usize>> = Vec::new();
     for item in items.iter_mut() {
         for edit in &edits(item).0 {

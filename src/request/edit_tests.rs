@@ -82,7 +82,7 @@ proptest! {
     ) {
         let wanted: Vec<Vec<u8>> = all.iter().map(|edits| spliced(edits, &body)).collect();
         let mut related = all.clone();
-        let first = relate(&body, &mut related, |edits| edits);
+        let first = make_relative_to_first(&body, &mut related, |edits| edits);
         prop_assert_eq!(&first, &all[0]);
         prop_assert!(related[0].is_empty());
         let left = first.apply(&body);

@@ -10,10 +10,10 @@
 
 use std::ops::Range;
 
-use super::parameters::{self, Malformed, Parameter, is_token};
-use super::scan::{MODEL, STREAM, ScanError, names_a_model, position};
+use super::header_parameters::{self, Malformed, Parameter, is_token};
+use super::scan::{MODEL, STREAM, ScanError, is_valid_name, position};
 use super::text;
-use super::view::{ModelField, Notation, View, Wants};
+use super::view::{BodyView, ModelField, ModelRequirement, Notation};
 use crate::json::line_length;
 
 /// The maximum size of the headers of one part, in bytes.
@@ -30,17 +30,21 @@ const NO_SEPARATOR: &str = "a line begins like a separator but is not one";
 ///
 /// # Errors
 /// See [`ScanError`]; positions are in bytes from the body's start.
-pub fn scan_form(boundary: &[u8], body: &[u8], wants: Wants) -> Result<View, ScanError> {
-    let mut fields = Fields::default();
+pub fn scan_form(
+    boundary: &[u8],
+    body: &[u8],
+    requirement: ModelRequirement,
+) -> Result<BodyView, ScanError> {
+    let mut fields = RoutingFields::default();
     walk_form(boundary, body, |part, content| fields.take(part, content))?;
-    fields.view(body, wants)
+    fields.view(body, requirement)
 }
 
 /// Calls `each` with the headers of every part and the span of its content.
 pub(super) fn walk_form<'a>(
     boundary: &[u8],
     body: &'a [u8],
-    mut each: impl FnMut(&Part<'a>, Range<usize>),
+    mut each: impl FnMut(&FormPart<'a>, Range<usize>),
 ) -> Result<(), ScanError> {
     if body.is_empty() {
         return Err(ScanError::Empty);
@@ -86,7 +90,7 @@ struct Separator {
 }
 
 /// The headers of a part, as far as they are read.
-pub(super) struct Part<'a> {
+pub(super) struct FormPart<'a> {
     /// Where the headers begin.
     start: usize,
     pub(super) name: &'a [u8],
@@ -165,7 +169,7 @@ impl<'a> Form<'a> {
     }
 
     /// Reads the headers of a part.
-    fn part(&self, start: usize) -> Result<Part<'a>, ScanError> {
+    fn part(&self, start: usize) -> Result<FormPart<'a>, ScanError> {
         let end = start.saturating_add(MAX_PART_HEADER_BYTES);
         let block = self.body.get(start..end).unwrap_or(self.from(start));
         let mut headers = PartHeaders::default();
@@ -189,7 +193,7 @@ impl<'a> Form<'a> {
                 .map_err(|why| ScanError::InvalidForm(why, at))?;
         }
         let why = "a part has no content-disposition with a name";
-        Ok(Part {
+        Ok(FormPart {
             start,
             name: headers.name.ok_or(ScanError::InvalidForm(why, start))?,
             is_file: headers.is_file,
@@ -230,7 +234,7 @@ impl<'a> PartHeaders<'a> {
     }
 
     fn disposition(&mut self, value: &'a [u8]) -> Result<(), &'static str> {
-        let (word, parameters) = parameters::split(value);
+        let (word, parameters) = header_parameters::split(value);
         if self.name.is_some() || !word.eq_ignore_ascii_case(b"form-data") {
             return Err("a part's content-disposition is not form-data, or is given twice");
         }
@@ -280,7 +284,7 @@ fn says_encoded(name: &[u8], value: &[u8]) -> bool {
     }
     // Content in these charsets that is valid UTF-8 differs only in letters that no model name has.
     let plain: [&[u8]; 4] = [b"utf-8", b"utf8", b"us-ascii", b"iso-8859-1"];
-    let (_, mut parameters) = parameters::split(value);
+    let (_, mut parameters) = header_parameters::split(value);
     parameters.any(|parameter| match parameter {
         Ok(one) => {
             one.is("charset")
@@ -294,7 +298,7 @@ fn says_encoded(name: &[u8], value: &[u8]) -> bool {
 
 /// A field that routing reads.
 #[derive(Debug, Default)]
-struct Seen {
+struct FieldOccurrence {
     /// The span of its value, if it is text under the field's exact name.
     value: Option<Range<usize>>,
     /// How often the name occurred, in any letter case, and where its last part begins.
@@ -303,13 +307,13 @@ struct Seen {
 }
 
 #[derive(Debug, Default)]
-struct Fields {
-    model: Seen,
-    stream: Seen,
+struct RoutingFields {
+    model: FieldOccurrence,
+    stream: FieldOccurrence,
 }
 
-impl Fields {
-    fn take(&mut self, part: &Part<'_>, content: Range<usize>) {
+impl RoutingFields {
+    fn take(&mut self, part: &FormPart<'_>, content: Range<usize>) {
         let Ok(name) = std::str::from_utf8(part.name) else {
             return;
         };
@@ -324,15 +328,15 @@ impl Fields {
         }
     }
 
-    fn view(self, body: &[u8], wants: Wants) -> Result<View, ScanError> {
+    fn view(self, body: &[u8], requirement: ModelRequirement) -> Result<BodyView, ScanError> {
         for (name, seen) in [(MODEL, &self.model), (STREAM, &self.stream)] {
             if seen.times > 1 {
                 return Err(ScanError::Duplicate(name, seen.last));
             }
         }
-        let model = match (self.model.times, wants) {
-            (0, Wants::Model) => return Err(ScanError::MissingModel),
-            (0, Wants::MayHaveModel) => None,
+        let model = match (self.model.times, requirement) {
+            (0, ModelRequirement::Required) => return Err(ScanError::MissingModel),
+            (0, ModelRequirement::Optional) => None,
             _ => Some(model(body, self.model.value).ok_or(ScanError::InvalidModel)?),
         };
         let stream = self.stream.value.and_then(|span| body.get(span));
@@ -342,14 +346,14 @@ impl Fields {
             None if self.stream.times == 0 => false,
             _ => return Err(ScanError::InvalidStream),
         };
-        Ok(View {
+        Ok(BodyView {
             model,
             insert_at: None,
             stream,
             has_stream_options: false,
-            tie: None,
+            state_reference: None,
             notation: Notation::Form,
-            mark: 0,
+            bom_length: 0,
         })
     }
 }
@@ -358,7 +362,7 @@ impl Fields {
 fn model(body: &[u8], span: Option<Range<usize>>) -> Option<ModelField> {
     let span = span?;
     let name = std::str::from_utf8(body.get(span.clone())?).ok()?;
-    let is_one = names_a_model(name.len(), name) && !name.chars().any(char::is_control);
+    let is_one = is_valid_name(name.len(), name) && !name.chars().any(char::is_control);
     is_one.then(|| ModelField {
         name: name.to_owned(),
         span,

@@ -23,8 +23,8 @@ fn field(name: &str, value: &str) -> Vec<u8> {
     format!("Content-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}").into_bytes()
 }
 
-fn read(body: &[u8]) -> Result<View, ScanError> {
-    scan_form(BOUNDARY, body, Wants::Model)
+fn read(body: &[u8]) -> Result<BodyView, ScanError> {
+    scan_form(BOUNDARY, body, ModelRequirement::Required)
 }
 
 fn model_of(body: &[u8]) -> String {
@@ -261,7 +261,7 @@ fn which_fields_say_what() {
 
     let body = form(&[&field("models", "m")]);
     assert_eq!(read(&body), Err(ScanError::MissingModel));
-    let view = scan_form(BOUNDARY, &body, Wants::MayHaveModel).unwrap();
+    let view = scan_form(BOUNDARY, &body, ModelRequirement::Optional).unwrap();
     assert_eq!((view.model.as_ref(), view.insert_at), (None, None));
     assert!(rename(&view, &body, Some("m")).is_empty());
 }
@@ -284,7 +284,7 @@ fn parts() -> impl Strategy<Value = Vec<(String, bool, Vec<u8>)>> {
 proptest! {
     #[test]
     fn arbitrary_bytes_never_panic(boundary in prop::collection::vec(any::<u8>(), 0..4), body: Vec<u8>) {
-        let _ = scan_form(&boundary, &body, Wants::Model);
+        let _ = scan_form(&boundary, &body, ModelRequirement::Required);
     }
 
     #[test]
@@ -293,7 +293,7 @@ proptest! {
         Just("Content-Disposition: form-data; name=\"model\""), Just("name="), Just("x"),
     ], 0..24)) {
         let body = pieces.concat();
-        if let Ok(view) = scan_form(b"b", body.as_bytes(), Wants::Model) {
+        if let Ok(view) = scan_form(b"b", body.as_bytes(), ModelRequirement::Required) {
             let model = view.model.unwrap();
             prop_assert_eq!(&body[model.span], model.name);
         }

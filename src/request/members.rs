@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::scan::position;
 use super::text;
-use crate::json::{Json, Step};
+use crate::json::{JsonCursor, JsonResult};
 
 /// A field of an object; positions are in the body.
 #[derive(Debug)]
@@ -52,11 +52,11 @@ pub(super) struct Object<'a> {
 
 /// Why an object cannot be changed.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Unclear {
+pub(super) enum ObjectError {
     /// Some reader takes two fields for the same one; the second begins here.
-    Twice(usize),
+    DuplicateField(usize),
     /// It is not an object; the scan would have reported it.
-    NoObject,
+    NotAnObject,
 }
 
 impl<'a> Object<'a> {
@@ -65,10 +65,10 @@ impl<'a> Object<'a> {
         body: &'a [u8],
         part: &'a [u8],
         wanted: &dyn Fn(&[u8]) -> bool,
-    ) -> Result<Self, Unclear> {
-        let mut json = Json::new(part);
+    ) -> Result<Self, ObjectError> {
+        let mut json = JsonCursor::new(part);
         if json.peek() != Some(b'{') {
-            return Err(Unclear::NoObject);
+            return Err(ObjectError::NotAnObject);
         }
         let mut object = Object {
             inside: position(body, json.rest()).saturating_add(1),
@@ -92,8 +92,8 @@ impl<'a> Object<'a> {
             object.take(member, wanted, &mut twice)
         });
         match (walked, twice) {
-            (_, Some(at)) => Err(Unclear::Twice(at)),
-            (Err(_), None) => Err(Unclear::NoObject),
+            (_, Some(at)) => Err(ObjectError::DuplicateField(at)),
+            (Err(_), None) => Err(ObjectError::NotAnObject),
             (Ok(()), None) => Ok(object),
         }
     }
@@ -103,7 +103,7 @@ impl<'a> Object<'a> {
         member: Member<'a>,
         wanted: &dyn Fn(&[u8]) -> bool,
         twice: &mut Option<usize>,
-    ) -> Step {
+    ) -> JsonResult {
         self.count = self.count.saturating_add(1);
         if let Some(last) = self.members.last_mut()
             && last.index.saturating_add(1) == member.index

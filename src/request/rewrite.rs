@@ -2,9 +2,9 @@
 
 use super::changes::ParameterChanges;
 use super::edit::{Edit, Edits};
-use super::members::{Object, Unclear};
+use super::members::{Object, ObjectError};
 use super::scan::ScanError;
-use super::view::View;
+use super::view::BodyView;
 use super::{Notation, text};
 
 /// The field in which an OpenAI body asks for the usage of its stream.
@@ -13,7 +13,7 @@ pub const INCLUDE_USAGE: &str = "stream_options.include_usage";
 /// A body that may be rewritten for several targets.
 #[derive(Debug)]
 pub struct Rewriter<'a> {
-    view: &'a View,
+    view: &'a BodyView,
     body: &'a [u8],
     /// The top-level object, if a parameter is changed there.
     top: Option<Object<'a>>,
@@ -25,7 +25,7 @@ impl<'a> Rewriter<'a> {
     /// # Errors
     /// If the body has a field twice that one of the targets changes.
     pub fn new<'c>(
-        view: &'a View,
+        view: &'a BodyView,
         body: &'a [u8],
         changes: impl Iterator<Item = &'c ParameterChanges> + Clone,
     ) -> Result<Self, ScanError> {
@@ -34,11 +34,11 @@ impl<'a> Rewriter<'a> {
         let mut top = None;
         // Forms have no fields that can be changed; routing has left out targets that would change one.
         if is_changed && view.notation == Notation::Json {
-            let text = body.get(view.mark..).unwrap_or_default();
+            let text = body.get(view.bom_length..).unwrap_or_default();
             top = match Object::read(body, text, &wanted) {
                 Ok(top) => Some(top),
-                Err(Unclear::NoObject) => None,
-                Err(Unclear::Twice(at)) => return Err(ScanError::ChangedTwice(at)),
+                Err(ObjectError::NotAnObject) => None,
+                Err(ObjectError::DuplicateField(at)) => return Err(ScanError::ChangedTwice(at)),
             };
         }
         Ok(Rewriter { view, body, top })
@@ -46,7 +46,7 @@ impl<'a> Rewriter<'a> {
 
     /// Creates a rewriter for targets that only insert fields that the body does not have, so that no field need be
     /// looked for. `None` if the body has no place to insert them.
-    pub fn inserting(view: &'a View, body: &'a [u8]) -> Option<Self> {
+    pub fn inserting(view: &'a BodyView, body: &'a [u8]) -> Option<Self> {
         let place = view.insert_at.filter(|_| view.notation == Notation::Json)?;
         let top = Some(Object {
             inside: place.at,
@@ -90,9 +90,9 @@ impl<'a> Rewriter<'a> {
         changes: &ParameterChanges,
     ) -> Result<Edits, ScanError> {
         let mut edits = Vec::new();
-        if self.view.mark > 0 {
+        if self.view.bom_length > 0 {
             edits.push(Edit {
-                span: 0..self.view.mark,
+                span: 0..self.view.bom_length,
                 with: Vec::new(),
             });
         }
@@ -134,7 +134,7 @@ fn inserted(model: &str) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::request::{Wants, scan};
+    use crate::request::{ModelRequirement, scan};
 
     fn asking() -> ParameterChanges {
         let mut asking = ParameterChanges::default();
@@ -152,7 +152,7 @@ mod tests {
             "{}",
         ] {
             let body = body.as_bytes();
-            let view = scan(body, Wants::MayHaveModel).unwrap();
+            let view = scan(body, ModelRequirement::Optional).unwrap();
             assert!(!view.has_stream_options);
             let looking = Rewriter::new(&view, body, std::iter::once(&asking)).unwrap();
             let inserting = Rewriter::inserting(&view, body).unwrap();
@@ -182,7 +182,7 @@ mod tests {
         ] {
             for key in ["stream_options", r"stream\u005foptions", "Stream_Options"] {
                 let body = format!(r#"{{"model":"m","{key}":{options}}}"#);
-                let view = scan(body.as_bytes(), Wants::Model).unwrap();
+                let view = scan(body.as_bytes(), ModelRequirement::Required).unwrap();
                 assert!(view.has_stream_options, "{body}");
                 let changes = std::iter::once(&asking);
                 let rewriter = Rewriter::new(&view, body.as_bytes(), changes).unwrap();

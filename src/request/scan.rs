@@ -1,14 +1,14 @@
 //! Scans a request's body in one pass: validates that it is one JSON object, and reads the fields that routing needs.
 //!
 //! The whole body is validated (RFC 8259), because a malformed body that a provider reads differently from the router
-//! could be used to bypass a route. Only the few fields of the [`View`] are kept. Nesting costs one bit for each level,
-//! up to [`MAX_DEPTH`], and no recursion.
+//! could be used to bypass a route. Only the few fields of the [`BodyView`] are kept. Nesting costs one bit for each
+//! level, up to [`MAX_DEPTH`], and no recursion.
 
 use std::fmt;
 
-use super::view::{Insertion, ModelField, Notation, View, Wants};
-use super::{text, ties};
-use crate::json::{self, Fault, Json, Step};
+use super::view::{BodyView, InsertionPoint, ModelField, ModelRequirement, Notation};
+use super::{state_references, text};
+use crate::json::{self, JsonCursor, JsonError, JsonResult};
 
 /// How many objects and arrays may be nested.
 pub const MAX_DEPTH: usize = json::MAX_DEPTH;
@@ -85,43 +85,43 @@ impl fmt::Display for ScanError {
 ///
 /// # Errors
 /// See [`ScanError`]; positions are in bytes from the body's start.
-pub fn scan(body: &[u8], wants: Wants) -> Result<View, ScanError> {
+pub fn scan(body: &[u8], requirement: ModelRequirement) -> Result<BodyView, ScanError> {
     if let Err(error) = std::str::from_utf8(body) {
         return Err(ScanError::InvalidUtf8(error.valid_up_to()));
     }
     let text = body.strip_prefix(BYTE_ORDER_MARK).unwrap_or(body);
-    let mut json = Json::new(text);
+    let mut json = JsonCursor::new(text);
     if json.rest().is_empty() {
         return Err(ScanError::Empty);
     }
     let is_object = json.peek() == Some(b'{');
     let start = body.len().saturating_sub(json.rest().len());
-    let mut fields = Fields::default();
-    let mut tie = None;
-    json.fields(|json, key| fields.take(json, key, &mut tie))
+    let mut fields = RoutingFields::default();
+    let mut state_reference = None;
+    json.fields(|json, key| fields.take(json, key, &mut state_reference))
         .and_then(|()| json.end())
         .map_err(|fault| {
             let at = body.len().saturating_sub(json.rest().len());
             match fault {
-                Fault::Malformed => ScanError::InvalidJson(at),
-                Fault::TooDeep => ScanError::TooDeep(at),
+                JsonError::Malformed => ScanError::InvalidJson(at),
+                JsonError::TooDeep => ScanError::TooDeep(at),
             }
         })?;
     if !is_object {
         return Err(ScanError::NotAnObject);
     }
-    let (model, stream) = fields.read(body, wants)?;
-    Ok(View {
+    let (model, stream) = fields.read(body, requirement)?;
+    Ok(BodyView {
         model,
-        insert_at: Some(Insertion {
+        insert_at: Some(InsertionPoint {
             at: start.saturating_add(1),
             comma: fields.count > 0,
         }),
         stream,
         has_stream_options: fields.has_stream_options,
-        tie,
+        state_reference,
         notation: Notation::Json,
-        mark: body.len().saturating_sub(text.len()),
+        bom_length: body.len().saturating_sub(text.len()),
     })
 }
 
@@ -136,7 +136,7 @@ pub(super) fn position(body: &[u8], part: &[u8]) -> usize {
 
 /// A field of the top-level object that routing reads.
 #[derive(Debug, Default)]
-struct Seen<'a> {
+struct FieldOccurrence<'a> {
     /// Its value as it is written, if the field has its exact name.
     value: Option<&'a [u8]>,
     /// How often its name occurred, in any spelling and letter case, and where it last did.
@@ -146,22 +146,29 @@ struct Seen<'a> {
 
 /// The fields of the top-level object.
 #[derive(Debug, Default)]
-struct Fields<'a> {
+struct RoutingFields<'a> {
     count: usize,
     has_stream_options: bool,
-    model: Seen<'a>,
-    stream: Seen<'a>,
+    model: FieldOccurrence<'a>,
+    stream: FieldOccurrence<'a>,
 }
 
-impl<'a> Fields<'a> {
-    fn take(&mut self, json: &mut Json<'a>, key: &'a [u8], tie: &mut Option<&'static str>) -> Step {
+impl<'a> RoutingFields<'a> {
+    fn take(
+        &mut self,
+        json: &mut JsonCursor<'a>,
+        key: &'a [u8],
+        state_reference: &mut Option<&'static str>,
+    ) -> JsonResult {
         self.count = self.count.saturating_add(1);
-        let value = if ties::is_callers_own(key, json.rest()) {
+        let value = if state_references::is_callers_own(key, json.rest()) {
             json.skip()?
         } else {
-            json.skip_noting(&mut |key, value| ties::look(key, value, tie))?
+            json.skip_noting(&mut |key, value| {
+                state_references::inspect_nested(key, value, state_reference)
+            })?
         };
-        *tie = tie.or_else(|| ties::of_top_level(key, value));
+        *state_reference = state_reference.or_else(|| state_references::of_top_level(key, value));
         self.has_stream_options |= text::is_one_field(key, STREAM_OPTIONS);
         for (name, seen) in [(MODEL, &mut self.model), (STREAM, &mut self.stream)] {
             if let Some(is_exact) = compare_key(key, name) {
@@ -175,7 +182,11 @@ impl<'a> Fields<'a> {
         Ok(())
     }
 
-    fn read(&self, body: &[u8], wants: Wants) -> Result<(Option<ModelField>, bool), ScanError> {
+    fn read(
+        &self,
+        body: &[u8],
+        requirement: ModelRequirement,
+    ) -> Result<(Option<ModelField>, bool), ScanError> {
         for (name, seen) in [(MODEL, &self.model), (STREAM, &self.stream)] {
             if seen.times > 1 {
                 // The position of the quote before it.
@@ -183,14 +194,14 @@ impl<'a> Fields<'a> {
                 return Err(ScanError::Duplicate(name, at));
             }
         }
-        let model = match (self.model.value, wants) {
+        let model = match (self.model.value, requirement) {
             (Some(value), _) => Some(model(body, value).ok_or(ScanError::InvalidModel)?),
-            (None, Wants::Model) => return Err(ScanError::MissingModel),
+            (None, ModelRequirement::Required) => return Err(ScanError::MissingModel),
             // It has another name, which some readers take for `model`.
-            (None, Wants::MayHaveModel) if self.model.times > 0 => {
+            (None, ModelRequirement::Optional) if self.model.times > 0 => {
                 return Err(ScanError::InvalidModel);
             }
-            (None, Wants::MayHaveModel) => None,
+            (None, ModelRequirement::Optional) => None,
         };
         if self.stream.times > 0 && self.stream.value.is_none() {
             return Err(ScanError::InvalidStream);
@@ -207,7 +218,7 @@ impl<'a> Fields<'a> {
 /// Returns the model that this value names.
 fn model(body: &[u8], value: &[u8]) -> Option<ModelField> {
     let inside = value.strip_prefix(b"\"")?.strip_suffix(b"\"")?;
-    let name = text::decode(inside).filter(|name| names_a_model(inside.len(), name))?;
+    let name = text::decode(inside).filter(|name| is_valid_name(inside.len(), name))?;
     let start = position(body, inside);
     Some(ModelField {
         name,
@@ -216,7 +227,7 @@ fn model(body: &[u8], value: &[u8]) -> Option<ModelField> {
 }
 
 /// Whether this is a valid model name; `written` is its length in the body.
-pub(super) fn names_a_model(written: usize, name: &str) -> bool {
+pub(super) fn is_valid_name(written: usize, name: &str) -> bool {
     // In a path, `.` and `..` are not names, however they are encoded.
     (1..=MAX_MODEL_BYTES).contains(&written) && name != "." && name != ".."
 }

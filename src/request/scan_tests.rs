@@ -6,12 +6,13 @@ use serde_json::Value;
 use super::*;
 use crate::request::view::rename;
 
-fn ok(body: &str) -> View {
-    scan(body.as_bytes(), Wants::Model).unwrap_or_else(|error| panic!("{body}: {error}"))
+fn ok(body: &str) -> BodyView {
+    scan(body.as_bytes(), ModelRequirement::Required)
+        .unwrap_or_else(|error| panic!("{body}: {error}"))
 }
 
 fn err(body: impl AsRef<[u8]>) -> ScanError {
-    scan(body.as_ref(), Wants::Model).unwrap_err()
+    scan(body.as_ref(), ModelRequirement::Required).unwrap_err()
 }
 
 #[test]
@@ -186,7 +187,7 @@ fn a_byte_order_mark_is_no_part_of_the_text() {
     let marked = |text: &str| format!("\u{feff}{text}");
     let body = marked(r#" {"a":1,"model":"gpt-4o"}"#);
     let view = ok(&body);
-    assert_eq!(view.mark, 3);
+    assert_eq!(view.bom_length, 3);
     assert_eq!(&body[view.model.clone().unwrap().span], "gpt-4o");
     for (model, expected) in [
         (Some("x"), r#" {"a":1,"model":"x"}"#),
@@ -216,7 +217,7 @@ fn a_model_can_be_inserted_where_there_is_none() {
         ),
         ("\u{feff}{\"x\":1}", r#"{"model":"a\"b","x":1}"#),
     ] {
-        let view = scan(body.as_bytes(), Wants::MayHaveModel).unwrap();
+        let view = scan(body.as_bytes(), ModelRequirement::Optional).unwrap();
         assert_eq!(view.model, None);
         let edits = rename(&view, body.as_bytes(), Some("a\"b"));
         let edited = edits.apply(body.as_bytes());
@@ -228,7 +229,7 @@ fn a_model_can_be_inserted_where_there_is_none() {
     }
     // A name that some reader takes for `model` is not accepted.
     for body in [r#"{"Model":"a"}"#, r#"{"model":null}"#, r#"{"model":1}"#] {
-        let error = scan(body.as_bytes(), Wants::MayHaveModel).unwrap_err();
+        let error = scan(body.as_bytes(), ModelRequirement::Optional).unwrap_err();
         assert_eq!(error, ScanError::InvalidModel, "{body}");
     }
 }
@@ -284,7 +285,7 @@ fn what_names_something_stored_ties() {
         ),
     ] {
         let view = ok(&format!("{{{fields},\"model\":\"a\"}}"));
-        assert_eq!(view.tie, Some(name), "{fields}");
+        assert_eq!(view.state_reference, Some(name), "{fields}");
     }
 }
 
@@ -310,7 +311,7 @@ fn what_only_has_such_a_name_does_not_tie() {
         r#""x":{"previous_response_id":"a","conversation":"b"}"#,
     ] {
         let view = ok(&format!("{{{fields},\"model\":\"a\"}}"));
-        assert_eq!(view.tie, None, "{fields}");
+        assert_eq!(view.state_reference, None, "{fields}");
     }
 }
 
@@ -341,7 +342,7 @@ fn json() -> impl Strategy<Value = String> {
 proptest! {
     #[test]
     fn arbitrary_bytes_never_panic(body: Vec<u8>) {
-        let _ = scan(&body, Wants::Model);
+        let _ = scan(&body, ModelRequirement::Required);
     }
 
     #[test]
@@ -359,7 +360,7 @@ proptest! {
             body.truncate(cut.index(body.len()));
         }
         let theirs = serde_json::from_slice::<Value>(&body);
-        match (scan(&body, Wants::Model), theirs) {
+        match (scan(&body, ModelRequirement::Required), theirs) {
             (Ok(view), Ok(theirs)) => {
                 let model = view.model.unwrap().name;
                 prop_assert_eq!(Some(model.as_str()), theirs["model"].as_str());
@@ -391,7 +392,7 @@ proptest! {
         prop_assume!(model.len() * 6 <= MAX_MODEL_BYTES);
         let written = serde_json::to_string(&model).unwrap();
         let body = format!("{{\"first\":{before} , \"model\" : {written},\"last\":{after}}}");
-        let view = scan(body.as_bytes(), Wants::Model).unwrap();
+        let view = scan(body.as_bytes(), ModelRequirement::Required).unwrap();
         prop_assert_eq!(&view.model.as_ref().unwrap().name, &model);
         let edited = rename(&view, body.as_bytes(), Some(&new)).apply(body.as_bytes());
 

@@ -6,12 +6,12 @@
 /// Source: RFC 8259, section 7.
 pub fn decode(inside: &[u8]) -> Option<String> {
     let mut out = String::with_capacity(inside.len());
-    read(inside, &mut |piece| out.push_str(piece)).then_some(out)
+    decode_pieces(inside, &mut |piece| out.push_str(piece)).then_some(out)
 }
 
 /// Decodes the inside of a JSON string piece by piece, with U+FFFD for half of a surrogate pair and for anything else
 /// that cannot be decoded. Returns whether everything could be decoded.
-pub(crate) fn read(inside: &[u8], each: &mut impl FnMut(&str)) -> bool {
+pub(crate) fn decode_pieces(inside: &[u8], each: &mut impl FnMut(&str)) -> bool {
     const LOST: char = char::REPLACEMENT_CHARACTER;
     let Ok(mut rest) = std::str::from_utf8(inside) else {
         each(LOST.encode_utf8(&mut [0; 4]));

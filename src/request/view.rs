@@ -6,21 +6,21 @@ use super::text;
 
 /// What routing reads of a body. Positions are in bytes of the body as it was sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct View {
+pub struct BodyView {
     /// The model that the body names, if it does.
     pub model: Option<ModelField>,
     /// Where a field can be inserted; set for every JSON body.
-    pub insert_at: Option<Insertion>,
+    pub insert_at: Option<InsertionPoint>,
     /// Whether the request asks for a streamed answer.
     pub stream: bool,
     /// Whether the body may have a field `stream_options`, in any spelling.
     pub has_stream_options: bool,
     /// The field that refers to state at one provider, such as an earlier answer, a conversation or a file.
-    pub tie: Option<&'static str>,
+    pub state_reference: Option<&'static str>,
     /// How text is written in the body.
     pub notation: Notation,
     /// The length of the byte order mark at the beginning, which the first edit removes.
-    pub mark: usize,
+    pub bom_length: usize,
 }
 
 /// The field that names the model.
@@ -34,7 +34,7 @@ pub struct ModelField {
 
 /// The place right behind the `{` of the top-level object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Insertion {
+pub struct InsertionPoint {
     /// The position before which a field can be inserted.
     pub at: usize,
     /// Whether a comma must follow, because the object has other fields.
@@ -62,16 +62,16 @@ impl Notation {
 
 /// Whether a body has to name a model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Wants {
+pub enum ModelRequirement {
     /// The body has to.
-    Model,
+    Required,
     /// The path names the model; the body may, too.
-    MayHaveModel,
+    Optional,
 }
 
 /// Returns the edits that only change the model's name.
 #[cfg(test)]
-pub(super) fn rename(view: &View, body: &[u8], model: Option<&str>) -> super::Edits {
+pub(super) fn rename(view: &BodyView, body: &[u8], model: Option<&str>) -> super::Edits {
     use super::{ParameterChanges, Rewriter};
     let rewriter = Rewriter::new(view, body, std::iter::empty()).unwrap();
     rewriter.edits(model, &ParameterChanges::default()).unwrap()

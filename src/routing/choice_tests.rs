@@ -9,8 +9,10 @@ use serde_json::Value;
 use super::*;
 use crate::attempt::Moment;
 use crate::config::Document;
-use crate::health::{Blow, CooldownPolicy, Ended, Health, HealthStore, NoMemory, TargetKey};
-use crate::request::{Caller, Claims, Headers, Mesh};
+use crate::health::{
+    CooldownPolicy, EndedAttempt, FailureSeverity, Health, HealthStore, NoHealthStore, TargetKey,
+};
+use crate::request::{Caller, Claims, Headers, MeshIdentity};
 
 const ROUTES: &str = "
 backends:
@@ -93,7 +95,8 @@ fn decision(body: &str, session: Option<&str>, random: u64, health: &dyn HealthS
         health,
     };
     let headers = headers("/v1/chat/completions", session);
-    let Arrival::AwaitBody(pending) = arrive(document, headers, Caller::default(), || moment)
+    let AfterHeaders::AwaitBody(pending) =
+        receive_headers(document, headers, Caller::default(), || moment)
     else {
         panic!("it is a chat completion");
     };
@@ -109,7 +112,7 @@ fn plan_of(decision: &Value) -> String {
 
 fn decide(model: &str, session: Option<&str>, random: u64) -> (String, Value) {
     let body = format!(r#"{{"model":"{model}"}}"#);
-    let decision = decision(&body, session, random, &NoMemory);
+    let decision = decision(&body, session, random, &NoHealthStore);
     (plan_of(&decision), decision)
 }
 
@@ -167,13 +170,13 @@ fn a_target_that_is_left_alone_is_passed_over_in_the_keys_own_order() {
         let (order, _) = decide("weighted", Some(&session), 0);
         let first = order.get(..1).unwrap();
         let store = Store(RefCell::default());
-        let ended = Ended {
+        let ended = EndedAttempt {
             target: TargetKey::new(first, "m"),
             sent_ms: 500,
             now_ms: 500,
         };
         let policy = CooldownPolicy::default();
-        store.change(&mut |health| health.fail(ended, Blow::Until(60_000), &policy, 0));
+        store.change(&mut |health| health.fail(ended, FailureSeverity::Until(60_000), &policy, 0));
         let decision = decision(r#"{"model":"weighted"}"#, Some(&session), 0, &store);
         let expected: String = [order.get(1..2).unwrap(), first, order.get(2..).unwrap()].concat();
         assert_eq!(plan_of(&decision), expected);
@@ -227,10 +230,11 @@ fn a_percentage_of_what_passes() {
         let moment = Moment {
             now: 0,
             random,
-            health: &NoMemory,
+            health: &NoHealthStore,
         };
         let headers = headers("/v1/files/x", session);
-        let Arrival::Answer(answer) = arrive(document, headers, Caller::default(), || moment)
+        let AfterHeaders::Answer(answer) =
+            receive_headers(document, headers, Caller::default(), || moment)
         else {
             panic!("it is a dry run");
         };
@@ -264,10 +268,12 @@ fn by(document: &Document, path: &str, caller: &Caller, body: &str) -> (String, 
     let moment = Moment {
         now: 0,
         random: 5,
-        health: &NoMemory,
+        health: &NoHealthStore,
     };
     let headers = headers(path, None);
-    let Arrival::AwaitBody(pending) = arrive(document, headers, caller.clone(), || moment) else {
+    let AfterHeaders::AwaitBody(pending) =
+        receive_headers(document, headers, caller.clone(), || moment)
+    else {
         panic!("it is a call");
     };
     let answer = pending.route(document, body.as_bytes(), moment);
@@ -318,7 +324,7 @@ fn every_source_gives_a_key() {
         )
     });
     sticks("[mesh]", "mesh", &|key| {
-        let mesh = Mesh::parse(&format!("spiffe://cluster.local/ns/prod/sa/{key}"));
+        let mesh = MeshIdentity::parse(&format!("spiffe://cluster.local/ns/prod/sa/{key}"));
         (CHAT.to_owned(), nobody().with_mesh(mesh), body.to_owned())
     });
     sticks(
@@ -341,7 +347,7 @@ fn every_source_gives_a_key() {
 
 #[test]
 fn what_says_nothing_is_no_key() {
-    let mesh = |uri: &str| Caller::default().with_mesh(Mesh::parse(uri));
+    let mesh = |uri: &str| Caller::default().with_mesh(MeshIdentity::parse(uri));
     let plain = || Caller::default();
     for (sources, path, caller, body) in [
         (

@@ -3,8 +3,8 @@
 use std::fmt;
 
 use super::condition::Subject;
-use super::eligibility::{can_do, meets};
-use super::left_out::LeftOut;
+use super::eligibility::{check_capabilities, check_requirements};
+use super::exclusion::ExclusionReason;
 use super::strategy::{self, Choice};
 use crate::config::{Backend, Document, Prices, Route, Target};
 use crate::health::TargetKey;
@@ -21,12 +21,12 @@ pub struct Decision<'d, 'm> {
     /// How the order was chosen.
     pub choice: Choice<'d>,
     /// The targets that are not in the plan.
-    pub left_out: Vec<(&'d Target, LeftOut<'d>)>,
+    pub left_out: Vec<(&'d Target, ExclusionReason<'d>)>,
 }
 
 impl<'d> Decision<'d, '_> {
     /// Records why a target is not in the plan, unless a reason is already recorded.
-    fn leave_out(&mut self, target: &'d Target, reason: LeftOut<'d>) {
+    fn exclude(&mut self, target: &'d Target, reason: ExclusionReason<'d>) {
         let mut known = self.left_out.iter();
         if !known.any(|(out, _)| std::ptr::eq(*out, target)) {
             self.left_out.push((target, reason));
@@ -37,7 +37,7 @@ impl<'d> Decision<'d, '_> {
     ///
     /// # Errors
     /// If that backend is not known: it is never guessed.
-    pub(super) fn tie(&mut self) -> Result<(), Unpinned> {
+    pub(super) fn pin_to_stored_state(&mut self) -> Result<(), PinError> {
         let home = match &self.route.stored_at {
             Some(home) => home.clone(),
             None => {
@@ -45,17 +45,17 @@ impl<'d> Decision<'d, '_> {
                 let first = backends.next();
                 match first.filter(|first| backends.all(|other| other == *first)) {
                     Some(only) => only.clone(),
-                    None => return Err(Unpinned::Several(self.route.name.clone())),
+                    None => return Err(PinError::SeveralBackends(self.route.name.clone())),
                 }
             }
         };
         self.plan.retain(|candidate| candidate.backend.name == home);
         if self.plan.is_empty() {
-            return Err(Unpinned::NotThere(self.route.name.clone(), home));
+            return Err(PinError::NotServedThere(self.route.name.clone(), home));
         }
         for target in &self.route.targets {
             if target.backend.name != home {
-                self.leave_out(target, LeftOut::Tied);
+                self.exclude(target, ExclusionReason::StateElsewhere);
             }
         }
         Ok(())
@@ -64,22 +64,22 @@ impl<'d> Decision<'d, '_> {
 
 /// Why a request cannot be tied to a backend; with names from the document.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Unpinned {
+pub(super) enum PinError {
     /// This route has targets at several backends.
-    Several(String),
+    SeveralBackends(String),
     /// At the backend (second) that this route (first) names, no target serves the request.
-    NotThere(String, String),
+    NotServedThere(String, String),
 }
 
-impl Unpinned {
+impl PinError {
     /// Returns the error answer to a request that refers to stored state in this field.
     pub(super) fn answer(&self, schema: Schema, field: &str) -> Answer {
         let message = match self {
-            Unpinned::Several(route) => format!(
+            PinError::SeveralBackends(route) => format!(
                 "\"{field}\" refers to state that is stored at one provider, but the route \"{route}\" has several \
                  backends. The route must say which of them has it: `stored_at: <backend>`."
             ),
-            Unpinned::NotThere(route, home) => format!(
+            PinError::NotServedThere(route, home) => format!(
                 "\"{field}\" refers to state that is stored at the backend \"{home}\" (according to the route \
                  \"{route}\"), but that backend does not serve this request."
             ),
@@ -104,7 +104,7 @@ impl fmt::Display for Decision<'_, '_> {
 
 fn write_left_out(
     out: &mut fmt::Formatter<'_>,
-    left_out: &[(&Target, LeftOut<'_>)],
+    left_out: &[(&Target, ExclusionReason<'_>)],
 ) -> fmt::Result {
     for (target, reason) in left_out {
         write!(out, ", without \"{}\" ({reason})", target.backend.name)?;
@@ -132,14 +132,14 @@ pub struct Candidate<'a> {
     /// The changes to the body.
     pub parameters: &'a ParameterChanges,
     /// The same changes with a request for a stream's usage added; `None` if the router must not ask for it.
-    pub asking: Option<&'a ParameterChanges>,
+    pub parameters_with_usage: Option<&'a ParameterChanges>,
     /// The model's token prices.
     pub prices: &'a Prices,
 }
 
 /// Why a request cannot be routed.
 #[derive(Clone, Debug)]
-pub enum Undecided<'d> {
+pub enum DecisionError<'d> {
     /// No route takes the request.
     NoRoute,
     /// A route takes the request, but none of its targets can serve it.
@@ -147,30 +147,36 @@ pub enum Undecided<'d> {
         /// The route.
         route: &'d Route,
         /// All targets of the route, with the reasons.
-        left_out: Vec<(&'d Target, LeftOut<'d>)>,
+        left_out: Vec<(&'d Target, ExclusionReason<'d>)>,
     },
 }
 
-impl Undecided<'_> {
+impl DecisionError<'_> {
     /// Returns the code of the error that the caller gets.
     pub fn code(&self) -> ErrorCode {
-        let Undecided::NoTarget { left_out, .. } = self else {
+        let DecisionError::NoTarget { left_out, .. } = self else {
             return ErrorCode::ModelNotFound;
         };
-        let all = |is: fn(&LeftOut<'_>) -> bool| left_out.iter().all(|(_, reason)| is(reason));
-        let any = |is: fn(&LeftOut<'_>) -> bool| left_out.iter().any(|(_, reason)| is(reason));
+        let all =
+            |is: fn(&ExclusionReason<'_>) -> bool| left_out.iter().all(|(_, reason)| is(reason));
+        let any =
+            |is: fn(&ExclusionReason<'_>) -> bool| left_out.iter().any(|(_, reason)| is(reason));
         if all(|reason| {
             matches!(
                 reason,
-                LeftOut::SchemaMismatch | LeftOut::ParametersNeedJson
+                ExclusionReason::SchemaMismatch | ExclusionReason::ParametersNeedJson
             )
         }) {
             ErrorCode::ApiNotSupported
-        } else if all(|reason| matches!(reason, LeftOut::SchemaMismatch | LeftOut::ModelNotServed))
-        {
+        } else if all(|reason| {
+            matches!(
+                reason,
+                ExclusionReason::SchemaMismatch | ExclusionReason::ModelNotServed
+            )
+        }) {
             // A target that speaks the API but lacks the model is closer to what the caller asked for.
             ErrorCode::ModelNotFound
-        } else if any(|reason| matches!(reason, LeftOut::PromptTooLong { .. })) {
+        } else if any(|reason| matches!(reason, ExclusionReason::PromptTooLong { .. })) {
             // Length is checked last, so no other reason keeps this target out.
             ErrorCode::ContextLengthExceeded
         } else {
@@ -180,11 +186,11 @@ impl Undecided<'_> {
 }
 
 /// For logs, as for a [`Decision`].
-impl fmt::Display for Undecided<'_> {
+impl fmt::Display for DecisionError<'_> {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Undecided::NoRoute => out.write_str("no route"),
-            Undecided::NoTarget { route, left_out } => {
+            DecisionError::NoRoute => out.write_str("no route"),
+            DecisionError::NoTarget { route, left_out } => {
                 write!(out, "route \"{}\", no target", route.name)?;
                 write_left_out(out, left_out)
             }
@@ -201,12 +207,12 @@ pub fn decide<'d: 'm, 'm>(
     api: Api,
     model: &'m str,
     subject: &Subject<'_>,
-) -> Result<Decision<'d, 'm>, Undecided<'d>> {
-    let places = document.index.places(model);
+) -> Result<Decision<'d, 'm>, DecisionError<'d>> {
+    let places = document.index.candidates(model);
     let mut routes = places.filter_map(|place| document.routes.get(place));
     let route = routes
         .find(|route| route.condition.evaluate(subject) == Some(true))
-        .ok_or(Undecided::NoRoute)?;
+        .ok_or(DecisionError::NoRoute)?;
     let mut candidates = Vec::with_capacity(route.targets.len());
     let mut left_out = Vec::new();
     for target in &route.targets {
@@ -216,7 +222,7 @@ pub fn decide<'d: 'm, 'm>(
         }
     }
     if candidates.is_empty() {
-        return Err(Undecided::NoTarget { route, left_out });
+        return Err(DecisionError::NoTarget { route, left_out });
     }
     let (plan, choice) = strategy::order(route, candidates, subject);
     Ok(Decision {
@@ -250,18 +256,18 @@ fn candidate<'d: 'm, 'm>(
     api: Api,
     asked_for: &'m str,
     subject: &Subject<'_>,
-) -> Result<Candidate<'m>, LeftOut<'d>> {
+) -> Result<Candidate<'m>, ExclusionReason<'d>> {
     let backend = &target.backend;
     if !backend.schema.speaks(api) {
-        return Err(LeftOut::SchemaMismatch);
+        return Err(ExclusionReason::SchemaMismatch);
     }
     let name = target.model.as_deref().unwrap_or(asked_for);
-    let entry = backend.model(name).ok_or(LeftOut::ModelNotServed)?;
-    meets(&route.demands, entry)?;
-    can_do(entry, api, subject.content, &target.parameters)?;
+    let entry = backend.model(name).ok_or(ExclusionReason::ModelNotServed)?;
+    check_requirements(&route.requirements, entry)?;
+    check_capabilities(entry, api, subject.content, &target.parameters)?;
     let is_form = subject.content.is_some_and(Content::is_form);
     if is_form && !target.parameters.is_empty() {
-        return Err(LeftOut::ParametersNeedJson);
+        return Err(ExclusionReason::ParametersNeedJson);
     }
     Ok(Candidate {
         backend,
@@ -272,7 +278,7 @@ fn candidate<'d: 'm, 'm>(
         key: entry.key,
         context_window: entry.context_window,
         parameters: &target.parameters,
-        asking: target.asking.as_ref(),
+        parameters_with_usage: target.parameters_with_usage.as_ref(),
         prices: &entry.prices,
     })
 }

@@ -4,8 +4,8 @@ use serde_json::{Value, json};
 
 use super::condition::Subject;
 use super::decision::{Candidate, Decision};
-use super::left_out::LeftOut;
-use super::refused::Refused;
+use super::exclusion::ExclusionReason;
+use super::rejection::Rejection;
 use super::strategy::Choice;
 use crate::config::{Backend, Target};
 use crate::schema::Answer;
@@ -15,7 +15,7 @@ use crate::schema::Answer;
 pub(super) fn answer(
     decision: &Decision<'_, '_>,
     candidates: &[(Candidate<'_>, bool)],
-    asked: Option<&str>,
+    requested_model: Option<&str>,
     subject: &Subject<'_>,
 ) -> Answer {
     let plan: Vec<Value> = candidates
@@ -29,7 +29,7 @@ pub(super) fn answer(
             })
         })
         .collect();
-    let request = request(asked, subject);
+    let request = request(requested_model, subject);
     let route = Some(decision.route.name.as_str());
     let mut answer = decided(request, route, plan, &decision.left_out);
     if let Value::Object(answer) = &mut answer {
@@ -42,14 +42,18 @@ pub(super) fn answer(
 }
 
 /// Answers a dry run of a request that cannot be routed: the caller's error, with the decision added.
-pub(super) fn refused(refused: Refused<'_>, asked: Option<&str>, subject: &Subject<'_>) -> Answer {
-    let mut answer = refused.answer;
-    let route = refused.route.map(|route| route.name.as_str());
+pub(super) fn rejection(
+    rejection: Rejection<'_>,
+    requested_model: Option<&str>,
+    subject: &Subject<'_>,
+) -> Answer {
+    let mut answer = rejection.answer;
+    let route = rejection.route.map(|route| route.name.as_str());
     let decision = decided(
-        request(asked, subject),
+        request(requested_model, subject),
         route,
         Vec::new(),
-        &refused.left_out,
+        &rejection.left_out,
     );
     if let Ok(Value::Object(mut body)) = serde_json::from_slice(&answer.body) {
         body.insert("decision".to_owned(), decision);
@@ -59,9 +63,9 @@ pub(super) fn refused(refused: Refused<'_>, asked: Option<&str>, subject: &Subje
 }
 
 /// Returns the model that the caller asked for and, if that is an alias, the model that it stands for.
-fn request(asked: Option<&str>, subject: &Subject<'_>) -> Value {
-    let mut request = json!({"model": asked, "stream": subject.stream});
-    if asked != subject.model
+fn request(requested_model: Option<&str>, subject: &Subject<'_>) -> Value {
+    let mut request = json!({"model": requested_model, "stream": subject.stream});
+    if requested_model != subject.model
         && let Value::Object(request) = &mut request
     {
         request.insert("alias_of".to_owned(), json!(subject.model));
@@ -70,7 +74,7 @@ fn request(asked: Option<&str>, subject: &Subject<'_>) -> Value {
 }
 
 /// Answers a dry run of a request that passes through to this backend, without a model.
-pub(super) fn passing(route: &str, backend: &Backend) -> Answer {
+pub(super) fn pass_through(route: &str, backend: &Backend) -> Answer {
     let target = json!({"backend": backend.name, "cluster": backend.cluster});
     Answer::json(200, &decided(json!({}), Some(route), vec![target], &[]))
 }
@@ -79,7 +83,7 @@ fn decided(
     request: Value,
     route: Option<&str>,
     plan: Vec<Value>,
-    left_out: &[(&Target, LeftOut<'_>)],
+    left_out: &[(&Target, ExclusionReason<'_>)],
 ) -> Value {
     let left_out = left_out.iter().map(|(target, reason)| {
         let mut one = json!({

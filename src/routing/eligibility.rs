@@ -2,29 +2,32 @@
 //!
 //! The cheap checks come first. The body is examined only for models with limits or capabilities that it could violate.
 
-use super::left_out::LeftOut;
-use crate::config::{Capability, Demands, Model};
+use super::exclusion::ExclusionReason;
+use crate::config::{Capability, Model, TargetRequirements};
 use crate::request::{Content, ParameterChanges};
 use crate::schema::Api;
 
 /// Checks a model against a route's requirements on its targets.
-pub(crate) fn meets<'d>(demands: &'d Demands, model: &'d Model) -> Result<(), LeftOut<'d>> {
+pub(crate) fn check_requirements<'d>(
+    requirements: &'d TargetRequirements,
+    model: &'d Model,
+) -> Result<(), ExclusionReason<'d>> {
     let labels = &model.labels;
-    if let Some(required) = demands.require.iter().find(|one| !one.is_met(labels)) {
-        return Err(LeftOut::LabelMissing {
+    if let Some(required) = requirements.require.iter().find(|one| !one.is_met(labels)) {
+        return Err(ExclusionReason::LabelMissing {
             required,
             has: labels.get(&required.name),
         });
     }
-    let (limits, prices) = (&demands.max_prices, &model.prices);
+    let (limits, prices) = (&requirements.max_prices, &model.prices);
     for (which, limit, price) in [
         ("input", limits.input, prices.input),
         ("output", limits.output, prices.output),
     ] {
         match (limit, price) {
-            (Some(_), None) => return Err(LeftOut::PriceUnknown(which)),
+            (Some(_), None) => return Err(ExclusionReason::PriceUnknown(which)),
             (Some(limit), Some(price)) if price > limit => {
-                return Err(LeftOut::PriceTooHigh {
+                return Err(ExclusionReason::PriceTooHigh {
                     which,
                     price,
                     limit,
@@ -38,12 +41,12 @@ pub(crate) fn meets<'d>(demands: &'d Demands, model: &'d Model) -> Result<(), Le
 
 /// Checks whether a model can do what a request needs, as far as both are known. `changes`: what its target changes in
 /// the request.
-pub(super) fn can_do<'d>(
+pub(super) fn check_capabilities<'d>(
     model: &Model,
     api: Api,
     content: Option<&Content<'_>>,
     changes: &ParameterChanges,
-) -> Result<(), LeftOut<'d>> {
+) -> Result<(), ExclusionReason<'d>> {
     // Context window and capabilities do not apply to other calls, nor to calls that only count tokens.
     let Some(content) = content.filter(|_| api.is_prompted()) else {
         return Ok(());
@@ -52,10 +55,10 @@ pub(super) fn can_do<'d>(
         let all = Capability::ALL.iter().map(|(_, one)| *one);
         let mut missing = all.filter(|one| !known.contains(one));
         if let Some(one) = missing.find(|one| is_needed(*one, content)) {
-            return Err(LeftOut::CapabilityMissing(one));
+            return Err(ExclusionReason::CapabilityMissing(one));
         }
     }
-    fits(model, content, changes)
+    check_context_window(model, content, changes)
 }
 
 fn is_needed(capability: Capability, content: &Content<'_>) -> bool {
@@ -76,18 +79,18 @@ const ESTIMATE_PERCENT: u64 = 115;
 ///
 /// A prompt that may fit because its estimate may be too high counts as fitting. If it does not fit, the provider
 /// rejects it.
-fn fits<'d>(
+fn check_context_window<'d>(
     model: &Model,
     content: &Content<'_>,
     changes: &ParameterChanges,
-) -> Result<(), LeftOut<'d>> {
+) -> Result<(), ExclusionReason<'d>> {
     let (window, most) = (model.context_window, model.max_output_tokens);
     if window == 0 && most == 0 {
         return Ok(());
     }
     let answer = content.max_output_tokens(changes).unwrap_or(0);
     if most > 0 && answer > u64::from(most) {
-        return Err(LeftOut::OutputTooLong {
+        return Err(ExclusionReason::OutputTooLong {
             asked: answer,
             most,
         });
@@ -101,7 +104,7 @@ fn fits<'d>(
     if prompt.saturating_mul(100) <= left.saturating_mul(ESTIMATE_PERCENT) {
         return Ok(());
     }
-    Err(LeftOut::PromptTooLong {
+    Err(ExclusionReason::PromptTooLong {
         prompt,
         answer,
         window,

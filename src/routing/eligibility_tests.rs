@@ -4,18 +4,18 @@ use serde_json::{Value, json};
 
 use crate::attempt::Moment;
 use crate::config::Document;
-use crate::health::NoMemory;
+use crate::health::NoHealthStore;
 use crate::request::{Caller, Headers};
-use crate::routing::{Arrival, arrive};
+use crate::routing::{AfterHeaders, receive_headers};
 use crate::schema::Answer;
 
-#[path = "eligibility_told_tests.rs"]
+#[path = "eligibility_message_tests.rs"]
 mod told;
 
 const MOMENT: Moment<'_> = Moment {
     now: 0,
     random: 0,
-    health: &NoMemory,
+    health: &NoHealthStore,
 };
 
 const DOCUMENT: &str = "
@@ -56,10 +56,10 @@ fn ask(document: &Document, path: &str, body: &Value, is_dry: bool) -> Result<St
     if is_dry {
         headers.push(("x-llm-router-dry-run".to_owned(), b"true".to_vec()));
     }
-    let arrival = arrive(document, Headers::new(headers), Caller::default(), || {
+    let arrival = receive_headers(document, Headers::new(headers), Caller::default(), || {
         MOMENT
     });
-    let Arrival::AwaitBody(pending) = arrival else {
+    let AfterHeaders::AwaitBody(pending) = arrival else {
         panic!("{path} is a call");
     };
     let body = body.to_string();

@@ -1,44 +1,44 @@
 //! The router role's handling of one request, from its headers to the plan of its attempts: events in, effects out.
 //!
-//! [`arrive`] takes the headers and either answers or returns a [`Pending`], which takes the body and either answers or
-//! returns a [`Routed`]. The types allow no other order.
+//! [`receive_headers`] takes the headers and either answers or returns a [`PendingRequest`], which takes the body and
+//! either answers or returns a [`RoutedRequest`]. The types allow no other order.
 
 use super::condition::Subject;
 use super::decision::{Candidate, Decision, decide};
 use super::dry_run;
-use super::left_out::LeftOut;
-use super::passing::{Passed, pass, passing_subject};
-use super::refused::Refused;
-use super::steering::Asked;
-use crate::attempt::{Moment, Plan, Terms};
+use super::exclusion::ExclusionReason;
+use super::pass_through::{PassThroughRequest, pass_through_subject, route_pass_through};
+use super::rejection::Rejection;
+use super::steering::RequestSteering;
+use crate::attempt::{Moment, Plan, PlanInputs};
 use crate::config::{Document, Prices, Route, Target, is_credential_header, is_internal_header};
 use crate::hash::mix;
-use crate::health::{CooldownPolicy, Health, State, TargetKey, choose};
+use crate::health::{CooldownPolicy, Health, TargetKey, TargetState, choose_target};
 use crate::prompt::{rough_tokens, text_bytes};
 use crate::request::{
-    BodyKind, Caller, Content, Headers, MAX_MODEL_BYTES, Query, ScanError, View, Wants, body_kind,
-    scan, scan_form,
+    BodyKind, BodyView, Caller, Content, Headers, MAX_MODEL_BYTES, ModelRequirement, Query,
+    ScanError, body_kind, scan, scan_form,
 };
 use crate::schema::{
-    Answer, Api, Call, Endpoint, ErrorCode, Schema, caller_schema, is_model_name, split_query,
+    Answer, Api, Endpoint, ErrorCode, ModelCall, Schema, caller_schema, is_model_name, split_query,
 };
-use crate::telemetry::{Noted, Offered};
+use crate::telemetry::{OfferedTarget, OutcomeBuilder};
 
 /// What happens to a request after its headers have arrived.
 #[derive(Debug)]
-pub enum Arrival {
+pub enum AfterHeaders {
     /// The router answers it at once.
     Answer(Answer),
     /// The decision needs the body.
-    AwaitBody(Pending),
+    AwaitBody(PendingRequest),
     /// It is not a model call and passes through unchanged.
-    Pass(Passed),
+    PassThrough(PassThroughRequest),
 }
 
 /// A request whose body has not arrived completely.
 #[derive(Debug)]
-pub struct Pending {
-    call: Call,
+pub struct PendingRequest {
+    call: ModelCall,
     kind: BodyKind,
     headers: Headers,
     query: Query,
@@ -47,17 +47,17 @@ pub struct Pending {
 
 /// A request that has been routed: what the host has to do, in this order.
 #[derive(Debug)]
-pub struct Routed<'d> {
+pub struct RoutedRequest<'d> {
     /// The route that takes the request.
     pub route: &'d Route,
     /// The route's targets that are not in the plan.
-    pub left_out: Vec<(&'d Target, LeftOut<'d>)>,
+    pub left_out: Vec<(&'d Target, ExclusionReason<'d>)>,
     /// Request headers to remove.
     pub remove_headers: Vec<String>,
     /// How often Envoy may retry.
     pub max_retries: u32,
     /// Whether an answer with a success status may still fail, so that it is held.
-    pub holds: bool,
+    pub holds_answer: bool,
     /// How long Envoy may wait for one attempt, in milliseconds.
     pub attempt_timeout_ms: u32,
     /// When the first byte of an answer must be sent to the client, in Unix milliseconds.
@@ -87,12 +87,12 @@ pub struct BodyChange {
 
 /// Takes a request's headers and what Envoy knows of the caller. Calls `moment` only if the decision depends on it.
 #[inline(never)]
-pub fn arrive<'m>(
+pub fn receive_headers<'m>(
     document: &Document,
     headers: Headers,
     caller: Caller,
     moment: impl FnOnce() -> Moment<'m>,
-) -> Arrival {
+) -> AfterHeaders {
     let (path, query) = split_query(headers.text(":path").unwrap_or_default());
     let query = Query::new(query);
     // A POST to a model's path that is not a known call is another of Gemini's methods.
@@ -110,18 +110,18 @@ pub fn arrive<'m>(
         Some(endpoint) if headers.text(":method") == method && !headers.contains("upgrade") => {
             let catalog = &document.catalog;
             match endpoint {
-                Endpoint::ListModels => return Arrival::Answer(catalog.list(schema)),
+                Endpoint::ListModels => return AfterHeaders::Answer(catalog.list(schema)),
                 Endpoint::RetrieveModel(name) => {
-                    return Arrival::Answer(catalog.retrieve(schema, name));
+                    return AfterHeaders::Answer(catalog.retrieve(schema, name));
                 }
                 Endpoint::Model(call) => call,
             }
         }
         _ => {
-            let subject = passing_subject(&headers, &query, &caller);
-            return match pass(document, &headers, subject, moment, (schema, method)) {
-                Ok(passed) => Arrival::Pass(passed),
-                Err(answer) => Arrival::Answer(answer),
+            let subject = pass_through_subject(&headers, &query, &caller);
+            return match route_pass_through(document, &headers, subject, moment, (schema, method)) {
+                Ok(passed) => AfterHeaders::PassThrough(passed),
+                Err(answer) => AfterHeaders::Answer(answer),
             };
         }
     };
@@ -130,11 +130,11 @@ pub fn arrive<'m>(
         .as_deref()
         .is_some_and(|name| !is_model_name(name))
     {
-        return Arrival::Answer(invalid_model("path", schema));
+        return AfterHeaders::Answer(invalid_model("path", schema));
     }
-    let accepts = call.api.place().accepts();
+    let accepts = call.api.model_location().accepts();
     let pending = match body_kind(&headers, accepts) {
-        Ok(kind) => Pending {
+        Ok(kind) => PendingRequest {
             call,
             kind,
             headers,
@@ -143,14 +143,14 @@ pub fn arrive<'m>(
         },
         Err(error) => {
             let answer = ErrorCode::from(error).answer(schema, &error.to_string());
-            return Arrival::Answer(answer);
+            return AfterHeaders::Answer(answer);
         }
     };
     let length = pending.headers.text("content-length");
     let length = length.and_then(|length| length.parse().ok());
     match pending.too_large(document, length.unwrap_or(0)) {
-        Some(answer) => Arrival::Answer(answer),
-        None => Arrival::AwaitBody(pending),
+        Some(answer) => AfterHeaders::Answer(answer),
+        None => AfterHeaders::AwaitBody(pending),
     }
 }
 
@@ -162,7 +162,7 @@ fn invalid_model(place: &str, schema: Schema) -> Answer {
     ErrorCode::InvalidModel.answer(schema, &message)
 }
 
-impl Pending {
+impl PendingRequest {
     /// The API schema in which the caller expects answers.
     pub fn schema(&self) -> Schema {
         self.call.schema
@@ -178,14 +178,14 @@ impl Pending {
         self.headers.byte_size()
     }
 
-    fn scan(&self, body: &[u8]) -> Result<View, ScanError> {
-        let wants = match self.call.model {
-            Some(_) => Wants::MayHaveModel,
-            None => Wants::Model,
+    fn scan(&self, body: &[u8]) -> Result<BodyView, ScanError> {
+        let requirement = match self.call.model {
+            Some(_) => ModelRequirement::Optional,
+            None => ModelRequirement::Required,
         };
         match &self.kind {
-            BodyKind::Json => scan(body, wants),
-            BodyKind::Form { boundary } => scan_form(boundary, body, wants),
+            BodyKind::Json => scan(body, requirement),
+            BodyKind::Form { boundary } => scan_form(boundary, body, requirement),
         }
     }
 
@@ -203,7 +203,7 @@ impl Pending {
     /// # Errors
     /// The answer, if the body cannot be read.
     #[inline(never)]
-    pub fn read(&self, body: &[u8]) -> Result<View, Answer> {
+    pub fn read(&self, body: &[u8]) -> Result<BodyView, Answer> {
         self.scan(body).map_err(|error| self.refuse(error))
     }
 
@@ -217,7 +217,7 @@ impl Pending {
     }
 
     /// Returns the model that the request names, by the client's name for it.
-    pub fn asked_model<'a>(&'a self, view: &'a View) -> Option<&'a str> {
+    pub fn requested_model<'a>(&'a self, view: &'a BodyView) -> Option<&'a str> {
         // If both the path and the body name a model, the path counts.
         let in_body = view.model.as_ref().map(|field| field.name.as_str());
         self.call.model.as_deref().or(in_body)
@@ -231,12 +231,14 @@ impl Pending {
     pub fn subject<'a>(
         &'a self,
         document: &'a Document,
-        view: &'a View,
+        view: &'a BodyView,
         content: &'a Content<'a>,
         now: u64,
         random: u64,
     ) -> Result<Subject<'a>, Answer> {
-        let model = self.asked_model(view).filter(|name| is_model_name(name));
+        let model = self
+            .requested_model(view)
+            .filter(|name| is_model_name(name));
         let model = model.map(|name| document.aliases.get(name).unwrap_or(name));
         let (path, _) = split_query(self.headers.text(":path").unwrap_or_default());
         Ok(Subject {
@@ -261,20 +263,23 @@ impl Pending {
     pub fn decide<'d: 'm, 'm>(
         &self,
         document: &'d Document,
-        view: &View,
+        view: &BodyView,
         subject: &Subject<'m>,
-    ) -> Result<Decision<'d, 'm>, Refused<'d>> {
+    ) -> Result<Decision<'d, 'm>, Rejection<'d>> {
         let schema = self.schema();
         let model = subject.model.unwrap_or_default();
-        let mut decision =
-            decide(document, self.call.api, model, subject).map_err(|undecided| {
-                log::debug!("{undecided}");
-                Refused::undecided(undecided, schema, self.asked_model(view).unwrap_or(model))
-            })?;
-        if let Some(field) = view.tie
-            && let Err(unpinned) = decision.tie()
+        let mut decision = decide(document, self.call.api, model, subject).map_err(|error| {
+            log::debug!("{error}");
+            Rejection::from_decision_error(
+                error,
+                schema,
+                self.requested_model(view).unwrap_or(model),
+            )
+        })?;
+        if let Some(field) = view.state_reference
+            && let Err(error) = decision.pin_to_stored_state()
         {
-            return Err(Refused::unpinned(decision, &unpinned, schema, field));
+            return Err(Rejection::from_pin_error(decision, &error, schema, field));
         }
         Ok(decision)
     }
@@ -288,61 +293,63 @@ impl Pending {
         document: &'d Document,
         body: &[u8],
         moment: Moment<'_>,
-    ) -> Result<Routed<'d>, Answer> {
-        self.route_noting(document, body, moment, &mut Noted::default())
+    ) -> Result<RoutedRequest<'d>, Answer> {
+        self.route_with_telemetry(document, body, moment, &mut OutcomeBuilder::default())
     }
 
-    /// Routes the request like [`route`](Self::route), and records in `noted` what telemetry needs.
+    /// Routes the request like [`route`](Self::route), and records in `outcome_builder` what telemetry needs.
     ///
     /// # Errors
     /// The answer, if the request cannot be routed.
-    pub fn route_noting<'d>(
+    pub fn route_with_telemetry<'d>(
         &self,
         document: &'d Document,
         body: &[u8],
         moment: Moment<'_>,
-        noted: &mut Noted,
-    ) -> Result<Routed<'d>, Answer> {
-        noted.known.request_bytes = u64::try_from(body.len()).unwrap_or(u64::MAX);
-        let asked = Asked::read(document.steering, &self.headers)
+        outcome_builder: &mut OutcomeBuilder,
+    ) -> Result<RoutedRequest<'d>, Answer> {
+        outcome_builder.partial.request_bytes = u64::try_from(body.len()).unwrap_or(u64::MAX);
+        let steering = RequestSteering::read(document.steering, &self.headers)
             .map_err(|message| ErrorCode::InvalidRouterHeader.answer(self.schema(), &message))?;
         let view = self.read(body)?;
-        noted.known.stream = self.call.streams(view.stream);
+        outcome_builder.partial.stream = self.call.streams(view.stream);
         let content = self.content(body);
         let subject = self.subject(document, &view, &content, moment.now, moment.random)?;
-        let asked_model = self.asked_model(&view);
-        noted.known.model = asked_model.map(str::to_owned);
-        let decision = self.decide(document, &view, &subject).map_err(|refused| {
-            noted.known.route = refused.route.map(|route| route.name.clone());
-            if asked.dry_run {
-                dry_run::refused(refused, asked_model, &subject)
-            } else {
-                refused.answer
-            }
-        })?;
+        let requested_model = self.requested_model(&view);
+        outcome_builder.partial.model = requested_model.map(str::to_owned);
+        let decision = self
+            .decide(document, &view, &subject)
+            .map_err(|rejection| {
+                outcome_builder.partial.route = rejection.route.map(|route| route.name.clone());
+                if steering.dry_run {
+                    dry_run::rejection(rejection, requested_model, &subject)
+                } else {
+                    rejection.answer
+                }
+            })?;
         log::debug!("{decision}");
-        noted.known.route = Some(decision.route.name.clone());
+        outcome_builder.partial.route = Some(decision.route.name.clone());
         let cluster_header = document.cluster_header.as_deref();
         let pool = pool(&decision, &view);
         // With an aggregate cluster, Envoy takes care of its members' health.
         let cooldown = document.cooldown.as_ref().filter(|_| pool.is_none());
-        let mut candidates = by_health(&decision, cooldown, asked.dry_run, moment);
-        if is_only_first(document, &decision, &view) {
+        let mut candidates = order_by_health(&decision, cooldown, steering.dry_run, moment);
+        if tries_only_first(document, &decision, &view) {
             candidates.truncate(1);
         }
-        if asked.dry_run {
-            let answer = dry_run::answer(&decision, &candidates, asked_model, &subject);
+        if steering.dry_run {
+            let answer = dry_run::answer(&decision, &candidates, requested_model, &subject);
             return Err(answer);
         }
         let (_, query) = split_query(self.headers.text(":path").unwrap_or_default());
-        let terms = Terms {
+        let inputs = PlanInputs {
             policy: &decision.route.policy,
             cooldown,
             now: moment.now,
             ticket: mix(moment.random),
             ask_for_usage: document.telemetry.ask_for_usage,
-            deadline_ms: asked.deadline_ms,
-            no_fallback: asked.no_fallback,
+            deadline_ms: steering.deadline_ms,
+            no_fallback: steering.no_fallback,
             pool,
             cluster_header,
         };
@@ -353,25 +360,25 @@ impl Pending {
             &view,
             &candidates,
             body,
-            terms,
+            inputs,
         )
         .map_err(|error| self.refuse(error))?;
-        noted.known.decision = decision.choice.name();
+        outcome_builder.partial.decision = decision.choice.name();
         // If no usage is asked for, telemetry will need an estimate, and only now is the body available for it.
         let is_estimated = plan.lacks_usage() && !view.has_stream_options;
-        noted.prompt_tokens = if is_estimated {
+        outcome_builder.prompt_tokens = if is_estimated {
             Some(content.prompt_tokens())
         } else {
             let known = content.known_prompt_tokens();
             known.or_else(|| Some(rough_tokens(text_bytes(body))))
         };
-        noted.offered = offered(&candidates, pool);
-        Ok(Routed {
+        outcome_builder.offered = offered(&candidates, pool);
+        Ok(RoutedRequest {
             route: decision.route,
             left_out: decision.left_out,
             remove_headers: headers_to_remove(&self.headers, cluster_header),
             max_retries: plan.max_retries(),
-            holds: plan.holds(),
+            holds_answer: plan.holds(),
             attempt_timeout_ms: plan.attempt_timeout_ms(),
             deadline_at: plan.deadline_at(),
             body: (!edits.is_empty()).then(|| BodyChange {
@@ -392,8 +399,8 @@ impl Pending {
 
 /// Returns the names and prices of a plan's targets. With an aggregate cluster, it is not known which member takes an
 /// attempt.
-fn offered(candidates: &[(Candidate<'_>, bool)], pool: Option<&str>) -> Vec<Offered> {
-    let offered = |(candidate, _): &(Candidate<'_>, bool)| Offered {
+fn offered(candidates: &[(Candidate<'_>, bool)], pool: Option<&str>) -> Vec<OfferedTarget> {
+    let offered = |(candidate, _): &(Candidate<'_>, bool)| OfferedTarget {
         backend: pool.unwrap_or(&candidate.backend.name).to_owned(),
         model: candidate.model.to_owned(),
         prices: match pool {
@@ -405,14 +412,18 @@ fn offered(candidates: &[(Candidate<'_>, bool)], pool: Option<&str>) -> Vec<Offe
 }
 
 /// Returns the aggregate cluster that chooses among the route's targets for this request.
-fn pool<'d>(decision: &Decision<'d, '_>, view: &View) -> Option<&'d str> {
+fn pool<'d>(decision: &Decision<'d, '_>, view: &BodyView) -> Option<&'d str> {
     // A request that refers to stored state needs one provider, and the aggregate cluster may choose any member.
     let pool = decision.route.aggregate_cluster.as_deref();
-    pool.filter(|_| view.tie.is_none())
+    pool.filter(|_| view.state_reference.is_none())
 }
 
 /// Whether only the first target of the plan is ever tried, because Envoy cannot select another target's cluster.
-pub(crate) fn is_only_first(document: &Document, decision: &Decision<'_, '_>, view: &View) -> bool {
+pub(crate) fn tries_only_first(
+    document: &Document,
+    decision: &Decision<'_, '_>,
+    view: &BodyView,
+) -> bool {
     document.cluster_header.is_some() && pool(decision, view).is_none()
 }
 
@@ -434,7 +445,7 @@ pub(super) fn headers_to_remove(headers: &Headers, cluster_header: Option<&str>)
 ///
 /// The flag of a candidate means that failures of it are recorded; in a dry run, that it is in cooldown or being
 /// probed.
-fn by_health<'m>(
+fn order_by_health<'m>(
     decision: &Decision<'_, 'm>,
     cooldown: Option<&CooldownPolicy>,
     dry_run: bool,
@@ -455,7 +466,10 @@ fn by_health<'m>(
         }
         let is_left_alone = |health: &Health, key: TargetKey| {
             let state = health.state(key, moment.now, policy);
-            matches!(state, State::Cooling { .. } | State::Probing { .. })
+            matches!(
+                state,
+                TargetState::Cooling { .. } | TargetState::Probing { .. }
+            )
         };
         ordered = plan
             .iter()
@@ -463,12 +477,12 @@ fn by_health<'m>(
                 let flag = if dry_run {
                     is_left_alone(health, candidate.key)
                 } else {
-                    health.is_ailing(candidate.key)
+                    health.has_failures(candidate.key)
                 };
                 (*candidate, flag)
             })
             .collect();
-        let choice = choose(health, &keys, moment.now, policy);
+        let choice = choose_target(health, &keys, moment.now, policy);
         if let Some(choice) = choice.filter(|choice| choice.index < ordered.len()) {
             let chosen = ordered.remove(choice.index);
             ordered.insert(0, chosen);

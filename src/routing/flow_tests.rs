@@ -1,7 +1,7 @@
 //! Tests of what is recorded about a request while it is routed.
 
 use super::*;
-use crate::health::NoMemory;
+use crate::health::NoHealthStore;
 use crate::prompt::estimate;
 
 const TEXT: &str = "What is the capital of Iceland, and since when?";
@@ -19,23 +19,24 @@ fn prompt_tokens(asks: bool, fields: &str) -> (u64, u64) {
     let moment = Moment {
         now: 0,
         random: 0,
-        health: &NoMemory,
+        health: &NoHealthStore,
     };
     let headers = [(":path", "/v1/chat/completions"), (":method", "POST")];
     let headers = headers.map(|(name, value)| (name.to_owned(), value.as_bytes().to_vec()));
     let headers = Headers::new(headers.to_vec());
-    let arrival = arrive(&document, headers, Caller::default(), || moment);
-    let Arrival::AwaitBody(pending) = arrival else {
+    let arrival = receive_headers(&document, headers, Caller::default(), || moment);
+    let AfterHeaders::AwaitBody(pending) = arrival else {
         panic!("the request is a chat completion");
     };
     let body = format!(
         r#"{{"model": "m", "messages": [{{"role": "user", "content": "{TEXT}"}}]{fields}}}"#
     );
-    let mut noted = Noted::default();
-    let routed = pending.route_noting(&document, body.as_bytes(), moment, &mut noted);
+    let mut outcome_builder = OutcomeBuilder::default();
+    let routed =
+        pending.route_with_telemetry(&document, body.as_bytes(), moment, &mut outcome_builder);
     assert!(routed.is_ok());
     let by_size = rough_tokens(text_bytes(body.as_bytes()));
-    (noted.prompt_tokens.unwrap(), by_size)
+    (outcome_builder.prompt_tokens.unwrap(), by_size)
 }
 
 /// The prompt is read for an estimate only if no usage will be reported.

@@ -9,17 +9,17 @@ use super::condition::Condition;
 /// A route that matches only certain exact names is found by the request's model; all other routes are always
 /// evaluated. So the cost of a request does not grow with the number of routes for other names.
 #[derive(Clone, Debug, Default)]
-pub struct Index {
+pub struct RouteIndex {
     /// The indexes of the routes that can only take this name, in order.
     by_name: HashMap<String, Vec<usize>>,
     /// The indexes of all other routes, in order.
     others: Vec<usize>,
 }
 
-impl Index {
+impl RouteIndex {
     /// Builds the index from the routes' conditions and indexes, in order.
-    pub(crate) fn new<'a>(conditions: impl Iterator<Item = (usize, &'a Condition)>) -> Index {
-        let mut index = Index::default();
+    pub(crate) fn new<'a>(conditions: impl Iterator<Item = (usize, &'a Condition)>) -> RouteIndex {
+        let mut index = RouteIndex::default();
         for (place, condition) in conditions {
             match condition.only_models() {
                 None => index.others.push(place),
@@ -37,7 +37,7 @@ impl Index {
     }
 
     /// Returns the indexes of all routes that may take this model, in order.
-    pub(super) fn places(&self, model: &str) -> impl Iterator<Item = usize> {
+    pub(super) fn candidates(&self, model: &str) -> impl Iterator<Item = usize> {
         let named = self.by_name.get(model).map(Vec::as_slice);
         let mut named = named.unwrap_or_default().iter().copied().peekable();
         let mut others = self.others.iter().copied().peekable();
@@ -73,14 +73,18 @@ mod tests {
             model(&["c", "*x"]),
             Condition::All(vec![model(&["a", "c"]), model(&["c"])]),
         ];
-        let index = Index::new(conditions.iter().enumerate());
+        let index = RouteIndex::new(conditions.iter().enumerate());
         for (name, expected) in [
             ("a", vec![0, 1, 2, 4, 5, 6, 7]),
             ("b", vec![1, 2, 3, 5, 6, 7]),
             ("c", vec![2, 4, 5, 6, 7, 8]),
             ("d", vec![2, 5, 6, 7]),
         ] {
-            assert_eq!(index.places(name).collect::<Vec<_>>(), expected, "{name}");
+            assert_eq!(
+                index.candidates(name).collect::<Vec<_>>(),
+                expected,
+                "{name}"
+            );
         }
     }
 }

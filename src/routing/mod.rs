@@ -4,12 +4,12 @@ mod condition;
 mod decision;
 mod dry_run;
 mod eligibility;
+mod exclusion;
 mod flow;
 mod index;
-mod left_out;
-mod passing;
+mod pass_through;
 mod pattern;
-mod refused;
+mod rejection;
 mod rendezvous;
 #[cfg(test)]
 mod statistics;
@@ -18,23 +18,23 @@ mod sticky;
 mod strategy;
 
 pub use condition::{
-    Amount, Bounds, ClaimPattern, Condition, ContentCondition, Fact, FieldTest, MeshPattern,
-    Period, Scalar, Subject, WEEKDAYS,
+    Bounds, ClaimPattern, Condition, ContentCondition, ContentFeature, ContentMeasure, FieldTest,
+    FieldValue, MeshPattern, Period, Subject, WEEKDAYS,
 };
 pub(crate) use decision::drawn_route;
-pub use decision::{Candidate, Decision, Undecided, decide};
-pub(crate) use eligibility::meets;
-pub(crate) use flow::is_only_first;
-pub use flow::{Arrival, BodyChange, Pending, Routed, arrive};
-pub use index::Index;
-pub use left_out::LeftOut;
-pub use passing::Passed;
-pub(crate) use passing::{at, is_unrouted, passing_subject};
+pub use decision::{Candidate, Decision, DecisionError, decide};
+pub(crate) use eligibility::check_requirements;
+pub use exclusion::ExclusionReason;
+pub(crate) use flow::tries_only_first;
+pub use flow::{AfterHeaders, BodyChange, PendingRequest, RoutedRequest, receive_headers};
+pub use index::RouteIndex;
+pub use pass_through::PassThroughRequest;
+pub(crate) use pass_through::{at_moment, is_no_route_answer, pass_through_subject};
 pub use pattern::Pattern;
-pub use refused::Refused;
+pub use rejection::Rejection;
 #[cfg(all(feature = "cli", not(target_arch = "wasm32")))]
 pub(crate) use sticky::percent;
-pub use sticky::{Key, KeySource, Share, Sticky, USER_FIELDS};
+pub use sticky::{KeySource, Sticky, StickyKey, TrafficShare, USER_FIELDS};
 pub use strategy::Choice;
 
 #[cfg(test)]

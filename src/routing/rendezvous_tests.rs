@@ -12,8 +12,8 @@ const TARGETS: [Named; 4] = [("a", 40), ("b", 30), ("c", 20), ("d", 10)];
 const KEYS: u32 = 40_000;
 
 fn ordered(targets: &[Named], key: u32) -> Vec<&'static str> {
-    let bits = hash::mix(hash::names(&[&format!("key {key}")]));
-    let of = |(name, weight): &Named| (*weight, hash::names(&[name]));
+    let bits = hash::mix(hash::hash_names(&[&format!("key {key}")]));
+    let of = |(name, weight): &Named| (*weight, hash::hash_names(&[name]));
     let mut plan = Vec::new();
     order(targets.to_vec(), bits, of, &mut plan);
     plan.into_iter().map(|(name, _)| name).collect()

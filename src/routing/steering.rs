@@ -5,20 +5,20 @@ use crate::request::Headers;
 
 /// The steering that one request asks for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Asked {
+pub(super) struct RequestSteering {
     pub(super) no_fallback: bool,
     pub(super) deadline_ms: Option<u32>,
     pub(super) dry_run: bool,
 }
 
-impl Asked {
+impl RequestSteering {
     /// Reads the steering headers that the document allows.
     ///
     /// # Errors
     /// The message, if a header has an invalid value.
-    pub(super) fn read(allowed: Steering, headers: &Headers) -> Result<Asked, String> {
+    pub(super) fn read(allowed: Steering, headers: &Headers) -> Result<RequestSteering, String> {
         let [(_, no_fallback), (_, deadline), (_, dry_run)] = STEERING_HEADERS;
-        Ok(Asked {
+        Ok(RequestSteering {
             no_fallback: allowed.no_fallback && flag(headers, no_fallback)?,
             deadline_ms: if allowed.deadline {
                 milliseconds(headers, deadline)?

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::condition::Subject;
 use crate::hash::{self, Fnv1a, fnv1a, mix, scale};
-use crate::request::{CallerAsks, Content, Written, text};
+use crate::request::{CallerParts, Content, RawFieldValue, text};
 
 /// A source of a request's key.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,10 +55,10 @@ impl KeySource {
     }
 
     /// Adds what the source needs to know about the caller.
-    pub(crate) fn ask(&self, asks: &mut CallerAsks) {
+    pub(crate) fn add_caller_parts(&self, parts: &mut CallerParts) {
         match self {
-            KeySource::Claim(_) => asks.claims = true,
-            KeySource::Mesh => asks.mesh = true,
+            KeySource::Claim(_) => parts.claims = true,
+            KeySource::Mesh => parts.mesh = true,
             _ => {}
         }
     }
@@ -69,28 +69,32 @@ impl KeySource {
         Some(match self {
             KeySource::Header(name) => {
                 let value = subject.headers?.values(name).next();
-                something(value.unwrap_or_default())
+                hash_non_empty(value.unwrap_or_default())
             }
             KeySource::Query(name) => {
                 let value = subject.query?.values(name).next();
-                something(value.unwrap_or_default())
+                hash_non_empty(value.unwrap_or_default())
             }
             KeySource::Claim(path) => {
                 let values = subject.caller?.claim(path);
-                values.first().and_then(|value| something(value.as_bytes()))
+                values
+                    .first()
+                    .and_then(|value| hash_non_empty(value.as_bytes()))
             }
             KeySource::Mesh => {
                 let mesh = subject.caller?.mesh();
                 // An identity in another form does not tell which workload it is.
                 mesh.and_then(|mesh| {
                     let parts = [mesh.namespace.as_deref()?, mesh.service_account.as_deref()?];
-                    Some(hash::names(&[&mesh.trust_domain, parts[0], parts[1]]))
+                    Some(hash::hash_names(&[&mesh.trust_domain, parts[0], parts[1]]))
                 })
             }
-            KeySource::Body(path) => scalar(subject.content?, path),
+            KeySource::Body(path) => hash_scalar(subject.content?, path),
             KeySource::User => {
                 let content = subject.content?;
-                USER_FIELDS.iter().find_map(|path| scalar(content, path))
+                USER_FIELDS
+                    .iter()
+                    .find_map(|path| hash_scalar(content, path))
             }
             KeySource::Conversation => subject.content?.opening(),
         })
@@ -112,22 +116,22 @@ impl fmt::Display for KeySource {
 }
 
 /// Hashes a value that is not empty.
-fn something(value: &[u8]) -> Option<u64> {
+fn hash_non_empty(value: &[u8]) -> Option<u64> {
     (!value.is_empty()).then(|| fnv1a(value))
 }
 
 /// Hashes a field that is text, a number or a boolean, and not empty. Text is hashed decoded, so that escapes make no
 /// difference.
-fn scalar(content: &Content<'_>, path: &str) -> Option<u64> {
+fn hash_scalar(content: &Content<'_>, path: &str) -> Option<u64> {
     let mut found = None;
     content.any_value(path, &mut |value| {
         found = match value {
-            Written::Text(text) => something(text),
-            Written::Json(b"null" | b"\"\"") => None,
-            Written::Json(value) => match value.first() {
+            RawFieldValue::Text(text) => hash_non_empty(text),
+            RawFieldValue::Json(b"null" | b"\"\"") => None,
+            RawFieldValue::Json(value) => match value.first() {
                 Some(b'{' | b'[') => None,
-                Some(b'"') => Some(meant(value)),
-                _ => something(value),
+                Some(b'"') => Some(hash_decoded(value)),
+                _ => hash_non_empty(value),
             },
         };
         found.is_some()
@@ -136,27 +140,27 @@ fn scalar(content: &Content<'_>, path: &str) -> Option<u64> {
 }
 
 /// Hashes the decoded text of a JSON string.
-fn meant(written: &[u8]) -> u64 {
+fn hash_decoded(written: &[u8]) -> u64 {
     let inside = written.strip_prefix(b"\"").unwrap_or(written);
     let inside = inside.strip_suffix(b"\"").unwrap_or(inside);
     let mut hash = Fnv1a::new();
-    text::read(inside, &mut |piece| hash.add(piece.as_bytes()));
+    text::decode_pieces(inside, &mut |piece| hash.add(piece.as_bytes()));
     hash.finish()
 }
 
 /// The key of a request, as a hash with its source.
 #[derive(Clone, Copy, Debug)]
-pub struct Key<'d> {
+pub struct StickyKey<'d> {
     /// The source that gave the key.
     pub source: &'d KeySource,
     bits: u64,
 }
 
 /// Looks for a request's key; `Some(None)` if it has none, `None` if that is not known.
-fn find<'d>(sources: &'d [KeySource], subject: &Subject<'_>) -> Option<Option<Key<'d>>> {
+fn find_key<'d>(sources: &'d [KeySource], subject: &Subject<'_>) -> Option<Option<StickyKey<'d>>> {
     for source in sources {
         if let Some(bits) = source.bits(subject)? {
-            return Some(Some(Key { source, bits }));
+            return Some(Some(StickyKey { source, bits }));
         }
     }
     Some(None)
@@ -175,7 +179,7 @@ impl Sticky {
     pub fn new(route: &str, sources: Arc<[KeySource]>) -> Sticky {
         Sticky {
             sources,
-            salt: hash::names(&["targets", route]),
+            salt: hash::hash_names(&["targets", route]),
         }
     }
 
@@ -185,69 +189,70 @@ impl Sticky {
     }
 
     /// Returns the key of a request, if it has one.
-    pub(super) fn key(&self, subject: &Subject<'_>) -> Option<Key<'_>> {
-        find(&self.sources, subject).flatten()
+    pub(super) fn key(&self, subject: &Subject<'_>) -> Option<StickyKey<'_>> {
+        find_key(&self.sources, subject).flatten()
     }
 
     /// Returns the bits that represent this key when targets are chosen.
-    pub(super) fn bits(&self, key: &Key<'_>) -> u64 {
+    pub(super) fn bits(&self, key: &StickyKey<'_>) -> u64 {
         mix(key.bits ^ self.salt)
     }
 }
 
 /// A share of a route's keys, or of the requests that have none.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Share {
+pub struct TrafficShare {
     parts: u32,
     sources: Arc<[KeySource]>,
     /// Differs from the salt for choosing targets, so that the two choices are independent.
     salt: u64,
 }
 
-impl Share {
+impl TrafficShare {
     /// The number of parts in the whole; one percent is 10,000 parts.
     pub const WHOLE: u32 = 1_000_000;
 
     /// Creates a share of `parts` for the route with this name.
-    pub fn new(parts: u32, route: &str, sources: Arc<[KeySource]>) -> Share {
-        Share {
+    pub fn new(parts: u32, route: &str, sources: Arc<[KeySource]>) -> TrafficShare {
+        TrafficShare {
             parts,
             sources,
-            salt: hash::names(&["percent", route]),
+            salt: hash::hash_names(&["percent", route]),
         }
     }
 
-    /// Returns the place of a request within the whole, from 0, and the source of its key. Without a key, the place is
-    /// drawn at random. `None`: not known.
-    pub fn place(&self, subject: &Subject<'_>) -> Option<(u32, Option<&KeySource>)> {
-        let key = find(&self.sources, subject)?;
+    /// Returns the position of a request within the whole, from 0, and the source of its key. Without a key, the
+    /// position is drawn at random. `None`: not known.
+    pub fn position(&self, subject: &Subject<'_>) -> Option<(u32, Option<&KeySource>)> {
+        let key = find_key(&self.sources, subject)?;
         let bits = match &key {
             Some(key) => key.bits,
             None => subject.random?,
         };
-        let place = scale(mix(bits ^ self.salt), Self::WHOLE.into());
+        let position = scale(mix(bits ^ self.salt), Self::WHOLE.into());
         let source = key.map(|key| key.source);
-        Some((u32::try_from(place).unwrap_or(u32::MAX), source))
+        Some((u32::try_from(position).unwrap_or(u32::MAX), source))
     }
 
     /// Whether a request is in the share; `None` if that is not known.
-    pub fn has(&self, subject: &Subject<'_>) -> Option<bool> {
-        let place = self.place(subject);
-        // At 0 and 100 percent the answer is known without the place.
-        if place.is_none() && subject.headers.is_some() && [0, Self::WHOLE].contains(&self.parts) {
+    pub fn contains(&self, subject: &Subject<'_>) -> Option<bool> {
+        let position = self.position(subject);
+        // At 0 and 100 percent the answer is known without the position.
+        if position.is_none() && subject.headers.is_some() && [0, Self::WHOLE].contains(&self.parts)
+        {
             return Some(self.parts > 0);
         }
-        place.map(|(place, _)| place < self.parts)
+        position.map(|(position, _)| position < self.parts)
     }
 
     /// Whether this share includes all of `other`, because it is a larger share of the same route.
-    pub(super) fn covers(&self, other: &Share) -> bool {
+    pub(super) fn covers(&self, other: &TrafficShare) -> bool {
         self.parts >= other.parts && self.salt == other.salt && self.sources == other.sources
     }
 }
 
 /// Written as in a document, in percent.
-impl fmt::Display for Share {
+impl fmt::Display for TrafficShare {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str(&percent(self.parts))
     }
@@ -255,7 +260,7 @@ impl fmt::Display for Share {
 
 /// Formats a number of parts in percent.
 pub(crate) fn percent(parts: u32) -> String {
-    let per_percent = Share::WHOLE / 100;
+    let per_percent = TrafficShare::WHOLE / 100;
     let (whole, rest) = (parts / per_percent, parts % per_percent);
     if rest == 0 {
         return whole.to_string();

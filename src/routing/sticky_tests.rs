@@ -27,9 +27,9 @@ fn of(headers: &Headers) -> Subject<'_> {
     }
 }
 
-fn share(percent: u32, route: &str) -> Share {
-    let parts = percent.saturating_mul(Share::WHOLE / 100);
-    Share::new(parts, route, session())
+fn share(percent: u32, route: &str) -> TrafficShare {
+    let parts = percent.saturating_mul(TrafficShare::WHOLE / 100);
+    TrafficShare::new(parts, route, session())
 }
 
 fn count(all: &[Headers], holds: impl Fn(&Headers) -> bool) -> u32 {
@@ -41,7 +41,7 @@ fn keys_are_even_over_the_whole() {
     let mut counts = [0; 200];
     let share = share(10, "route");
     for headers in all_headers() {
-        let (place, source) = share.place(&of(&headers)).unwrap();
+        let (place, source) = share.position(&of(&headers)).unwrap();
         assert_eq!(source, Some(&KeySource::Header("x-session".to_owned())));
         counts[usize::try_from(place).unwrap() / 5_000] += 1;
     }
@@ -52,13 +52,13 @@ fn keys_are_even_over_the_whole() {
 fn a_percentage_of_keys() {
     let all = all_headers();
     for (parts, expected) in [(5_000, 0.005), (100_000, 0.1), (500_000, 0.5)] {
-        let share = Share::new(parts, "route", session());
-        let seen = count(&all, |one| share.has(&of(one)).unwrap());
+        let share = TrafficShare::new(parts, "route", session());
+        let seen = count(&all, |one| share.contains(&of(one)).unwrap());
         is_share(seen, KEYS, expected);
     }
     let [none, every] = [0, 100].map(|percent| share(percent, "route"));
-    assert_eq!(count(&all, |one| none.has(&of(one)).unwrap()), 0);
-    assert_eq!(count(&all, |one| every.has(&of(one)).unwrap()), KEYS);
+    assert_eq!(count(&all, |one| none.contains(&of(one)).unwrap()), 0);
+    assert_eq!(count(&all, |one| every.contains(&of(one)).unwrap()), KEYS);
 }
 
 /// A key in ten percent is also in twenty, and with `not` no key is missed or counted twice.
@@ -68,8 +68,8 @@ fn shares_of_a_route_hold_each_other() {
     let not_ten = Condition::Not(Box::new(Condition::Percent(ten.clone())));
     for headers in all_headers() {
         let subject = of(&headers);
-        let is_in_ten = ten.has(&subject).unwrap();
-        assert!(!is_in_ten || twenty.has(&subject).unwrap());
+        let is_in_ten = ten.contains(&subject).unwrap();
+        assert!(!is_in_ten || twenty.contains(&subject).unwrap());
         assert_eq!(not_ten.evaluate(&subject), Some(!is_in_ten));
     }
 }
@@ -81,7 +81,7 @@ fn routes_are_independent() {
     let (one, other) = (share(30, "one"), share(30, "other"));
     let both = |headers: &Headers| {
         let subject = of(headers);
-        one.has(&subject).unwrap() && other.has(&subject).unwrap()
+        one.contains(&subject).unwrap() && other.contains(&subject).unwrap()
     };
     is_share(count(&all, both), KEYS, 0.09);
 }
@@ -93,7 +93,7 @@ fn a_share_and_the_targets_are_independent() {
     let sticky = Sticky::new("route", session());
     let is_first = |headers: &Headers| {
         let key = sticky.key(&of(headers)).unwrap();
-        let targets = ["a", "b"].map(|name| (name, hash::names(&[name])));
+        let targets = ["a", "b"].map(|name| (name, hash::hash_names(&[name])));
         let mut plan = Vec::new();
         let bits = sticky.bits(&key);
         rendezvous::order(
@@ -105,7 +105,7 @@ fn a_share_and_the_targets_are_independent() {
         plan[0].0 == "a"
     };
     let all: Vec<Headers> = all_headers();
-    let taken = |headers: &Headers| share.has(&of(headers)).unwrap();
+    let taken = |headers: &Headers| share.contains(&of(headers)).unwrap();
     let in_share = count(&all, taken);
     let both = count(&all, |headers| taken(headers) && is_first(headers));
     is_share(both, in_share, 0.5);
@@ -130,13 +130,14 @@ fn without_a_key_it_is_drawn() {
             ..of(headers)
         };
         // Consecutive numbers, like the random bits of a worker.
-        let seen = (0..u64::from(KEYS)).filter(|random| share.has(&draw(Some(*random))).unwrap());
+        let seen =
+            (0..u64::from(KEYS)).filter(|random| share.contains(&draw(Some(*random))).unwrap());
         is_share(u32::try_from(seen.count()).unwrap(), KEYS, 0.1);
-        assert_eq!(share.has(&draw(None)), None);
+        assert_eq!(share.contains(&draw(None)), None);
         // At 0 and 100 percent the draw makes no difference.
         for (percent, expected) in [(0, Some(false)), (100, Some(true))] {
-            let share = Share::new(percent * 10_000, "route", session());
-            assert_eq!(share.has(&draw(None)), expected);
+            let share = TrafficShare::new(percent * 10_000, "route", session());
+            assert_eq!(share.contains(&draw(None)), expected);
         }
     }
     // Without the headers, nothing is known.
@@ -144,16 +145,16 @@ fn without_a_key_it_is_drawn() {
         random: Some(7),
         ..Subject::default()
     };
-    assert_eq!(share.has(&unknown), None);
-    let off = Share::new(0, "route", session());
-    assert_eq!(off.has(&Subject::default()), None);
+    assert_eq!(share.contains(&unknown), None);
+    let off = TrafficShare::new(0, "route", session());
+    assert_eq!(off.contains(&Subject::default()), None);
 }
 
 #[test]
 fn what_shares_know_of_each_other() {
     let [ten, twenty, elsewhere] = [(10, "a"), (20, "a"), (20, "b")]
         .map(|(percent, route)| Condition::Percent(share(percent, route)));
-    let other_key = Share::new(200_000, "a", [KeySource::Conversation].into());
+    let other_key = TrafficShare::new(200_000, "a", [KeySource::Conversation].into());
     let other_key = Condition::Percent(other_key);
     assert!(twenty.covers(&ten) && !ten.covers(&twenty) && ten.covers(&ten));
     assert!(!elsewhere.covers(&ten) && !other_key.covers(&ten));
@@ -173,7 +174,7 @@ fn written_in_percent() {
         (5_000, "0.5"),
         (333_333, "33.3333"),
         (370_000, "37"),
-        (Share::WHOLE, "100"),
+        (TrafficShare::WHOLE, "100"),
     ] {
         assert_eq!(percent(parts), written);
     }
@@ -183,7 +184,7 @@ fn written_in_percent() {
 #[test]
 fn the_same_in_every_version() {
     let share = share(10, "route");
-    let places = ["a", "session-1", "ü"].map(|key| share.place(&of(&headers(key))).unwrap().0);
+    let places = ["a", "session-1", "ü"].map(|key| share.position(&of(&headers(key))).unwrap().0);
     assert_eq!(places, [167_290, 799_789, 781_771]);
     let sticky = Sticky::new("route", session());
     let subject = headers("a");

@@ -4,11 +4,13 @@ use std::cell::RefCell;
 
 use serde_json::{Value, json};
 
-use super::steering::Asked;
+use super::steering::RequestSteering;
 use super::*;
 use crate::attempt::{Moment, Plan};
 use crate::config::{Document, Steering};
-use crate::health::{Blow, CooldownPolicy, Ended, Health, HealthStore, State, TargetKey};
+use crate::health::{
+    CooldownPolicy, EndedAttempt, FailureSeverity, Health, HealthStore, TargetKey, TargetState,
+};
 use crate::request::{Caller, Headers};
 use crate::schema::Answer;
 
@@ -31,19 +33,19 @@ impl Store {
     fn cooling(targets: &[(&str, &str, u64, u64)]) -> Store {
         let store = Store::default();
         for (backend, model, since, for_ms) in targets {
-            let ended = Ended {
+            let ended = EndedAttempt {
                 target: TargetKey::new(backend, model),
                 sent_ms: *since,
                 now_ms: *since,
             };
-            let blow = Blow::Until(since + for_ms);
+            let severity = FailureSeverity::Until(since + for_ms);
             let policy = CooldownPolicy::default();
-            store.change(&mut |health| health.fail(ended, blow, &policy, 0));
+            store.change(&mut |health| health.fail(ended, severity, &policy, 0));
         }
         store
     }
 
-    fn state(&self, backend: &str, model: &str) -> State {
+    fn state(&self, backend: &str, model: &str) -> TargetState {
         let key = TargetKey::new(backend, model);
         self.0.borrow().state(key, NOW, &CooldownPolicy::default())
     }
@@ -86,15 +88,15 @@ fn route<T>(
     more: &[(&str, &str)],
     body: &str,
     store: &Store,
-    then: impl FnOnce(Result<Routed<'_>, Answer>) -> T,
+    then: impl FnOnce(Result<RoutedRequest<'_>, Answer>) -> T,
 ) -> T {
     let moment = Moment {
         now: NOW,
         random: 0,
         health: store,
     };
-    let arrival = arrive(document, headers(more), Caller::default(), || moment);
-    let Arrival::AwaitBody(pending) = arrival else {
+    let arrival = receive_headers(document, headers(more), Caller::default(), || moment);
+    let AfterHeaders::AwaitBody(pending) = arrival else {
         panic!("the request is a chat completion");
     };
     then(pending.route(document, body.as_bytes(), moment))
@@ -157,7 +159,7 @@ fn a_dry_run_is_the_decision() {
 #[test]
 fn a_dry_run_takes_no_lease() {
     let store = Store::cooling(&[("a", "m", NOW - 2_000, 1_500)]);
-    assert_eq!(store.state("a", "m"), State::Due);
+    assert_eq!(store.state("a", "m"), TargetState::Due);
     let before = store.0.borrow().clone();
     let decision = dry_run(&document(""), r#"{"model":"x"}"#, &store);
     assert_eq!(plan_of(&decision), "a/m, b/big m, b/n, a/n, c/x");
@@ -237,17 +239,17 @@ fn a_dry_run_passes_nothing() {
             (DRY.0, value),
         ];
         let all = all.map(|(name, value)| (name.to_owned(), value.as_bytes().to_vec()));
-        match arrive(
+        match receive_headers(
             &document,
             Headers::new(all.to_vec()),
             Caller::default(),
             || moment,
         ) {
-            Arrival::Answer(answer) => {
+            AfterHeaders::Answer(answer) => {
                 Some((answer.status, serde_json::from_slice(&answer.body).unwrap()))
             }
-            Arrival::Pass(_) => None,
-            Arrival::AwaitBody(_) => panic!("it is no call"),
+            AfterHeaders::PassThrough(_) => None,
+            AfterHeaders::AwaitBody(_) => panic!("it is no call"),
         }
     };
     let decision: Value = json!({
@@ -279,7 +281,7 @@ fn one_request_alone_tries_what_is_due() {
         })
     };
     assert_eq!(cluster(), "at-a");
-    assert!(matches!(store.state("a", "m"), State::Probing { .. }));
+    assert!(matches!(store.state("a", "m"), TargetState::Probing { .. }));
     assert_eq!(cluster(), "b");
     assert_eq!(cluster(), "b");
 }
@@ -366,31 +368,33 @@ fn asked_and_allowed() {
         deadline: true,
         dry_run: true,
     };
-    let read = |allowed, name: &str, value: &str| Asked::read(allowed, &headers(&[(name, value)]));
-    let nothing = Asked::default();
+    let read = |allowed, name: &str, value: &str| {
+        RequestSteering::read(allowed, &headers(&[(name, value)]))
+    };
+    let nothing = RequestSteering::default();
     let [no_fallback, deadline, dry_run] = [
         "x-llm-router-no-fallback",
         "x-llm-router-deadline-ms",
         "x-llm-router-dry-run",
     ];
-    assert_eq!(Asked::read(ALL, &headers(&[])), Ok(nothing));
-    let asked = Asked {
+    assert_eq!(RequestSteering::read(ALL, &headers(&[])), Ok(nothing));
+    let steering = RequestSteering {
         no_fallback: true,
         ..nothing
     };
-    assert_eq!(read(ALL, no_fallback, "true"), Ok(asked));
-    let asked = Asked {
+    assert_eq!(read(ALL, no_fallback, "true"), Ok(steering));
+    let steering = RequestSteering {
         dry_run: true,
         ..nothing
     };
-    assert_eq!(read(ALL, dry_run, "true"), Ok(asked));
+    assert_eq!(read(ALL, dry_run, "true"), Ok(steering));
     assert_eq!(read(ALL, dry_run, "false"), Ok(nothing));
     for (value, deadline_ms) in [("1", 1), ("30000", 30_000), ("4294967295", u32::MAX)] {
-        let asked = Asked {
+        let steering = RequestSteering {
             deadline_ms: Some(deadline_ms),
             ..nothing
         };
-        assert_eq!(read(ALL, deadline, value), Ok(asked));
+        assert_eq!(read(ALL, deadline, value), Ok(steering));
     }
     for (name, values) in [
         (no_fallback, ["1", "TRUE", "", "\u{e9}", "true "]),
@@ -409,5 +413,5 @@ fn asked_and_allowed() {
         assert_eq!(read(Steering::default(), name, "true"), Ok(nothing));
     }
     let bytes = vec![(deadline.to_owned(), vec![0xff])];
-    assert!(Asked::read(ALL, &Headers::new(bytes)).is_err());
+    assert!(RequestSteering::read(ALL, &Headers::new(bytes)).is_err());
 }

@@ -1,12 +1,12 @@
 //! The APIs whose calls are routed by model.
 
 use super::Schema;
-use crate::request::Accepts;
+use crate::request::AcceptedBodies;
 use crate::routing::{Condition, Pattern};
 
 /// Where a call names its model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Place {
+pub enum ModelLocation {
     /// In the field `model` of a JSON body.
     Json,
     /// In the field `model` of a form (`multipart/form-data`).
@@ -17,20 +17,20 @@ pub enum Place {
     Path,
 }
 
-impl Place {
+impl ModelLocation {
     /// Returns the kinds of body that such calls may have.
-    pub const fn accepts(self) -> Accepts {
+    pub const fn accepts(self) -> AcceptedBodies {
         match self {
-            Place::Json | Place::Path => Accepts::Json,
-            Place::Form => Accepts::Form,
-            Place::JsonOrForm => Accepts::Both,
+            ModelLocation::Json | ModelLocation::Path => AcceptedBodies::Json,
+            ModelLocation::Form => AcceptedBodies::Form,
+            ModelLocation::JsonOrForm => AcceptedBodies::Both,
         }
     }
 }
 
-/// How a call asks for a streamed answer.
+/// How a call says that it wants a streamed answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Asks {
+pub enum StreamSignal {
     /// By `stream` in its body.
     InBody,
     /// By another field of its body, which routing does not read. The answer shows whether it is streamed.
@@ -43,7 +43,7 @@ pub enum Asks {
 
 /// The format of the events of a streamed answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Events {
+pub(super) enum EventFormat {
     /// OpenAI's `choices`.
     Choices,
     /// OpenAI's events with a `type`.
@@ -55,7 +55,7 @@ pub(super) enum Events {
 }
 
 macro_rules! apis {
-    ($($(#[$doc:meta])* $variant:ident $name:literal $schema:ident $operation:literal $place:ident $asks:ident $events:ident,)+) => {
+    ($($(#[$doc:meta])* $variant:ident $name:literal $schema:ident $operation:literal $model_location:ident $stream_signal:ident $event_format:ident,)+) => {
         /// An API whose calls are routed by model. docs/apis.md describes each for users.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub enum Api {
@@ -82,17 +82,17 @@ macro_rules! apis {
             }
 
             /// Where its calls name their model.
-            pub const fn place(self) -> Place {
-                match self { $(Api::$variant => Place::$place,)+ }
+            pub const fn model_location(self) -> ModelLocation {
+                match self { $(Api::$variant => ModelLocation::$model_location,)+ }
             }
 
-            /// How its calls ask for a streamed answer.
-            pub const fn asks(self) -> Asks {
-                match self { $(Api::$variant => Asks::$asks,)+ }
+            /// How its calls say that they want a streamed answer.
+            pub const fn stream_signal(self) -> StreamSignal {
+                match self { $(Api::$variant => StreamSignal::$stream_signal,)+ }
             }
 
-            pub(super) const fn events(self) -> Events {
-                match self { $(Api::$variant => Events::$events,)+ }
+            pub(super) const fn event_format(self) -> EventFormat {
+                match self { $(Api::$variant => EventFormat::$event_format,)+ }
             }
         }
     };

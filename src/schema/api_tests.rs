@@ -86,22 +86,22 @@ fn the_table_in_the_docs_is_the_code() {
             panic!("{row:?}");
         };
         assert_eq!(quoted(path), [api.path()]);
-        let (place, where_to) = match api.place() {
-            Place::Json => ("`model` (", "the body ("),
-            Place::Form => ("`model` of the form (", "the body ("),
-            Place::JsonOrForm => ("`model`, also of a form (", "the body ("),
-            Place::Path => ("the path (", "the path ("),
+        let (place, where_to) = match api.model_location() {
+            ModelLocation::Json => ("`model` (", "the body ("),
+            ModelLocation::Form => ("`model` of the form (", "the body ("),
+            ModelLocation::JsonOrForm => ("`model`, also of a form (", "the body ("),
+            ModelLocation::Path => ("the path (", "the path ("),
         };
         assert!(routed.starts_with(place), "{routed}");
         assert!(rewritten.starts_with(where_to), "{rewritten}");
         let format = errors.split(' ').next().unwrap();
         let written = format!("{:?}", api.schema());
         assert_eq!(format.to_ascii_lowercase(), written.to_ascii_lowercase());
-        let streams = match api.asks() {
-            Asks::InBody => "`",
-            Asks::InAnswer => "`\"stream_format\": \"sse\"`",
-            Asks::ByPath => "by its path",
-            Asks::Never => "–",
+        let streams = match api.stream_signal() {
+            StreamSignal::InBody => "`",
+            StreamSignal::InAnswer => "`\"stream_format\": \"sse\"`",
+            StreamSignal::ByPath => "by its path",
+            StreamSignal::Never => "–",
         };
         assert!(streaming.starts_with(streams), "{streaming}");
         // A cell that cannot apply names no trial; every other cell names one.
@@ -109,8 +109,16 @@ fn the_table_in_the_docs_is_the_code() {
             ("routed", routed, true),
             ("rewritten", rewritten, true),
             ("errors", errors, true),
-            ("streamed", streaming, api.asks() != Asks::Never),
-            ("stored", stateful, api.place() != Place::Form),
+            (
+                "streamed",
+                streaming,
+                api.stream_signal() != StreamSignal::Never,
+            ),
+            (
+                "stored",
+                stateful,
+                api.model_location() != ModelLocation::Form,
+            ),
         ] {
             let trial = format!("apis::{what}::{}", api.name());
             assert_eq!(quoted(cell).contains(&trial.as_str()), can_be, "{cell}");

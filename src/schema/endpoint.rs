@@ -10,8 +10,8 @@
 
 use super::Schema;
 use super::api::{
-    API_PREFIX, AZURE_DEPLOYMENTS, AZURE_OLD_PREFIX, AZURE_PREFIX, Api, Asks, BEDROCK_MODEL,
-    GEMINI_MODELS, GEMINI_PREFIXES, Place, RERANK_PATHS,
+    API_PREFIX, AZURE_DEPLOYMENTS, AZURE_OLD_PREFIX, AZURE_PREFIX, Api, BEDROCK_MODEL,
+    GEMINI_MODELS, GEMINI_PREFIXES, ModelLocation, RERANK_PATHS, StreamSignal,
 };
 use super::path::{percent_decode, percent_decoded};
 use crate::request::{Headers, MAX_MODEL_BYTES};
@@ -23,7 +23,7 @@ pub fn split_query(path: &str) -> (&str, &str) {
 
 /// What the path of a model call says.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Call {
+pub struct ModelCall {
     /// The API that is called.
     pub api: Api,
     /// The schema of the path, in which the caller is answered.
@@ -38,7 +38,7 @@ pub struct Call {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Endpoint<'a> {
     /// A call that is routed by model.
-    Model(Call),
+    Model(ModelCall),
     /// The list of models, which the filter answers.
     ListModels,
     /// One model, which the filter answers; its name as it appears in the path, percent-encoded.
@@ -48,17 +48,17 @@ pub enum Endpoint<'a> {
 impl<'a> Endpoint<'a> {
     /// Returns the endpoint at a path (without its query), if there is one.
     pub fn at(path: &'a str) -> Option<Self> {
-        let in_body = |api: Api| Endpoint::Model(Call::new(api, api.schema()));
-        if let Some(api) = path.strip_prefix(API_PREFIX).and_then(of_operation) {
+        let in_body = |api: Api| Endpoint::Model(ModelCall::new(api, api.schema()));
+        if let Some(api) = path.strip_prefix(API_PREFIX).and_then(api_of_operation) {
             return Some(in_body(api));
         }
         if RERANK_PATHS.contains(&path) {
             return Some(in_body(Api::Rerank));
         }
         if let Some(rest) = path.strip_prefix(BEDROCK_MODEL) {
-            let (api, model) = before_operation(rest, Schema::Bedrock)?;
+            let (api, model) = split_operation(rest, Schema::Bedrock)?;
             return Some(Endpoint::Model(
-                Call::new(api, Schema::Bedrock).named(model),
+                ModelCall::new(api, Schema::Bedrock).named(model),
             ));
         }
         if path.starts_with(AZURE_OLD_PREFIX) {
@@ -78,9 +78,9 @@ impl<'a> Endpoint<'a> {
     }
 }
 
-impl Call {
+impl ModelCall {
     fn new(api: Api, schema: Schema) -> Self {
-        Call {
+        ModelCall {
             api,
             schema,
             model: None,
@@ -90,8 +90,8 @@ impl Call {
 
     /// Whether the call asks for a streamed answer. `in_body`: whether its body asks for one.
     pub fn streams(&self, in_body: bool) -> bool {
-        match self.api.place() {
-            Place::Path => self.api.asks() == Asks::ByPath,
+        match self.api.model_location() {
+            ModelLocation::Path => self.api.stream_signal() == StreamSignal::ByPath,
             _ => in_body,
         }
     }
@@ -104,14 +104,14 @@ impl Call {
 }
 
 /// Finds OpenAI's or Anthropic's API with this operation.
-fn of_operation(operation: &str) -> Option<Api> {
+fn api_of_operation(operation: &str) -> Option<Api> {
     let mut apis = Api::ALL.iter();
     let api = apis.find(|api| api.operation() == operation)?;
     matches!(api.schema(), Schema::OpenAi | Schema::Anthropic).then_some(*api)
 }
 
 /// Finds the API with the longest operation that a path ends with, and returns it with the text before the operation.
-fn before_operation(path: &str, schema: Schema) -> Option<(Api, &str)> {
+fn split_operation(path: &str, schema: Schema) -> Option<(Api, &str)> {
     let apis = Api::ALL.iter().filter(|api| api.schema() == schema);
     let found = apis.filter_map(|api| Some((*api, path.strip_suffix(api.operation())?)));
     let longest = found.min_by_key(|(_, model)| model.len());
@@ -121,15 +121,15 @@ fn before_operation(path: &str, schema: Schema) -> Option<(Api, &str)> {
 fn azure(path: &str) -> Option<Endpoint<'_>> {
     let schema = Schema::AzureOpenAi;
     if let Some(rest) = path.strip_prefix(AZURE_DEPLOYMENTS) {
-        let (api, model) = before_operation(rest, Schema::OpenAi)?;
-        return Some(Endpoint::Model(Call::new(api, schema).named(model)));
+        let (api, model) = split_operation(rest, Schema::OpenAi)?;
+        return Some(Endpoint::Model(ModelCall::new(api, schema).named(model)));
     }
     let rest = path
         .strip_prefix(AZURE_PREFIX)
         .or_else(|| path.strip_prefix(AZURE_OLD_PREFIX))?;
-    match of_operation(rest) {
+    match api_of_operation(rest) {
         Some(api) if api.schema() == Schema::OpenAi => {
-            Some(Endpoint::Model(Call::new(api, schema)))
+            Some(Endpoint::Model(ModelCall::new(api, schema)))
         }
         _ => catalog(rest),
     }
@@ -137,9 +137,9 @@ fn azure(path: &str) -> Option<Endpoint<'_>> {
 
 fn gemini<'a>(version: &'static str, rest: &'a str) -> Option<Endpoint<'a>> {
     if let Some(rest) = rest.strip_prefix(GEMINI_MODELS)
-        && let Some((api, model)) = before_operation(rest, Schema::Gemini)
+        && let Some((api, model)) = split_operation(rest, Schema::Gemini)
     {
-        let mut call = Call::new(api, Schema::Gemini).named(model);
+        let mut call = ModelCall::new(api, Schema::Gemini).named(model);
         call.version = version;
         return Some(Endpoint::Model(call));
     }

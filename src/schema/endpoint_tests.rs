@@ -283,7 +283,7 @@ proptest! {
             prop_assert!(path.ends_with(call.api.operation()), "{}", path);
             let template = PathTemplate::new(call.api.schema(), None);
             let model = call.model.clone().unwrap_or_default();
-            let is_in_path = call.api.place() == Place::Path;
+            let is_in_path = call.api.model_location() == ModelLocation::Path;
             // A name that is not valid text was refused before.
             prop_assume!(!is_in_path || is_model_name(&model));
             let anew = template.fill(&call, &model, "");

@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::api::Events;
+use super::api::EventFormat;
 use super::{Answer, Api, Schema};
-use crate::request::{KindError, ScanError};
+use crate::request::{BodyKindError, ScanError};
 
 macro_rules! error_codes {
     ($($(#[$doc:meta])* $variant:ident $code:literal $status:literal,)+) => {
@@ -123,14 +123,14 @@ impl From<ScanError> for ErrorCode {
     }
 }
 
-impl From<KindError> for ErrorCode {
-    fn from(error: KindError) -> Self {
+impl From<BodyKindError> for ErrorCode {
+    fn from(error: BodyKindError) -> Self {
         match error {
-            KindError::Encoding => ErrorCode::UnsupportedEncoding,
-            KindError::SeveralTypes | KindError::Type(_) | KindError::Charset => {
+            BodyKindError::Encoding => ErrorCode::UnsupportedEncoding,
+            BodyKindError::SeveralTypes | BodyKindError::Type(_) | BodyKindError::Charset => {
                 ErrorCode::UnsupportedContentType
             }
-            KindError::Boundary => ErrorCode::InvalidForm,
+            BodyKindError::Boundary => ErrorCode::InvalidForm,
         }
     }
 }
@@ -142,7 +142,7 @@ impl ErrorCode {
     ///
     /// Source: Envoy's `StreamInfo::ResponseCodeDetails`; those of a reset are
     /// `upstream_reset_before_response_started{reason|transport failure}`. Answers of this filter have no details.
-    pub fn of_envoy(status: u32, details: &str) -> Option<ErrorCode> {
+    pub fn from_envoy(status: u32, details: &str) -> Option<ErrorCode> {
         let (details, cause) = details.split_once('{').unwrap_or((details, ""));
         let is_connection = [
             "remote_connection_failure",
@@ -192,7 +192,7 @@ impl ErrorCode {
     }
 
     /// The message for an answer that the filter generates, if there is nothing more specific to say.
-    pub fn own_message(self) -> &'static str {
+    pub fn default_message(self) -> &'static str {
         match self {
             ErrorCode::BackendMismatch => {
                 "The gateway is misconfigured: it sent this request to a different backend than planned."
@@ -286,7 +286,7 @@ impl ErrorCode {
     pub(super) fn event(self, api: Api, message: &str) -> Vec<u8> {
         // The events of responses and similar APIs have a `type` and no object around the error's fields. This event
         // has both forms, because clients recognise either as an error.
-        if api.events() == Events::Typed {
+        if api.event_format() == EventFormat::Typed {
             let error = self.openai(message);
             let event = json!({
                 "type": "error",

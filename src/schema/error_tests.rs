@@ -70,7 +70,7 @@ fn what_envoy_says() {
         (500, "ext_proc_error", ErrorCode::ProxyError),
     ] {
         assert_eq!(
-            ErrorCode::of_envoy(status, details),
+            ErrorCode::from_envoy(status, details),
             Some(code),
             "{details}"
         );
@@ -86,7 +86,7 @@ fn what_others_answer_is_left_alone() {
         (403, "ext_authz_denied"),
         (401, "jwt_authn_access_denied{Jwt_is_missing}"),
     ] {
-        assert_eq!(ErrorCode::of_envoy(status, details), None, "{details}");
+        assert_eq!(ErrorCode::from_envoy(status, details), None, "{details}");
     }
 }
 

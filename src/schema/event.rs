@@ -5,8 +5,8 @@
 //! streaming events of responses, images, speech and transcriptions, Anthropic's reference of streamed messages,
 //! Gemini's `GenerateContentResponse`.
 
-use super::json::{Json, Step};
-use super::large::LeftOut;
+use super::json::{JsonCursor, JsonResult};
+use super::large::OmittedBytes;
 
 /// What one event says.
 #[derive(Debug, Default)]
@@ -25,40 +25,40 @@ pub(super) struct Event<'a> {
     /// The inside of the string that names the model.
     pub(super) model: Option<&'a [u8]>,
     /// The parts that are missing from the event's data, if it was too large to be held.
-    pub(super) left_out: Option<&'a LeftOut<'a>>,
+    pub(super) omitted: Option<&'a OmittedBytes<'a>>,
 }
 
 impl<'a> Event<'a> {
     /// Creates an event whose data lack these parts.
-    pub(super) fn new(left_out: Option<&'a LeftOut<'a>>) -> Self {
+    pub(super) fn new(omitted: Option<&'a OmittedBytes<'a>>) -> Self {
         Event {
-            left_out,
+            omitted,
             ..Event::default()
         }
     }
 
     /// Reads an event of OpenAI's completions.
-    pub(super) fn choices(&mut self, data: &'a [u8]) -> Step {
-        Json::whole(data, |json| self.answer(json))
+    pub(super) fn choices(&mut self, data: &'a [u8]) -> JsonResult {
+        JsonCursor::whole(data, |json| self.answer(json))
     }
 
-    fn answer(&mut self, json: &mut Json<'a>) -> Step {
+    fn answer(&mut self, json: &mut JsonCursor<'a>) -> JsonResult {
         json.fields(|json, key| match key {
             b"choices" => json.items(|json| self.choice(json)),
             b"error" => {
-                self.is_error |= json.is_something()?;
+                self.is_error |= json.is_non_empty()?;
                 Ok(())
             }
             b"object" | b"type" => {
                 self.is_error |= json.text()? == Some(b"error");
                 Ok(())
             }
-            _ => self.about(json, key),
+            _ => self.read_metadata(json, key),
         })
     }
 
     /// Reads a field that may contain the usage or the model.
-    fn about(&mut self, json: &mut Json<'a>, key: &[u8]) -> Step {
+    fn read_metadata(&mut self, json: &mut JsonCursor<'a>, key: &[u8]) -> JsonResult {
         match key {
             b"usage" | b"usageMetadata" => {
                 let value = json.skip()?;
@@ -72,47 +72,47 @@ impl<'a> Event<'a> {
         Ok(())
     }
 
-    fn choice(&mut self, json: &mut Json<'a>) -> Step {
+    fn choice(&mut self, json: &mut JsonCursor<'a>) -> JsonResult {
         let mut bit = 1_u128;
         let mut is_finished = false;
         json.fields(|json, key| {
             match key {
                 b"index" => bit = bit_of(json.skip()?),
                 b"delta" | b"message" => json.fields(|json, key| {
-                    let inside = something(json)?;
-                    self.brings(inside, is_content(key));
+                    let inside = non_empty_value(json)?;
+                    self.note_value(inside, is_content(key));
                     Ok(())
                 })?,
                 b"text" => {
-                    let inside = something(json)?;
-                    self.brings(inside, true);
+                    let inside = non_empty_value(json)?;
+                    self.note_value(inside, true);
                 }
                 // Some providers send `""` for `null`.
-                b"finish_reason" => is_finished = json.is_something()?,
+                b"finish_reason" => is_finished = json.is_non_empty()?,
                 _ => {
                     json.skip()?;
                 }
             }
             Ok(())
         })?;
-        self.saw(bit, is_finished);
+        self.note_choice(bit, is_finished);
         Ok(())
     }
 
     /// Reads an event of Anthropic's API.
-    pub(super) fn messages(&mut self, name: &'a [u8], data: &'a [u8]) -> Step {
+    pub(super) fn messages(&mut self, name: &'a [u8], data: &'a [u8]) -> JsonResult {
         let mut kind = name;
-        let mut delta = Event::new(self.left_out);
+        let mut delta = Event::new(self.omitted);
         let mut has_stop_reason = false;
         let mut is_block_something = false;
-        Json::whole(data, |json| {
+        JsonCursor::whole(data, |json| {
             json.fields(|json, key| {
                 match key {
                     b"type" => kind = json.text()?.unwrap_or_default(),
-                    b"error" => self.is_error |= json.is_something()?,
+                    b"error" => self.is_error |= json.is_non_empty()?,
                     b"delta" => json.fields(|json, key| {
-                        let inside = something(json)?;
-                        delta.brings(inside, key != b"type");
+                        let inside = non_empty_value(json)?;
+                        delta.note_value(inside, key != b"type");
                         has_stop_reason |= !inside.is_empty() && key == b"stop_reason";
                         Ok(())
                     })?,
@@ -120,7 +120,7 @@ impl<'a> Event<'a> {
                         is_block_something |= match key {
                             // A tool call, or its result, has begun.
                             b"type" => !matches!(json.text()?, Some(b"text" | b"thinking")),
-                            b"text" | b"thinking" => json.is_something()?,
+                            b"text" | b"thinking" => json.is_non_empty()?,
                             _ => {
                                 json.skip()?;
                                 false
@@ -128,14 +128,14 @@ impl<'a> Event<'a> {
                         };
                         Ok(())
                     })?,
-                    b"message" => json.fields(|json, key| self.about(json, key))?,
-                    _ => self.about(json, key)?,
+                    b"message" => json.fields(|json, key| self.read_metadata(json, key))?,
+                    _ => self.read_metadata(json, key)?,
                 }
                 Ok(())
             })
         })?;
         match kind {
-            b"content_block_delta" => self.bring(&delta),
+            b"content_block_delta" => self.take_content(&delta),
             b"content_block_start" => self.has_content = is_block_something,
             b"message_delta" => self.is_ended = has_stop_reason,
             b"message_stop" => self.is_ended = true,
@@ -146,26 +146,26 @@ impl<'a> Event<'a> {
     }
 
     /// Reads an event of OpenAI's APIs whose events have a type: responses, images, speech and transcriptions.
-    pub(super) fn typed(&mut self, name: &'a [u8], data: &'a [u8]) -> Step {
+    pub(super) fn typed(&mut self, name: &'a [u8], data: &'a [u8]) -> JsonResult {
         let mut kind = name;
-        let mut delta = Event::new(self.left_out);
-        Json::whole(data, |json| {
+        let mut delta = Event::new(self.omitted);
+        JsonCursor::whole(data, |json| {
             json.fields(|json, key| {
                 match key {
                     b"type" => kind = json.text()?.unwrap_or_default(),
-                    b"error" => self.is_error |= json.is_something()?,
+                    b"error" => self.is_error |= json.is_non_empty()?,
                     b"delta" | b"b64_json" | b"partial_image_b64" | b"audio" | b"text" => {
-                        delta.brings(something(json)?, true);
+                        delta.note_value(non_empty_value(json)?, true);
                     }
-                    b"response" => json.fields(|json, key| self.about(json, key))?,
-                    _ => self.about(json, key)?,
+                    b"response" => json.fields(|json, key| self.read_metadata(json, key))?,
+                    _ => self.read_metadata(json, key)?,
                 }
                 Ok(())
             })
         })?;
         let is_content = CONTENT.iter().any(|suffix| kind.ends_with(suffix));
         if is_content {
-            self.bring(&delta);
+            self.take_content(&delta);
         }
         self.is_ended = FINAL.contains(&kind);
         self.is_error |= matches!(kind, b"error" | b"response.failed");
@@ -173,25 +173,25 @@ impl<'a> Event<'a> {
     }
 
     /// Reads an event of Gemini's API.
-    pub(super) fn candidates(&mut self, data: &'a [u8]) -> Step {
-        Json::whole(data, |json| {
+    pub(super) fn candidates(&mut self, data: &'a [u8]) -> JsonResult {
+        JsonCursor::whole(data, |json| {
             json.fields(|json, key| match key {
                 b"candidates" => json.items(|json| self.candidate(json)),
                 b"promptFeedback" => json.fields(|json, key| {
                     // The prompt was refused before anything was written.
-                    self.is_ended |= json.is_something()? && key == b"blockReason";
+                    self.is_ended |= json.is_non_empty()? && key == b"blockReason";
                     Ok(())
                 }),
                 b"error" => {
-                    self.is_error |= json.is_something()?;
+                    self.is_error |= json.is_non_empty()?;
                     Ok(())
                 }
-                _ => self.about(json, key),
+                _ => self.read_metadata(json, key),
             })
         })
     }
 
-    fn candidate(&mut self, json: &mut Json<'a>) -> Step {
+    fn candidate(&mut self, json: &mut JsonCursor<'a>) -> JsonResult {
         let mut bit = 1_u128;
         let mut is_finished = false;
         json.fields(|json, key| {
@@ -201,31 +201,31 @@ impl<'a> Event<'a> {
                     b"parts" => json.items(|json| {
                         json.fields(|json, key| {
                             // A thought has a field next to its text that marks it as one.
-                            let inside = something(json)?;
-                            self.brings(inside, key != b"thought");
+                            let inside = non_empty_value(json)?;
+                            self.note_value(inside, key != b"thought");
                             Ok(())
                         })
                     }),
                     _ => json.skip().map(drop),
                 })?,
-                b"finishReason" => is_finished = json.is_something()?,
+                b"finishReason" => is_finished = json.is_non_empty()?,
                 _ => {
                     json.skip()?;
                 }
             }
             Ok(())
         })?;
-        self.saw(bit, is_finished);
+        self.note_choice(bit, is_finished);
         Ok(())
     }
 
     /// Notes a value that may be content.
-    fn brings(&mut self, inside: &'a [u8], is_content: bool) {
+    fn note_value(&mut self, inside: &'a [u8], is_content: bool) {
         if is_content && !inside.is_empty() {
             self.has_content = true;
             self.content_bytes = self.content_bytes.saturating_add(inside.len());
-            if let Some(left_out) = self.left_out {
-                self.content_bytes = self.content_bytes.saturating_add(left_out.of(inside));
+            if let Some(omitted) = self.omitted {
+                self.content_bytes = self.content_bytes.saturating_add(omitted.of(inside));
             }
             if inside.len() > self.content.len() {
                 self.content = inside;
@@ -234,14 +234,14 @@ impl<'a> Event<'a> {
     }
 
     /// Takes over the content of a part that turned out to be content.
-    fn bring(&mut self, part: &Event<'a>) {
+    fn take_content(&mut self, part: &Event<'a>) {
         self.has_content |= part.has_content;
         self.content_bytes = self.content_bytes.saturating_add(part.content_bytes);
         self.content = part.content;
     }
 
     /// Notes a choice, and whether it is finished.
-    fn saw(&mut self, bit: u128, is_finished: bool) {
+    fn note_choice(&mut self, bit: u128, is_finished: bool) {
         self.seen |= bit;
         if is_finished && bit != LAST_BIT {
             self.finished |= bit;
@@ -251,13 +251,13 @@ impl<'a> Event<'a> {
 
 /// Reads a value and returns it without the quotes that all streamed content has; empty if the value is null or
 /// empty.
-fn something<'a>(json: &mut Json<'a>) -> Step<&'a [u8]> {
+fn non_empty_value<'a>(json: &mut JsonCursor<'a>) -> JsonResult<&'a [u8]> {
     let before = json.rest();
-    let is_something = json.is_something()?;
+    let is_non_empty = json.is_non_empty()?;
     let length = before.len().saturating_sub(json.rest().len());
     let inside = before.get(1..length.saturating_sub(1));
     Ok(match inside {
-        _ if !is_something => b"",
+        _ if !is_non_empty => b"",
         Some(inside) if !inside.is_empty() => inside,
         // A digit.
         _ => before.get(..length).unwrap_or_default(),

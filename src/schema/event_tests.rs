@@ -147,7 +147,7 @@ fn an_error_of_ours_is_one() {
     for api in apis.filter(|api| api.schema() != Schema::Bedrock) {
         let code = ErrorCode::UpstreamIncomplete;
         let mut reader = StreamReader::new(api);
-        reader.push(&error_event(code, api, code.own_message()));
+        reader.push(&error_event(code, api, code.default_message()));
         assert!(reader.error().is_some(), "{}", api.name());
         assert_eq!(reader.malformed(), 0);
     }

@@ -6,6 +6,7 @@ mod catalog;
 mod endpoint;
 mod error;
 mod event;
+mod json_answer;
 mod large;
 mod path;
 mod provider_error;
@@ -15,28 +16,27 @@ mod sse;
 mod stream;
 mod usage;
 mod websocket;
-mod whole;
 
 use crate::json;
 
 pub use answer::Answer;
-pub use api::{Api, Asks, Place};
+pub use api::{Api, ModelLocation, StreamSignal};
 pub use catalog::Catalog;
 pub use endpoint::{
-    Call, Endpoint, caller_schema, is_ambiguous, is_model_name, is_stored_state, split_query,
+    Endpoint, ModelCall, caller_schema, is_ambiguous, is_model_name, is_stored_state, split_query,
 };
 pub use error::ErrorCode;
+pub use json_answer::{JsonAnswer, classify_json_answer};
 pub(crate) use path::percent_decoded;
 pub use path::{CREDENTIAL_PARAMETERS, PathTemplate, without_credentials};
 pub use provider_error::{failure_of_answer, failure_of_error_object};
 pub use retry_after::retry_after;
 pub(crate) use retry_after::rfc_3339;
-pub use stream::{Drops, StreamReader, error_event};
+pub use stream::{DroppedEvents, StreamReader, error_event};
 #[cfg(test)]
-pub(crate) use usage::MOST_TOKENS;
+pub(crate) use usage::MAX_TOKENS;
 pub use usage::{Usage, UsageReader};
 pub use websocket::WebSocket;
-pub use whole::{Whole, read_whole};
 
 /// The API dialect that a caller or a backend speaks. Errors are answered in the caller's schema.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::Schema;
 use super::api::{API_PREFIX, AZURE_PREFIX, BEDROCK_MODEL, GEMINI_MODELS, GEMINI_PREFIXES};
-use super::endpoint::Call;
+use super::endpoint::ModelCall;
 
 /// The template of a backend's paths.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -12,11 +12,11 @@ pub struct PathTemplate {
     schema: Schema,
     /// The prefix that replaces the API's own; `None` for the API's own or the client's.
     prefix: Option<String>,
-    parts: Vec<Part>,
+    parts: Vec<TemplatePart>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Part {
+enum TemplatePart {
     Literal(String),
     /// The version at the beginning of the client's path.
     Version,
@@ -36,8 +36,8 @@ impl PathTemplate {
             Schema::Bedrock => Some(""),
         };
         let mut parts = vec![match prefix.or(own) {
-            Some(prefix) => Part::Literal(prefix.to_owned()),
-            None => Part::Version,
+            Some(prefix) => TemplatePart::Literal(prefix.to_owned()),
+            None => TemplatePart::Version,
         }];
         let before_model = match schema {
             Schema::Gemini => Some(GEMINI_MODELS),
@@ -45,9 +45,12 @@ impl PathTemplate {
             _ => None,
         };
         if let Some(before) = before_model {
-            parts.extend([Part::Literal(before.to_owned()), Part::Model]);
+            parts.extend([
+                TemplatePart::Literal(before.to_owned()),
+                TemplatePart::Model,
+            ]);
         }
-        parts.push(Part::Operation);
+        parts.push(TemplatePart::Operation);
         PathTemplate {
             schema,
             prefix: prefix.or(own).map(str::to_owned),
@@ -66,10 +69,10 @@ impl PathTemplate {
             let (name, after) = after
                 .split_once('}')
                 .ok_or_else(|| "has a \"{\" without its \"}\"".to_owned())?;
-            parts.push(Part::Literal(literal.to_owned()));
+            parts.push(TemplatePart::Literal(literal.to_owned()));
             parts.push(match name {
-                "model" => Part::Model,
-                "operation" => Part::Operation,
+                "model" => TemplatePart::Model,
+                "operation" => TemplatePart::Operation,
                 other => {
                     return Err(format!(
                         "knows {{model}} and {{operation}}, not {{{other}}}"
@@ -81,7 +84,7 @@ impl PathTemplate {
         if rest.contains('}') {
             return Err("has a \"}\" without its \"{\"".to_owned());
         }
-        parts.push(Part::Literal(rest.to_owned()));
+        parts.push(TemplatePart::Literal(rest.to_owned()));
         Ok(PathTemplate {
             parts,
             ..PathTemplate::new(schema, None)
@@ -89,26 +92,26 @@ impl PathTemplate {
     }
 
     /// Whether the path of a call would not name the model although nothing else in the call does.
-    pub fn loses_model(&self) -> bool {
+    pub fn omits_model(&self) -> bool {
         let is_in_path = matches!(self.schema, Schema::Gemini | Schema::Bedrock);
-        is_in_path && !self.parts.contains(&Part::Model)
+        is_in_path && !self.parts.contains(&TemplatePart::Model)
     }
 
     /// Returns the path of one call of one model (its upstream name). The client's query follows the template's own,
     /// without parameters that the template sets, because the client must not choose those.
-    pub fn fill(&self, call: &Call, model: &str, client_query: &str) -> String {
+    pub fn fill(&self, call: &ModelCall, model: &str, client_query: &str) -> String {
         let mut path = String::new();
         for part in &self.parts {
             match part {
-                Part::Literal(literal) => path.push_str(literal),
-                Part::Version => path.push_str(call.version),
-                Part::Model => percent_encode(model, &mut path),
-                Part::Operation => path.push_str(call.api.operation()),
+                TemplatePart::Literal(literal) => path.push_str(literal),
+                TemplatePart::Version => path.push_str(call.version),
+                TemplatePart::Model => percent_encode(model, &mut path),
+                TemplatePart::Operation => path.push_str(call.api.operation()),
             }
         }
         // Azure's paths that name a model need an `api-version` that its other paths do not accept.
         let is_for_azure = self.schema == Schema::AzureOpenAi
-            && self.parts.contains(&Part::Model) == call.model.is_some();
+            && self.parts.contains(&TemplatePart::Model) == call.model.is_some();
         with_query(path, client_query, is_for_azure)
     }
 

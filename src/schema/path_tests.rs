@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::super::{Api, Endpoint, split_query};
 use super::*;
 
-fn call(path: &str) -> Call {
+fn call(path: &str) -> ModelCall {
     match Endpoint::at(path) {
         Some(Endpoint::Model(call)) => call,
         other => panic!("{path}: {other:?}"),

@@ -14,7 +14,7 @@
 //! * Hugging Face TGI, Together: `{"error":"…","error_type":"…"}`.
 //! * FastAPI, which serves many models: `{"detail":"…"}`.
 
-use super::json::{Fault, Json, Step, is_something};
+use super::json::{JsonCursor, JsonError, JsonResult, is_non_empty};
 use crate::attempt::Failure;
 
 /// Returns the failure that a non-2xx answer describes. `body` is as much of it as was read: it may be empty, cut
@@ -22,7 +22,7 @@ use crate::attempt::Failure;
 pub fn failure_of_answer(status: u32, body: &[u8]) -> Failure {
     match status {
         400..500 if status != 429 => {
-            let facts = Facts::read(body).0;
+            let facts = ErrorFacts::read(body).0;
             match (facts.code.or(facts.wording), status) {
                 (Some(failure), _) => failure,
                 (None, 401 | 403) => Failure::Unauthorized,
@@ -36,8 +36,8 @@ pub fn failure_of_answer(status: u32, body: &[u8]) -> Failure {
 /// Returns the failure that an error object in any known provider's format describes; `None` if this text is not an
 /// error. An empty `error` field does not make it one: `"error": null` is not an error.
 pub fn failure_of_error_object(body: &[u8]) -> Option<Failure> {
-    let (facts, walked) = Facts::read(body);
-    if walked == Err(Fault::Malformed) {
+    let (facts, walked) = ErrorFacts::read(body);
+    if walked == Err(JsonError::Malformed) {
         return None;
     }
     facts.failure()
@@ -172,7 +172,7 @@ const NO_WORDING: &str = "please wait";
 
 /// What an answer's fields say, if it is an error.
 #[derive(Debug, Default)]
-pub(super) struct Facts {
+pub(super) struct ErrorFacts {
     is_error: bool,
     /// The failure by [`CODES`].
     code: Option<Failure>,
@@ -184,11 +184,11 @@ pub(super) struct Facts {
     wording: Option<Failure>,
 }
 
-impl Facts {
+impl ErrorFacts {
     /// Reads a text. Returns what it says up to where it could be read, and why it could not be read further.
-    pub(super) fn read(text: &[u8]) -> (Facts, Step) {
-        let mut facts = Facts::default();
-        let walked = Json::whole(text, |json| {
+    pub(super) fn read(text: &[u8]) -> (ErrorFacts, JsonResult) {
+        let mut facts = ErrorFacts::default();
+        let walked = JsonCursor::whole(text, |json| {
             if json.peek() == Some(b'[') {
                 json.items(|json| facts.answer(json))
             } else {
@@ -214,7 +214,7 @@ impl Facts {
     }
 
     /// Reads the object around an error, or the error itself.
-    fn answer(&mut self, json: &mut Json<'_>) -> Step {
+    fn answer(&mut self, json: &mut JsonCursor<'_>) -> JsonResult {
         json.fields(|json, key| match key {
             b"error" => self.error_field(json),
             // An OpenAI response that failed during its stream.
@@ -240,7 +240,7 @@ impl Facts {
     }
 
     /// Reads the value of `error`: the error object, its message, or nothing.
-    fn error_field(&mut self, json: &mut Json<'_>) -> Step {
+    fn error_field(&mut self, json: &mut JsonCursor<'_>) -> JsonResult {
         if json.peek() == Some(b'"') {
             self.is_error |= !json.rest().starts_with(b"\"\"");
             return self.message(json);
@@ -248,12 +248,12 @@ impl Facts {
         let start = json.rest();
         let walked = self.error(json);
         let taken = start.len().saturating_sub(json.rest().len());
-        self.is_error |= is_something(start.get(..taken).unwrap_or_default());
+        self.is_error |= is_non_empty(start.get(..taken).unwrap_or_default());
         walked
     }
 
     /// Reads the error object.
-    fn error(&mut self, json: &mut Json<'_>) -> Step {
+    fn error(&mut self, json: &mut JsonCursor<'_>) -> JsonResult {
         json.fields(|json, key| match key {
             b"innererror" | b"inner_error" => json.fields(|json, key| match key {
                 b"code" => self.name(json),
@@ -272,7 +272,7 @@ impl Facts {
         })
     }
 
-    fn field(&mut self, json: &mut Json<'_>, key: &[u8]) -> Step {
+    fn field(&mut self, json: &mut JsonCursor<'_>, key: &[u8]) -> JsonResult {
         match key {
             b"message" => self.message(json),
             b"type" | b"code" | b"status" | b"error_type" => self.name(json),
@@ -281,7 +281,7 @@ impl Facts {
     }
 
     /// Reads a text for humans.
-    fn message(&mut self, json: &mut Json<'_>) -> Step {
+    fn message(&mut self, json: &mut JsonCursor<'_>) -> JsonResult {
         if json.peek() != Some(b'"') {
             return json.skip().map(drop);
         }
@@ -299,7 +299,7 @@ impl Facts {
     }
 
     /// Reads a text for programs, or a number.
-    fn name(&mut self, json: &mut Json<'_>) -> Step {
+    fn name(&mut self, json: &mut JsonCursor<'_>) -> JsonResult {
         let value = json.skip()?;
         let name = value
             .strip_prefix(b"\"")

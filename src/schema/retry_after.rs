@@ -6,7 +6,7 @@
 //! Anthropic's reference of rate limits (`anthropic-ratelimit-*-reset`, RFC 3339).
 
 /// The longest wait that is honoured, in milliseconds: one day.
-const LONGEST: u64 = 86_400_000;
+const MAX_WAIT_MS: u64 = 86_400_000;
 
 /// Returns how long a backend asks not to be called, by its response headers, in milliseconds from `now_ms` (Unix
 /// time in milliseconds). A time in the past is `Some(0)`; a header that cannot be parsed is ignored.
@@ -69,7 +69,7 @@ pub fn retry_after(header: impl Fn(&str) -> Option<Vec<u8>>, now_ms: u64) -> Opt
     .or_else(|| generic("x-ratelimit-remaining", "x-ratelimit-reset"))
     .or_else(|| generic("ratelimit-remaining", "ratelimit-reset"))
     .or_else(anthropic)
-    .map(|wait| wait.min(LONGEST))
+    .map(|wait| wait.min(MAX_WAIT_MS))
 }
 
 /// Parses a decimal number to thousandths, so seconds become milliseconds. Negative numbers become 0.

@@ -22,7 +22,7 @@ fn one_header() {
         ("retry-after", "30", Some(30_000)),
         ("retry-after", " 0.25 ", Some(250)),
         ("retry-after", "-1", Some(0)),
-        ("retry-after", "99999999999999999999999", Some(LONGEST)),
+        ("retry-after", "99999999999999999999999", Some(MAX_WAIT_MS)),
         ("retry-after", "Wed, 20 Nov 2024 14:30:05 GMT", Some(5000)),
         (
             "retry-after",
@@ -35,7 +35,7 @@ fn one_header() {
         (
             "retry-after",
             "Fri, 20 Nov 2026 14:30:05 GMT",
-            Some(LONGEST),
+            Some(MAX_WAIT_MS),
         ),
         ("retry-after", "Wed, 20 Nov 2024 14:30:05 CET", None),
         ("retry-after", "Wed, 20 Foo 2024 14:30:05 GMT", None),
@@ -167,7 +167,7 @@ proptest! {
     fn arbitrary_bytes_never_panic(bytes: Vec<u8>, text in "[-0-9.:TZ+ A-Za-z,µ]{0,40}", now: u64) {
         for value in [bytes, text.into_bytes()] {
             let wait = retry_after(|_| Some(value.clone()), now);
-            prop_assert!(wait.is_none_or(|wait| wait <= LONGEST));
+            prop_assert!(wait.is_none_or(|wait| wait <= MAX_WAIT_MS));
             for only in ["retry-after", "x-ratelimit-reset-tokens", "x-ratelimit-reset"] {
                 let _ = retry_after(|name| (name == only).then(|| value.clone()), now);
             }

@@ -3,7 +3,7 @@
 //! Most answers report their usage, so reading all of their text would nearly always be wasted. So a sample of the
 //! text is kept, and read only if the estimate is needed.
 
-use crate::prompt::{Estimate, is_data};
+use crate::prompt::{TokenEstimator, is_base64};
 use crate::request::text;
 
 /// How many bytes are kept.
@@ -14,7 +14,7 @@ const WINDOW: usize = 512;
 
 /// The text of an answer: its length, and a sample of it.
 #[derive(Clone, Debug)]
-pub(super) struct Sample {
+pub(super) struct TextSample {
     /// The sample, as JSON writes it.
     kept: Vec<u8>,
     bytes: u64,
@@ -22,9 +22,9 @@ pub(super) struct Sample {
     from: u64,
 }
 
-impl Default for Sample {
+impl Default for TextSample {
     fn default() -> Self {
-        Sample {
+        TextSample {
             // Most answers are short, and the first event should not wait for an allocation.
             kept: Vec::with_capacity(WINDOW),
             bytes: 0,
@@ -33,11 +33,11 @@ impl Default for Sample {
     }
 }
 
-impl Sample {
+impl TextSample {
     /// Adds the next piece. `inside`: the inside of its longest JSON string; `bytes`: the length of the whole piece.
     /// Images and audio are not text.
     pub(super) fn add(&mut self, inside: &[u8], bytes: usize) {
-        if is_data(inside) {
+        if is_base64(inside) {
             return;
         }
         if self.bytes >= self.from && self.kept.len() < KEPT {
@@ -57,10 +57,10 @@ impl Sample {
         if self.kept.is_empty() {
             return 0;
         }
-        let mut estimate = Estimate::default();
+        let mut estimate = TokenEstimator::default();
         // A window may end inside a character.
         let kept = String::from_utf8_lossy(&self.kept);
-        text::read(kept.as_bytes(), &mut |piece| estimate.add(piece));
+        text::decode_pieces(kept.as_bytes(), &mut |piece| estimate.add(piece));
         let of_kept = u128::from(estimate.tokens()).saturating_mul(self.bytes.into());
         let kept = u128::from(bytes_of(self.kept.len()));
         u64::try_from(of_kept.div_ceil(kept)).unwrap_or(u64::MAX)
@@ -77,8 +77,8 @@ mod tests {
     use crate::prompt::estimate;
 
     /// A text in pieces of `size` characters, as JSON writes it.
-    fn sample(text: &str, size: usize, is_ascii: bool) -> Sample {
-        let mut sample = Sample::default();
+    fn sample(text: &str, size: usize, is_ascii: bool) -> TextSample {
+        let mut sample = TextSample::default();
         let characters: Vec<char> = text.chars().collect();
         for piece in characters.chunks(size) {
             let piece: String = piece.iter().collect();
@@ -122,7 +122,7 @@ mod tests {
 
     #[test]
     fn what_is_kept_is_bounded() {
-        let mut sample = Sample::default();
+        let mut sample = TextSample::default();
         assert_eq!(sample.tokens(), 0);
         for size in [1, 7, 10_000, 100_000] {
             for _ in 0..1000 {
@@ -133,11 +133,11 @@ mod tests {
         assert_eq!(sample.bytes, 1000 * (2 + 8 + 10_001 + 100_001));
         assert!(sample.tokens() > 0);
         // An image has no tokens.
-        let mut picture = Sample::default();
+        let mut picture = TextSample::default();
         picture.add(&[b'A'; 5000], 5000);
         assert_eq!(picture.tokens(), 0);
         // Text that was not read at all has none.
-        let mut unread = Sample::default();
+        let mut unread = TextSample::default();
         unread.add(b"", 100);
         assert_eq!(unread.tokens(), 0);
     }

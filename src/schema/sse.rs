@@ -8,7 +8,7 @@
 //! that lies within one chunk is read in place.
 
 use super::json::line_length;
-use super::large::Large;
+use super::large::LargeEvent;
 
 /// The maximum number of bytes of an event that are held. A larger event is read while it passes through.
 pub(super) const MAX_EVENT_BYTES: usize = 64 * 1024;
@@ -16,17 +16,17 @@ pub(super) const MAX_EVENT_BYTES: usize = 64 * 1024;
 const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 
 /// The reader of the events.
-pub(super) trait Events {
+pub(super) trait EventSink {
     /// Handles an event that has data. Returns whether it may pass.
     fn event(&mut self, name: &[u8], data: &[u8]) -> bool;
 
     /// Handles an event that was too large to be held and has passed through.
-    fn large(&mut self, large: &Large);
+    fn large(&mut self, large: &LargeEvent);
 }
 
 /// The state of the parser between two chunks.
 #[derive(Debug)]
-pub(super) struct Pieces {
+pub(super) struct SseParser {
     /// How many bytes of a byte order mark have arrived; its full length once it is known whether there is one.
     mark: usize,
     /// The beginning of an incomplete piece.
@@ -34,7 +34,7 @@ pub(super) struct Pieces {
     /// The piece was too large, and what has arrived of it was passed on.
     is_passing: bool,
     /// The reader of that piece, if it is an event.
-    large: Option<Box<Large>>,
+    large: Option<Box<LargeEvent>>,
     /// The piece has begun with a comment.
     is_comment: bool,
     /// The piece contains a complete field line, so it is an event.
@@ -47,9 +47,9 @@ pub(super) struct Pieces {
     was_dropped: bool,
 }
 
-impl Pieces {
+impl SseParser {
     pub(super) fn new() -> Self {
-        Pieces {
+        SseParser {
             mark: 0,
             held: Vec::new(),
             is_passing: false,
@@ -84,7 +84,7 @@ impl Pieces {
     pub(super) fn push(
         &mut self,
         chunk: &[u8],
-        reader: &mut impl Events,
+        reader: &mut impl EventSink,
         out: &mut Option<Vec<u8>>,
     ) {
         let chunk = self.after_mark(chunk, out);
@@ -129,7 +129,7 @@ impl Pieces {
     }
 
     /// Ends the stream. An event that lacks only its blank line is read and completed.
-    pub(super) fn end(&mut self, reader: &mut impl Events, out: &mut Option<Vec<u8>>) {
+    pub(super) fn end(&mut self, reader: &mut impl EventSink, out: &mut Option<Vec<u8>>) {
         if self.is_in_mark() {
             self.settle_mark();
         }
@@ -168,7 +168,7 @@ impl Pieces {
     }
 
     /// Completes a piece with these bytes.
-    fn complete(&mut self, end: &[u8], reader: &mut impl Events, out: &mut Option<Vec<u8>>) {
+    fn complete(&mut self, end: &[u8], reader: &mut impl EventSink, out: &mut Option<Vec<u8>>) {
         let is_event = std::mem::take(&mut self.is_event);
         self.is_comment = false;
         self.was_dropped = false;
@@ -220,7 +220,7 @@ impl Pieces {
 
     /// Starts to read an event that is too large: the bytes held so far, and this part.
     fn begin_large(&mut self, part: &[u8]) {
-        let mut large = Box::new(Large::new());
+        let mut large = Box::new(LargeEvent::new());
         large.push(&self.held);
         large.push(part);
         self.large = Some(large);
@@ -232,7 +232,7 @@ impl Pieces {
         }
     }
 
-    fn large_ends(&mut self, reader: &mut impl Events) {
+    fn large_ends(&mut self, reader: &mut impl EventSink) {
         if let Some(mut large) = self.large.take() {
             large.end();
             reader.large(&large);
@@ -256,7 +256,7 @@ fn pass(out: &mut Option<Vec<u8>>, bytes: &[u8]) {
 }
 
 /// Reads the lines of an event. Returns whether it may pass: an event without data may, because readers ignore it.
-fn dispatch(event: &[u8], reader: &mut impl Events) -> bool {
+fn dispatch(event: &[u8], reader: &mut impl EventSink) -> bool {
     let mut name: &[u8] = b"";
     let mut data: Option<&[u8]> = None;
     // Only used for data in several lines, which are joined with line feeds.

@@ -10,7 +10,7 @@ struct Told {
     large: Vec<(String, String)>,
 }
 
-impl Events for Told {
+impl EventSink for Told {
     fn event(&mut self, name: &[u8], data: &[u8]) -> bool {
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         let data = text(data);
@@ -19,7 +19,7 @@ impl Events for Told {
         is_good
     }
 
-    fn large(&mut self, large: &Large) {
+    fn large(&mut self, large: &LargeEvent) {
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         let data = large.data().map(|(data, _)| text(data));
         let told = data.map(|data| (text(large.name()), data));
@@ -31,15 +31,15 @@ impl Events for Told {
 /// end.
 fn read<'a>(parts: impl IntoIterator<Item = &'a [u8]>, end: bool) -> (Told, Vec<u8>, bool) {
     let mut told = Told::default();
-    let mut pieces = Pieces::new();
+    let mut parser = SseParser::new();
     let mut out = Some(Vec::new());
     for part in parts {
-        pieces.push(part, &mut told, &mut out);
+        parser.push(part, &mut told, &mut out);
     }
     if end {
-        pieces.end(&mut told, &mut out);
+        parser.end(&mut told, &mut out);
     }
-    (told, out.unwrap(), pieces.is_between())
+    (told, out.unwrap(), parser.is_between())
 }
 
 /// A stream, its events (name and data), and what passes.
@@ -202,11 +202,11 @@ fn what_is_too_large_is_not_held() {
             (0, 1, stream.len())
         );
     }
-    let mut pieces = Pieces::new();
+    let mut parser = SseParser::new();
     for _ in 0..100 {
-        pieces.push(&[b'a'; 4096], &mut Told::default(), &mut None);
+        parser.push(&[b'a'; 4096], &mut Told::default(), &mut None);
     }
-    assert!(pieces.held.capacity() <= 2 * MAX_EVENT_BYTES);
+    assert!(parser.held.capacity() <= 2 * MAX_EVENT_BYTES);
 }
 
 /// A large event that lacks its end.

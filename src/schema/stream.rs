@@ -4,27 +4,27 @@
 //! Every event is parsed once, even after the first content. Searching only for the few names that matter then would
 //! not save the parsing, because nearly every OpenAI event contains one of them, in `"finish_reason":null`.
 
-use super::api::Events as Kind;
+use super::api::EventFormat;
 use super::event::Event;
-use super::json::Fault;
-use super::large::{Large, LeftOut};
+use super::json::JsonError;
+use super::large::{LargeEvent, OmittedBytes};
 use super::provider_error::failure_of_error_object;
-use super::sample::Sample;
-use super::sse::{Events, Pieces};
-use super::usage::{Reported, Usage};
+use super::sample::TextSample;
+use super::sse::{EventSink, SseParser};
+use super::usage::{ReportedUsage, Usage};
 use super::{Api, ErrorCode, Schema};
 use crate::attempt::Failure;
 
 /// The events that are dropped from a filtered stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Drops {
+pub struct DroppedEvents {
     /// Events whose data are neither JSON nor `[DONE]`.
     pub malformed: bool,
     /// Events that contain only the usage. OpenAI sends them only if they were asked for.
     pub usage: bool,
 }
 
-impl Drops {
+impl DroppedEvents {
     /// Whether any events are dropped.
     pub const fn any(self) -> bool {
         self.malformed || self.usage
@@ -34,25 +34,25 @@ impl Drops {
 /// The reader of one streamed answer.
 #[derive(Debug)]
 pub struct StreamReader {
-    pieces: Pieces,
-    state: State,
+    parser: SseParser,
+    state: StreamState,
 }
 
 impl StreamReader {
     /// Creates a reader for the answer to a call of this API.
     pub fn new(api: Api) -> Self {
         StreamReader {
-            pieces: Pieces::new(),
-            state: State {
-                kind: api.events(),
+            parser: SseParser::new(),
+            state: StreamState {
+                kind: api.event_format(),
                 has_content: false,
                 is_ended: false,
                 seen: 0,
                 finished: 0,
                 error: None,
                 malformed: 0,
-                content: Sample::default(),
-                drops: Drops {
+                content: TextSample::default(),
+                drops: DroppedEvents {
                     malformed: true,
                     usage: false,
                 },
@@ -63,14 +63,14 @@ impl StreamReader {
 
     /// Sets the events that [`push_filtered`](Self::push_filtered) drops.
     #[must_use]
-    pub fn dropping(mut self, drops: Drops) -> Self {
+    pub fn dropping(mut self, drops: DroppedEvents) -> Self {
         self.state.drops = drops;
         self
     }
 
     /// Takes the next bytes, in arbitrary chunks.
     pub fn push(&mut self, chunk: &[u8]) {
-        self.pieces.push(chunk, &mut self.state, &mut None);
+        self.parser.push(chunk, &mut self.state, &mut None);
     }
 
     /// Takes the next bytes and returns what may pass: all events that are not dropped, each as a whole, and what is
@@ -80,16 +80,16 @@ impl StreamReader {
     /// An event of more than 64 KiB passes through as it arrives, and is never dropped.
     pub fn push_filtered(&mut self, chunk: &[u8], end_of_stream: bool) -> Vec<u8> {
         let mut out = Some(Vec::with_capacity(chunk.len()));
-        self.pieces.push(chunk, &mut self.state, &mut out);
+        self.parser.push(chunk, &mut self.state, &mut out);
         if end_of_stream {
-            self.pieces.end(&mut self.state, &mut out);
+            self.parser.end(&mut self.state, &mut out);
         }
         out.unwrap_or_default()
     }
 
     /// Ends the stream: a held event is read as if its blank line were there.
     pub fn end(&mut self) {
-        self.pieces.end(&mut self.state, &mut None);
+        self.parser.end(&mut self.state, &mut None);
     }
 
     /// Whether the answer has had any content: non-empty text, reasoning, a tool call, a refusal or audio, or an
@@ -111,7 +111,7 @@ impl StreamReader {
 
     /// Whether an event could be appended now without becoming part of another one.
     pub fn is_between_events(&self) -> bool {
-        self.pieces.is_between()
+        self.parser.is_between()
     }
 
     /// Returns the usage that the answer has reported so far.
@@ -140,16 +140,16 @@ impl StreamReader {
 /// Sources: OpenAI's and Google's SDKs recognise an event whose data have an `error`; OpenAI's reference of
 /// responses, under `error`, and Anthropic's reference of streamed messages, under error events.
 pub fn error_event(code: ErrorCode, api: Api, message: &str) -> Vec<u8> {
-    let before: &[u8] = match (api.schema(), api.events()) {
-        (Schema::Anthropic, _) | (_, Kind::Typed) => b"event: error\ndata: ",
+    let before: &[u8] = match (api.schema(), api.event_format()) {
+        (Schema::Anthropic, _) | (_, EventFormat::Typed) => b"event: error\ndata: ",
         _ => b"data: ",
     };
     [before, &code.event(api, message), b"\n\n"].concat()
 }
 
 #[derive(Debug)]
-struct State {
-    kind: Kind,
+struct StreamState {
+    kind: EventFormat,
     has_content: bool,
     is_ended: bool,
     /// The choices that have appeared, and those that have a finish reason: one bit for each index. The last bit
@@ -158,45 +158,45 @@ struct State {
     finished: u128,
     error: Option<Failure>,
     malformed: u32,
-    content: Sample,
-    drops: Drops,
+    content: TextSample,
+    drops: DroppedEvents,
     /// Boxed because it is large.
-    reported: Box<Reported>,
+    reported: Box<ReportedUsage>,
 }
 
-impl Events for State {
+impl EventSink for StreamState {
     fn event(&mut self, name: &[u8], data: &[u8]) -> bool {
         self.read(name, data, None)
     }
 
-    fn large(&mut self, large: &Large) {
-        if let Some((data, left_out)) = large.data() {
-            self.read(large.name(), data, Some(&left_out));
+    fn large(&mut self, large: &LargeEvent) {
+        if let Some((data, omitted)) = large.data() {
+            self.read(large.name(), data, Some(&omitted));
         }
     }
 }
 
-impl State {
-    /// Reads an event and returns whether it may pass. `left_out`: the parts that its data lack.
-    fn read(&mut self, name: &[u8], data: &[u8], left_out: Option<&LeftOut<'_>>) -> bool {
+impl StreamState {
+    /// Reads an event and returns whether it may pass. `omitted`: the parts that its data lack.
+    fn read(&mut self, name: &[u8], data: &[u8], omitted: Option<&OmittedBytes<'_>>) -> bool {
         if data.trim_ascii() == b"[DONE]" {
             // `[DONE]` without anything before it is not an answer.
             self.is_ended |= self.seen != 0 || self.has_content;
             return true;
         }
-        let mut event = Event::new(left_out);
+        let mut event = Event::new(omitted);
         let walked = match self.kind {
-            Kind::Choices => event.choices(data),
-            Kind::Typed => event.typed(name, data),
-            Kind::Messages => event.messages(name, data),
-            Kind::Candidates => event.candidates(data),
+            EventFormat::Choices => event.choices(data),
+            EventFormat::Typed => event.typed(name, data),
+            EventFormat::Messages => event.messages(name, data),
+            EventFormat::Candidates => event.candidates(data),
         };
         event.is_error |= name == b"error";
         match walked {
             Ok(()) => {}
             // Data that cannot be read count as content.
-            Err(Fault::TooDeep) => event.has_content = true,
-            Err(Fault::Malformed) => {
+            Err(JsonError::TooDeep) => event.has_content = true,
+            Err(JsonError::Malformed) => {
                 self.malformed = self.malformed.saturating_add(1);
                 event = Event {
                     is_error: name == b"error",
@@ -209,7 +209,7 @@ impl State {
         self.seen |= event.seen;
         self.finished |= event.finished;
         self.content.add(event.content, event.content_bytes);
-        let is_usage_alone = self.kind == Kind::Choices
+        let is_usage_alone = self.kind == EventFormat::Choices
             && event.usage.is_some()
             && event.seen == 0
             && !event.is_error;
@@ -220,7 +220,7 @@ impl State {
             // Gemini sends an array that contains the error.
             self.error = failure_of_error_object(data);
         }
-        let is_malformed = walked == Err(Fault::Malformed);
+        let is_malformed = walked == Err(JsonError::Malformed);
         !(is_malformed && self.drops.malformed || is_usage_alone && self.drops.usage)
     }
 }

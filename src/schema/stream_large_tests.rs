@@ -220,7 +220,7 @@ fn lines(name: &str, data: &str) -> String {
 }
 
 /// The whole state, except the sample of the content.
-fn known(state: &State) -> String {
+fn known(state: &StreamState) -> String {
     let known = format!("{state:?}");
     let (before, sample) = known.split_once("kept: ").unwrap();
     let (_, sample) = sample.split_once(" bytes: ").unwrap();
@@ -240,7 +240,7 @@ fn of_held(api: Api, lines: &[u8]) -> String {
 /// The whole state after an event that arrives in these parts and is not held, whatever its size.
 fn of_followed<'a>(api: Api, parts: impl IntoIterator<Item = &'a [u8]>) -> String {
     let mut reader = read(api, BEGUN);
-    let mut large = Large::new();
+    let mut large = LargeEvent::new();
     for part in parts {
         large.push(part);
     }
@@ -454,7 +454,7 @@ fn what_is_known_of_it_is_bounded() {
         ("\\", false),
         ("[", false),
     ] {
-        let mut large = Large::new();
+        let mut large = LargeEvent::new();
         large.push(b"data: {\"choices\":[");
         for _ in 0..200_000 {
             large.push(hostile.as_bytes());

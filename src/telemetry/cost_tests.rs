@@ -104,7 +104,7 @@ fn in_dollars() {
 #[test]
 fn no_cost_is_cut_off() {
     let dearest = Some(10_000 * 1_000_000);
-    let most = crate::schema::MOST_TOKENS;
+    let most = crate::schema::MAX_TOKENS;
     // Input and tool tokens; cached tokens; output and reasoning tokens.
     let told = [
         Some(4 * most),

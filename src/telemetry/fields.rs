@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::cost::dollars;
-use super::outcome::{Attempted, End, Outcome};
+use super::outcome::{AnswerEnd, AttemptSummary, Outcome};
 use crate::schema::Api;
 
 /// The stage from which on a field of an outcome is known and no longer changes.
@@ -19,38 +19,41 @@ pub enum Stage {
 
 /// A field that access logs and traces can show.
 #[derive(Clone, Copy, Debug)]
-pub struct Field {
+pub struct OutcomeField {
     /// The field's name. Envoy has it as filter state `wasm.<name>`.
     pub name: &'static str,
     /// The stage from which on the field is known.
     pub stage: Stage,
     /// Returns the field's value; `None` if it is not known or does not apply.
-    pub told: fn(&Outcome) -> Option<Cow<'_, str>>,
+    pub value: fn(&Outcome) -> Option<Cow<'_, str>>,
 }
 
 const fn field(
     name: &'static str,
     stage: Stage,
-    told: fn(&Outcome) -> Option<Cow<'_, str>>,
-) -> Field {
-    Field { name, stage, told }
+    value: fn(&Outcome) -> Option<Cow<'_, str>>,
+) -> OutcomeField {
+    OutcomeField { name, stage, value }
 }
 
-const fn decided(name: &'static str, told: fn(&Outcome) -> Option<Cow<'_, str>>) -> Field {
-    field(name, Stage::Decided, told)
+const fn decided(name: &'static str, value: fn(&Outcome) -> Option<Cow<'_, str>>) -> OutcomeField {
+    field(name, Stage::Decided, value)
 }
 
-const fn answering(name: &'static str, told: fn(&Outcome) -> Option<Cow<'_, str>>) -> Field {
-    field(name, Stage::Answering, told)
+const fn answering(
+    name: &'static str,
+    value: fn(&Outcome) -> Option<Cow<'_, str>>,
+) -> OutcomeField {
+    field(name, Stage::Answering, value)
 }
 
-const fn over(name: &'static str, told: fn(&Outcome) -> Option<Cow<'_, str>>) -> Field {
-    field(name, Stage::Over, told)
+const fn over(name: &'static str, value: fn(&Outcome) -> Option<Cow<'_, str>>) -> OutcomeField {
+    field(name, Stage::Over, value)
 }
 
 /// All fields, ordered by their stage. A field that OpenTelemetry's conventions for generative AI define has the name
 /// that follows `gen_ai.` there.
-pub const FIELDS: [Field; 24] = [
+pub const FIELDS: [OutcomeField; 24] = [
     decided("llm.route", |outcome| text(outcome.route.as_ref())),
     decided("llm.decision", |outcome| Some(outcome.decision.into())),
     decided("llm.api", |outcome| {
@@ -76,7 +79,7 @@ pub const FIELDS: [Field; 24] = [
     answering("llm.verdict", |outcome| last(outcome, |last| last.verdict)),
     answering("llm.attempts", |outcome| {
         let count = u64::try_from(outcome.attempts.len()).ok();
-        number(count.filter(|_| !outcome.is_unseen))
+        number(count.filter(|_| !outcome.has_unseen_attempts))
     }),
     answering("llm.failures", failures),
     over("llm.error.type", |outcome| outcome.error.map(Cow::from)),
@@ -112,9 +115,9 @@ pub const FIELDS: [Field; 24] = [
 
 /// How many of a request's fields have been written.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Telling(usize);
+pub struct WrittenFields(usize);
 
-impl Telling {
+impl WrittenFields {
     /// Returns the names and values of the fields that are known at this stage and have not been written yet.
     pub fn up_to<'o>(
         &mut self,
@@ -126,7 +129,7 @@ impl Telling {
             .partition_point(|field| field.stage <= stage)
             .max(from);
         let now = FIELDS.get(from..self.0).unwrap_or_default().iter();
-        now.filter_map(move |field| Some((field.name, (field.told)(outcome)?)))
+        now.filter_map(move |field| Some((field.name, (field.value)(outcome)?)))
     }
 }
 
@@ -142,8 +145,11 @@ fn number(number: Option<u64>) -> Option<Cow<'static, str>> {
     number.map(|number| number.to_string().into())
 }
 
-fn last<'o>(outcome: &'o Outcome, told: fn(&'o Attempted) -> &'o str) -> Option<Cow<'o, str>> {
-    let told = outcome.attempts.last().map(told);
+fn last<'o>(
+    outcome: &'o Outcome,
+    value: fn(&'o AttemptSummary) -> &'o str,
+) -> Option<Cow<'o, str>> {
+    let told = outcome.attempts.last().map(value);
     told.filter(|told| !told.is_empty()).map(Cow::from)
 }
 
@@ -171,10 +177,10 @@ pub const fn operation(api: Api) -> &'static str {
     }
 }
 
-impl End {
+impl AnswerEnd {
     /// The stable name.
     pub fn name(self) -> &'static str {
-        let mut all = End::ALL.iter();
+        let mut all = AnswerEnd::ALL.iter();
         let found = all.find(|(_, end)| *end == self);
         found.map_or("", |(name, _)| *name)
     }
@@ -208,18 +214,22 @@ mod tests {
         let (_, table) = docs.split_once("<!-- table: ends -->\n").unwrap();
         let rows = table.lines().take_while(|line| line.starts_with('|'));
         let documented: Vec<&str> = rows.filter_map(|row| row.split('`').nth(1)).collect();
-        assert_eq!(documented, End::ALL.map(|(name, _)| name));
+        assert_eq!(documented, AnswerEnd::ALL.map(|(name, _)| name));
     }
 
-    fn told(telling: &mut Telling, stage: Stage, outcome: &Outcome) -> Vec<&'static str> {
-        let told = telling.up_to(stage, outcome);
+    fn told(
+        written_fields: &mut WrittenFields,
+        stage: Stage,
+        outcome: &Outcome,
+    ) -> Vec<&'static str> {
+        let told = written_fields.up_to(stage, outcome);
         told.map(|(name, _)| name).collect()
     }
 
     #[test]
     fn what_is_not_known_is_not_there() {
         let unknown = Outcome::default();
-        let told = told(&mut Telling::default(), Stage::Over, &unknown);
+        let told = told(&mut WrittenFields::default(), Stage::Over, &unknown);
         assert_eq!(told, ["llm.decision", "llm.attempts", "llm.end"]);
     }
 
@@ -228,7 +238,7 @@ mod tests {
         assert!(FIELDS.is_sorted_by_key(|field| field.stage));
         let outcome = Outcome {
             route: Some("r".to_owned()),
-            attempts: vec![Attempted {
+            attempts: vec![AttemptSummary {
                 backend: "b".to_owned(),
                 model: "m".to_owned(),
                 verdict: "reset",
@@ -237,7 +247,7 @@ mod tests {
             error: Some("internal"),
             ..Outcome::default()
         };
-        let mut telling = Telling::default();
+        let mut written_fields = WrittenFields::default();
         for (stage, expected) in [
             (Stage::Decided, &["llm.route", "llm.decision"][..]),
             (Stage::Decided, &[]),
@@ -255,7 +265,11 @@ mod tests {
             (Stage::Over, &["llm.error.type", "llm.end"]),
             (Stage::Over, &[]),
         ] {
-            assert_eq!(told(&mut telling, stage, &outcome), expected, "{stage:?}");
+            assert_eq!(
+                told(&mut written_fields, stage, &outcome),
+                expected,
+                "{stage:?}"
+            );
         }
     }
 }

@@ -3,15 +3,17 @@
 mod cost;
 mod fields;
 pub mod metrics;
-mod noted;
 mod outcome;
+mod outcome_builder;
 mod passed;
 
-use crate::attempt::Unretried;
+use crate::attempt::UnretriedReason;
 pub use cost::{cost, dollars};
-pub use fields::{FIELDS, Field, Stage, Telling, operation};
-pub use noted::{Noted, Offered, Over, caller_name, caller_of, decisions};
-pub use outcome::{Attempted, End, MAX_CALLER_BYTES, Outcome};
+pub use fields::{FIELDS, OutcomeField, Stage, WrittenFields, operation};
+pub use outcome::{AnswerEnd, AttemptSummary, MAX_CALLER_BYTES, Outcome};
+pub use outcome_builder::{
+    OfferedTarget, OutcomeBuilder, RequestTimes, caller_name, caller_of, decisions,
+};
 pub use passed::{PassThroughResult, is_cut, report_passed};
 
 /// Counter: requests answered 500 because Envoy held their bodies back (`allow_on_headers_stop_iteration` is
@@ -34,10 +36,10 @@ pub const UNRETRIED_BODY_TOO_LARGE: &str = "llm_router.unretried.body_too_large"
 pub const UNRETRIED_CIRCUIT_BREAKER: &str = "llm_router.unretried.circuit_breaker";
 
 /// Returns the counter of retries that Envoy did not make for this reason.
-pub const fn unretried(reason: Unretried) -> &'static str {
+pub const fn unretried_counter(reason: UnretriedReason) -> &'static str {
     match reason {
-        Unretried::BodyTooLarge => UNRETRIED_BODY_TOO_LARGE,
-        Unretried::CircuitBreaker => UNRETRIED_CIRCUIT_BREAKER,
+        UnretriedReason::BodyTooLarge => UNRETRIED_BODY_TOO_LARGE,
+        UnretriedReason::CircuitBreaker => UNRETRIED_CIRCUIT_BREAKER,
     }
 }
 

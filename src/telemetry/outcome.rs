@@ -19,9 +19,9 @@ pub struct Outcome {
     /// The model that the request asked for.
     pub model: Option<String>,
     /// The attempts, in order. If the caller got a backend's answer, it is that of the last attempt.
-    pub attempts: Vec<Attempted>,
+    pub attempts: Vec<AttemptSummary>,
     /// Whether there were attempts that this VM did not see.
-    pub is_unseen: bool,
+    pub has_unseen_attempts: bool,
     /// The model that the answer names.
     pub answered_model: Option<String>,
     /// The status that the caller got; 0 if it got none.
@@ -29,7 +29,7 @@ pub struct Outcome {
     /// The stable error code, if the answer was one of the router's own errors.
     pub error: Option<&'static str>,
     /// How the answer ended.
-    pub end: End,
+    pub end: AnswerEnd,
     /// The token usage of the request and its answer.
     pub usage: Usage,
     /// Whether the usage is an estimate, because the answer did not report it.
@@ -51,9 +51,9 @@ pub struct Outcome {
 
 impl Outcome {
     /// Returns the failed attempts that were followed by an attempt at another target, in order.
-    pub fn fallbacks(&self) -> impl Iterator<Item = &Attempted> {
+    pub fn fallbacks(&self) -> impl Iterator<Item = &AttemptSummary> {
         let pairs = self.attempts.iter().zip(self.attempts.iter().skip(1));
-        let is_elsewhere = |one: &Attempted, next: &Attempted| {
+        let is_elsewhere = |one: &AttemptSummary, next: &AttemptSummary| {
             (&one.backend, &one.model) != (&next.backend, &next.model)
         };
         pairs
@@ -67,7 +67,7 @@ pub const MAX_CALLER_BYTES: usize = 128;
 
 /// One attempt of a request, as the outcome reports it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Attempted {
+pub struct AttemptSummary {
     /// The backend's name.
     pub backend: String,
     /// The model's upstream name; empty if the request was not a model call.
@@ -78,7 +78,7 @@ pub struct Attempted {
     pub ms: Option<u64>,
 }
 
-impl Attempted {
+impl AttemptSummary {
     /// The verdict on an attempt whose answer the caller got.
     pub const ACCEPTED: &'static str = "accepted";
 
@@ -93,7 +93,7 @@ impl Attempted {
 
 /// How an answer ended.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum End {
+pub enum AnswerEnd {
     /// There was no answer: the caller got one of the router's errors, or nothing.
     #[default]
     None,
@@ -111,15 +111,15 @@ pub enum End {
     ClientGone,
 }
 
-impl End {
+impl AnswerEnd {
     /// All ends, with their names.
-    pub const ALL: [(&'static str, End); 7] = [
-        ("none", End::None),
-        ("complete", End::Complete),
-        ("no_terminator", End::NoTerminator),
-        ("in_band_error", End::InBandError),
-        ("cut", End::Cut),
-        ("stalled", End::Stalled),
-        ("client_gone", End::ClientGone),
+    pub const ALL: [(&'static str, AnswerEnd); 7] = [
+        ("none", AnswerEnd::None),
+        ("complete", AnswerEnd::Complete),
+        ("no_terminator", AnswerEnd::NoTerminator),
+        ("in_band_error", AnswerEnd::InBandError),
+        ("cut", AnswerEnd::Cut),
+        ("stalled", AnswerEnd::Stalled),
+        ("client_gone", AnswerEnd::ClientGone),
     ];
 }

@@ -1,6 +1,6 @@
 //! The attempt of a pass-through request, from what Envoy reports about it.
 
-use super::outcome::Attempted;
+use super::outcome::AttemptSummary;
 use crate::attempt::Failure;
 use crate::config::Backend;
 use crate::schema::{ErrorCode, failure_of_answer};
@@ -16,9 +16,9 @@ pub enum PassThroughResult {
     Nothing,
 }
 
-impl Attempted {
+impl AttemptSummary {
     /// Returns the attempt of a pass-through request; `None` if the result means that there was none.
-    pub fn passed(backend: &Backend, result: PassThroughResult) -> Option<Attempted> {
+    pub fn passed(backend: &Backend, result: PassThroughResult) -> Option<AttemptSummary> {
         let verdict = match result {
             PassThroughResult::Nothing => Self::ABANDONED,
             PassThroughResult::Answer(..400) => Self::ACCEPTED,
@@ -29,17 +29,17 @@ impl Attempted {
             .name(),
             PassThroughResult::Error(code) => verdict_of(code)?,
         };
-        Some(Attempted {
+        Some(AttemptSummary {
             backend: backend.name.clone(),
             verdict,
-            ..Attempted::default()
+            ..AttemptSummary::default()
         })
     }
 }
 
 /// Returns the response headers that report the attempt.
 pub fn report_passed(
-    attempt: Option<&Attempted>,
+    attempt: Option<&AttemptSummary>,
     result: PassThroughResult,
 ) -> Vec<(&'static str, String)> {
     let attempts = usize::from(attempt.is_some()).to_string();
@@ -79,7 +79,7 @@ fn verdict_of(code: ErrorCode) -> Option<&'static str> {
         ErrorCode::UpstreamTimeout => Failure::NoAnswer.name(),
         ErrorCode::ProxyError => Failure::ServerError.name(),
         // The caller did not send the rest of the request.
-        ErrorCode::RequestTimeout => Attempted::ABANDONED,
+        ErrorCode::RequestTimeout => AttemptSummary::ABANDONED,
         _ => return None,
     })
 }
@@ -173,7 +173,7 @@ routes: [{{name: r, match: {{model: '*'}}, targets: [{{backend: b}}]}}]"
                 "attempts: 0",
             ),
         ] {
-            let attempt = Attempted::passed(&backend(false).backends[0], result);
+            let attempt = AttemptSummary::passed(&backend(false).backends[0], result);
             let told = attempt.as_ref().map_or("", |attempt| attempt.verdict);
             assert_eq!(told, verdict, "{result:?}");
             let report = report_passed(attempt.as_ref(), result).into_iter();
@@ -211,7 +211,7 @@ routes: [{{name: r, match: {{model: '*'}}, targets: [{{backend: b}}]}}]"
     #[test]
     fn the_callers_key_is_refused() {
         for status in [401, 403] {
-            let attempt = Attempted::passed(
+            let attempt = AttemptSummary::passed(
                 &backend(true).backends[0],
                 PassThroughResult::Answer(status),
             )

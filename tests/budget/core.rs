@@ -4,16 +4,16 @@
 use allocation_counter::{AllocationInfo, measure, opt_out};
 use llm_router::attempt::{CurrentHeaders, Moment, Plan, begin};
 use llm_router::config::Document;
-use llm_router::health::NoMemory;
+use llm_router::health::NoHealthStore;
 use llm_router::request::{Caller, Headers};
-use llm_router::routing::{Arrival, arrive};
+use llm_router::routing::{AfterHeaders, receive_headers};
 
 use super::exchange::{Scenario, body, document, request_headers};
 
 const MOMENT: Moment<'_> = Moment {
     now: 0,
     random: 0,
-    health: &NoMemory,
+    health: &NoHealthStore,
 };
 
 /// Returns the allocations of the router role, and those of the first attempt.
@@ -36,7 +36,8 @@ pub(crate) fn allocations_with(
     let headers = Headers::new(headers);
     let mut left = None;
     let router = measure(|| {
-        let Arrival::AwaitBody(pending) = arrive(&document, headers, Caller::default(), || MOMENT)
+        let AfterHeaders::AwaitBody(pending) =
+            receive_headers(&document, headers, Caller::default(), || MOMENT)
         else {
             return;
         };

@@ -71,7 +71,7 @@ const FAULTS: [&str; 44] = [
 ];
 
 /// One backend.
-pub(crate) struct Unsteady {
+pub(crate) struct UnsteadyBackend {
     pub(crate) name: &'static str,
     pub(crate) address: SocketAddr,
     backend: Backend,
@@ -81,7 +81,7 @@ pub(crate) struct Unsteady {
     _port: TcpSocket,
 }
 
-impl Unsteady {
+impl UnsteadyBackend {
     fn new(name: &'static str) -> Self {
         let port = socket(SocketAddr::from(([127, 0, 0, 1], 0))).expect("a port");
         let backend = Backend::recording(name);
@@ -135,11 +135,11 @@ fn socket(address: SocketAddr) -> std::io::Result<TcpSocket> {
 }
 
 /// All backends.
-pub(crate) struct Backends(Vec<Arc<Unsteady>>);
+pub(crate) struct Backends(Vec<Arc<UnsteadyBackend>>);
 
 impl Backends {
     pub(crate) fn start() -> Self {
-        let all = BACKENDS.map(|(name, ..)| Arc::new(Unsteady::new(name)));
+        let all = BACKENDS.map(|(name, ..)| Arc::new(UnsteadyBackend::new(name)));
         for backend in &all {
             backend.revive(None);
         }
@@ -153,7 +153,7 @@ impl Backends {
 
     /// Takes what the backends received of a request: backend and body of each attempt.
     pub(crate) fn take(&self, test_id: &str) -> Vec<(&'static str, Vec<u8>)> {
-        let of = |backend: &Arc<Unsteady>| {
+        let of = |backend: &Arc<UnsteadyBackend>| {
             let requests = backend.recorder.take(test_id);
             let name = backend.name;
             requests
@@ -170,8 +170,8 @@ impl Backends {
 
     /// Kills, revives and changes all but the steady backends, in the same order at the same times for the same seed.
     /// At the end, all of them work again.
-    pub(crate) async fn torment(&self, seed: u64, time: Duration) {
-        let unsteady: Vec<&Arc<Unsteady>> = self
+    pub(crate) async fn inject_faults(&self, seed: u64, time: Duration) {
+        let unsteady: Vec<&Arc<UnsteadyBackend>> = self
             .0
             .iter()
             .zip(BACKENDS)

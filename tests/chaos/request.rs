@@ -18,7 +18,7 @@ const STREAM_LIMIT: Duration = Duration::from_secs(12);
 
 /// What a client asks for.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Ask {
+pub(crate) struct ChaosRequest {
     pub(crate) is_openai: bool,
     pub(crate) hold: &'static str,
     pub(crate) stream: bool,
@@ -28,7 +28,7 @@ pub(crate) struct Ask {
     pub(crate) talk: usize,
 }
 
-impl Ask {
+impl ChaosRequest {
     pub(crate) fn random(random: &mut Random) -> Self {
         let hold = random.pick(&HOLDS);
         let stream = random.percent(70);
@@ -87,7 +87,7 @@ pub(crate) enum Outcome {
 }
 
 /// The end of a request.
-pub(crate) struct Ended {
+pub(crate) struct RequestResult {
     pub(crate) outcome: Outcome,
     /// The number of attempts, as the answer's headers report it.
     pub(crate) attempts: usize,
@@ -96,7 +96,7 @@ pub(crate) struct Ended {
 }
 
 /// What is known about an answer at its end.
-struct Got {
+struct RawAnswer {
     status: u16,
     headers: BTreeMap<String, String>,
     body: Vec<u8>,
@@ -108,8 +108,8 @@ pub(crate) async fn make(
     client: &reqwest::Client,
     address: std::net::SocketAddr,
     id: &str,
-    ask: Ask,
-) -> Result<Ended, String> {
+    ask: ChaosRequest,
+) -> Result<RequestResult, String> {
     let messages = json!([{"role": "user", "content": "a ".repeat(ask.talk / 2)}]);
     let body = json!({
         "model": format!("{}-{}", ask.hold, ask.api()), "max_tokens": 16, "stream": ask.stream, "messages": messages,
@@ -128,7 +128,7 @@ pub(crate) async fn make(
         if ask.leaves.is_none() {
             return Err(format!("{id} ({ask:?}) never ends"));
         }
-        return Ok(Ended {
+        return Ok(RequestResult {
             outcome: Outcome::Left,
             attempts: 0,
             failures: String::new(),
@@ -138,14 +138,14 @@ pub(crate) async fn make(
         .map_err(|reason| format!("{id} ({ask:?}) after {:?}: {reason}", asked.elapsed()))
 }
 
-async fn exchange(request: reqwest::RequestBuilder, asked: Instant) -> Result<Got, String> {
+async fn exchange(request: reqwest::RequestBuilder, asked: Instant) -> Result<RawAnswer, String> {
     let response = request.send().await;
     let mut response = response.map_err(|error| format!("no answer: {error:?}"))?;
     let waited = asked.elapsed();
     if waited > Duration::from_millis(DEADLINE_MS) + SLACK {
         return Err(format!("the deadline has long passed: {waited:?}"));
     }
-    let mut got = Got {
+    let mut got = RawAnswer {
         status: response.status().as_u16(),
         headers: response
             .headers()
@@ -176,7 +176,7 @@ async fn exchange(request: reqwest::RequestBuilder, asked: Instant) -> Result<Go
     Ok(got)
 }
 
-fn judge(got: &Got, ask: Ask) -> Result<Ended, String> {
+fn judge(got: &RawAnswer, ask: ChaosRequest) -> Result<RequestResult, String> {
     let outcome = outcome(got, ask).map_err(|reason| {
         let body = String::from_utf8_lossy(&got.body);
         let tail: String = body
@@ -202,7 +202,7 @@ fn judge(got: &Got, ask: Ask) -> Result<Ended, String> {
     };
     if outcome == Outcome::Whole || may_fail {
         let failures = got.headers.get("x-llm-router-failures");
-        return Ok(Ended {
+        return Ok(RequestResult {
             outcome,
             attempts,
             failures: failures.cloned().unwrap_or_default(),
@@ -217,7 +217,7 @@ fn judge(got: &Got, ask: Ask) -> Result<Ended, String> {
     ))
 }
 
-fn outcome(got: &Got, ask: Ask) -> Result<Outcome, String> {
+fn outcome(got: &RawAnswer, ask: ChaosRequest) -> Result<Outcome, String> {
     if got.status != 200 {
         let error = serde_json::from_slice::<Value>(&got.body);
         let error = error.map_err(|error| format!("an error that is no JSON: {error}"))?;
@@ -239,8 +239,8 @@ fn outcome(got: &Got, ask: Ask) -> Result<Outcome, String> {
         whole(&unpacked, ask)
     };
     let text = match said {
-        Said::Text(text) => text,
-        Said::Failure(outcome) => return Ok(outcome),
+        ParsedAnswer::Text(text) => text,
+        ParsedAnswer::Failure(outcome) => return Ok(outcome),
     };
     let backend = got.headers.get("x-llm-router-backend");
     let backend = backend.ok_or("nobody has answered it")?;
@@ -255,7 +255,7 @@ fn outcome(got: &Got, ask: Ask) -> Result<Outcome, String> {
     }
 }
 
-enum Said {
+enum ParsedAnswer {
     Text(String),
     Failure(Outcome),
 }
@@ -268,7 +268,7 @@ fn unpacked(bytes: &[u8]) -> Result<Vec<u8>, String> {
 }
 
 /// Returns what a client concludes from a stream that is complete to HTTP.
-fn streamed(bytes: &[u8], ask: Ask) -> Result<Said, String> {
+fn streamed(bytes: &[u8], ask: ChaosRequest) -> Result<ParsedAnswer, String> {
     let text = String::from_utf8(bytes.to_vec()).map_err(|error| error.to_string())?;
     let mut said = String::new();
     let mut is_finished = false;
@@ -278,7 +278,7 @@ fn streamed(bytes: &[u8], ask: Ask) -> Result<Said, String> {
             continue;
         };
         if event.get("error").is_some_and(|error| !error.is_null()) {
-            return Ok(Said::Failure(Outcome::ErrorEvent));
+            return Ok(ParsedAnswer::Failure(Outcome::ErrorEvent));
         }
         let (delta, reason) = if ask.is_openai {
             ("/choices/0/delta/content", "/choices/0/finish_reason")
@@ -294,18 +294,18 @@ fn streamed(bytes: &[u8], ask: Ask) -> Result<Said, String> {
         is_finished |= event.pointer(reason).is_some_and(Value::is_string);
     }
     if is_finished {
-        Ok(Said::Text(said))
+        Ok(ParsedAnswer::Text(said))
     } else {
         Err("cut, and it looks whole".to_owned())
     }
 }
 
-fn whole(bytes: &[u8], ask: Ask) -> Said {
+fn whole(bytes: &[u8], ask: ChaosRequest) -> ParsedAnswer {
     let Ok(answer) = serde_json::from_slice::<Value>(bytes) else {
-        return Said::Failure(Outcome::Unreadable);
+        return ParsedAnswer::Failure(Outcome::Unreadable);
     };
     if answer.get("error").is_some_and(|error| !error.is_null()) {
-        return Said::Failure(Outcome::ErrorBody);
+        return ParsedAnswer::Failure(Outcome::ErrorBody);
     }
     let text = if ask.is_openai {
         "/choices/0/message/content"
@@ -313,7 +313,7 @@ fn whole(bytes: &[u8], ask: Ask) -> Said {
         "/content/0/text"
     };
     let text = answer.pointer(text).and_then(Value::as_str);
-    Said::Text(text.unwrap_or_default().to_owned())
+    ParsedAnswer::Text(text.unwrap_or_default().to_owned())
 }
 
 /// Returns a complaint about a request's attempts, as the backends saw them.

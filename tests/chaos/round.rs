@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use crate::backends::Backends;
 use crate::harness::envoy::Envoy;
 use crate::random::Random;
-use crate::request::{self, Ask, Ended, Outcome};
+use crate::request::{self, ChaosRequest, Outcome, RequestResult};
 
 /// The time between two progress lines.
 const PERIOD: Duration = Duration::from_secs(3);
@@ -52,7 +52,7 @@ struct Tally {
 }
 
 impl Tally {
-    fn add(&mut self, ask: Ask, ended: &Ended, time: Duration) {
+    fn add(&mut self, ask: ChaosRequest, ended: &RequestResult, time: Duration) {
         *self.outcomes.entry((ask.hold, ended.outcome)).or_default() += 1;
         if ended.attempts > 0 {
             *self.attempts.entry(ended.attempts).or_default() += 1;
@@ -193,7 +193,7 @@ pub(crate) async fn run(world: &Arc<World>, round: Round) {
             let mut random =
                 Random::new(round.seed ^ (number + 1).wrapping_mul(0xd134_2543_de82_ef95));
             while Instant::now() < end {
-                let ask = Ask::random(&mut random);
+                let ask = ChaosRequest::random(&mut random);
                 let asked = Instant::now();
                 if let Some(ended) = ask_once(&world, &client, ask).await {
                     locked(&tally).add(ask, &ended, asked.elapsed());
@@ -209,7 +209,7 @@ pub(crate) async fn run(world: &Arc<World>, round: Round) {
         }
     };
     tokio::select! {
-        ((), ()) = async { tokio::join!(world.backends.torment(round.seed, round.time), everybody) } => {}
+        ((), ()) = async { tokio::join!(world.backends.inject_faults(round.seed, round.time), everybody) } => {}
         () = telling => {}
     }
     let number = round.number;
@@ -249,7 +249,11 @@ async fn tell(world: &World, tally: &Mutex<Tally>, round: Round, begun: Instant)
     );
 }
 
-async fn ask_once(world: &World, client: &reqwest::Client, ask: Ask) -> Option<Ended> {
+async fn ask_once(
+    world: &World,
+    client: &reqwest::Client,
+    ask: ChaosRequest,
+) -> Option<RequestResult> {
     let id = format!("chaos-{}", world.requests.fetch_add(1, Ordering::Relaxed));
     let made = request::make(client, world.envoy.address, &id, ask).await;
     if made

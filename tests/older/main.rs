@@ -31,7 +31,7 @@ use world::{Setup, World};
 
 fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
-    let envoys = match Older::all() {
+    let envoys = match OlderEnvoy::all() {
         Ok(envoys) => envoys,
         Err(reason) => {
             eprintln!("{reason}");
@@ -65,13 +65,13 @@ fn main() -> ExitCode {
 
 /// An older Envoy.
 #[derive(Clone)]
-pub(crate) struct Older {
+pub(crate) struct OlderEnvoy {
     pub(crate) programs: Programs,
     /// The version as the program prints it: `1.38.2`.
     pub(crate) version: String,
 }
 
-impl Older {
+impl OlderEnvoy {
     fn all() -> Result<Vec<Self>, String> {
         let programs = Programs::from_environment()?;
         let variable = "OLDER_ENVOYS";
@@ -135,7 +135,7 @@ impl Older {
 }
 
 /// The table's columns are the versions, and each row names its trials.
-fn every_cell_has_its_trial(names: &[String], envoys: &[Older]) {
+fn every_cell_has_its_trial(names: &[String], envoys: &[OlderEnvoy]) {
     let page = harness::files::read(&harness::files::root().join("docs/envoy.md"));
     let (_, table) = page
         .split_once("<!-- table: older -->")

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use libtest_mimic::Trial;
 use serde_json::json;
 
-use crate::Older;
+use crate::OlderEnvoy;
 use crate::config::Selection;
 use crate::document::BACKENDS;
 use crate::harness::files;
@@ -15,7 +15,7 @@ use crate::world::{Setup, World, content, render};
 
 const NAME: &str = "older::the_normal_mode";
 
-pub(crate) fn add(trials: &mut Vec<Trial>, envoy: &Older) {
+pub(crate) fn add(trials: &mut Vec<Trial>, envoy: &OlderEnvoy) {
     let setup = Setup {
         selection: Selection::Matcher,
         retry_policy: json!({}),
@@ -48,12 +48,12 @@ async fn works(world: World) {
     let keys: Vec<_> = answer
         .requests
         .iter()
-        .map(|(_, request)| crate::world::Seen(request).values("x-key").join(" "))
+        .map(|(_, request)| crate::world::SeenRequest(request).values("x-key").join(" "))
         .collect();
     assert_eq!(keys, ["key-of-broken", "key-of-well"]);
 }
 
-fn is_refused(envoy: &Older, setup: &Setup) {
+fn is_refused(envoy: &OlderEnvoy, setup: &Setup) {
     let anywhere = SocketAddr::from(([127, 0, 0, 1], 9));
     let addresses: BTreeMap<_, _> = BACKENDS.iter().map(|name| (*name, anywhere)).collect();
     let addresses = addresses.into_iter().chain([("dead", anywhere)]).collect();
@@ -97,7 +97,7 @@ async fn metrics(world: World) {
     assert!(line.starts_with(expected), "{line}");
 }
 
-fn the_example_loads(envoy: &Older) {
+fn the_example_loads(envoy: &OlderEnvoy) {
     let programs = &envoy.programs;
     let ca = programs.directory.join(format!("ca-{}.pem", envoy.version));
     std::fs::write(&ca, Authority::new().pem()).expect("a CA is written");

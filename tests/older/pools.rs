@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use libtest_mimic::Trial;
 use serde_json::{Value, json};
 
-use crate::Older;
+use crate::OlderEnvoy;
 use crate::config::HEADER;
 use crate::world::{Answer, Setup, World, content};
 
@@ -20,7 +20,7 @@ const FAULTS: [&str; 7] = [
     "error-first-overloaded",
 ];
 
-pub(crate) fn add(trials: &mut Vec<Trial>, envoy: &Older) {
+pub(crate) fn add(trials: &mut Vec<Trial>, envoy: &OlderEnvoy) {
     let composite = Setup {
         kind: "composite",
         retry_policy: json!({}),
@@ -161,7 +161,7 @@ async fn one_key(world: World) {
     let answer = world.ask("pooled").send().await;
     answer.is(200, &["broken", "well"]);
     for (_, request) in &answer.requests {
-        let seen = crate::world::Seen(request);
+        let seen = crate::world::SeenRequest(request);
         // The aggregate cluster's key: upstream filters of members do not run.
         assert_eq!(seen.values("x-key"), ["key-of-pool"]);
     }

@@ -5,11 +5,11 @@ use std::time::{Duration, Instant};
 use libtest_mimic::Trial;
 use serde_json::json;
 
-use crate::Older;
+use crate::OlderEnvoy;
 use crate::config::{HEADER, Selection};
 use crate::world::{Answer, Setup, World, content};
 
-pub(crate) fn add(trials: &mut Vec<Trial>, envoy: &Older) {
+pub(crate) fn add(trials: &mut Vec<Trial>, envoy: &OlderEnvoy) {
     let header_match = Setup {
         selection: Selection::HeaderMatch(&["one", "two"]),
         route: json!({}),

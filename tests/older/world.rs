@@ -6,11 +6,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use llm_router::demo::backend::{Backend, Recorded, Recorder, Switch};
+use llm_router::demo::backend::{Backend, FaultSwitch, RecordedRequest, Recorder};
 use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpSocket};
 
-use crate::Older;
+use crate::OlderEnvoy;
 use crate::config::{self, Selection};
 use crate::document::{self, BACKENDS};
 use crate::harness::cluster::Cluster;
@@ -57,7 +57,7 @@ pub(crate) struct World {
     /// Whether this Envoy can select another cluster for a retry.
     pub(crate) reselects: bool,
     recorders: BTreeMap<&'static str, Arc<Recorder>>,
-    switches: BTreeMap<&'static str, Switch>,
+    switches: BTreeMap<&'static str, FaultSwitch>,
     addresses: BTreeMap<&'static str, SocketAddr>,
     client: reqwest::Client,
     requests: AtomicU64,
@@ -66,7 +66,7 @@ pub(crate) struct World {
 }
 
 impl World {
-    pub(crate) async fn start(older: &Older, name: &str, setup: &Setup) -> Self {
+    pub(crate) async fn start(older: &OlderEnvoy, name: &str, setup: &Setup) -> Self {
         let programs = &older.programs;
         let loopback = SocketAddr::from(([127, 0, 0, 1], 0));
         let dead = TcpSocket::new_v4().expect("a socket");
@@ -112,9 +112,9 @@ impl World {
     }
 
     /// Creates a small request for this model.
-    pub(crate) fn ask(&self, model: &str) -> Ask<'_> {
+    pub(crate) fn ask(&self, model: &str) -> TestRequest<'_> {
         let id = self.requests.fetch_add(1, Ordering::Relaxed).to_string();
-        Ask {
+        TestRequest {
             world: self,
             id,
             body: json!({"model": model, "messages": [{"role": "user", "content": "Hello"}]}),
@@ -123,7 +123,7 @@ impl World {
     }
 
     /// Returns the content that a backend answers to a streaming request when it is asked directly.
-    pub(crate) async fn directly(&self, backend: &str, request: &Recorded) -> String {
+    pub(crate) async fn directly(&self, backend: &str, request: &RecordedRequest) -> String {
         let url = format!("http://{}{}", self.addresses[backend], request.path);
         let asked = self.client.post(url).header("host", &request.authority);
         let answer = asked.body(request.body.clone()).send().await;
@@ -132,13 +132,13 @@ impl World {
     }
 
     /// Returns what the only backend that was asked saw.
-    pub(crate) fn recorded(&self, ask: &Ask<'_>) -> Recorded {
+    pub(crate) fn recorded(&self, ask: &TestRequest<'_>) -> RecordedRequest {
         let mut requests = self.requests(&ask.id);
         assert_eq!(requests.len(), 1);
         requests.remove(0).1
     }
 
-    fn requests(&self, id: &str) -> Vec<(&'static str, Recorded)> {
+    fn requests(&self, id: &str) -> Vec<(&'static str, RecordedRequest)> {
         let mut all: Vec<_> = self
             .recorders
             .iter()
@@ -165,14 +165,14 @@ pub(crate) fn content(events: &str) -> String {
 }
 
 /// A request.
-pub(crate) struct Ask<'w> {
+pub(crate) struct TestRequest<'w> {
     world: &'w World,
     id: String,
     pub(crate) body: Value,
     headers: Vec<(&'static str, &'static str)>,
 }
 
-impl Ask<'_> {
+impl TestRequest<'_> {
     pub(crate) fn header(mut self, name: &'static str, value: &'static str) -> Self {
         self.headers.push((name, value));
         self
@@ -215,7 +215,7 @@ pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) headers: reqwest::header::HeaderMap,
     pub(crate) text: String,
-    pub(crate) requests: Vec<(&'static str, Recorded)>,
+    pub(crate) requests: Vec<(&'static str, RecordedRequest)>,
     log: String,
 }
 
@@ -236,8 +236,8 @@ impl Answer {
 
     /// Returns what the last backend saw.
     #[track_caller]
-    pub(crate) fn seen(&self) -> Seen<'_> {
-        Seen(&self.requests.last().expect("a backend saw it").1)
+    pub(crate) fn seen(&self) -> SeenRequest<'_> {
+        SeenRequest(&self.requests.last().expect("a backend saw it").1)
     }
 
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
@@ -246,9 +246,9 @@ impl Answer {
 }
 
 /// What a backend saw.
-pub(crate) struct Seen<'r>(pub(crate) &'r Recorded);
+pub(crate) struct SeenRequest<'r>(pub(crate) &'r RecordedRequest);
 
-impl Seen<'_> {
+impl SeenRequest<'_> {
     pub(crate) fn model(&self) -> String {
         let body: Value = serde_json::from_slice(&self.0.body).expect("a JSON body");
         body["model"].as_str().expect("a model").to_owned()

@@ -3,14 +3,14 @@
 //!
 //! The first line of the input makes the choices; the rest is the answer.
 
-use llm_router::attempt::{Failure, Passage, Plan};
+use llm_router::attempt::{Failure, PassThroughPlan, Plan};
 use llm_router::schema::{
-    Whole, failure_of_answer, failure_of_error_object, read_whole, retry_after,
+    JsonAnswer, classify_json_answer, failure_of_answer, failure_of_error_object, retry_after,
 };
 
 use super::bytes::Bytes;
 use super::exchange::{World, exchange};
-use super::json::{self, Read};
+use super::json::{self, ParsedJson};
 use super::splice::DOCUMENT;
 
 pub fn run(input: &[u8]) {
@@ -43,19 +43,19 @@ fn read_state(bytes: &[u8]) {
         assert_eq!(again, plan);
         let _ = (plan.report(true), plan.cluster().len());
     }
-    if let Some(passage) = Passage::decode(bytes) {
-        assert_eq!(Passage::decode(&passage.encode()), Some(passage));
+    if let Some(passage) = PassThroughPlan::decode(bytes) {
+        assert_eq!(PassThroughPlan::decode(&passage.encode()), Some(passage));
     }
 }
 
 fn read_body(body: &[u8]) {
-    let whole = read_whole(body);
+    let whole = classify_json_answer(body);
     match json::read(String::from_utf8_lossy(body).as_bytes()) {
-        Read::As(_) => assert_ne!(whole, Whole::Broken),
-        Read::Not => assert_eq!(whole, Whole::Broken),
-        Read::TooMuchForIt => {}
+        ParsedJson::Valid(_) => assert_ne!(whole, JsonAnswer::Broken),
+        ParsedJson::Invalid => assert_eq!(whole, JsonAnswer::Broken),
+        ParsedJson::LimitReached => {}
     }
-    if let Whole::Error(failure) = whole {
+    if let JsonAnswer::Error(failure) = whole {
         assert_eq!(failure_of_error_object(body), Some(failure));
     }
     for status in [400, 401, 403, 404, 408, 413, 429, 500, 503, 529, 599] {

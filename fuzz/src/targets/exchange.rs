@@ -3,13 +3,13 @@
 use std::cell::RefCell;
 
 use llm_router::attempt::{
-    Adaptation, Body, ChangeKind, CurrentHeaders, Head, HeaderWrite, Left, Moment, Passage, Plan,
-    Refusal, Running, Step, begin,
+    Adaptation, ChangeKind, CurrentHeaders, HeaderWrite, Moment, NextAttempt, PassThroughPlan,
+    Plan, Refusal, ResponseAction, ResponseBody, ResponseHead, RunningAttempt, begin,
 };
 use llm_router::config::Document;
 use llm_router::health::{Health, HealthStore};
 use llm_router::request::{Caller, Headers, StreamingEdit};
-use llm_router::routing::{Arrival, Passed, Routed, arrive};
+use llm_router::routing::{AfterHeaders, PassThroughRequest, RoutedRequest, receive_headers};
 use llm_router::schema::Answer;
 
 use super::bytes::Bytes;
@@ -92,18 +92,18 @@ pub fn exchange(
     world: &mut World<'_>,
 ) -> Vec<Sent> {
     headers.retain(|(name, _)| name != INJECTED);
-    let pending = match arrive(
+    let pending = match receive_headers(
         document,
         Headers::new(headers.clone()),
         Caller::default(),
         || world.moment(),
     ) {
-        Arrival::Answer(answer) => {
+        AfterHeaders::Answer(answer) => {
             check_answer(&answer);
             return Vec::new();
         }
-        Arrival::Pass(passed) => return vec![pass(document, &passed, headers, body)],
-        Arrival::AwaitBody(pending) => pending,
+        AfterHeaders::PassThrough(passed) => return vec![pass(document, &passed, headers, body)],
+        AfterHeaders::AwaitBody(pending) => pending,
     };
     let routed = match pending.route(document, body, world.moment()) {
         Ok(routed) => routed,
@@ -113,17 +113,17 @@ pub fn exchange(
         }
     };
     let body = leave_downstream(&routed, &mut headers, body);
-    let mut left = Left {
+    let mut next_attempt = NextAttempt {
         plan: routed.plan.clone(),
         cluster: routed.cluster.clone(),
     };
     let mut sent = Vec::new();
     loop {
         let mut backends = document.backends.iter();
-        let backend = backends.find(|backend| backend.cluster == left.cluster);
+        let backend = backends.find(|backend| backend.cluster == next_attempt.cluster);
         // The backend role of an aggregate cluster has the cluster's name.
-        let backend = backend.map_or(&left.cluster, |backend| &backend.name);
-        let plan = Plan::decode(&left.plan).expect("a plan of ours");
+        let backend = backend.map_or(&next_attempt.cluster, |backend| &backend.name);
+        let plan = Plan::decode(&next_attempt.plan).expect("a plan of ours");
         let envoy = Envoy {
             headers: &headers,
             is_retry: false,
@@ -148,7 +148,7 @@ pub fn exchange(
         });
         match play(&mut attempt.running, world) {
             Some(next) if sent.len() <= usize::try_from(routed.max_retries).expect("few") => {
-                left = next
+                next_attempt = next
             }
             // Envoy makes no further attempts.
             _ => break,
@@ -163,13 +163,13 @@ fn check_answer(answer: &Answer) {
     serde_json::from_slice::<serde_json::Value>(&answer.body).expect("JSON");
 }
 
-fn pass(document: &Document, passed: &Passed, mut headers: Pairs, body: &[u8]) -> Sent {
+fn pass(document: &Document, passed: &PassThroughRequest, mut headers: Pairs, body: &[u8]) -> Sent {
     headers.retain(|(name, _)| !passed.remove_headers.contains(name));
     let mut backends = document.backends.iter();
     let backend = backends
         .find(|backend| backend.cluster == passed.cluster)
         .expect("of the document");
-    let passage = Passage::decode(&passed.passage).expect("a passage of ours");
+    let passage = PassThroughPlan::decode(&passed.passage).expect("a passage of ours");
     assert_eq!(passage.encode(), passed.passage);
     let changes = passage.begin(&backend.name).expect("its backend");
     write(&mut headers, &changes);
@@ -182,7 +182,7 @@ fn pass(document: &Document, passed: &Passed, mut headers: Pairs, body: &[u8]) -
 }
 
 /// Applies the router role's effects to the request, and returns the body.
-fn leave_downstream(routed: &Routed<'_>, headers: &mut Pairs, body: &[u8]) -> Vec<u8> {
+fn leave_downstream(routed: &RoutedRequest<'_>, headers: &mut Pairs, body: &[u8]) -> Vec<u8> {
     headers.retain(|(name, _)| !routed.remove_headers.contains(name));
     if let Some(name) = routed.cluster_header {
         set(headers, name, routed.cluster.as_bytes());
@@ -284,13 +284,13 @@ struct Client<'a> {
     /// All bytes that the backend has sent.
     sent: Vec<u8>,
     is_changed: bool,
-    left: Option<Left>,
+    next_attempt: Option<NextAttempt>,
     is_over: bool,
-    running: &'a mut Running,
+    running: &'a mut RunningAttempt,
 }
 
 /// Plays an answer; returns the state for the next attempt, if there is to be one.
-fn play(running: &mut Running, world: &mut World<'_>) -> Option<Left> {
+fn play(running: &mut RunningAttempt, world: &mut World<'_>) -> Option<NextAttempt> {
     let status = *world.choices.pick(&STATUSES);
     let answer = world.answer;
     let mut headers = Vec::new();
@@ -314,7 +314,7 @@ fn play(running: &mut Running, world: &mut World<'_>) -> Option<Left> {
         seen: Vec::new(),
         sent: Vec::new(),
         is_changed: false,
-        left: None,
+        next_attempt: None,
         is_over: false,
         running,
     };
@@ -323,7 +323,7 @@ fn play(running: &mut Running, world: &mut World<'_>) -> Option<Left> {
             .running
             .on_done(world.choices.is_set(), world.moment());
     }
-    let head = Head {
+    let head = ResponseHead {
         status,
         end_of_stream: answer.is_empty() && ending == 0,
         header: &|name| {
@@ -331,8 +331,8 @@ fn play(running: &mut Running, world: &mut World<'_>) -> Option<Left> {
             found.map(|(_, value)| value.clone().into_bytes())
         },
     };
-    let step = client.running.on_headers(&head, || world.moment());
-    client.take(step, b"");
+    let action = client.running.on_headers(&head, || world.moment());
+    client.take(action, b"");
     let mut rest = answer;
     for length in lengths.into_iter().map(Some).chain([None]) {
         let (piece, after) = rest.split_at(length.unwrap_or(usize::MAX).min(rest.len()));
@@ -340,56 +340,56 @@ fn play(running: &mut Running, world: &mut World<'_>) -> Option<Left> {
         client.time(world);
         client.body(piece, rest.is_empty() && ending == 0, world);
         if client.is_over {
-            return client.left;
+            return client.next_attempt;
         }
     }
     client.finish(ending, world);
-    client.left
+    client.next_attempt
 }
 
 impl Client<'_> {
-    /// Applies a step to the bytes that have arrived.
-    fn take(&mut self, step: Step, piece: &[u8]) {
+    /// Applies an action to the bytes that have arrived.
+    fn take(&mut self, action: ResponseAction, piece: &[u8]) {
         let come = [std::mem::take(&mut self.held).as_slice(), piece].concat();
-        match step {
-            Step::Hold => {
+        match action {
+            ResponseAction::Hold => {
                 self.held = come;
                 self.is_held = true;
             }
-            Step::Wait(left) => {
+            ResponseAction::Wait(next_attempt) => {
                 self.held = come;
                 self.is_held = true;
-                self.left = Some(left);
+                self.next_attempt = Some(next_attempt);
             }
-            Step::Pass => {
+            ResponseAction::Pass => {
                 self.seen.extend(come);
                 self.is_held = false;
             }
-            Step::Replace(with) => {
+            ResponseAction::Replace(with) => {
                 self.seen.extend(with);
                 self.is_held = false;
                 self.is_changed = true;
             }
-            Step::Retry(left) => {
+            ResponseAction::Retry(next_attempt) => {
                 assert!(
                     self.seen.is_empty(),
                     "something has gone to the client already"
                 );
-                self.left = left.or(self.left.take());
-                assert!(self.left.is_some(), "nothing says where to");
+                self.next_attempt = next_attempt.or(self.next_attempt.take());
+                assert!(self.next_attempt.is_some(), "nothing says where to");
                 self.is_over = true;
             }
-            Step::Answer(_, answer) => {
+            ResponseAction::Answer(_, answer) => {
                 assert!(
                     self.seen.is_empty(),
                     "something has gone to the client already"
                 );
                 check_answer(&answer);
-                self.left = None;
+                self.next_attempt = None;
                 self.is_over = true;
             }
-            Step::Reset => {
-                self.left = None;
+            ResponseAction::Reset => {
+                self.next_attempt = None;
                 self.is_over = true;
             }
         }
@@ -403,8 +403,8 @@ impl Client<'_> {
         }
         match self.running.on_time(world.moment()) {
             // Still held.
-            Step::Hold => {}
-            step => self.take(step, b""),
+            ResponseAction::Hold => {}
+            action => self.take(action, b""),
         }
     }
 
@@ -419,13 +419,13 @@ impl Client<'_> {
             piece.to_vec()
         };
         let read = |from: usize, count: usize| all[from..from + count].to_vec();
-        let body = Body {
+        let body = ResponseBody {
             size: all.len(),
             end_of_stream,
             read: &read,
         };
-        let step = self.running.on_body(&body, || world.moment());
-        self.take(step, piece);
+        let action = self.running.on_body(&body, || world.moment());
+        self.take(action, piece);
         if end_of_stream {
             self.ended(world);
         }
@@ -439,14 +439,14 @@ impl Client<'_> {
         if ending == 1 {
             let held = self.held.clone();
             let read = |from: usize, count: usize| held[from..from + count].to_vec();
-            let step = self.running.on_trailers(&read, || world.moment());
-            self.take(step, b"");
+            let action = self.running.on_trailers(&read, || world.moment());
+            self.take(action, b"");
             self.ended(world);
         } else if self.seen.is_empty() {
-            self.left = self
+            self.next_attempt = self
                 .running
                 .on_done(false, world.moment())
-                .or(self.left.take());
+                .or(self.next_attempt.take());
         }
     }
 
@@ -462,8 +462,8 @@ impl Client<'_> {
                 now: due.max(world.now),
                 ..world.moment()
             };
-            let step = self.running.on_time(later);
-            self.take(step, b"");
+            let action = self.running.on_time(later);
+            self.take(action, b"");
             assert!(self.is_over, "held for ever");
         } else if !self.is_changed {
             assert_eq!(self.seen, self.sent, "an answer was changed");

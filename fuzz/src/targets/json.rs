@@ -3,26 +3,26 @@
 use llm_router::config::Tree;
 
 /// The result of the other reader.
-pub enum Read {
+pub enum ParsedJson {
     /// The text is JSON; objects have all of their fields, in order.
-    As(Tree),
+    Valid(Tree),
     /// The reader gave up because of a limit that is not part of the grammar.
-    TooMuchForIt,
+    LimitReached,
     /// The text is not JSON.
-    Not,
+    Invalid,
 }
 
-pub fn read(text: &[u8]) -> Read {
+pub fn read(text: &[u8]) -> ParsedJson {
     match serde_json::from_slice(text) {
-        Ok(tree) => Read::As(tree),
+        Ok(tree) => ParsedJson::Valid(tree),
         Err(error) => {
             let why = error.to_string();
             // Half of a surrogate pair, a number that does not fit into an `f64`, 128 levels.
             let limits = ["surrogate", "hex escape", "out of range", "recursion limit"];
             if limits.iter().any(|limit| why.contains(limit)) {
-                Read::TooMuchForIt
+                ParsedJson::LimitReached
             } else {
-                Read::Not
+                ParsedJson::Invalid
             }
         }
     }

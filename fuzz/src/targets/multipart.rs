@@ -5,7 +5,8 @@
 //! the body. A body without any line feed chooses the fields of a well-formed form instead.
 
 use llm_router::request::{
-    Accepts, BodyKind, Headers, Notation, ScanError, View, Wants, body_kind, scan_form,
+    AcceptedBodies, BodyKind, BodyView, Headers, ModelRequirement, Notation, ScanError, body_kind,
+    scan_form,
 };
 
 use super::bytes::Bytes;
@@ -18,7 +19,11 @@ pub fn run(input: &[u8]) {
     };
     let (content_type, body) = (&rest[..end], &rest[end + 1..]);
     let headers = Headers::new(vec![("content-type".to_owned(), content_type.to_vec())]);
-    for accepts in [Accepts::Json, Accepts::Form, Accepts::Both] {
+    for accepts in [
+        AcceptedBodies::Json,
+        AcceptedBodies::Form,
+        AcceptedBodies::Both,
+    ] {
         if let Ok(BodyKind::Form { boundary }) = body_kind(&headers, accepts) {
             assert!((1..=70).contains(&boundary.len()));
             scanned(&boundary, body, &mut choices);
@@ -27,11 +32,11 @@ pub fn run(input: &[u8]) {
 }
 
 fn scanned(boundary: &[u8], body: &[u8], choices: &mut Bytes<'_>) {
-    let Ok(view) = scan_form(boundary, body, Wants::MayHaveModel) else {
-        assert!(scan_form(boundary, body, Wants::Model).is_err());
+    let Ok(view) = scan_form(boundary, body, ModelRequirement::Optional) else {
+        assert!(scan_form(boundary, body, ModelRequirement::Required).is_err());
         return;
     };
-    match scan_form(boundary, body, Wants::Model) {
+    match scan_form(boundary, body, ModelRequirement::Required) {
         Ok(same) => assert_eq!(same, view),
         Err(error) => assert!(error == ScanError::MissingModel && view.model.is_none()),
     }
@@ -40,9 +45,9 @@ fn scanned(boundary: &[u8], body: &[u8], choices: &mut Bytes<'_>) {
 }
 
 /// Compares the view with what a plain reader finds.
-fn check(boundary: &[u8], body: &[u8], view: &View) {
+fn check(boundary: &[u8], body: &[u8], view: &BodyView) {
     assert_eq!(
-        (view.notation, view.mark, view.insert_at),
+        (view.notation, view.bom_length, view.insert_at),
         (Notation::Form, 0, None)
     );
     let parts = parts(boundary, body);
@@ -68,10 +73,10 @@ fn check(boundary: &[u8], body: &[u8], view: &View) {
     assert_eq!(view.stream, is_true);
 }
 
-fn rewritten(boundary: &[u8], body: &[u8], view: &View, choices: &mut Bytes<'_>) {
+fn rewritten(boundary: &[u8], body: &[u8], view: &BodyView, choices: &mut Bytes<'_>) {
     let (model, next) = (*choices.pick(&MODELS), *choices.pick(&MODELS));
     let edited = splice::rewrite(view, body, model, next, choices);
-    let again = scan_form(boundary, &edited, Wants::MayHaveModel).expect("still a form");
+    let again = scan_form(boundary, &edited, ModelRequirement::Optional).expect("still a form");
     assert_eq!(again.stream, view.stream);
     let has_model = view.model.is_some();
     assert_eq!(
@@ -218,7 +223,7 @@ fn written(choices: &mut Bytes<'_>, filler: &[u8]) {
         && streams.len() <= 1
         && models.iter().all(is_model)
         && streams.iter().all(is_flag);
-    match scan_form(boundary, &body, Wants::MayHaveModel) {
+    match scan_form(boundary, &body, ModelRequirement::Optional) {
         Ok(view) => {
             assert!(is_valid, "{view:?}");
             check(boundary, &body, &view);

@@ -6,9 +6,9 @@ use std::sync::LazyLock;
 
 use llm_router::config::Document;
 use llm_router::health::Health;
-use llm_router::page::{DECISIONS, Gathered, SLOT_MS, Store, UnderWay, view};
+use llm_router::page::{DECISIONS, InFlight, PendingCounts, SLOT_MS, Store, page_data};
 use llm_router::schema::Usage;
-use llm_router::telemetry::{Attempted, End, Outcome};
+use llm_router::telemetry::{AnswerEnd, AttemptSummary, Outcome};
 use serde_json::Value;
 
 use super::bytes::Bytes;
@@ -34,19 +34,19 @@ pub fn run(input: &[u8]) {
     assert_eq!(again, before);
 
     let now = NOW.saturating_add(u64::from(choices.byte()).saturating_mul(SLOT_MS / 4));
-    let mut gathered = Gathered::default();
+    let mut pending = PendingCounts::default();
     let mut count = 0_u64;
     for _ in 0..choices.below(4) {
-        gathered.record(&KNOWN, &outcome(&mut choices), now);
+        pending.record(&KNOWN, &outcome(&mut choices), now);
         count += 1;
     }
-    let added = gathered.take(|| 7);
+    let added = pending.take(|| 7);
     let old = told(&before, now);
     let mut store = before;
     store.add(added);
-    store.say(UnderWay {
+    store.set_in_flight(InFlight {
         worker: u64::from(choices.byte()),
-        said_ms: now,
+        stated_ms: now,
         requests: 3,
         attempts: vec![(1, 2)],
     });
@@ -64,12 +64,16 @@ pub fn run(input: &[u8]) {
 }
 
 fn outcome(choices: &mut Bytes<'_>) -> Outcome {
-    let verdict = *choices.pick(&[Attempted::ACCEPTED, Attempted::ABANDONED, "server_error"]);
-    let (_, end) = *choices.pick(&End::ALL);
+    let verdict = *choices.pick(&[
+        AttemptSummary::ACCEPTED,
+        AttemptSummary::ABANDONED,
+        "server_error",
+    ]);
+    let (_, end) = *choices.pick(&AnswerEnd::ALL);
     Outcome {
         route: choices.is_set().then(|| "r".to_owned()),
         decision: "ordered",
-        attempts: vec![Attempted {
+        attempts: vec![AttemptSummary {
             backend: "one".to_owned(),
             model: (*choices.pick(&["small", "other\u{0}\"</script>"])).to_owned(),
             verdict,
@@ -88,7 +92,7 @@ fn outcome(choices: &mut Bytes<'_>) -> Outcome {
 }
 
 fn told(store: &Store, now: u64) -> Value {
-    view(store, &KNOWN, &Health::default(), now)
+    page_data(store, &KNOWN, &Health::default(), now)
 }
 
 fn requests(page: &Value) -> u64 {

@@ -3,11 +3,11 @@
 //! The lines of the input are a path with its query, a model, a prefix and a template.
 
 use llm_router::attempt::Moment;
-use llm_router::health::NoMemory;
+use llm_router::health::NoHealthStore;
 use llm_router::request::{Caller, Headers};
-use llm_router::routing::arrive;
+use llm_router::routing::receive_headers;
 use llm_router::schema::{
-    Api, Call, Endpoint, PathTemplate, Schema, caller_schema, is_model_name, is_stored_state,
+    Api, Endpoint, ModelCall, PathTemplate, Schema, caller_schema, is_model_name, is_stored_state,
     split_query, without_credentials,
 };
 
@@ -16,7 +16,7 @@ use super::splice::DOCUMENT;
 const MOMENT: Moment<'_> = Moment {
     now: 0,
     random: 0,
-    health: &NoMemory,
+    health: &NoHealthStore,
 };
 
 pub fn run(input: &[u8]) {
@@ -31,7 +31,7 @@ pub fn run(input: &[u8]) {
     let mut lines = input.split(|byte| *byte == b'\n');
     let whole = lines.next().unwrap_or_default();
     for method in ["POST", "GET", "DELETE"] {
-        let _ = arrive(&DOCUMENT, headers(method, whole), Caller::default(), || {
+        let _ = receive_headers(&DOCUMENT, headers(method, whole), Caller::default(), || {
             MOMENT
         });
     }
@@ -75,7 +75,7 @@ pub fn run(input: &[u8]) {
 }
 
 /// The model is its segment of the path, decoded once.
-fn check_call(path: &str, call: &Call) {
+fn check_call(path: &str, call: &ModelCall) {
     let Some(model) = &call.model else {
         return;
     };
@@ -88,7 +88,7 @@ fn check_call(path: &str, call: &Call) {
     assert!(model.is_empty() || is_there);
 }
 
-fn fill(call: &Call, model: &str, query: &str, prefix: &str, template: &str) {
+fn fill(call: &ModelCall, model: &str, query: &str, prefix: &str, template: &str) {
     for schema in Schema::ALL
         .into_iter()
         .filter(|schema| schema.speaks(call.api))

@@ -2,7 +2,7 @@
 //!
 //! The lines of the input are choices and a pattern; the rest is a text.
 
-use llm_router::prompt::{TextPattern, Written};
+use llm_router::prompt::{PatternSource, TextPattern};
 
 use super::bytes::Bytes;
 
@@ -14,22 +14,22 @@ pub fn run(input: &[u8]) {
     let (source, text) = rest.split_once('\n').unwrap_or((rest, ""));
     match choices.below(3) {
         0 => regex(source, text, choices.below(2) == 1),
-        1 => needle(source, text, |needle| Written {
+        1 => needle(source, text, |needle| PatternSource {
             words: needle,
-            ..Written::default()
+            ..PatternSource::default()
         }),
-        _ => needle(source, text, |needle| Written {
+        _ => needle(source, text, |needle| PatternSource {
             phrases: needle,
-            ..Written::default()
+            ..PatternSource::default()
         }),
     }
 }
 
-fn needle(source: &str, text: &str, write: for<'a> fn(&'a [&'a str]) -> Written<'a>) {
+fn needle(source: &str, text: &str, write: for<'a> fn(&'a [&'a str]) -> PatternSource<'a>) {
     let needle = [source];
     let [in_any_case, as_it_stands] = [false, true].map(|case_sensitive| {
         [false, true].map(|whole_words| {
-            TextPattern::new(&Written {
+            TextPattern::new(&PatternSource {
                 case_sensitive,
                 whole_words,
                 ..write(&needle)
@@ -61,10 +61,10 @@ fn needle(source: &str, text: &str, write: for<'a> fn(&'a [&'a str]) -> Written<
 
 fn regex(source: &str, text: &str, case_sensitive: bool) {
     let new = |source: &str| {
-        TextPattern::new(&Written {
+        TextPattern::new(&PatternSource {
             regex: Some(source),
             case_sensitive,
-            ..Written::default()
+            ..PatternSource::default()
         })
     };
     let Ok(pattern) = new(source) else {

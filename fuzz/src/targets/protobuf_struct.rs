@@ -4,10 +4,10 @@
 
 use llm_router::config::{Document, Tree};
 
-use super::json::{self, Read};
+use super::json::{self, ParsedJson};
 
 pub fn run(input: &[u8]) {
-    if let Read::As(tree @ Tree::Map(_)) = json::read(input) {
+    if let ParsedJson::Valid(tree @ Tree::Map(_)) = json::read(input) {
         let mut bytes = Vec::new();
         structure(&tree, &mut bytes);
         // Every map and every list is a level.

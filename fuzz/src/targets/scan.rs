@@ -2,36 +2,38 @@
 //! accepted.
 
 use llm_router::config::Tree;
-use llm_router::request::{BodyKind, Content, MAX_MODEL_BYTES, Part, ScanError, View, Wants, scan};
+use llm_router::request::{
+    BodyKind, BodyView, Content, MAX_MODEL_BYTES, ModelRequirement, PromptPart, ScanError, scan,
+};
 use llm_router::schema::Api;
 
-use super::json::{self, Read};
+use super::json::{self, ParsedJson};
 
 pub fn run(body: &[u8]) {
-    for wants in [Wants::Model, Wants::MayHaveModel] {
-        check(body, wants, scan(body, wants));
+    for requirement in [ModelRequirement::Required, ModelRequirement::Optional] {
+        check(body, requirement, scan(body, requirement));
     }
 }
 
 const MARK: &[u8] = b"\xef\xbb\xbf";
 
-fn check(body: &[u8], wants: Wants, scanned: Result<View, ScanError>) {
+fn check(body: &[u8], requirement: ModelRequirement, scanned: Result<BodyView, ScanError>) {
     let text = body.strip_prefix(MARK).unwrap_or(body);
     match (scanned, json::read(text)) {
-        (Ok(view), Read::As(tree)) => {
-            assert_eq!(view.mark, body.len() - text.len());
+        (Ok(view), ParsedJson::Valid(tree)) => {
+            assert_eq!(view.bom_length, body.len() - text.len());
             check_view(body, &view, &tree);
             check_content(body, &tree);
-            check_spacing(body, wants, &view, &tree);
+            check_spacing(body, requirement, &view, &tree);
         }
-        (Ok(_), Read::TooMuchForIt) => {}
-        (Ok(view), Read::Not) => panic!("taken for JSON: {view:?}"),
-        (Err(error), Read::As(tree)) => check_refusal(body, wants, error, &tree),
-        (Err(_), Read::TooMuchForIt | Read::Not) => {}
+        (Ok(_), ParsedJson::LimitReached) => {}
+        (Ok(view), ParsedJson::Invalid) => panic!("taken for JSON: {view:?}"),
+        (Err(error), ParsedJson::Valid(tree)) => check_refusal(body, requirement, error, &tree),
+        (Err(_), ParsedJson::LimitReached | ParsedJson::Invalid) => {}
     }
 }
 
-fn check_view(body: &[u8], view: &View, tree: &Tree) {
+fn check_view(body: &[u8], view: &BodyView, tree: &Tree) {
     let Tree::Map(entries) = tree else {
         panic!("taken for an object: {tree:?}");
     };
@@ -66,9 +68,9 @@ fn check_content(body: &[u8], tree: &Tree) {
         let content = Content::new(*api, &BodyKind::Json, body);
         let bytes = content.prompt_bytes();
         assert!(bytes <= 3 * body.len() as u64);
-        let all = content.text(Part::All).len() as u64;
+        let all = content.text(PromptPart::All).len() as u64;
         assert!((bytes..=2 * bytes + 1).contains(&all), "{bytes} of {all}");
-        assert!(content.text(Part::LastUser).len() <= content.text(Part::User).len());
+        assert!(content.text(PromptPart::LastUser).len() <= content.text(PromptPart::User).len());
         assert!(u64::from(content.turns()) <= bytes + body.len() as u64);
         content.opening();
         content.prompt_tokens();
@@ -85,17 +87,17 @@ fn check_content(body: &[u8], tree: &Tree) {
 }
 
 /// White space makes no difference.
-fn check_spacing(body: &[u8], wants: Wants, view: &View, tree: &Tree) {
+fn check_spacing(body: &[u8], requirement: ModelRequirement, view: &BodyView, tree: &Tree) {
     // Writing the tree again would lose the escapes of keys.
     if body.contains(&b'\\') {
         return;
     }
     let mut compact = String::new();
     json::write(tree, &mut compact);
-    let again = scan(compact.as_bytes(), wants).expect("it is the same object");
-    let said = |view: &View| {
+    let again = scan(compact.as_bytes(), requirement).expect("it is the same object");
+    let said = |view: &BodyView| {
         let model = view.model.as_ref().map(|field| field.name.clone());
-        (model, view.stream, view.tie)
+        (model, view.stream, view.state_reference)
     };
     // Only a character that is escaped without need can make a name longer than before.
     if !compact.contains('\\') {
@@ -104,19 +106,19 @@ fn check_spacing(body: &[u8], wants: Wants, view: &View, tree: &Tree) {
 }
 
 /// Checks that a body was refused for a valid reason.
-fn check_refusal(body: &[u8], wants: Wants, error: ScanError, tree: &Tree) {
+fn check_refusal(body: &[u8], requirement: ModelRequirement, error: ScanError, tree: &Tree) {
     let models = json::values(tree, "model");
     let has_reason = match error {
         ScanError::Duplicate(name, at) => json::count_alike(tree, name) > 1 && body[at] == b'"',
         ScanError::NotAnObject => !matches!(tree, Tree::Map(_)),
-        ScanError::MissingModel => wants == Wants::Model && models.is_empty(),
+        ScanError::MissingModel => requirement == ModelRequirement::Required && models.is_empty(),
         ScanError::InvalidModel => match models.as_slice() {
             [Tree::Text(name)] => {
                 let is_short = (1..=MAX_MODEL_BYTES).contains(&name.len());
                 !is_short || matches!(name.as_str(), "." | "..") || body.contains(&b'\\')
             }
             [_] => true,
-            _ => wants == Wants::MayHaveModel && json::count_alike(tree, "model") > 0,
+            _ => requirement == ModelRequirement::Optional && json::count_alike(tree, "model") > 0,
         },
         ScanError::InvalidStream => match json::values(tree, "stream").as_slice() {
             [value] => !matches!(value, Tree::Bool(_) | Tree::Null),

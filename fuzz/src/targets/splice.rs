@@ -7,12 +7,13 @@ use std::sync::LazyLock;
 
 use llm_router::config::{Document, Tree};
 use llm_router::request::{
-    Bound, Clamp, Edits, ParameterChanges, Rewriter, StreamingEdit, View, Wants, relate, scan,
+    BodyView, Bound, Clamp, Edits, ModelRequirement, ParameterChanges, Rewriter, StreamingEdit,
+    make_relative_to_first, scan,
 };
 
 use super::bytes::Bytes;
 use super::exchange::{World, exchange, stream};
-use super::json::{self, Read};
+use super::json::{self, ParsedJson};
 
 const MODELS: [&str; 7] = [
     "gpt-4o",
@@ -41,13 +42,13 @@ pub fn run(input: &[u8]) {
     let (mut choices, body) = Bytes::before_line_feed(input);
     let model = *choices.pick(&MODELS);
     let next = *choices.pick(&MODELS);
-    if let Ok(view) = scan(body, Wants::MayHaveModel) {
+    if let Ok(view) = scan(body, ModelRequirement::Optional) {
         let edited = rewrite(&view, body, model, next, &mut choices);
-        let again = scan(&edited, Wants::Model).expect("still a body");
+        let again = scan(&edited, ModelRequirement::Required).expect("still a body");
         assert_eq!(again.model.map(|field| field.name), Some(model.to_owned()));
         assert_eq!(
-            (again.stream, again.tie, again.mark),
-            (view.stream, view.tie, 0)
+            (again.stream, again.state_reference, again.bom_length),
+            (view.stream, view.state_reference, 0)
         );
         check_tree(body, &edited, model);
         change(&view, body, model, &mut choices.clone());
@@ -57,7 +58,7 @@ pub fn run(input: &[u8]) {
 
 /// Applies the router role's edits and then those of the next attempt, and returns the result.
 pub fn rewrite(
-    view: &View,
+    view: &BodyView,
     body: &[u8],
     model: &str,
     next: &str,
@@ -66,13 +67,13 @@ pub fn rewrite(
     let none = ParameterChanges::default();
     let targets = [(None, &none), (Some(model), &none), (Some(next), &none)];
     let made = attempts(view, body, &targets, choices).expect("nothing stands there twice");
-    assert_eq!(made[0], body[view.mark..]);
+    assert_eq!(made[0], body[view.bom_length..]);
     made[1].clone()
 }
 
 /// Returns what each of some targets gets, whichever of them is first.
 fn attempts(
-    view: &View,
+    view: &BodyView,
     body: &[u8],
     targets: &[(Option<&str>, &ParameterChanges)],
     choices: &mut Bytes<'_>,
@@ -92,7 +93,7 @@ fn attempts(
         related.swap(0, first);
         let mut wanted = made.clone();
         wanted.swap(0, first);
-        let edits = relate(body, &mut related, |edits| edits);
+        let edits = make_relative_to_first(body, &mut related, |edits| edits);
         let left = apply(&edits, body, choices);
         for (edits, wanted) in related.iter().zip(wanted) {
             assert_eq!(apply(edits, &left, choices), wanted);
@@ -143,14 +144,14 @@ static CHANGES: LazyLock<[ParameterChanges; 4]> = LazyLock::new(|| {
 });
 
 /// Changes parameters for some targets, but not for one of them.
-fn change(view: &View, body: &[u8], model: &str, choices: &mut Bytes<'_>) {
+fn change(view: &BodyView, body: &[u8], model: &str, choices: &mut Bytes<'_>) {
     let targets = CHANGES.each_ref().map(|changes| (Some(model), changes));
     let Some(made) = attempts(view, body, &targets, choices) else {
         return;
     };
     check_tree(body, &made[0], model);
     for ((_, changes), made) in targets.iter().zip(&made) {
-        let view = scan(made, Wants::Model).expect("still a body");
+        let view = scan(made, ModelRequirement::Required).expect("still a body");
         let named = view.model.as_ref().map(|field| field.name.as_str());
         assert_eq!(named, Some(model));
         // Changes of a changed body change nothing.
@@ -163,7 +164,7 @@ fn change(view: &View, body: &[u8], model: &str, choices: &mut Bytes<'_>) {
 /// Checks that nothing but the model has changed.
 pub fn check_tree(before: &[u8], after: &[u8], model: &str) {
     let text = before.strip_prefix(b"\xef\xbb\xbf").unwrap_or(before);
-    let Read::As(Tree::Map(mut entries)) = json::read(text) else {
+    let ParsedJson::Valid(Tree::Map(mut entries)) = json::read(text) else {
         return;
     };
     let name = Tree::Text(model.to_owned());
@@ -171,7 +172,7 @@ pub fn check_tree(before: &[u8], after: &[u8], model: &str) {
         Some((_, value)) => *value = name,
         None => entries.insert(0, ("model".to_owned(), name)),
     }
-    let Read::As(after) = json::read(after) else {
+    let ParsedJson::Valid(after) = json::read(after) else {
         panic!("no JSON any more");
     };
     assert_eq!(after, Tree::Map(entries));

@@ -6,7 +6,7 @@
 use llm_router::schema::{Api, ErrorCode, StreamReader, error_event};
 
 use super::bytes::Bytes;
-use super::json::{self, Read};
+use super::json::{self, ParsedJson};
 
 pub fn run(input: &[u8]) {
     let (mut choices, stream) = Bytes::before_line_feed(input);
@@ -73,10 +73,10 @@ fn check_events(stream: &[u8], filtered: &[u8], malformed: u32) {
         let is_there = passed.next_if(|one| *one == event).is_some();
         let is_end = event.data.trim_ascii() == b"[DONE]";
         match json::read(String::from_utf8_lossy(&event.data).as_bytes()) {
-            Read::As(_) => assert!(is_there, "an event was lost"),
-            Read::Not if is_end => assert!(is_there, "the last event was lost"),
-            Read::Not => assert!(!is_there, "a malformed event passed"),
-            Read::TooMuchForIt => {}
+            ParsedJson::Valid(_) => assert!(is_there, "an event was lost"),
+            ParsedJson::Invalid if is_end => assert!(is_there, "the last event was lost"),
+            ParsedJson::Invalid => assert!(!is_there, "a malformed event passed"),
+            ParsedJson::LimitReached => {}
         }
         gone += u32::from(!is_there);
     }

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::exchange::*;
 use super::*;
-use crate::attempt::Policy;
+use crate::attempt::FallbackPolicy;
 
 const SOON: Headers = &[("retry-after-ms", "300")];
 const GZIP: Headers = &[SSE[0], ("content-encoding", "gzip")];
@@ -67,7 +67,7 @@ impl Stage {
     }
 }
 
-fn exchange(targets: usize, change: impl FnOnce(&mut Policy)) -> Exchange {
+fn exchange(targets: usize, change: impl FnOnce(&mut FallbackPolicy)) -> Exchange {
     let names = ["a:8", "b", "c:16"][..targets].join(" ");
     Exchange::with(&names, |policy| {
         policy.hold_limit_bytes = 1_024;
@@ -138,7 +138,7 @@ proptest! {
                 continue;
             }
             // Envoy makes the next attempt from what was written; the attempt refuses itself if it must not be made.
-            if exchange.left.is_none() || exchange.next().is_err() {
+            if exchange.next_attempt.is_none() || exchange.next().is_err() {
                 break;
             }
             stage = Stage::default();

@@ -204,7 +204,7 @@ fn bodies_that_never_come() {
     assert!(exchange.running.is_held());
     assert!(exchange.running.waits_for_body_since(NOW));
     assert!(!exchange.running.waits_for_body_since(NOW - 1));
-    assert_eq!(exchange.running.let_pass(), Step::Pass);
+    assert_eq!(exchange.running.stop_holding(), ResponseAction::Pass);
     assert_eq!(exchange.play(&[last(TOKEN)]), "replace");
 
     let mut exchange = Exchange::with("a b", held(Hold::FirstToken));

@@ -3,7 +3,7 @@
 
 use super::super::*;
 use crate::attempt::test_plans::{NOW, NoHeaders, Store, plan};
-use crate::attempt::{Policy, Refusal, begin};
+use crate::attempt::{FallbackPolicy, Refusal, begin};
 use crate::schema::{Api, ErrorCode, error_event};
 
 pub(super) type Headers = &'static [(&'static str, &'static str)];
@@ -34,31 +34,31 @@ pub(super) use Event::{After, Done, Head, Last, NoConnection, Only, Piece, Trail
 
 /// A request under way, with the part of the answer that Envoy has.
 pub(super) struct Exchange {
-    pub(super) running: Running,
+    pub(super) running: RunningAttempt,
     pub(super) store: Store,
     pub(super) now: u64,
     /// What the client has received.
     pub(super) client: String,
     /// Whether the client has received anything.
     pub(super) is_released: bool,
-    pub(super) left: Option<Left>,
+    pub(super) next_attempt: Option<NextAttempt>,
     held: Vec<u8>,
 }
 
 impl Exchange {
     pub(super) fn new(plan: Plan) -> Self {
         Exchange {
-            running: Running::new(plan, NOW),
+            running: RunningAttempt::new(plan, NOW),
             store: Store::default(),
             now: NOW,
             client: String::new(),
             is_released: false,
-            left: None,
+            next_attempt: None,
             held: Vec::new(),
         }
     }
 
-    pub(super) fn with(targets: &str, change: impl FnOnce(&mut Policy)) -> Self {
+    pub(super) fn with(targets: &str, change: impl FnOnce(&mut FallbackPolicy)) -> Self {
         let mut plan = plan(targets);
         change(&mut plan.policy);
         Exchange::new(plan)
@@ -70,7 +70,7 @@ impl Exchange {
     }
 
     pub(super) fn event(&mut self, event: &Event) -> String {
-        let step = match event {
+        let action = match event {
             Head(status, headers) => self.head(*status, headers, false),
             Only(status, headers) => self.head(*status, headers, true),
             Piece(text) => self.body(text, false),
@@ -79,9 +79,9 @@ impl Exchange {
                 let held = std::mem::take(&mut self.held);
                 let read = |start: usize, length: usize| some(&held, start, length);
                 let moment = self.store.at(self.now);
-                let step = self.running.on_trailers(&read, || moment);
+                let action = self.running.on_trailers(&read, || moment);
                 self.held = held;
-                step
+                action
             }
             After(ms) => {
                 self.now += ms;
@@ -89,24 +89,24 @@ impl Exchange {
             }
             Done | NoConnection => {
                 let no_connection = matches!(event, NoConnection);
-                let left = self.running.on_done(no_connection, self.store.at(self.now));
-                let Some(left) = left else {
+                let next_attempt = self.running.on_done(no_connection, self.store.at(self.now));
+                let Some(next_attempt) = next_attempt else {
                     return "nothing".to_owned();
                 };
-                let told = target_of(&left);
-                self.left = Some(left);
+                let told = target_of(&next_attempt);
+                self.next_attempt = Some(next_attempt);
                 return format!("left {told}");
             }
         };
-        self.take(step)
+        self.take(action)
     }
 
-    fn head(&mut self, status: u32, headers: Headers, end_of_stream: bool) -> Step {
+    fn head(&mut self, status: u32, headers: Headers, end_of_stream: bool) -> ResponseAction {
         let header = |name: &str| {
             let found = headers.iter().find(|(known, _)| *known == name);
             found.map(|(_, value)| value.as_bytes().to_vec())
         };
-        let head = crate::attempt::Head {
+        let head = crate::attempt::ResponseHead {
             status,
             end_of_stream,
             header: &header,
@@ -115,48 +115,48 @@ impl Exchange {
         self.running.on_headers(&head, || moment)
     }
 
-    fn body(&mut self, piece: &str, end_of_stream: bool) -> Step {
+    fn body(&mut self, piece: &str, end_of_stream: bool) -> ResponseAction {
         self.held.extend_from_slice(piece.as_bytes());
         let held = std::mem::take(&mut self.held);
-        let body = Body {
+        let body = ResponseBody {
             size: held.len(),
             end_of_stream,
             read: &|start, length| some(&held, start, length),
         };
         let moment = self.store.at(self.now);
-        let step = self.running.on_body(&body, || moment);
+        let action = self.running.on_body(&body, || moment);
         self.held = held;
-        step
+        action
     }
 
-    /// Does what Envoy does with this step.
-    fn take(&mut self, step: Step) -> String {
-        match step {
-            Step::Hold => return "hold".to_owned(),
-            Step::Wait(left) => {
-                let told = target_of(&left);
-                self.left = Some(left);
+    /// Does what Envoy does with this action.
+    fn take(&mut self, action: ResponseAction) -> String {
+        match action {
+            ResponseAction::Hold => return "hold".to_owned(),
+            ResponseAction::Wait(next_attempt) => {
+                let told = target_of(&next_attempt);
+                self.next_attempt = Some(next_attempt);
                 return format!("wait {told}");
             }
             _ => {}
         }
         let held = std::mem::take(&mut self.held);
-        match step {
-            Step::Pass => {
+        match action {
+            ResponseAction::Pass => {
                 self.is_released = true;
                 self.client.push_str(std::str::from_utf8(&held).unwrap());
                 "pass".to_owned()
             }
-            Step::Replace(with) => {
+            ResponseAction::Replace(with) => {
                 self.is_released = true;
                 self.client.push_str(std::str::from_utf8(&with).unwrap());
                 "replace".to_owned()
             }
-            Step::Retry(left) => {
-                self.left = left.or(self.left.take());
-                format!("retry {}", target_of(self.left.as_ref().unwrap()))
+            ResponseAction::Retry(next_attempt) => {
+                self.next_attempt = next_attempt.or(self.next_attempt.take());
+                format!("retry {}", target_of(self.next_attempt.as_ref().unwrap()))
             }
-            Step::Answer(_, answer) => {
+            ResponseAction::Answer(_, answer) => {
                 let body: serde_json::Value = serde_json::from_slice(&answer.body).unwrap();
                 format!(
                     "{} {}",
@@ -164,14 +164,14 @@ impl Exchange {
                     body["error"]["code"].as_str().unwrap()
                 )
             }
-            Step::Reset => "reset".to_owned(),
-            Step::Hold | Step::Wait(_) => unreachable!(),
+            ResponseAction::Reset => "reset".to_owned(),
+            ResponseAction::Hold | ResponseAction::Wait(_) => unreachable!(),
         }
     }
 
     /// Makes the attempt that Envoy makes from what was written.
     pub(super) fn next(&mut self) -> Result<(), Refusal> {
-        let plan = Plan::decode(&self.left.take().unwrap().plan).unwrap();
+        let plan = Plan::decode(&self.next_attempt.take().unwrap().plan).unwrap();
         let backend = plan.target().unwrap().backend.clone();
         let adaptation = begin(plan, &backend, &NoHeaders, || self.store.at(self.now))?;
         self.running = adaptation.running;
@@ -186,12 +186,12 @@ impl Exchange {
 }
 
 /// The target of the next attempt; `-` if there is none.
-fn target_of(left: &Left) -> String {
-    let plan = Plan::decode(&left.plan).unwrap();
-    assert_eq!(plan.cluster(), left.cluster);
+fn target_of(next_attempt: &NextAttempt) -> String {
+    let plan = Plan::decode(&next_attempt.plan).unwrap();
+    assert_eq!(plan.cluster(), next_attempt.cluster);
     match plan.gave_up {
         true => "-".to_owned(),
-        false => left.cluster.clone(),
+        false => next_attempt.cluster.clone(),
     }
 }
 
@@ -222,7 +222,7 @@ pub(super) const ERROR: &str =
 pub(super) const ODD: &str = "data: {\"choices\":[{\"delta\":{\"con\n\n";
 pub(super) const LENGTH: Headers = &[SSE[0], ("content-length", "999")];
 
-pub(super) fn held(hold: Hold) -> impl Fn(&mut Policy) {
+pub(super) fn held(hold: Hold) -> impl Fn(&mut FallbackPolicy) {
     move |policy| {
         policy.hold = Some(hold);
         policy.hold_limit_bytes = 1_024;
@@ -232,6 +232,6 @@ pub(super) fn held(hold: Hold) -> impl Fn(&mut Policy) {
 
 pub(super) fn incomplete() -> String {
     let code = ErrorCode::UpstreamIncomplete;
-    let event = error_event(code, Api::ChatCompletions, code.own_message());
+    let event = error_event(code, Api::ChatCompletions, code.default_message());
     String::from_utf8(event).unwrap()
 }

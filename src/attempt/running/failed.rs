@@ -1,21 +1,21 @@
 //! What happens when an attempt fails: how the failure is judged, and what the client gets or the next attempt finds.
 
-use super::held::{Held, What};
-use super::{Left, Phase, Running, Step};
+use super::held::{HeldAnswer, HeldKind};
+use super::{NextAttempt, Phase, ResponseAction, RunningAttempt};
 use crate::attempt::failure::Failure;
-use crate::attempt::policy::Cooldown;
-use crate::attempt::verdict::{Failed, Moment, Verdict};
+use crate::attempt::policy::CooldownEffect;
+use crate::attempt::verdict::{FailureDetails, Moment, Verdict};
 use crate::schema::ErrorCode;
-use crate::telemetry::End;
+use crate::telemetry::AnswerEnd;
 
 /// Envoy's timers may fire this much early by the filter's clock.
 const CLOCK_SLACK_MS: u64 = 20;
 
-impl Running {
+impl RunningAttempt {
     /// Handles the end of the attempt. If Envoy makes another attempt, it evaluates the matcher after this call.
     ///
     /// Returns what must be written for the next attempt. `no_connection`: the attempt never had a connection.
-    pub fn on_done(&mut self, no_connection: bool, moment: Moment<'_>) -> Option<Left> {
+    pub fn on_done(&mut self, no_connection: bool, moment: Moment<'_>) -> Option<NextAttempt> {
         let elapsed = moment.now.saturating_sub(self.began_at);
         let limit = u64::from(self.plan.attempt_timeout_ms());
         let is_past_deadline = moment.now >= self.plan.deadline_at;
@@ -40,21 +40,21 @@ impl Running {
         // After the deadline, nothing follows that would show that the client did not end the attempt. An attempt
         // that had little of the time is not to blame.
         let had_its_time = elapsed.saturating_mul(2) >= u64::from(self.plan.policy.deadline_ms);
-        let failed = Failed {
+        let failed = FailureDetails {
             failure,
-            asked_ms: None,
-            is_sure: is_past_deadline && had_its_time && !self.plan.hurried,
+            retry_after_ms: None,
+            is_certain: is_past_deadline && had_its_time && !self.plan.has_caller_deadline,
             sent_ms: self.began_at,
         };
-        self.observed.fail(failure, moment.now);
+        self.observer.fail(failure, moment.now);
         let verdict = self.plan.judge(failed, moment);
-        Some(self.leave(failed, verdict))
+        Some(self.next_attempt_after(failed, verdict))
     }
 
     /// Records that one of Envoy's own timers ended the request, if the attempt ended without an answer.
     pub fn time_is_up(&mut self) {
         if self.may_end_unanswered() {
-            self.observed.time_is_up();
+            self.observer.time_is_up();
         }
     }
 
@@ -62,37 +62,40 @@ impl Running {
     pub(super) fn fail(
         &mut self,
         failure: Failure,
-        asked_ms: Option<u64>,
+        retry_after_ms: Option<u64>,
         moment: Moment<'_>,
-    ) -> Step {
-        let is_callers = self.plan.target().is_some_and(|target| target.callers_key);
+    ) -> ResponseAction {
+        let is_callers = self
+            .plan
+            .target()
+            .is_some_and(|target| target.uses_caller_key);
         let failure = match failure {
             // A failure that any caller can provoke must not close the target for everyone.
             Failure::Unauthorized if is_callers => Failure::Rejected,
             failure => failure,
         };
         self.last_failure = Some(failure);
-        self.observed.fail(failure, moment.now);
-        let failed = Failed {
+        self.observer.fail(failure, moment.now);
+        let failed = FailureDetails {
             failure,
-            asked_ms,
-            is_sure: true,
+            retry_after_ms,
+            is_certain: true,
             sent_ms: self.began_at,
         };
-        self.tell_alive(failure, moment);
+        self.record_rejection_as_success(failure, moment);
         let verdict = self.plan.judge(failed, moment);
         match verdict {
             Verdict::Pass => self.pass_failed(failed),
-            Verdict::Again { wait_ms, .. } => {
-                let left = self.leave(failed, verdict);
+            Verdict::TryTarget { wait_ms, .. } => {
+                let next_attempt = self.next_attempt_after(failed, verdict);
                 if wait_ms > 0 {
                     let until = moment.now.saturating_add(wait_ms);
                     self.phase = Phase::Waiting { until };
-                    Step::Wait(left)
+                    ResponseAction::Wait(next_attempt)
                 } else {
                     // If Envoy does not retry after all, the answer passes through.
-                    self.let_pass();
-                    Step::Retry(Some(left))
+                    self.stop_holding();
+                    ResponseAction::Retry(Some(next_attempt))
                 }
             }
         }
@@ -100,36 +103,39 @@ impl Running {
 
     /// Reports a success of a target that rejects the request, unless the route counts such rejections against the
     /// target.
-    fn tell_alive(&self, failure: Failure, moment: Moment<'_>) {
+    fn record_rejection_as_success(&self, failure: Failure, moment: Moment<'_>) {
         let is_requests = matches!(
             failure,
             Failure::Rejected | Failure::ContextLength | Failure::ContentPolicy
         );
-        if is_requests && self.plan.policy.row(failure).cooldown == Cooldown::None {
-            self.plan.tell_success(self.began_at, moment);
+        if is_requests && self.plan.policy.rule(failure).cooldown == CooldownEffect::None {
+            self.plan.record_success(self.began_at, moment);
         }
     }
 
     /// Handles a failure after which no other attempt is made: the client gets what this attempt brought.
-    fn pass_failed(&mut self, failed: Failed) -> Step {
+    fn pass_failed(&mut self, failed: FailureDetails) -> ResponseAction {
         // The stream was held only for its end, which did not arrive.
         let is_finished = matches!(
             &self.phase,
-            Phase::Held(Held { what: What::Stream { reader, .. }, .. }) if reader.is_finished()
+            Phase::Held(HeldAnswer { kind: HeldKind::Stream { reader, .. }, .. }) if reader.is_finished()
         );
         match failed.failure {
             // The token may still arrive.
-            Failure::LateFirstToken => self.forgive(),
-            Failure::Incomplete if is_finished => self.forgive(),
+            Failure::LateFirstToken => self.retract_failure(),
+            Failure::Incomplete if is_finished => self.retract_failure(),
             Failure::Incomplete => {
                 self.phase = Phase::Over;
                 let code = ErrorCode::UpstreamIncomplete;
-                let left = self.leave(failed, Verdict::Pass);
-                Step::Answer(left, code.answer(self.plan.schema(), code.own_message()))
+                let next_attempt = self.next_attempt_after(failed, Verdict::Pass);
+                ResponseAction::Answer(
+                    next_attempt,
+                    code.answer(self.plan.schema(), code.default_message()),
+                )
             }
             _ => {
                 if matches!(&self.phase, Phase::Held(held) if held.has_begun()) {
-                    self.observed.end(End::InBandError);
+                    self.observer.note_end(AnswerEnd::InBandError);
                 }
                 self.pass()
             }
@@ -137,14 +143,14 @@ impl Running {
     }
 
     /// Passes an answer that was taken for a failure on to the client.
-    fn forgive(&mut self) -> Step {
-        self.observed.forgive();
-        self.let_pass()
+    fn retract_failure(&mut self) -> ResponseAction {
+        self.observer.retract_failure();
+        self.stop_holding()
     }
 
-    fn leave(&self, failed: Failed, verdict: Verdict) -> Left {
+    fn next_attempt_after(&self, failed: FailureDetails, verdict: Verdict) -> NextAttempt {
         let plan = self.plan.clone().after(failed, verdict);
-        Left {
+        NextAttempt {
             cluster: plan.cluster().to_owned(),
             plan: plan.encode(),
         }

@@ -3,21 +3,23 @@
 mod failed;
 mod followed;
 mod held;
-mod observed;
+mod observer;
 
 use super::failure::Failure;
 use super::plan::Plan;
 use super::policy::Hold;
 use super::verdict::Moment;
-use crate::schema::{Answer, Asks, Drops, StreamReader, failure_of_answer, retry_after};
-use crate::telemetry::End;
-use followed::Followed;
-use held::{Held, What};
-pub use observed::Report;
-use observed::{Known, Observed};
+use crate::schema::{
+    Answer, DroppedEvents, StreamReader, StreamSignal, failure_of_answer, retry_after,
+};
+use crate::telemetry::AnswerEnd;
+use followed::FollowedAnswer;
+use held::{HeldAnswer, HeldKind};
+pub use observer::AttemptReport;
+use observer::{AnswerObserver, AnswerTraits};
 
 /// The headers of an answer.
-pub struct Head<'a> {
+pub struct ResponseHead<'a> {
     /// The HTTP status.
     pub status: u32,
     /// Whether the answer has no body.
@@ -28,7 +30,7 @@ pub struct Head<'a> {
 
 /// The part of an answer's body that Envoy has at the moment.
 #[derive(Clone, Copy)]
-pub struct Body<'a> {
+pub struct ResponseBody<'a> {
     /// How many bytes Envoy has: all of the body so far while it is held, otherwise the piece that is passing
     /// through.
     pub size: usize,
@@ -40,7 +42,7 @@ pub struct Body<'a> {
 
 /// The destination of the next attempt, for the route's matcher and for the backend role.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Left {
+pub struct NextAttempt {
     /// The plan, encoded.
     pub plan: Vec<u8>,
     /// The cluster of the next attempt.
@@ -49,7 +51,7 @@ pub struct Left {
 
 /// What the host must do with an answer.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Step {
+pub enum ResponseAction {
     /// Let it pass through.
     Pass,
     /// Send these bytes in place of the ones that arrived.
@@ -57,17 +59,17 @@ pub enum Step {
     /// Hold it back.
     Hold,
     /// Hold it back, and write the destination of the next attempt now.
-    Wait(Left),
+    Wait(NextAttempt),
     /// Make Envoy retry. `None` if the destination of the next attempt was written before.
-    Retry(Option<Left>),
+    Retry(Option<NextAttempt>),
     /// Write how the attempt ended, and send this answer instead.
-    Answer(Left, Answer),
+    Answer(NextAttempt, Answer),
     /// Reset the stream.
     Reset,
 }
 
 /// An attempt whose request has been sent.
-pub struct Running {
+pub struct RunningAttempt {
     plan: Plan,
     began_at: u64,
     phase: Phase,
@@ -75,43 +77,43 @@ pub struct Running {
     /// passed.
     is_fixed: bool,
     /// Whether the answer has a `content-length` that must be removed, because the client may get fewer bytes.
-    drops_length: bool,
+    drops_content_length: bool,
     /// The length of the answer's body; `usize::MAX` if it is not known.
     length: usize,
     last_failure: Option<Failure>,
-    observed: Observed,
+    observer: AnswerObserver,
 }
 
 enum Phase {
     /// No answer has arrived yet.
     Sent,
     /// The answer is held back.
-    Held(Held),
+    Held(HeldAnswer),
     /// The attempt failed, and its answer is held until the next attempt may begin.
     Waiting { until: u64 },
     /// The answer passes through and is followed to its end.
-    Following(Followed),
+    Following(FollowedAnswer),
     /// Nothing more has to be done.
     Over,
 }
 
-impl Running {
+impl RunningAttempt {
     pub(super) fn new(plan: Plan, now: u64) -> Self {
-        Running {
+        RunningAttempt {
             plan,
             began_at: now,
             phase: Phase::Sent,
             is_fixed: false,
-            drops_length: false,
+            drops_content_length: false,
             length: usize::MAX,
             last_failure: None,
-            observed: Observed::default(),
+            observer: AnswerObserver::default(),
         }
     }
 
     /// Whether the answer's `content-length` must be removed, because some of its body may be dropped.
-    pub fn drops_length(&self) -> bool {
-        self.drops_length
+    pub fn drops_content_length(&self) -> bool {
+        self.drops_content_length
     }
 
     /// Takes the failure that the last event revealed, if any.
@@ -119,16 +121,17 @@ impl Running {
         self.last_failure.take()
     }
 
-    /// The time at which [`Running::on_time`] must be called, unless something else happens first.
+    /// The time at which [`RunningAttempt::on_time`] must be called, unless something else happens first.
     pub fn due_at(&self) -> Option<u64> {
         let policy = &self.plan.policy;
-        let idle = |touched_at: u64| touched_at.saturating_add(policy.idle_timeout_ms.into());
+        let idle =
+            |last_activity_at: u64| last_activity_at.saturating_add(policy.idle_timeout_ms.into());
         match &self.phase {
             Phase::Sent | Phase::Over => None,
             Phase::Waiting { until } => Some(*until),
-            Phase::Following(followed) => Some(idle(followed.touched_at)),
+            Phase::Following(followed) => Some(idle(followed.last_activity_at)),
             Phase::Held(held) => {
-                let idle = idle(held.touched_at);
+                let idle = idle(held.last_activity_at);
                 let first_token = held.first_token_timeout(self.began_at, &self.plan);
                 Some(first_token.map_or(idle, |first_token| first_token.min(idle)))
             }
@@ -136,23 +139,28 @@ impl Running {
     }
 
     /// Handles the headers of an answer.
-    pub fn on_headers<'m>(&mut self, head: &Head<'_>, moment: impl FnOnce() -> Moment<'m>) -> Step {
+    pub fn on_headers<'m>(
+        &mut self,
+        head: &ResponseHead<'_>,
+        moment: impl FnOnce() -> Moment<'m>,
+    ) -> ResponseAction {
         if !matches!(self.phase, Phase::Sent) {
-            return Step::Pass;
+            return ResponseAction::Pass;
         }
         match head.status {
             200..300 => self.on_success(head, moment),
             ..400 => {
-                self.observed.begin(&Known::nothing(self.plan.api), head);
+                self.observer
+                    .begin(&AnswerTraits::unknown(self.plan.api), head);
                 self.pass()
             }
             _ => self.on_error_status(head, moment()),
         }
     }
 
-    fn on_error_status(&mut self, head: &Head<'_>, moment: Moment<'_>) -> Step {
+    fn on_error_status(&mut self, head: &ResponseHead<'_>, moment: Moment<'_>) -> ResponseAction {
         let status = head.status;
-        let asked_ms = matches!(status, 429 | 500..)
+        let retry_after_ms = matches!(status, 429 | 500..)
             .then(|| retry_after(head.header, moment.now))
             .flatten();
         let is_plain = is_plain(head);
@@ -162,12 +170,22 @@ impl Running {
         // A moderated prompt also gets a 403, which must not count against the backend's key.
         let is_of_use = may_follow || status == 403;
         if may_say_more && is_plain && !head.end_of_stream && is_of_use {
-            return self.hold(What::Error { status, asked_ms }, moment.now);
+            return self.hold(
+                HeldKind::Error {
+                    status,
+                    retry_after_ms,
+                },
+                moment.now,
+            );
         }
-        self.fail(failure_of_answer(status, b""), asked_ms, moment)
+        self.fail(failure_of_answer(status, b""), retry_after_ms, moment)
     }
 
-    fn on_success<'m>(&mut self, head: &Head<'_>, moment: impl FnOnce() -> Moment<'m>) -> Step {
+    fn on_success<'m>(
+        &mut self,
+        head: &ResponseHead<'_>,
+        moment: impl FnOnce() -> Moment<'m>,
+    ) -> ResponseAction {
         let length = (head.header)("content-length");
         self.is_fixed = length.is_some();
         self.length = length
@@ -184,41 +202,41 @@ impl Running {
         let is_stream = plain && is(b"text/event-stream");
         let may_be_stream = plain && (content_type.is_empty() || is(b"text/plain"));
         // Such a stream is one JSON array, which must not be held to its end.
-        let is_array = self.plan.api.asks() == Asks::ByPath;
+        let is_array = self.plan.api.stream_signal() == StreamSignal::ByPath;
         let may_be_empty = head.status != 200 || hold == Hold::None && !self.plan.stream;
         if head.end_of_stream && !may_be_empty {
             return self.fail(Failure::Incomplete, None, moment());
         }
         let is_read = is_stream && (hold != Hold::None || self.plan.stream);
-        self.drops_length = self.is_fixed && is_read && self.drops().any();
-        self.is_fixed &= !self.drops_length;
-        let known = Known {
+        self.drops_content_length = self.is_fixed && is_read && self.dropped_events().any();
+        self.is_fixed &= !self.drops_content_length;
+        let traits = AnswerTraits {
             api: self.plan.api,
             is_plain: plain,
             is_stream,
             is_read,
             content_type: &content_type,
         };
-        self.observed.begin(&known, head);
-        let what = match hold {
+        self.observer.begin(&traits, head);
+        let kind = match hold {
             _ if head.end_of_stream => None,
             Hold::None => None,
-            Hold::FirstToken | Hold::Complete if is_stream => Some(What::Stream {
+            Hold::FirstToken | Hold::Complete if is_stream => Some(HeldKind::Stream {
                 reader: self.reader(),
                 complete: hold == Hold::Complete,
             }),
             Hold::FirstToken | Hold::Complete if plain && !is_array && is(b"application/json") => {
-                Some(What::Json)
+                Some(HeldKind::Json)
             }
             Hold::FirstToken => None,
-            Hold::Complete => Some(What::Opaque),
+            Hold::Complete => Some(HeldKind::Opaque),
         };
-        if let Some(what) = what {
-            return self.hold(what, moment().now);
+        if let Some(kind) = kind {
+            return self.hold(kind, moment().now);
         }
         // Only ask for the time if it is needed, because that is a host call.
-        if self.plan.target().is_some_and(|target| target.ailing) {
-            self.plan.tell_success(self.began_at, moment());
+        if self.plan.target().is_some_and(|target| target.has_failures) {
+            self.plan.record_success(self.began_at, moment());
         }
         if head.end_of_stream {
             self.pass()
@@ -227,29 +245,33 @@ impl Running {
         } else if may_be_stream && self.plan.stream {
             self.follow_if_stream()
         } else {
-            self.let_go(None, 0)
+            self.pass_rest(None, 0)
         }
     }
 
     /// Handles a piece of an answer's body.
-    pub fn on_body<'m>(&mut self, body: &Body<'_>, moment: impl FnOnce() -> Moment<'m>) -> Step {
+    pub fn on_body<'m>(
+        &mut self,
+        body: &ResponseBody<'_>,
+        moment: impl FnOnce() -> Moment<'m>,
+    ) -> ResponseAction {
         if self.passes_unread(body.end_of_stream) {
-            return Step::Pass;
+            return ResponseAction::Pass;
         }
         if let Phase::Following(followed) = &mut self.phase
             && !followed.is_read()
         {
-            followed.is_touched = true;
+            followed.has_activity = true;
             if !self.is_stream_after_all(body) {
                 self.on_unread_body(body, moment);
-                return Step::Pass;
+                return ResponseAction::Pass;
             }
         }
         match &self.phase {
             Phase::Held(_) => self.on_held_body(body, moment()),
             Phase::Following(_) => self.on_followed_body(body, moment),
-            Phase::Waiting { .. } => Step::Hold,
-            Phase::Sent | Phase::Over => Step::Pass,
+            Phase::Waiting { .. } => ResponseAction::Hold,
+            Phase::Sent | Phase::Over => ResponseAction::Pass,
         }
     }
 
@@ -259,11 +281,11 @@ impl Running {
         &mut self,
         read: &dyn Fn(usize, usize) -> Vec<u8>,
         moment: impl FnOnce() -> Moment<'m>,
-    ) -> Step {
+    ) -> ResponseAction {
         self.is_fixed = true;
         match &self.phase {
             Phase::Held(held) => {
-                let body = Body {
+                let body = ResponseBody {
                     size: held.size,
                     end_of_stream: true,
                     read,
@@ -271,9 +293,9 @@ impl Running {
                 self.on_held_body(&body, moment())
             }
             Phase::Following(_) => self.on_followed_trailers(),
-            Phase::Waiting { .. } => Step::Hold,
+            Phase::Waiting { .. } => ResponseAction::Hold,
             _ => {
-                self.observed.end(End::Complete);
+                self.observer.note_end(AnswerEnd::Complete);
                 self.pass()
             }
         }
@@ -281,7 +303,7 @@ impl Running {
 
     /// Whether the answer is held and none of its body has arrived since `then`.
     pub fn waits_for_body_since(&self, then: u64) -> bool {
-        matches!(&self.phase, Phase::Held(held) if held.size == 0 && held.touched_at <= then)
+        matches!(&self.phase, Phase::Held(held) if held.size == 0 && held.last_activity_at <= then)
     }
 
     /// Whether the answer is held.
@@ -290,9 +312,9 @@ impl Running {
     }
 
     /// Stops holding the answer and lets it pass through.
-    pub fn let_pass(&mut self) -> Step {
+    pub fn stop_holding(&mut self) -> ResponseAction {
         match self.take_held() {
-            Some((reader, size)) => self.let_go(Some(reader), size),
+            Some((reader, size)) => self.pass_rest(Some(reader), size),
             None => self.pass(),
         }
     }
@@ -303,14 +325,14 @@ impl Running {
         let is_unread = match &mut self.phase {
             Phase::Over => true,
             Phase::Following(followed) if !followed.is_read() => {
-                let is_seen = !self.observed.is_reading() && self.observed.has_begun();
-                followed.is_touched |= is_seen;
+                let is_seen = !self.observer.is_reading() && self.observer.has_begun();
+                followed.has_activity |= is_seen;
                 is_seen
             }
             _ => false,
         };
         if is_unread && end_of_stream {
-            self.observed.end(End::Complete);
+            self.observer.note_end(AnswerEnd::Complete);
             self.phase = Phase::Over;
         }
         is_unread
@@ -322,24 +344,24 @@ impl Running {
     }
 
     /// Handles the passing of time.
-    pub fn on_time(&mut self, moment: Moment<'_>) -> Step {
+    pub fn on_time(&mut self, moment: Moment<'_>) -> ResponseAction {
         if let Phase::Following(followed) = &mut self.phase
-            && std::mem::take(&mut followed.is_touched)
+            && std::mem::take(&mut followed.has_activity)
         {
-            followed.touched_at = moment.now;
+            followed.last_activity_at = moment.now;
         }
         if self.due_at().is_none_or(|due_at| due_at > moment.now) {
-            return Step::Hold;
+            return ResponseAction::Hold;
         }
         match &self.phase {
             Phase::Waiting { .. } => {
                 self.phase = Phase::Over;
-                Step::Retry(None)
+                ResponseAction::Retry(None)
             }
             Phase::Following(_) => {
                 self.stop_following();
-                self.observed.end(End::Stalled);
-                Step::Reset
+                self.observer.note_end(AnswerEnd::Stalled);
+                ResponseAction::Reset
             }
             Phase::Held(held) => {
                 let is_late = held
@@ -352,32 +374,32 @@ impl Running {
                 };
                 self.fail(failure, None, moment)
             }
-            Phase::Sent | Phase::Over => Step::Hold,
+            Phase::Sent | Phase::Over => ResponseAction::Hold,
         }
     }
 
     /// Returns a reader for the stream of this attempt.
     fn reader(&self) -> StreamReader {
-        StreamReader::new(self.plan.api).dropping(self.drops())
+        StreamReader::new(self.plan.api).dropping(self.dropped_events())
     }
 
     /// Returns which events are dropped from the stream.
-    fn drops(&self) -> Drops {
+    fn dropped_events(&self) -> DroppedEvents {
         let target = self.plan.target();
-        Drops {
+        DroppedEvents {
             malformed: self.plan.policy.drop_malformed_events,
-            usage: target.is_some_and(|target| target.asks_usage),
+            usage: target.is_some_and(|target| target.requests_usage),
         }
     }
 
-    fn pass(&mut self) -> Step {
+    fn pass(&mut self) -> ResponseAction {
         self.phase = Phase::Over;
-        Step::Pass
+        ResponseAction::Pass
     }
 }
 
 /// Whether a body is not compressed.
-fn is_plain(head: &Head<'_>) -> bool {
+fn is_plain(head: &ResponseHead<'_>) -> bool {
     (head.header)("content-encoding")
         .is_none_or(|encoding| encoding.eq_ignore_ascii_case(b"identity"))
 }

@@ -3,7 +3,7 @@
 use super::held::ERROR_LIMIT;
 use super::*;
 use crate::attempt::test_plans::{NOW, plan};
-use crate::attempt::{Action, Cooldown, Refusal, Row};
+use crate::attempt::{CooldownEffect, FailureAction, FailureRule, Refusal};
 use crate::schema::ErrorCode;
 
 #[path = "bounds_tests.rs"]
@@ -12,8 +12,8 @@ mod bounds;
 mod ends;
 #[path = "exchange_tests.rs"]
 mod exchange;
-#[path = "observed_tests.rs"]
-mod observed;
+#[path = "observer_tests.rs"]
+mod observer;
 #[path = "stream_tests.rs"]
 mod streams;
 #[path = "time_tests.rs"]
@@ -146,7 +146,7 @@ fn the_callers_own_key_says_nothing_about_the_target() {
         ],
     ] {
         let mut own = plan("a b");
-        own.targets[0].callers_key = true;
+        own.targets[0].uses_caller_key = true;
         let mut exchange = Exchange::new(own);
         assert!(exchange.play(&events).ends_with("pass"), "{events:?}");
         assert_eq!(exchange.health(0), "well");
@@ -230,7 +230,7 @@ fn without_an_answer() {
     assert_eq!(exchange.running.due_at(), Some(NOW + 900));
     exchange.now += 890;
     assert_eq!(exchange.play(&[Done]), "left b");
-    let plan = Plan::decode(&exchange.left.unwrap().plan).unwrap();
+    let plan = Plan::decode(&exchange.next_attempt.unwrap().plan).unwrap();
     assert_eq!(plan.failed[0].failure, Failure::LateFirstToken);
 }
 
@@ -387,13 +387,13 @@ fn a_success_is_told_of_what_ailed() {
 #[test]
 fn a_route_may_want_otherwise() {
     let mut exchange = Exchange::with("a b", |policy| {
-        let cooldown = Cooldown::None;
+        let cooldown = CooldownEffect::None;
         for (failure, action) in [
-            (Failure::ContentPolicy, Action::Next),
-            (Failure::ServerError, Action::Pass),
-            (Failure::Unavailable, Action::Wait),
+            (Failure::ContentPolicy, FailureAction::Next),
+            (Failure::ServerError, FailureAction::Pass),
+            (Failure::Unavailable, FailureAction::Wait),
         ] {
-            policy.set_row(failure, Row { action, cooldown });
+            policy.set_rule(failure, FailureRule { action, cooldown });
         }
     });
     const SOON: Headers = &[("retry-after-ms", "300")];

@@ -3,17 +3,17 @@
 use super::exchange::*;
 use super::*;
 use crate::attempt::test_plans::{NOW, plan};
-use crate::attempt::{Action, Cooldown, Refusal, Row};
-use crate::health::{Blow, CooldownPolicy, Ended, HealthStore};
+use crate::attempt::{CooldownEffect, FailureAction, FailureRule, Refusal};
+use crate::health::{CooldownPolicy, EndedAttempt, FailureSeverity, HealthStore};
 
 /// After the deadline, no attempt follows that would show that the client did not leave.
 #[test]
 fn silent_until_the_deadline() {
-    let silent = |hurried: bool, began_late_ms: u64| {
+    let silent = |has_caller_deadline: bool, began_late_ms: u64| {
         let mut plan = plan("a b");
         plan.policy.deadline_ms = 1_000;
         plan.deadline_at = NOW + 1_000 - began_late_ms;
-        plan.hurried = hurried;
+        plan.has_caller_deadline = has_caller_deadline;
         let mut exchange = Exchange::new(plan);
         let events = [After(1_000 - began_late_ms), Done];
         assert_eq!(exchange.play(&events), "hold; left -");
@@ -39,7 +39,7 @@ fn ended_by_a_timer_of_envoys() {
         exchange.play(events);
         exchange.running.time_is_up();
         let seen = exchange.running.report().failure;
-        let mut plan = Plan::decode(&exchange.left.unwrap().plan).unwrap();
+        let mut plan = Plan::decode(&exchange.next_attempt.unwrap().plan).unwrap();
         plan.time_is_up();
         assert_eq!(plan.failed.last().map(|last| last.failure), seen);
         seen.map_or("", Failure::name)
@@ -73,20 +73,20 @@ fn an_error_at_the_deadline_is_the_answer() {
 #[test]
 fn a_rejection_ends_a_cooldown() {
     for (status, cooldown, health) in [
-        (404, Cooldown::None, "well"),
-        (404, Cooldown::Count, "counted"),
-        (500, Cooldown::None, "counted"),
+        (404, CooldownEffect::None, "well"),
+        (404, CooldownEffect::Count, "counted"),
+        (500, CooldownEffect::None, "counted"),
     ] {
         let mut exchange = Exchange::with("a", |policy| {
             for failure in [Failure::Rejected, Failure::ServerError] {
-                let row = Row {
-                    action: Action::Pass,
+                let rule = FailureRule {
+                    action: FailureAction::Pass,
                     cooldown,
                 };
-                policy.set_row(failure, row);
+                policy.set_rule(failure, rule);
             }
         });
-        let ended = Ended {
+        let ended = EndedAttempt {
             target: exchange.running.plan.targets[0].key,
             sent_ms: NOW - 1,
             now_ms: NOW - 1,
@@ -94,8 +94,8 @@ fn a_rejection_ends_a_cooldown() {
         let policy = CooldownPolicy::default();
         exchange
             .store
-            .change(&mut |health| health.fail(ended, Blow::Counted, &policy, 0));
-        exchange.running.plan.targets[0].ailing = true;
+            .change(&mut |health| health.fail(ended, FailureSeverity::Counted, &policy, 0));
+        exchange.running.plan.targets[0].has_failures = true;
         assert_eq!(exchange.play(&[Only(status, JSON)]), "pass", "{status}");
         assert_eq!(exchange.health(0), health, "{status} {cooldown:?}");
     }

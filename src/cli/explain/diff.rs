@@ -3,11 +3,11 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
-use crate::played::Pairs;
+use crate::simulated_envoy::HeaderList;
 
 /// Returns the removed and the added header lines, in the order of the headers.
-pub(super) fn headers(before: &Pairs, after: &Pairs) -> (Vec<String>, Vec<String>) {
-    let missing = |these: &Pairs, those: &Pairs| {
+pub(super) fn headers(before: &HeaderList, after: &HeaderList) -> (Vec<String>, Vec<String>) {
+    let missing = |these: &HeaderList, those: &HeaderList| {
         let gone = these.iter().filter(|pair| !those.contains(pair));
         gone.map(|(name, value)| format!("{name}: {}", String::from_utf8_lossy(value)))
             .collect()

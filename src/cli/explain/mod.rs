@@ -1,8 +1,8 @@
 //! The command `explain`: shows what happens to one request, and why.
 
+mod content_wording;
 mod diff;
-mod said;
-mod shown;
+mod text_output;
 mod trace;
 
 use std::path::PathBuf;
@@ -11,18 +11,18 @@ use std::time::SystemTime;
 
 use serde::Serialize;
 
-use super::Failed;
+use super::CommandError;
 use super::load::load;
 use crate::attempt::Moment;
 use crate::config::{Document, GoldenRequest, Route, Strategy, Target, Tree};
-use crate::health::NoMemory;
-use crate::played::{self, Pairs, Sent};
-use crate::request::{Caller, Claims, Headers, Mesh, Query};
+use crate::health::NoHealthStore;
+use crate::request::{Caller, Claims, Headers, MeshIdentity, Query};
 use crate::routing::{
-    Arrival, Candidate, Choice, LeftOut, Pending, Subject, arrive, at, is_only_first, is_unrouted,
-    passing_subject,
+    AfterHeaders, Candidate, Choice, ExclusionReason, PendingRequest, Subject, at_moment,
+    is_no_route_answer, pass_through_subject, receive_headers, tries_only_first,
 };
 use crate::schema::{Answer, ErrorCode, rfc_3339, split_query};
+use crate::simulated_envoy::{self, HeaderList, SentRequest};
 
 /// A request, and the document that decides about it.
 #[derive(Debug, clap::Args)]
@@ -61,7 +61,7 @@ pub(super) struct ExplainArgs {
 
 /// What happens to a request.
 #[derive(Debug, Default, Serialize)]
-struct Explained {
+struct Explanation {
     method: String,
     path: String,
     /// The model that a model call asks for.
@@ -73,7 +73,7 @@ struct Explained {
     #[serde(skip_serializing_if = "Option::is_none")]
     stream: Option<bool>,
     /// The routes, in the order in which they are tried.
-    routes: Vec<Tried>,
+    routes: Vec<TriedRoute>,
     /// Whether a random draw decided which route takes the request or the order of the plan, so that the same request
     /// may have another result.
     drawn: bool,
@@ -82,16 +82,16 @@ struct Explained {
     /// The source of the key by which the order of the plan was chosen.
     #[serde(skip_serializing_if = "Option::is_none")]
     sticky: Option<String>,
-    plan: Vec<Planned>,
-    left_out: Vec<Dropped>,
-    attempts: Vec<Changed>,
+    plan: Vec<PlannedTarget>,
+    left_out: Vec<ExcludedTarget>,
+    attempts: Vec<AttemptDiff>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    answer: Option<Answered>,
+    answer: Option<RouterAnswer>,
 }
 
 /// A route, and whether it takes the request.
 #[derive(Debug, Serialize)]
-struct Tried {
+struct TriedRoute {
     name: String,
     /// `taken`, `failed`, or why it was not tried.
     result: &'static str,
@@ -101,7 +101,7 @@ struct Tried {
 
 /// A target of the plan.
 #[derive(Debug, Serialize)]
-struct Planned {
+struct PlannedTarget {
     backend: String,
     model: Option<String>,
     cluster: String,
@@ -111,7 +111,7 @@ struct Planned {
 
 /// A target that is not in the plan.
 #[derive(Debug, Serialize)]
-struct Dropped {
+struct ExcludedTarget {
     backend: String,
     model: Option<String>,
     reason: &'static str,
@@ -122,7 +122,7 @@ struct Dropped {
 
 /// The request as one attempt sends it.
 #[derive(Debug, Serialize)]
-struct Changed {
+struct AttemptDiff {
     backend: String,
     removed_headers: Vec<String>,
     added_headers: Vec<String>,
@@ -138,45 +138,44 @@ struct BodyDiff {
 
 /// An answer from the router itself.
 #[derive(Debug, Serialize)]
-struct Answered {
+struct RouterAnswer {
     status: u32,
     code: Option<&'static str>,
     body: serde_json::Value,
 }
 
 /// Explains one request.
-pub(super) fn run(args: &ExplainArgs) -> Result<ExitCode, Failed> {
+pub(super) fn run(args: &ExplainArgs) -> Result<ExitCode, CommandError> {
     let Some(loaded) = load(&args.file)? else {
         return Ok(ExitCode::FAILURE);
     };
-    let explained = explain(&loaded.document, &request(args)?, args.random);
+    let explanation = explain(&loaded.document, &request(args)?, args.random);
     if args.json {
-        let told = serde_json::to_string_pretty(&explained);
-        let told = told.map_err(|error| Failed(error.to_string()))?;
+        let told = serde_json::to_string_pretty(&explanation);
+        let told = told.map_err(|error| CommandError(error.to_string()))?;
         super::say(&format!("{told}\n"));
     } else {
-        super::say(&shown::text(&explained));
+        super::say(&text_output::text(&explanation));
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn request(args: &ExplainArgs) -> Result<GoldenRequest, Failed> {
+fn request(args: &ExplainArgs) -> Result<GoldenRequest, CommandError> {
     let body = match &args.request {
         None => Vec::new(),
         Some(file) if file.as_os_str() == "-" => {
             let mut body = Vec::new();
             std::io::Read::read_to_end(&mut std::io::stdin(), &mut body)
-                .map_err(|error| Failed(format!("standard input: {error}")))?;
+                .map_err(|error| CommandError(format!("standard input: {error}")))?;
             body
         }
-        Some(file) => {
-            std::fs::read(file).map_err(|error| Failed(format!("{}: {error}", file.display())))?
-        }
+        Some(file) => std::fs::read(file)
+            .map_err(|error| CommandError(format!("{}: {error}", file.display())))?,
     };
     let mut headers = Vec::new();
     for header in &args.headers {
         let Some((name, value)) = header.split_once(':') else {
-            return Err(Failed(format!(
+            return Err(CommandError(format!(
                 "--header {header}: write it as `name: value`"
             )));
         };
@@ -202,10 +201,11 @@ fn request(args: &ExplainArgs) -> Result<GoldenRequest, Failed> {
 }
 
 /// Returns the time of the request; by default, now.
-fn now(args: &ExplainArgs) -> Result<u64, Failed> {
+fn now(args: &ExplainArgs) -> Result<u64, CommandError> {
     match &args.time {
-        Some(time) => rfc_3339(time)
-            .ok_or_else(|| Failed(format!("--time {time}: write it as 2026-01-05T12:00:00Z"))),
+        Some(time) => rfc_3339(time).ok_or_else(|| {
+            CommandError(format!("--time {time}: write it as 2026-01-05T12:00:00Z"))
+        }),
         None => {
             let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
             Ok(u64::try_from(since.unwrap_or_default().as_millis()).unwrap_or(u64::MAX))
@@ -214,19 +214,21 @@ fn now(args: &ExplainArgs) -> Result<u64, Failed> {
 }
 
 /// Returns what Envoy would know about the caller.
-fn caller(args: &ExplainArgs) -> Result<Caller, Failed> {
+fn caller(args: &ExplainArgs) -> Result<Caller, CommandError> {
     let mut caller = Caller::default();
     if let Some(uri) = &args.mesh {
-        let mesh = Mesh::parse(uri).ok_or_else(|| {
+        let mesh = MeshIdentity::parse(uri).ok_or_else(|| {
             let form = "spiffe://cluster.local/ns/prod/sa/chat";
-            Failed(format!("--mesh {uri}: write it as {form}"))
+            CommandError(format!("--mesh {uri}: write it as {form}"))
         })?;
         caller = caller.with_mesh(Some(mesh));
     }
     let mut claims: Vec<(String, Vec<Tree>)> = Vec::new();
     for claim in &args.claims {
         let Some((name, value)) = claim.split_once('=') else {
-            return Err(Failed(format!("--claim {claim}: write it as name=value")));
+            return Err(CommandError(format!(
+                "--claim {claim}: write it as name=value"
+            )));
         };
         let value = Tree::Text(value.to_owned());
         match claims.iter_mut().find(|(known, _)| known == name) {
@@ -244,107 +246,108 @@ fn caller(args: &ExplainArgs) -> Result<Caller, Failed> {
     Ok(caller)
 }
 
-fn explain(document: &Document, request: &GoldenRequest, random: u64) -> Explained {
-    let mut explained = Explained {
+fn explain(document: &Document, request: &GoldenRequest, random: u64) -> Explanation {
+    let mut explanation = Explanation {
         method: request.method.clone(),
         path: request.path.clone(),
-        ..Explained::default()
+        ..Explanation::default()
     };
     let headers = request.all_headers();
     let caller = &request.caller;
     let moment = Moment {
         now: request.now,
         random,
-        health: &NoMemory,
+        health: &NoHealthStore,
     };
-    let passing = |headers: Pairs| {
+    let passing = |headers: HeaderList| {
         let query = Query::new(split_query(&request.path).1);
         let headers = Headers::new(headers);
-        let subject = at(passing_subject(&headers, &query, caller), moment);
+        let subject = at_moment(pass_through_subject(&headers, &query, caller), moment);
         tried(document, &subject, true)
     };
     let all = Headers::new(headers.clone());
-    match arrive(document, all, caller.clone(), || moment) {
-        Arrival::Pass(passed) => {
-            explained.routes = passing(headers.clone());
-            let sent = played::passage(document, &passed, headers.clone(), &request.body);
+    match receive_headers(document, all, caller.clone(), || moment) {
+        AfterHeaders::PassThrough(passed) => {
+            explanation.routes = passing(headers.clone());
+            let sent =
+                simulated_envoy::pass_through(document, &passed, headers.clone(), &request.body);
             if let Some(sent) = sent {
-                explained.plan.push(Planned {
+                explanation.plan.push(PlannedTarget {
                     backend: sent.backend.clone(),
                     model: None,
                     cluster: passed.cluster,
                     weight: None,
                 });
-                explained
+                explanation
                     .attempts
                     .push(changed(&headers, &request.body, sent));
             }
         }
-        Arrival::AwaitBody(pending) => {
-            let result = decide(document, request, &pending, moment, &mut explained);
-            explained.answer = result.err().map(answered);
+        AfterHeaders::AwaitBody(pending) => {
+            let result = decide(document, request, &pending, moment, &mut explanation);
+            explanation.answer = result.err().map(answered);
         }
-        Arrival::Answer(answer) => {
+        AfterHeaders::Answer(answer) => {
             // Of the requests without a model call, the routes have been evaluated only for those that no route takes.
-            if is_unrouted(&answer) {
-                explained.routes = passing(headers);
+            if is_no_route_answer(&answer) {
+                explanation.routes = passing(headers);
             }
-            explained.answer = Some(answered(answer));
+            explanation.answer = Some(answered(answer));
         }
     }
-    let mut reasons = explained
+    let mut reasons = explanation
         .routes
         .iter()
         .filter_map(|route| route.reason.as_ref());
-    explained.drawn = explained.is_order_drawn || reasons.any(|reason| reason.drawn);
-    explained
+    explanation.drawn = explanation.is_order_drawn || reasons.any(|reason| reason.drawn);
+    explanation
 }
 
 /// Explains a model call.
 fn decide(
     document: &Document,
     request: &GoldenRequest,
-    pending: &Pending,
+    pending: &PendingRequest,
     moment: Moment<'_>,
-    explained: &mut Explained,
+    explanation: &mut Explanation,
 ) -> Result<(), Answer> {
     let view = pending.read(&request.body)?;
     let content = pending.content(&request.body);
     let subject = pending.subject(document, &view, &content, moment.now, moment.random)?;
-    let asked = pending.asked_model(&view);
-    explained.model = asked.map(str::to_owned);
+    let asked = pending.requested_model(&view);
+    explanation.model = asked.map(str::to_owned);
     let real = subject.model.filter(|real| Some(*real) != asked);
-    explained.alias_of = real.map(str::to_owned);
-    explained.stream = subject.stream;
-    explained.routes = tried(document, &subject, false);
+    explanation.alias_of = real.map(str::to_owned);
+    explanation.stream = subject.stream;
+    explanation.routes = tried(document, &subject, false);
     let decided = pending.decide(document, &view, &subject);
     let mut decision = decided.map_err(|refused| {
-        explained.left_out = dropped(&refused.left_out);
+        explanation.left_out = dropped(&refused.left_out);
         refused.answer
     })?;
-    if is_only_first(document, &decision, &view) {
+    if tries_only_first(document, &decision, &view) {
         decision.plan.truncate(1);
     }
-    explained.is_order_drawn = decision.choice == Choice::Drawn;
+    explanation.is_order_drawn = decision.choice == Choice::Drawn;
     if let Choice::Sticky(source) = decision.choice {
-        explained.sticky = Some(source.to_string());
+        explanation.sticky = Some(source.to_string());
     }
     let is_weighted = |candidate: &Candidate<'_>| {
         let strategy = decision.route.groups.get(candidate.group);
         strategy == Some(&Strategy::Weighted)
     };
-    let plan = decision.plan.iter().map(|candidate| Planned {
+    let plan = decision.plan.iter().map(|candidate| PlannedTarget {
         backend: candidate.backend.name.clone(),
         model: Some(candidate.model.to_owned()),
         cluster: candidate.backend.cluster.clone(),
         weight: is_weighted(candidate).then_some(candidate.weight),
     });
-    explained.plan = plan.collect();
-    explained.left_out = dropped(&decision.left_out);
+    explanation.plan = plan.collect();
+    explanation.left_out = dropped(&decision.left_out);
     let routed = pending.route(document, &request.body, moment)?;
     let headers = request.all_headers();
     let body = &request.body;
-    let sent = played::attempts(
+    let sent = simulated_envoy::attempts(
         document,
         &routed,
         headers.clone(),
@@ -352,19 +355,19 @@ fn decide(
         moment,
         &mut |_| {},
     );
-    let mut seen: Vec<Sent> = Vec::new();
+    let mut seen: Vec<SentRequest> = Vec::new();
     for one in sent {
         // A second attempt at the same target sends the same request.
         if !seen.contains(&one) {
             seen.push(one.clone());
-            explained.attempts.push(changed(&headers, body, one));
+            explanation.attempts.push(changed(&headers, body, one));
         }
     }
     Ok(())
 }
 
-fn dropped(left_out: &[(&Target, LeftOut<'_>)]) -> Vec<Dropped> {
-    let dropped = left_out.iter().map(|(target, reason)| Dropped {
+fn dropped(left_out: &[(&Target, ExclusionReason<'_>)]) -> Vec<ExcludedTarget> {
+    let dropped = left_out.iter().map(|(target, reason)| ExcludedTarget {
         backend: target.backend.name.clone(),
         model: target.model.clone(),
         reason: reason.name(),
@@ -373,10 +376,10 @@ fn dropped(left_out: &[(&Target, LeftOut<'_>)]) -> Vec<Dropped> {
     dropped.collect()
 }
 
-fn changed(headers: &Pairs, body: &[u8], sent: Sent) -> Changed {
+fn changed(headers: &HeaderList, body: &[u8], sent: SentRequest) -> AttemptDiff {
     let (removed_headers, added_headers) = diff::headers(headers, &sent.headers);
     let body = diff::body(body, &sent.body);
-    Changed {
+    AttemptDiff {
         backend: sent.backend,
         removed_headers,
         added_headers,
@@ -384,8 +387,8 @@ fn changed(headers: &Pairs, body: &[u8], sent: Sent) -> Changed {
     }
 }
 
-fn answered(answer: Answer) -> Answered {
-    Answered {
+fn answered(answer: Answer) -> RouterAnswer {
+    RouterAnswer {
         status: answer.status,
         code: answer.code.map(ErrorCode::name),
         body: serde_json::from_slice(&answer.body).unwrap_or_default(),
@@ -393,7 +396,7 @@ fn answered(answer: Answer) -> Answered {
 }
 
 /// Explains each route up to the first that takes the request; later routes are only named.
-fn tried(document: &Document, subject: &Subject<'_>, passes: bool) -> Vec<Tried> {
+fn tried(document: &Document, subject: &Subject<'_>, passes: bool) -> Vec<TriedRoute> {
     let mut is_taken = false;
     let of = |route: &Route| {
         let failed = trace::first_failed(&route.condition, subject);
@@ -407,7 +410,7 @@ fn tried(document: &Document, subject: &Subject<'_>, passes: bool) -> Vec<Tried>
                 ("taken", trace::taken_by(&route.condition, subject))
             }
         };
-        Tried {
+        TriedRoute {
             name: route.name.clone(),
             result,
             reason,

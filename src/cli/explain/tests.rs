@@ -11,11 +11,11 @@ routes:
 - {name: r, match: {model: smart}, targets: [{backend: local, model: m}, {backend: claude, model: m}]}
 ";
 
-fn explained(body: &str) -> Explained {
+fn explanation(body: &str) -> Explanation {
     explained_by(DOCUMENT, &[], body, 0)
 }
 
-fn explained_by(document: &str, headers: &[(&str, &str)], body: &str, random: u64) -> Explained {
+fn explained_by(document: &str, headers: &[(&str, &str)], body: &str, random: u64) -> Explanation {
     let tree: crate::config::Tree = serde_saphyr::from_str(document).unwrap();
     let document = Document::compile(&tree).unwrap();
     let headers = headers.iter();
@@ -31,15 +31,15 @@ fn explained_by(document: &str, headers: &[(&str, &str)], body: &str, random: u6
     explain(&document, &request, random)
 }
 
-fn text(explained: &Explained) -> String {
-    anstream::adapter::strip_str(&shown::text(explained)).to_string()
+fn text(explanation: &Explanation) -> String {
+    anstream::adapter::strip_str(&text_output::text(explanation)).to_string()
 }
 
 #[test]
 fn what_is_left_out_where_none_is_left() {
     let body = r#"{"model": "smart", "max_tokens": 999, "messages": [{"role": "user", "content": "What is it?"}]}"#;
-    let explained = explained(body);
-    let text = text(&explained);
+    let explanation = explanation(body);
+    let text = text(&explanation);
     let (_, left_out) = text.split_once("left out\n").unwrap();
     assert!(
         left_out.starts_with("  local/m: prompt_too_long: about "),
@@ -55,23 +55,23 @@ fn what_is_left_out_where_none_is_left() {
         text.contains("answer 400 context_length_exceeded"),
         "{text}"
     );
-    assert_eq!(explained.routes[0].result, "taken");
-    let told = serde_json::to_value(&explained).unwrap();
+    assert_eq!(explanation.routes[0].result, "taken");
+    let told = serde_json::to_value(&explanation).unwrap();
     assert_eq!(told["left_out"][1]["reason"], "schema_mismatch");
     assert_eq!(told["left_out"][1].get("detail"), None);
 }
 
 #[test]
 fn what_a_name_stands_for() {
-    let explained = explained(r#"{"model": "old", "stream": true}"#);
-    let text = text(&explained);
+    let explanation = explanation(r#"{"model": "old", "stream": true}"#);
+    let text = text(&explanation);
     let first = text.lines().next().unwrap();
     assert!(
         first.ends_with(", model \"old\" (alias of \"smart\"), streamed"),
         "{text}"
     );
-    assert_eq!(explained.plan.len(), 1);
-    let told = serde_json::to_value(&explained).unwrap();
+    assert_eq!(explanation.plan.len(), 1);
+    let told = serde_json::to_value(&explanation).unwrap();
     assert_eq!(
         (&told["model"], &told["alias_of"]),
         (&"old".into(), &"smart".into())
@@ -95,10 +95,10 @@ routes:
     let body = r#"{"model": "m", "messages": []}"#;
     let user: &[(&str, &str)] = &[("x-user", "ann")];
     let line = |condition: &str, headers: &[(&str, &str)], random: u64| {
-        let explained = explained_by(&document(condition), headers, body, random);
-        let text = text(&explained);
+        let explanation = explained_by(&document(condition), headers, body, random);
+        let text = text(&explanation);
         let first = text.lines().nth(2).unwrap().trim().to_owned();
-        let told = serde_json::to_value(&explained).unwrap();
+        let told = serde_json::to_value(&explanation).unwrap();
         let of_route = told["routes"][0]["drawn"] == true;
         assert_eq!(told["drawn"], of_route, "{told}");
         assert!(!text.contains("possible random orders"), "{text}");

@@ -1,7 +1,7 @@
 //! Explains why a route takes a request or does not, by evaluating its conditions one by one.
 
-use super::said;
-use crate::request::Mesh;
+use super::content_wording;
+use crate::request::MeshIdentity;
 use crate::routing::{ClaimPattern, Condition, Pattern, Subject, percent};
 
 /// The reason for a route's result: the first condition of its match that does not hold, or the shares of the traffic
@@ -67,10 +67,10 @@ fn deciding<'c>(condition: &'c Condition, subject: &Subject<'_>, found: &mut Vec
     }
 }
 
-/// Whether the condition has a share for which the request's place is drawn at random.
+/// Whether the condition has a share for which the request's position is drawn at random.
 fn is_drawn(condition: &Condition, subject: &Subject<'_>) -> bool {
     match condition {
-        Condition::Percent(share) => matches!(share.place(subject), Some((_, None))),
+        Condition::Percent(share) => matches!(share.position(subject), Some((_, None))),
         Condition::Any(parts) | Condition::All(parts) => {
             parts.iter().any(|part| is_drawn(part, subject))
         }
@@ -120,7 +120,7 @@ fn seen_claims(claims: &[ClaimPattern], subject: &Subject<'_>) -> Option<String>
     })
 }
 
-fn seen_mesh(mesh: Option<&Mesh>) -> String {
+fn seen_mesh(mesh: Option<&MeshIdentity>) -> String {
     let Some(mesh) = mesh else {
         return "without an identity".to_owned();
     };
@@ -147,7 +147,7 @@ fn wanted(condition: &Condition) -> String {
         Condition::Method(values) => patterns("method", values),
         Condition::Header { name, values } => patterns(&format!("header {name}"), values),
         Condition::Stream(wanted) => format!("stream: {wanted}"),
-        Condition::Content(condition) => said::wanted(condition),
+        Condition::Content(condition) => content_wording::wanted(condition),
         Condition::Percent(share) => format!("percent: {share}"),
         Condition::Query { name, values } => patterns(&format!("query {name}"), values),
         Condition::Claims(claims) => {
@@ -176,9 +176,9 @@ fn seen(condition: &Condition, subject: &Subject<'_>) -> Option<String> {
         Condition::Method(_) => quoted(subject.method),
         Condition::Header { name, .. } => Some(listed(subject.headers?.values(name))),
         Condition::Stream(_) => subject.stream.map(|stream| stream.to_string()),
-        Condition::Content(condition) => Some(said::seen(condition, subject.content?)),
+        Condition::Content(condition) => Some(content_wording::seen(condition, subject.content?)),
         Condition::Percent(share) => {
-            let (place, source) = share.place(subject)?;
+            let (place, source) = share.position(subject)?;
             let place = percent(place);
             Some(match source {
                 Some(source) => format!("at {place} by {source}"),
@@ -210,7 +210,7 @@ mod tests {
         let claims = |json: &str| Claims::new(serde_json::from_str(json).unwrap()).unwrap();
         let one = Caller::default()
             .with_claims(claims(r#"{"sub": "x", "aud": ["a", 1]}"#))
-            .with_mesh(Mesh::parse("spiffe://td/ns/prod/sa/chat"));
+            .with_mesh(MeshIdentity::parse("spiffe://td/ns/prod/sa/chat"));
         let two = one.clone().with_claims(claims("{}"));
         let nobody = Caller::default();
         let query = Query::new("a=1&a=2");

@@ -5,27 +5,27 @@ use std::net::IpAddr;
 use super::EnvoyArgs;
 use super::endpoint::Server;
 use super::key::Key;
-use super::site::{Aggregate, Reached, Site};
 use super::template::Template;
+use super::topology::{Aggregate, ReachableBackend, Topology};
 use crate::schema::Schema;
 
 /// The settings that all clusters share.
-pub(super) struct Clusters<'a> {
+pub(super) struct ClusterRenderer<'a> {
     pub(super) args: &'a EnvoyArgs,
     /// Whether the document is in the older mode, in which the route gives each host its own name.
     pub(super) is_older: bool,
 }
 
-impl Clusters<'_> {
-    pub(super) fn all(&self, site: &Site<'_>) -> Vec<String> {
+impl ClusterRenderer<'_> {
+    pub(super) fn all(&self, site: &Topology<'_>) -> Vec<String> {
         let aggregates = site.aggregates.iter().map(|one| self.aggregate(one));
         let own = site.reached.iter().map(|one| self.cluster(one));
         let clusters: Vec<Vec<String>> = aggregates.chain(own).collect();
         clusters.join(&String::new())
     }
 
-    fn cluster(&self, reached: &Reached<'_>) -> Vec<String> {
-        let Reached {
+    fn cluster(&self, reached: &ReachableBackend<'_>) -> Vec<String> {
+        let ReachableBackend {
             backend, endpoint, ..
         } = reached;
         let outliers = match reached.is_member {
@@ -40,7 +40,7 @@ impl Clusters<'_> {
             true => "",
             false => "# Plaintext: only for a server on this machine or in a trusted network.",
         };
-        let filters = Filters {
+        let filters = UpstreamFilters {
             backend: &backend.name,
             schema: backend.schema,
             key: &reached.key,
@@ -64,7 +64,7 @@ impl Clusters<'_> {
         let members = aggregate.members.iter();
         let members =
             members.map(|name| Template::new("- $name").text("name", name).fill().concat());
-        let filters = Filters {
+        let filters = UpstreamFilters {
             backend: aggregate.name,
             schema: aggregate.schema,
             key: &aggregate.key,
@@ -78,7 +78,7 @@ impl Clusters<'_> {
     }
 
     /// Returns how Envoy finds the hosts. Hosts of a static cluster have no names.
-    fn discovery(&self, reached: &Reached<'_>) -> &'static str {
+    fn discovery(&self, reached: &ReachableBackend<'_>) -> &'static str {
         match &reached.endpoint.server {
             Server::Address(_) if !self.is_older => "STATIC",
             _ if reached.endpoint.is_tls => "LOGICAL_DNS",
@@ -86,7 +86,7 @@ impl Clusters<'_> {
         }
     }
 
-    fn hostname(&self, reached: &Reached<'_>) -> Vec<String> {
+    fn hostname(&self, reached: &ReachableBackend<'_>) -> Vec<String> {
         if !self.is_older {
             return Vec::new();
         }
@@ -97,7 +97,7 @@ impl Clusters<'_> {
         template.text("host", &host).fill()
     }
 
-    fn filters(&self, filters: &Filters<'_>) -> Vec<String> {
+    fn filters(&self, filters: &UpstreamFilters<'_>) -> Vec<String> {
         let injector = filters.key.injector(filters.schema, &self.args.secrets);
         Template::new(include_str!("templates/filters.yaml"))
             .text("plugin", &format!("llm_backend_{}", filters.backend))
@@ -109,7 +109,7 @@ impl Clusters<'_> {
 }
 
 /// What the upstream filters of a cluster are rendered from.
-struct Filters<'a> {
+struct UpstreamFilters<'a> {
     /// The backend name in the backend role's configuration.
     backend: &'a str,
     schema: Schema,
@@ -138,7 +138,7 @@ fn tls(server: &Server, ca: &str) -> Vec<String> {
         .fill()
 }
 
-fn protocol(reached: &Reached<'_>) -> Vec<String> {
+fn protocol(reached: &ReachableBackend<'_>) -> Vec<String> {
     let template = match (reached.endpoint.is_tls, reached.takes_upgrades) {
         (true, false) => "# HTTP/2 if the backend supports it.\nauto_config: {}",
         (true, true) => {

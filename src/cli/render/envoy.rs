@@ -1,13 +1,13 @@
 //! Renders the complete configuration of Envoy.
 
 use super::EnvoyArgs;
-use super::clusters::Clusters;
+use super::clusters::ClusterRenderer;
 use super::key::Key;
-use super::site::{Site, takes_upgrades};
 use super::template::{Template, insert, once};
+use super::topology::{Topology, takes_upgrades};
 use super::yaml;
-use crate::cli::Failed;
-use crate::cli::load::Loaded;
+use crate::cli::CommandError;
+use crate::cli::load::LoadedDocument;
 use crate::cli::source::parse;
 use crate::config::Document;
 use crate::telemetry::metrics::{LABEL_NAMES, Metric, tag_regex};
@@ -21,14 +21,14 @@ const READ_BYTES: u32 = 1_048_576;
 
 /// Renders the configuration for a document. `command` is the command line that renders it.
 pub(super) fn render(
-    loaded: &Loaded,
+    loaded: &LoadedDocument,
     args: &EnvoyArgs,
     command: &[String],
-) -> Result<String, Failed> {
+) -> Result<String, CommandError> {
     let document = &loaded.document;
-    let site = Site::of(document, args)?;
+    let site = Topology::of(document, args)?;
     let is_older = document.cluster_header.is_some();
-    let mut clusters = Clusters { args, is_older }.all(&site);
+    let mut clusters = ClusterRenderer { args, is_older }.all(&site);
     let route = match &document.cluster_header {
         Some(header) => Template::new(include_str!("templates/older_route.yaml"))
             .text("header", header)
@@ -86,7 +86,7 @@ fn buckets() -> Vec<String> {
 }
 
 /// Inserts the document: as it is written, with its comments, if Envoy reads that as the same document.
-fn with_document(lines: &[String], loaded: &Loaded) -> String {
+fn with_document(lines: &[String], loaded: &LoadedDocument) -> String {
     let written = insert(lines, "document", &yaml::block(&loaded.tree));
     // Envoy does not support merge keys, nor tabs as white space before a line.
     let is_odd = |line: &str| line.contains("<<") || line.trim_start_matches(' ').starts_with('\t');
@@ -156,10 +156,10 @@ fn idle_seconds(document: &Document) -> u32 {
 }
 
 /// Returns the buffer limit for the largest body, with room for the held part of an answer.
-fn body_limit(document: &Document, args: &EnvoyArgs) -> Result<u32, Failed> {
+fn body_limit(document: &Document, args: &EnvoyArgs) -> Result<u32, CommandError> {
     let most = match (document.max_body_bytes, args.max_body_bytes) {
         (Some(most), Some(other)) if most != other => {
-            return Err(Failed(format!(
+            return Err(CommandError(format!(
                 "--max-body-bytes {other}: the document says `max_body_bytes: {most}`; change it there"
             )));
         }
@@ -174,7 +174,7 @@ fn body_limit(document: &Document, args: &EnvoyArgs) -> Result<u32, Failed> {
 }
 
 /// Returns the secrets that come from environment variables.
-fn secrets(site: &Site<'_>) -> Vec<String> {
+fn secrets(site: &Topology<'_>) -> Vec<String> {
     let keys = site.reached.iter().map(|one| &one.key);
     let keys = keys.chain(site.aggregates.iter().map(|one| &one.key));
     let mut variables: Vec<&str> = Vec::new();

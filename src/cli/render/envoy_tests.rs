@@ -8,7 +8,7 @@ use super::envoy::render;
 use super::*;
 use crate::cli::check::check;
 use crate::cli::load::of_text;
-use crate::cli::source::{Located, parse};
+use crate::cli::source::{LocatedNode, parse};
 use crate::telemetry::FIELDS;
 
 /// Renders this text with these options.
@@ -20,11 +20,11 @@ fn rendered(text: &str, options: &[&str]) -> Result<String, String> {
     let loaded = of_text(Path::new("router.yaml"), text.to_owned())
         .unwrap()
         .unwrap();
-    render(&loaded, &args, &["#   command".to_owned()]).map_err(|Failed(why)| why)
+    render(&loaded, &args, &["#   command".to_owned()]).map_err(|CommandError(why)| why)
 }
 
 /// Renders this text, lets the tool check the result, and returns it as a tree.
-fn tree(text: &str, options: &[&str]) -> Located {
+fn tree(text: &str, options: &[&str]) -> LocatedNode {
     let rendered = rendered(text, options).unwrap();
     let checked = check(Path::new("envoy.yaml"), &rendered).unwrap();
     let errors = checked.findings.iter();
@@ -96,18 +96,22 @@ routes:
     tree(merged, &[]);
 }
 
-fn cluster<'a>(file: &'a Located, name: &str) -> &'a Located {
+fn cluster<'a>(file: &'a LocatedNode, name: &str) -> &'a LocatedNode {
     let clusters = file.at(&["static_resources", "clusters"]).unwrap().items();
     let mut clusters = clusters.iter();
-    let is = |cluster: &&Located| cluster.get("name").and_then(Located::text) == Some(name);
+    let is = |cluster: &&LocatedNode| cluster.get("name").and_then(LocatedNode::text) == Some(name);
     clusters.find(is).unwrap_or_else(|| panic!("no {name}"))
 }
 
 /// Returns all texts with this name in a node.
-fn texts(node: &Located, name: &str) -> Vec<String> {
+fn texts(node: &LocatedNode, name: &str) -> Vec<String> {
     let mut found = Vec::new();
     node.walk("", &mut |_, node| {
-        found.extend(node.get(name).and_then(Located::text).map(str::to_owned));
+        found.extend(
+            node.get(name)
+                .and_then(LocatedNode::text)
+                .map(str::to_owned),
+        );
     });
     found
 }
@@ -172,7 +176,7 @@ fn limit(text: &str, options: &[&str]) -> f64 {
     file.walk("", &mut |_, node| {
         found = found.or(node
             .get("request_body_buffer_limit")
-            .and_then(Located::number));
+            .and_then(LocatedNode::number));
     });
     found.unwrap()
 }
@@ -230,7 +234,11 @@ fn the_older_mode() {
     let members = pool
         .at(&["cluster_type", "typed_config", "clusters"])
         .unwrap();
-    let members: Vec<_> = members.items().iter().filter_map(Located::text).collect();
+    let members: Vec<_> = members
+        .items()
+        .iter()
+        .filter_map(LocatedNode::text)
+        .collect();
     assert_eq!(members, ["a", "b"]);
     assert!(texts(pool, "path").contains(&"secrets/shared.yaml".to_owned()));
     assert_eq!(

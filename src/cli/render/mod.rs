@@ -5,15 +5,15 @@ mod command;
 mod endpoint;
 mod envoy;
 mod key;
-mod site;
 mod template;
+mod topology;
 mod yaml;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use super::{Failed, load};
+use super::{CommandError, load};
 use endpoint::Endpoint;
 use key::Key;
 
@@ -27,7 +27,7 @@ plaintext, or with `forward_client_credentials`, get no key.";
 
 /// What is rendered.
 #[derive(Debug, clap::Subcommand)]
-pub(super) enum Render {
+pub(super) enum RenderCommand {
     /// Print a complete Envoy configuration for a document, with the reason for each setting.
     #[command(after_help = EXAMPLES)]
     Envoy(EnvoyArgs),
@@ -90,8 +90,8 @@ fn read_key(text: &str) -> Result<(String, Key), String> {
 }
 
 /// Renders what the arguments ask for.
-pub(super) fn run(render: &Render) -> Result<ExitCode, Failed> {
-    let Render::Envoy(args) = render;
+pub(super) fn run(render: &RenderCommand) -> Result<ExitCode, CommandError> {
+    let RenderCommand::Envoy(args) = render;
     let Some(loaded) = load::load(&args.file)? else {
         return Ok(ExitCode::FAILURE);
     };

@@ -3,18 +3,18 @@
 use serde_json::{Map, Value, json};
 
 use super::values::{
-    boolean, label, list, map, name, non_empty, number, of, one_of, one_or_many, price, text,
+    boolean, label, list, map, name, non_empty, number, one_of, one_or_many, price, reference, text,
 };
 use crate::config::{Capability, fields};
 use crate::schema::{ErrorCode, Schema};
 
 pub(super) fn document(field: &str) -> Option<Value> {
     Some(match field {
-        "backends" => non_empty(of("backend")),
-        "routes" => non_empty(of("route")),
+        "backends" => non_empty(reference("backend")),
+        "routes" => non_empty(reference("route")),
         "aliases" => map(name()),
-        "defaults" => of("defaults"),
-        "tests" => non_empty(of("test")),
+        "defaults" => reference("defaults"),
+        "tests" => non_empty(reference("test")),
         "enforce_tests" => boolean(),
         _ => return None,
     })
@@ -29,7 +29,7 @@ pub(super) fn backend(field: &str) -> Option<Value> {
         "remove_headers" | "allow_headers" => list(name()),
         "forward_client_credentials" | "ask_for_usage" => boolean(),
         "labels" => map(label()),
-        "models" => non_empty(of("model")),
+        "models" => non_empty(reference("model")),
         _ => return None,
     })
 }
@@ -39,7 +39,7 @@ pub(super) fn model(field: &str) -> Option<Value> {
         "name" | "upstream_name" => name(),
         "context_window" | "max_output_tokens" => number(),
         "capabilities" => list(one_of(Capability::ALL)),
-        "prices" => of("prices"),
+        "prices" => reference("prices"),
         "labels" => map(label()),
         _ => return None,
     })
@@ -52,8 +52,8 @@ pub(super) fn prices(field: &str) -> Option<Value> {
 pub(super) fn test(field: &str) -> Option<Value> {
     Some(match field {
         "name" => name(),
-        "request" => of("request"),
-        "expect" => of("expect"),
+        "request" => reference("request"),
+        "expect" => reference("expect"),
         _ => return None,
     })
 }

@@ -2,7 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::values::{boolean, filled_map, map, name, non_empty, number, of, one_of, one_or_many};
+use super::values::{
+    boolean, filled_map, map, name, non_empty, number, one_of, one_or_many, reference,
+};
 use crate::config::PARTS;
 use crate::prompt::Script;
 use crate::routing::WEEKDAYS;
@@ -17,18 +19,20 @@ pub(super) fn condition(field: &str) -> Option<Value> {
         "body" => json!({
             "type": "object",
             "minProperties": 1,
-            "additionalProperties": {"anyOf": [one_or_many(scalar()), of("field")]},
+            "additionalProperties": {"anyOf": [one_or_many(scalar()), reference("field")]},
         }),
-        "turns" | "prompt_bytes" | "prompt_tokens" => json!({"anyOf": [number(), of("bounds")]}),
-        "system_prompt" => json!({"anyOf": [boolean(), of("system_prompt")]}),
-        "prompt" => of("prompt"),
+        "turns" | "prompt_bytes" | "prompt_tokens" => {
+            json!({"anyOf": [number(), reference("bounds")]})
+        }
+        "system_prompt" => json!({"anyOf": [boolean(), reference("system_prompt")]}),
+        "prompt" => reference("prompt"),
         "script" => one_or_many(one_of(Script::ALL)),
         "query" | "claims" => filled_map(one_or_many(name())),
-        "mesh" => of("mesh"),
-        "time" => of("time"),
+        "mesh" => reference("mesh"),
+        "time" => reference("time"),
         "percent" => json!({"type": "number", "minimum": 0, "maximum": 100}),
-        "any" | "all" => non_empty(of("match")),
-        "not" => of("match"),
+        "any" | "all" => non_empty(reference("match")),
+        "not" => reference("match"),
         _ => return None,
     })
 }

@@ -3,24 +3,24 @@
 use serde_json::{Map, Value, json};
 
 use super::values::{
-    boolean, label, list, map, name, non_empty, number, of, one_of, one_or_many, price,
+    boolean, label, list, map, name, non_empty, number, one_of, one_or_many, price, reference,
 };
-use crate::attempt::{Action, Cooldown, Failure, Hold};
+use crate::attempt::{CooldownEffect, Failure, FailureAction, Hold};
 use crate::config::{NAMED_SOURCES, STEERING_HEADERS, Strategy, fields};
 
 pub(super) fn route(field: &str) -> Option<Value> {
     Some(match field {
         "name" | "stored_at" | "aggregate_cluster" => name(),
-        "match" => of("match"),
+        "match" => reference("match"),
         "pass_through" => boolean(),
         "require" => {
             json!({"type": "object", "additionalProperties": one_or_many(label()), "minProperties": 1})
         }
-        "max_prices" => of("max_prices"),
+        "max_prices" => reference("max_prices"),
         "strategy" => one_of(Strategy::ALL),
-        "targets" => non_empty(json!({"anyOf": [of("target"), of("group")]})),
+        "targets" => non_empty(json!({"anyOf": [reference("target"), reference("group")]})),
         "sticky" => sticky(),
-        "fallback" => of("fallback"),
+        "fallback" => reference("fallback"),
         _ => return None,
     })
 }
@@ -33,7 +33,7 @@ pub(super) fn target(field: &str) -> Option<Value> {
     Some(match field {
         "backend" | "model" => name(),
         "weight" => number(),
-        "parameters" => of("parameters"),
+        "parameters" => reference("parameters"),
         _ => return None,
     })
 }
@@ -44,7 +44,7 @@ pub(super) fn parameters(field: &str) -> Option<Value> {
         "remove" => non_empty(name()),
         "set" => map(json!({})),
         "default" => map(json!({"not": {"type": "null"}})),
-        "clamp" => map(of("clamp")),
+        "clamp" => map(reference("clamp")),
         _ => return None,
     })
 }
@@ -59,7 +59,7 @@ pub(super) fn clamp(field: &str) -> Option<Value> {
 pub(super) fn group(field: &str) -> Option<Value> {
     Some(match field {
         "strategy" => json!({"enum": ["weighted"]}),
-        "targets" => non_empty(of("target")),
+        "targets" => non_empty(reference("target")),
         _ => return None,
     })
 }
@@ -86,7 +86,7 @@ pub(super) fn fallback(field: &str) -> Option<Value> {
         "hold" => one_of(Hold::ALL),
         "malformed_events" => json!({"enum": ["pass", "drop"]}),
         "on_failure" => {
-            let row = json!({"anyOf": [one_of(Action::ALL), of("on_failure")]});
+            let row = json!({"anyOf": [one_of(FailureAction::ALL), reference("on_failure")]});
             let names = Failure::ALL.iter().map(|failure| failure.name().to_owned());
             let rows: Map<String, Value> = names.map(|name| (name, row.clone())).collect();
             json!({"type": "object", "properties": rows, "additionalProperties": false})
@@ -104,8 +104,8 @@ pub(super) fn fallback(field: &str) -> Option<Value> {
 
 pub(super) fn on_failure(field: &str) -> Option<Value> {
     Some(match field {
-        "action" => one_of(Action::ALL),
-        "cooldown" => one_of(Cooldown::ALL),
+        "action" => one_of(FailureAction::ALL),
+        "cooldown" => one_of(CooldownEffect::ALL),
         _ => return None,
     })
 }
@@ -120,12 +120,12 @@ pub(super) fn cooldown(field: &str) -> Option<Value> {
 
 pub(super) fn defaults(field: &str) -> Option<Value> {
     Some(match field {
-        "fallback" => of("fallback"),
-        "cooldown" => of("cooldown"),
+        "fallback" => reference("fallback"),
+        "cooldown" => reference("cooldown"),
         "sticky" => sticky(),
         "response_headers" => boolean(),
-        "telemetry" => of("telemetry"),
-        "page" => of("page"),
+        "telemetry" => reference("telemetry"),
+        "page" => reference("page"),
         "allow_request_headers" => list(one_of(STEERING_HEADERS)),
         "mesh_gateways" => non_empty(name()),
         "max_body_bytes" | "missing_flag_timeout_ms" => number(),

@@ -5,7 +5,7 @@ use std::path::Path;
 use jsonschema::Validator;
 
 use super::*;
-use crate::cli::carrier::{Role, find};
+use crate::cli::embedded::{Role, find};
 use crate::cli::source::parse;
 use crate::config::{Document, Tree};
 

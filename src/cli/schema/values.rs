@@ -26,7 +26,7 @@ pub(super) fn label() -> Value {
     json!({"anyOf": [name(), {"type": ["number", "boolean"]}]})
 }
 
-pub(super) fn of(shape: &str) -> Value {
+pub(super) fn reference(shape: &str) -> Value {
     json!({"$ref": format!("#/$defs/{shape}")})
 }
 

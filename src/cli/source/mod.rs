@@ -1,9 +1,9 @@
 //! Loads a YAML or JSON file into a tree whose values know their places in the file.
 
-mod fault;
+mod error_site;
 mod loader;
+mod messages;
 mod scalar;
-mod words;
 
 use granit_parser::Marker;
 
@@ -13,14 +13,14 @@ use crate::config::Tree;
 
 /// A line and a column, both from 1; columns count characters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
-pub(super) struct Place {
+pub(super) struct Position {
     pub(super) line: usize,
     pub(super) column: usize,
 }
 
-impl Place {
-    fn of(marker: &Marker) -> Place {
-        Place {
+impl Position {
+    fn of(marker: &Marker) -> Position {
+        Position {
             line: marker.line().max(1),
             column: marker.col().saturating_add(1),
         }
@@ -29,34 +29,34 @@ impl Place {
 
 /// A value and its place.
 #[derive(Clone, Debug)]
-pub(super) struct Located {
-    pub(super) place: Place,
-    pub(super) kind: Kind,
+pub(super) struct LocatedNode {
+    pub(super) place: Position,
+    pub(super) kind: NodeKind,
 }
 
 #[derive(Clone, Debug)]
-pub(super) enum Kind {
+pub(super) enum NodeKind {
     /// A value that is neither a list nor a map.
     Scalar(Scalar),
-    List(Vec<Located>),
+    List(Vec<LocatedNode>),
     Map(Vec<Entry>),
 }
 
 /// A name, its place, and its value.
-type Entry = (String, Place, Located);
+type Entry = (String, Position, LocatedNode);
 
 /// Why a file cannot be parsed as YAML or JSON, or is not accepted.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Unparsed {
-    pub(super) place: Place,
+pub(super) struct SourceError {
+    pub(super) place: Position,
     pub(super) message: String,
 }
 
-impl Located {
+impl LocatedNode {
     /// Creates a null value.
-    pub(super) const fn null(place: Place) -> Located {
-        let kind = Kind::Scalar(Scalar::NULL);
-        Located { place, kind }
+    pub(super) const fn null(place: Position) -> LocatedNode {
+        let kind = NodeKind::Scalar(Scalar::NULL);
+        LocatedNode { place, kind }
     }
 
     /// Returns the plain value, as Envoy reads it.
@@ -71,11 +71,11 @@ impl Located {
 
     fn tree_of(&self, scalar: &impl Fn(&Scalar) -> Tree) -> Tree {
         match &self.kind {
-            Kind::Scalar(one) => scalar(one),
-            Kind::List(items) => {
+            NodeKind::Scalar(one) => scalar(one),
+            NodeKind::List(items) => {
                 Tree::List(items.iter().map(|item| item.tree_of(scalar)).collect())
             }
-            Kind::Map(entries) => {
+            NodeKind::Map(entries) => {
                 let entries = entries.iter();
                 let entries = entries.map(|(name, _, value)| (name.clone(), value.tree_of(scalar)));
                 Tree::Map(entries.collect())
@@ -84,17 +84,17 @@ impl Located {
     }
 
     /// Returns the warning about a scalar that Envoy reads differently from what it looks like.
-    pub(super) fn odd(&self) -> Option<&str> {
+    pub(super) fn misreading(&self) -> Option<&str> {
         match &self.kind {
-            Kind::Scalar(scalar) => scalar.odd.as_deref(),
+            NodeKind::Scalar(scalar) => scalar.misreading.as_deref(),
             _ => None,
         }
     }
 
     /// Returns the first place that is nested more than `levels` deep.
-    pub(super) fn deeper_than(&self, levels: usize) -> Option<Place> {
+    pub(super) fn deeper_than(&self, levels: usize) -> Option<Position> {
         let Some(levels) = levels.checked_sub(1) else {
-            return (!matches!(self.kind, Kind::Scalar(_))).then_some(self.place);
+            return (!matches!(self.kind, NodeKind::Scalar(_))).then_some(self.place);
         };
         let values = self.entries().iter().map(|(_, _, value)| value);
         let mut values = values.chain(self.items());
@@ -102,7 +102,7 @@ impl Located {
     }
 
     /// Returns the value of a field.
-    pub(super) fn get(&self, name: &str) -> Option<&Located> {
+    pub(super) fn get(&self, name: &str) -> Option<&LocatedNode> {
         let mut entries = self.entries().iter();
         entries
             .find(|(known, _, _)| known == name)
@@ -110,32 +110,32 @@ impl Located {
     }
 
     /// Returns the value at a path of field names.
-    pub(super) fn at(&self, names: &[&str]) -> Option<&Located> {
+    pub(super) fn at(&self, names: &[&str]) -> Option<&LocatedNode> {
         names.iter().try_fold(self, |node, name| node.get(name))
     }
 
     pub(super) fn entries(&self) -> &[Entry] {
         match &self.kind {
-            Kind::Map(entries) => entries,
+            NodeKind::Map(entries) => entries,
             _ => &[],
         }
     }
 
-    pub(super) fn items(&self) -> &[Located] {
+    pub(super) fn items(&self) -> &[LocatedNode] {
         match &self.kind {
-            Kind::List(items) => items,
+            NodeKind::List(items) => items,
             _ => &[],
         }
     }
 
     /// Whether it is a map.
     pub(super) fn is_map(&self) -> bool {
-        matches!(self.kind, Kind::Map(_))
+        matches!(self.kind, NodeKind::Map(_))
     }
 
     pub(super) fn text(&self) -> Option<&str> {
         match &self.kind {
-            Kind::Scalar(Scalar {
+            NodeKind::Scalar(Scalar {
                 tree: Tree::Text(text),
                 ..
             }) => Some(text),
@@ -146,24 +146,24 @@ impl Located {
     /// Returns a whole number that is text to Envoy because of its size, as it is written.
     pub(super) fn wide_number(&self) -> Option<&str> {
         match &self.kind {
-            Kind::Scalar(scalar) => scalar.wide_number(),
+            NodeKind::Scalar(scalar) => scalar.wide_number(),
             _ => None,
         }
     }
 
     pub(super) fn number(&self) -> Option<f64> {
         match &self.kind {
-            Kind::Scalar(scalar) => scalar.tree.number(),
+            NodeKind::Scalar(scalar) => scalar.tree.number(),
             _ => None,
         }
     }
 
     pub(super) fn is_true(&self) -> bool {
-        matches!(&self.kind, Kind::Scalar(scalar) if scalar.tree == Tree::Bool(true))
+        matches!(&self.kind, NodeKind::Scalar(scalar) if scalar.tree == Tree::Bool(true))
     }
 
     /// Visits all values in it with their paths, starting with itself.
-    pub(super) fn walk<'a>(&'a self, path: &str, visit: &mut impl FnMut(&str, &'a Located)) {
+    pub(super) fn walk<'a>(&'a self, path: &str, visit: &mut impl FnMut(&str, &'a LocatedNode)) {
         visit(path, self);
         for (name, _, value) in self.entries() {
             let dot = if path.is_empty() { "" } else { "." };
@@ -175,15 +175,15 @@ impl Located {
     }
 
     /// Returns the place that an error's path names, such as `routes[3].targets[0]`, or the nearest one that exists.
-    pub(super) fn find(&self, path: &str, wants_name: bool) -> Place {
+    pub(super) fn find(&self, path: &str, wants_name: bool) -> Position {
         self.find_from(path, self.place, wants_name)
     }
 
     /// `name` is the place of this value's name, which stands for maps and lists.
-    fn find_from(&self, path: &str, name: Place, wants_name: bool) -> Place {
+    fn find_from(&self, path: &str, name: Position, wants_name: bool) -> Position {
         let path = path.strip_prefix('.').unwrap_or(path);
         if path.is_empty() {
-            let is_scalar = matches!(self.kind, Kind::Scalar(_));
+            let is_scalar = matches!(self.kind, NodeKind::Scalar(_));
             return if is_scalar && !wants_name {
                 self.place
             } else {
@@ -210,27 +210,29 @@ impl Located {
     }
 
     /// Merges what `<<` refers to into the maps, as all readers but Envoy do.
-    pub(super) fn merged(self) -> Located {
+    pub(super) fn merged(self) -> LocatedNode {
         let kind = match self.kind {
-            Kind::Map(entries) => Kind::Map(merged(entries)),
-            Kind::List(items) => Kind::List(items.into_iter().map(Located::merged).collect()),
+            NodeKind::Map(entries) => NodeKind::Map(merged(entries)),
+            NodeKind::List(items) => {
+                NodeKind::List(items.into_iter().map(LocatedNode::merged).collect())
+            }
             scalar => scalar,
         };
-        Located { kind, ..self }
+        LocatedNode { kind, ..self }
     }
 
     /// Changes every place.
-    pub(super) fn map_places(mut self, change: &impl Fn(Place) -> Place) -> Located {
+    pub(super) fn map_places(mut self, change: &impl Fn(Position) -> Position) -> LocatedNode {
         self.place = change(self.place);
         self.kind = match self.kind {
-            Kind::Scalar(scalar) => Kind::Scalar(scalar),
-            Kind::List(items) => Kind::List(
+            NodeKind::Scalar(scalar) => NodeKind::Scalar(scalar),
+            NodeKind::List(items) => NodeKind::List(
                 items
                     .into_iter()
                     .map(|item| item.map_places(change))
                     .collect(),
             ),
-            Kind::Map(entries) => Kind::Map(
+            NodeKind::Map(entries) => NodeKind::Map(
                 entries
                     .into_iter()
                     .map(|(name, place, value)| (name, change(place), value.map_places(change)))
@@ -248,16 +250,16 @@ fn merged(entries: Vec<Entry>) -> Vec<Entry> {
         .map(|(name, place, value)| (name, place, value.merged()))
         .partition(|(name, _, value)| {
             let mut items = value.items().iter();
-            let is_list = matches!(value.kind, Kind::List(_)) && items.all(Located::is_map);
+            let is_list = matches!(value.kind, NodeKind::List(_)) && items.all(LocatedNode::is_map);
             name == "<<" && (value.is_map() || is_list)
         });
     let mut all = own;
     for (_, _, value) in merging {
         let maps = match value.kind {
-            Kind::List(maps) => maps,
+            NodeKind::List(maps) => maps,
             _ => vec![value],
         };
-        for entry in maps.iter().flat_map(Located::entries) {
+        for entry in maps.iter().flat_map(LocatedNode::entries) {
             if !all.iter().any(|(name, ..)| *name == entry.0) {
                 all.push(entry.clone());
             }
@@ -273,7 +275,7 @@ fn index(path: &str) -> Option<(usize, &str)> {
 }
 
 #[cfg(test)]
-mod words_tests;
+mod messages_tests;
 
 #[cfg(test)]
 mod tests {
@@ -291,8 +293,8 @@ c: {é: true, d: null}
 e: 5
 ";
 
-    fn place(line: usize, column: usize) -> Place {
-        Place { line, column }
+    fn place(line: usize, column: usize) -> Position {
+        Position { line, column }
     }
 
     #[test]

@@ -5,7 +5,7 @@ use crate::config::Tree;
 
 /// A scalar as it is written.
 #[derive(Clone, Debug)]
-pub(super) struct Written<'a> {
+pub(super) struct RawScalar<'a> {
     pub(super) text: &'a str,
     /// Whether it is neither quoted nor in a block.
     pub(super) is_plain: bool,
@@ -20,17 +20,17 @@ pub(in crate::cli) struct Scalar {
     /// The number that other readers see, if Envoy reads it as text.
     number: Option<f64>,
     /// The warning, if other readers see something else.
-    pub(in crate::cli) odd: Option<String>,
+    pub(in crate::cli) misreading: Option<String>,
 }
 
 impl Scalar {
     pub(in crate::cli) const NULL: Scalar = Scalar {
         tree: Tree::Null,
         number: None,
-        odd: None,
+        misreading: None,
     };
 
-    pub(super) fn read(written: &Written<'_>) -> Scalar {
+    pub(super) fn read(written: &RawScalar<'_>) -> Scalar {
         let tree = read(written);
         let number = match &tree {
             Tree::Text(text) if written.is_plain && looks_like_a_number(text) => {
@@ -38,8 +38,12 @@ impl Scalar {
             }
             _ => None,
         };
-        let odd = odd(written, &tree);
-        Scalar { tree, number, odd }
+        let misreading = misreading(written, &tree);
+        Scalar {
+            tree,
+            number,
+            misreading,
+        }
     }
 
     /// Returns the scalar as a field name, if it can be one.
@@ -73,7 +77,7 @@ impl Scalar {
 const TRUE: [&str; 4] = ["true", "yes", "on", "y"];
 const FALSE: [&str; 4] = ["false", "no", "off", "n"];
 
-fn read(written: &Written<'_>) -> Tree {
+fn read(written: &RawScalar<'_>) -> Tree {
     let text = written.text;
     match &written.tag {
         None if !written.is_plain => return Tree::Text(text.to_owned()),
@@ -141,7 +145,7 @@ fn looks_like_a_number(text: &str) -> bool {
 }
 
 /// Returns the warning about a scalar that Envoy reads differently from what it looks like.
-fn odd(written: &Written<'_>, tree: &Tree) -> Option<String> {
+fn misreading(written: &RawScalar<'_>, tree: &Tree) -> Option<String> {
     let text = written.text;
     let in_quotes = quoted(text);
     let is_text = matches!(tree, Tree::Text(_));
@@ -216,7 +220,7 @@ mod tests {
     use super::*;
 
     fn scalar(text: &str) -> Scalar {
-        Scalar::read(&Written {
+        Scalar::read(&RawScalar {
             text,
             is_plain: true,
             tag: None,
@@ -251,7 +255,7 @@ mod tests {
             (Some("!!null"), true, "~", Tree::Text("~".into())),
             (Some("!x"), true, "", Tree::Text(String::new())),
         ] {
-            let written = Written {
+            let written = RawScalar {
                 text,
                 is_plain,
                 tag: tag.map(str::to_owned),
@@ -259,7 +263,7 @@ mod tests {
             let scalar = Scalar::read(&written);
             assert_eq!(scalar.tree, expected, "{written:?}");
             assert_eq!(
-                scalar.odd.is_some(),
+                scalar.misreading.is_some(),
                 tag.is_some_and(|tag| tag != "!"),
                 "{written:?}"
             );
@@ -298,13 +302,13 @@ mod tests {
                 "Envoy reads `-0b11` as the text '-0b11': write -3 if you mean that, or quote it: '-0b11'",
             ),
         ] {
-            assert_eq!(scalar(text).odd.as_deref(), Some(expected));
+            assert_eq!(scalar(text).misreading.as_deref(), Some(expected));
         }
         for text in [
             "true", "FALSE", "0", "-0", "7", "+7", "0x10", "1e3", "0.5", "1:30", "~", "gpt", "_",
             "0x", "x_1",
         ] {
-            assert_eq!(scalar(text).odd, None, "{text}");
+            assert_eq!(scalar(text).misreading, None, "{text}");
         }
     }
 

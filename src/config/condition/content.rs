@@ -5,14 +5,16 @@ use crate::config::error::suggestion;
 use crate::config::reader::{Fields, Node};
 use crate::config::tree::Tree;
 use crate::prompt::{self, Script, TextPattern};
-use crate::request::Part;
-use crate::routing::{Amount, Bounds, Condition, ContentCondition, Fact, FieldTest, Scalar};
+use crate::request::PromptPart;
+use crate::routing::{
+    Bounds, Condition, ContentCondition, ContentFeature, ContentMeasure, FieldTest, FieldValue,
+};
 
 /// The parts of a prompt that a condition can name.
-pub(crate) const PARTS: [(&str, Part); 3] = [
-    ("last_user", Part::LastUser),
-    ("user", Part::User),
-    ("all", Part::All),
+pub(crate) const PARTS: [(&str, PromptPart); 3] = [
+    ("last_user", PromptPart::LastUser),
+    ("user", PromptPart::User),
+    ("all", PromptPart::All),
 ];
 
 /// Reads this module's conditions from a match; `None` stands for a condition with errors.
@@ -21,18 +23,20 @@ pub(super) fn read(match_: &Fields<'_>) -> Vec<Option<Condition>> {
     if let Some(node) = match_.optional("body") {
         conditions.extend(read_body(node));
     }
-    for fact in Fact::ALL {
+    for fact in ContentFeature::ALL {
         if let Some(node) = match_.optional(fact.name()) {
             conditions.push(match (fact, node.tree()) {
-                (Fact::SystemPrompt, Tree::Map(_)) => read_text(node, fields::SYSTEM_PROMPT)
-                    .map(|(_, pattern)| ContentCondition::Text(Part::System, pattern)),
+                (ContentFeature::SystemPrompt, Tree::Map(_)) => {
+                    read_text(node, fields::SYSTEM_PROMPT)
+                        .map(|(_, pattern)| ContentCondition::Text(PromptPart::System, pattern))
+                }
                 _ => node
                     .boolean()
                     .map(|wanted| ContentCondition::Has(fact, wanted)),
             });
         }
     }
-    for amount in Amount::ALL {
+    for amount in ContentMeasure::ALL {
         if let Some(node) = match_.optional(amount.name()) {
             let bounds = read_count(node);
             conditions.push(bounds.map(|bounds| ContentCondition::Counts(amount, bounds)));
@@ -74,7 +78,7 @@ fn read_test(node: &Node<'_>) -> Option<FieldTest> {
     if !matches!(node.tree(), Tree::Map(_)) {
         let nodes = node.one_or_many();
         let values = nodes.iter().map(read_scalar).collect::<Option<Vec<_>>>()?;
-        let values: Vec<Scalar> = values.into_iter().flatten().collect();
+        let values: Vec<FieldValue> = values.into_iter().flatten().collect();
         return (!values.is_empty()).then_some(FieldTest::OneOf(values));
     }
     let test = node.fields(fields::FIELD);
@@ -86,10 +90,10 @@ fn read_test(node: &Node<'_>) -> Option<FieldTest> {
         return None;
     }
     if let Some(node) = test.optional("regex") {
-        let written = prompt::Written {
+        let written = prompt::PatternSource {
             regex: Some(node.name()?),
             case_sensitive: true,
-            ..prompt::Written::default()
+            ..prompt::PatternSource::default()
         };
         return compile(&written, &|_| node.clone()).map(FieldTest::Matches);
     }
@@ -100,16 +104,16 @@ fn read_test(node: &Node<'_>) -> Option<FieldTest> {
 }
 
 /// Reads a value that a field may have. Returns two values where the document does not tell which one was written.
-fn read_scalar(node: &Node<'_>) -> Option<Vec<Scalar>> {
+fn read_scalar(node: &Node<'_>) -> Option<Vec<FieldValue>> {
     // This includes text that Envoy made of a number.
     if let Some(number) = node.tree().number() {
         let text = node.tree().wide_number().and_then(|_| node.text());
         let text = text.and_then(|text| read_pattern(node, text));
-        let number = std::iter::once(Scalar::Number(number));
-        return Some(number.chain(text.map(Scalar::Text)).collect());
+        let number = std::iter::once(FieldValue::Number(number));
+        return Some(number.chain(text.map(FieldValue::Text)).collect());
     }
     match node.tree() {
-        Tree::Bool(value) => Some(vec![Scalar::Bool(*value)]),
+        Tree::Bool(value) => Some(vec![FieldValue::Bool(*value)]),
         Tree::Null => {
             node.error(
                 "must not be null: write {exists: false} for a field that is null or absent",
@@ -117,7 +121,7 @@ fn read_scalar(node: &Node<'_>) -> Option<Vec<Scalar>> {
             None
         }
         // For anything but text, `text()` reports the error.
-        _ => read_pattern(node, node.text()?).map(|text| vec![Scalar::Text(text)]),
+        _ => read_pattern(node, node.text()?).map(|text| vec![FieldValue::Text(text)]),
     }
 }
 
@@ -156,7 +160,7 @@ fn read_bounds(fields: &Fields<'_>, read: impl Fn(&Node<'_>) -> Option<f64>) -> 
 }
 
 /// Reads a text pattern and the part of the prompt in which to look for it.
-fn read_text(node: &Node<'_>, known: &'static [&'static str]) -> Option<(Part, TextPattern)> {
+fn read_text(node: &Node<'_>, known: &'static [&'static str]) -> Option<(PromptPart, TextPattern)> {
     let text = node.fields(known);
     let flag = |name: &str, default: bool| match text.optional(name) {
         Some(node) => node.boolean(),
@@ -174,14 +178,14 @@ fn read_text(node: &Node<'_>, known: &'static [&'static str]) -> Option<(Part, T
     };
     let part = match text.optional("in") {
         Some(node) => read_part(node),
-        None => Some(Part::LastUser),
+        None => Some(PromptPart::LastUser),
     };
-    let default = prompt::Written::default();
+    let default = prompt::PatternSource::default();
     let case_sensitive = flag("case_sensitive", default.case_sensitive);
     let whole_words = flag("whole_words", default.whole_words);
     let (words, phrases) = (list("words"), list("phrases"));
     let ((word_nodes, words), (phrase_nodes, phrases)) = (words?, phrases?);
-    let written = prompt::Written {
+    let written = prompt::PatternSource {
         words: &words,
         phrases: &phrases,
         regex: regex?,
@@ -190,17 +194,17 @@ fn read_text(node: &Node<'_>, known: &'static [&'static str]) -> Option<(Part, T
     };
     let pattern = compile(&written, &|part| {
         let at = match part {
-            prompt::Part::Whole => None,
-            prompt::Part::Word(at) => word_nodes.get(at),
-            prompt::Part::Phrase(at) => phrase_nodes.get(at),
-            prompt::Part::Regex => text.optional("regex"),
+            prompt::PatternPart::Whole => None,
+            prompt::PatternPart::Word(at) => word_nodes.get(at),
+            prompt::PatternPart::Phrase(at) => phrase_nodes.get(at),
+            prompt::PatternPart::Regex => text.optional("regex"),
         };
         at.unwrap_or(node).clone()
     });
     Some((part?, pattern?))
 }
 
-fn read_part(node: &Node<'_>) -> Option<Part> {
+fn read_part(node: &Node<'_>) -> Option<PromptPart> {
     one_of(node, "part", &PARTS)
 }
 
@@ -225,8 +229,8 @@ fn one_of<T: Copy>(node: &Node<'_>, what: &str, known: &[(&'static str, T)]) -> 
 
 /// Compiles a text pattern; `at` returns the node at which an error in a part of it is reported.
 fn compile<'a>(
-    written: &prompt::Written<'_>,
-    at: &dyn Fn(prompt::Part) -> Node<'a>,
+    written: &prompt::PatternSource<'_>,
+    at: &dyn Fn(prompt::PatternPart) -> Node<'a>,
 ) -> Option<TextPattern> {
     TextPattern::new(written)
         .map_err(|errors| {

@@ -12,14 +12,14 @@ pub(crate) use content::PARTS;
 use super::backend::read_header_name;
 use super::fields;
 use super::reader::Node;
-use crate::routing::{Condition, KeySource, Pattern, Share};
+use crate::routing::{Condition, KeySource, Pattern, TrafficShare};
 
 /// How deeply matches may nest. Three levels are enough in practice, and the time to compare two matches doubles with
 /// each level.
 const MAX_MATCH_DEPTH: usize = 6;
 
 /// What reading a match needs to know of its route.
-pub(super) struct Of<'a> {
+pub(super) struct MatchContext<'a> {
     /// The name of the route.
     pub(super) route: &'a str,
     /// The sources in which the route looks for sticky keys.
@@ -27,11 +27,11 @@ pub(super) struct Of<'a> {
 }
 
 /// Reads a route's `match`; `None` if it has errors.
-pub(super) fn read(node: &Node<'_>, of: &Of<'_>) -> Option<Condition> {
-    read_match(node, of, MAX_MATCH_DEPTH)
+pub(super) fn read(node: &Node<'_>, context: &MatchContext<'_>) -> Option<Condition> {
+    read_match(node, context, MAX_MATCH_DEPTH)
 }
 
-fn read_match(node: &Node<'_>, of: &Of<'_>, depth: usize) -> Option<Condition> {
+fn read_match(node: &Node<'_>, context: &MatchContext<'_>, depth: usize) -> Option<Condition> {
     let Some(depth) = depth.checked_sub(1) else {
         node.error(format!(
             "matches are nested more than {MAX_MATCH_DEPTH} levels deep"
@@ -62,19 +62,19 @@ fn read_match(node: &Node<'_>, of: &Of<'_>, depth: usize) -> Option<Condition> {
     conditions.extend(caller::read(&fields));
     conditions.extend(content::read(&fields));
     if let Some(node) = fields.optional("percent") {
-        conditions.push(read_percent(node, of));
+        conditions.push(read_percent(node, context));
     }
     for (name, make) in [
         ("any", Condition::Any as fn(Vec<Condition>) -> Condition),
         ("all", Condition::All),
     ] {
         if let Some(node) = fields.optional(name) {
-            conditions.push(read_parts(node, of, depth).map(make));
+            conditions.push(read_parts(node, context, depth).map(make));
         }
     }
     if let Some(node) = fields.optional("not") {
         let not = |condition| Condition::Not(Box::new(condition));
-        conditions.push(read_match(node, of, depth).map(not));
+        conditions.push(read_match(node, context, depth).map(not));
     }
     let mut conditions: Vec<Condition> = conditions.into_iter().collect::<Option<_>>()?;
     if conditions.len() == 1 {
@@ -98,19 +98,23 @@ fn read_headers(node: &Node<'_>) -> Vec<Option<Condition>> {
     node.entries().into_iter().map(read).collect()
 }
 
-fn read_percent(node: &Node<'_>, of: &Of<'_>) -> Option<Condition> {
+fn read_percent(node: &Node<'_>, context: &MatchContext<'_>) -> Option<Condition> {
     let parts = node.decimal(100, 4, "percent")?;
-    let share = Share::new(u32::try_from(parts).ok()?, of.route, Arc::clone(of.sticky));
+    let share = TrafficShare::new(
+        u32::try_from(parts).ok()?,
+        context.route,
+        Arc::clone(context.sticky),
+    );
     Some(Condition::Percent(share))
 }
 
 /// Reads a list of matches.
-fn read_parts(node: &Node<'_>, of: &Of<'_>, depth: usize) -> Option<Vec<Condition>> {
+fn read_parts(node: &Node<'_>, context: &MatchContext<'_>, depth: usize) -> Option<Vec<Condition>> {
     let parts = node.non_empty_list();
     // Read every match before collecting, so that each reports its errors.
     let parts: Vec<_> = parts
         .iter()
-        .map(|node| read_match(node, of, depth))
+        .map(|node| read_match(node, context, depth))
         .collect();
     let parts: Vec<Condition> = parts.into_iter().collect::<Option<_>>()?;
     // An empty list has already reported its error.

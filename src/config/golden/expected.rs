@@ -1,6 +1,6 @@
 //! Reads what a golden test expects and compares it with what happened to its request.
 
-use super::seen::{Attempt, Place, Seen};
+use super::result::{Attempt, GoldenResult, TargetName};
 use crate::config::error::suggestion;
 use crate::config::reader::Node;
 use crate::config::{Document, fields};
@@ -90,21 +90,21 @@ fn is_known<'n>(
     is_known
 }
 
-pub(super) fn compare(expected: &Expected<'_>, seen: &Seen<'_>) {
+pub(super) fn compare(expected: &Expected<'_>, seen: &GoldenResult<'_>) {
     let (route, plan, left_out) = match seen {
-        Seen::Answered {
+        GoldenResult::Answered {
             answer,
             route,
             left_out,
         } => return compare_answer(expected, answer, *route, left_out),
-        Seen::Drawn(route) => {
+        GoldenResult::RandomDraw(route) => {
             let how = format!(
                 "whether \"{route}\" takes the request is random, because of its `percent`: give the request a key \
                  that the route's `sticky` uses"
             );
             return expected.fail(&expected.node, &how);
         }
-        Seen::Goes {
+        GoldenResult::Routed {
             route,
             plan,
             left_out,
@@ -129,20 +129,20 @@ pub(super) fn compare(expected: &Expected<'_>, seen: &Seen<'_>) {
 }
 
 fn compare_plan(expected: &Expected<'_>, route: &str, plan: &[Attempt]) {
-    let places = || {
-        let places: Vec<String> = plan.iter().map(|one| one.place.to_string()).collect();
-        places.join(", ")
+    let target_names = || {
+        let target_names: Vec<String> = plan.iter().map(|one| one.target.to_string()).collect();
+        target_names.join(", ")
     };
     if let Some((node, written)) = &expected.target
         && !plan
             .iter()
-            .any(|one| one.may_be_first && one.place.is(written))
+            .any(|one| one.may_be_first && one.target.is(written))
     {
         expected.fail(
             node,
             &format!(
                 "\"{written}\" is not the first target of \"{route}\": the plan is {}",
-                places()
+                target_names()
             ),
         );
     }
@@ -160,7 +160,7 @@ fn compare_plan(expected: &Expected<'_>, route: &str, plan: &[Attempt]) {
             _ if plan.iter().any(|one| one.is_drawn) => ", in any order within each group",
             _ => "",
         };
-        let how = format!("the plan of \"{route}\" is {}{order}", places());
+        let how = format!("the plan of \"{route}\" is {}{order}", target_names());
         expected.fail(node, &how);
     }
 }
@@ -173,11 +173,11 @@ fn is_plan(mut written: &[&str], plan: &[Attempt]) -> bool {
         };
         let is_in_order = || {
             let mut pairs = names.iter().zip(group);
-            pairs.all(|(name, one)| one.place.is(name))
+            pairs.all(|(name, one)| one.target.is(name))
         };
         let is_drawn = group.iter().any(|one| one.is_drawn);
         let is_right = if is_drawn {
-            is_same_set(names, group, |one, name| one.place.is(name))
+            is_same_set(names, group, |one, name| one.target.is(name))
         } else {
             is_in_order()
         };
@@ -189,9 +189,9 @@ fn is_plan(mut written: &[&str], plan: &[Attempt]) -> bool {
     written.is_empty()
 }
 
-fn compare_left_out(expected: &Expected<'_>, route: &str, left_out: &[(Place, &'static str)]) {
+fn compare_left_out(expected: &Expected<'_>, route: &str, left_out: &[(TargetName, &'static str)]) {
     if let Some((node, written)) = &expected.left_out {
-        let is = |(place, reason): &(Place, &str), written: &str| {
+        let is = |(place, reason): &(TargetName, &str), written: &str| {
             place.is(written)
                 || written
                     .strip_suffix(reason)
@@ -205,7 +205,7 @@ fn compare_left_out(expected: &Expected<'_>, route: &str, left_out: &[(Place, &'
                 .collect();
             let left_out = match left_out.join(", ") {
                 nothing if nothing.is_empty() => "nothing".to_owned(),
-                places => places,
+                target_names => target_names,
             };
             expected.fail(node, &format!("\"{route}\" leaves out {left_out}"));
         }
@@ -228,7 +228,7 @@ fn compare_answer(
     expected: &Expected<'_>,
     answer: &Answer,
     route: Option<&str>,
-    left_out: &[(Place, &'static str)],
+    left_out: &[(TargetName, &'static str)],
 ) {
     let code = answer.code.map(ErrorCode::name);
     let seen = match code {

@@ -5,7 +5,7 @@
 
 mod expected;
 mod request;
-mod seen;
+mod result;
 
 use hashbrown::HashSet;
 
@@ -56,7 +56,7 @@ fn run_all(root: &Node<'_>, document: &Document, file: ReadFile<'_>) -> usize {
             .required("expect")
             .and_then(|node| expected::read_expected(node, name.unwrap_or_default(), document));
         if let (Some(request), Some(expected)) = (request, expected) {
-            expected::compare(&expected, &seen::see(document, request));
+            expected::compare(&expected, &result::run_request(document, request));
         }
     }
     tests.len()

@@ -6,7 +6,7 @@ use super::ReadFile;
 use crate::config::backend::read_header_name;
 use crate::config::reader::{Fields, Node};
 use crate::config::{Tree, fields};
-use crate::request::{Caller, Claims, Mesh};
+use crate::request::{Caller, Claims, MeshIdentity};
 use crate::schema::rfc_3339;
 
 /// A request as written in a document or on the tool's command line.
@@ -102,7 +102,7 @@ fn read_time(node: &Node<'_>) -> Option<u64> {
     time
 }
 
-fn read_mesh(node: &Node<'_>) -> Option<Mesh> {
+fn read_mesh(node: &Node<'_>) -> Option<MeshIdentity> {
     let fields = node.fields(fields::MESH);
     let part = |name: &str| fields.required(name).and_then(Node::name);
     let (trust_domain, namespace) = (part("trust_domain"), part("namespace"));
@@ -112,7 +112,7 @@ fn read_mesh(node: &Node<'_>) -> Option<Mesh> {
         "spiffe://{trust_domain}/ns/{namespace}/sa/{}",
         service_account?
     );
-    let mesh = Mesh::parse(&uri).filter(|mesh| mesh.service_account.is_some());
+    let mesh = MeshIdentity::parse(&uri).filter(|mesh| mesh.service_account.is_some());
     if mesh.is_none() {
         node.error(format!("\"{uri}\" is not a mesh identity"));
     }

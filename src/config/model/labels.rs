@@ -33,14 +33,14 @@ impl Labels {
 
 /// A label that a route requires.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Required {
+pub struct RequiredLabel {
     /// The name of the label.
     pub name: String,
     /// The accepted values; a target must have one of them.
     pub values: Vec<String>,
 }
 
-impl Required {
+impl RequiredLabel {
     /// Whether these labels meet the requirement.
     pub fn is_met(&self, labels: &Labels) -> bool {
         let value = labels.get(&self.name);
@@ -58,7 +58,7 @@ pub(in crate::config) fn read_labels(node: &Node<'_>) -> Labels {
 }
 
 /// Reads a route's `require`; `known` has the names of all labels in the document.
-pub(in crate::config) fn read_required(node: &Node<'_>, known: &[&str]) -> Vec<Required> {
+pub(in crate::config) fn read_required(node: &Node<'_>, known: &[&str]) -> Vec<RequiredLabel> {
     let mut all = Vec::new();
     let entries = node.entries();
     if entries.is_empty() {
@@ -81,7 +81,7 @@ pub(in crate::config) fn read_required(node: &Node<'_>, known: &[&str]) -> Vec<R
         if values.is_empty() {
             continue;
         }
-        all.push(Required {
+        all.push(RequiredLabel {
             name: name.to_owned(),
             values,
         });

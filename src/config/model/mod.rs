@@ -7,7 +7,7 @@ mod prices;
 use hashbrown::HashSet;
 
 pub use capability::Capability;
-pub use labels::{Labels, Required};
+pub use labels::{Labels, RequiredLabel};
 pub(super) use labels::{read_labels, read_required};
 pub(super) use prices::read_max_prices;
 pub use prices::{MaxPrices, Price, Prices};
@@ -41,7 +41,7 @@ pub struct Model {
 
 impl Model {
     /// Returns the name that the backend uses; `None` for a pattern, which stands for many names.
-    pub fn called(&self) -> Option<&str> {
+    pub fn exact_upstream_name(&self) -> Option<&str> {
         self.upstream_name.as_deref().or(self.name.as_exact())
     }
 }

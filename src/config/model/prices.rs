@@ -47,7 +47,7 @@ pub struct MaxPrices {
 }
 
 /// The highest accepted price, in dollars for a million tokens. A higher one is taken for a typing error.
-const MOST: u32 = 10_000;
+const MAX_PRICE: u32 = 10_000;
 
 const UNIT: &str = "US dollars for a million tokens";
 
@@ -83,6 +83,6 @@ fn reader<'a>(
     }
     move |name| {
         let node = fields.optional(name)?;
-        node.decimal(MOST, 6, UNIT).map(Price)
+        node.decimal(MAX_PRICE, 6, UNIT).map(Price)
     }
 }

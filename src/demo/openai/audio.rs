@@ -4,9 +4,9 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use serde_json::{Value, json};
 
-use super::super::api::{Operation, Whole};
+use super::super::api::{Operation, WholeAnswer};
 use super::super::call::Call;
-use super::super::event::{Event, Part};
+use super::super::event::{Event, StreamPart};
 use super::super::reply::{Reply, pieces};
 
 /// The header of an MPEG frame of 128 kbit/s at 44.1 kHz, and the length of that frame.
@@ -19,14 +19,14 @@ const SAMPLES: u32 = 800;
 const SILENCE: u8 = 0x80;
 
 /// Returns silence: an MP3 frame for every word, or a WAV file.
-pub(crate) fn speech(call: &Call, reply: &Reply) -> Whole {
+pub(crate) fn speech(call: &Call, reply: &Reply) -> WholeAnswer {
     if call.fields.text("response_format").as_deref() == Some("wav") {
-        return Whole {
+        return WholeAnswer {
             content_type: "audio/wav",
             body: wav(),
         };
     }
-    Whole {
+    WholeAnswer {
         content_type: "audio/mpeg",
         body: pieces(reply.text()).flat_map(|_| frame()).collect(),
     }
@@ -37,11 +37,15 @@ pub(crate) fn speech_events(reply: &Reply) -> Vec<Event> {
     let mut events: Vec<Event> = pieces(reply.text())
         .map(|_| {
             let audio = BASE64_STANDARD.encode(frame());
-            Event::typed(Part::Token, "speech.audio.delta", json!({"audio": audio}))
+            Event::typed(
+                StreamPart::Token,
+                "speech.audio.delta",
+                json!({"audio": audio}),
+            )
         })
         .collect();
     events.push(Event::typed(
-        Part::Terminator,
+        StreamPart::Terminator,
         "speech.audio.done",
         json!({"usage": token_counts(reply)}),
     ));
@@ -49,7 +53,7 @@ pub(crate) fn speech_events(reply: &Reply) -> Vec<Event> {
 }
 
 /// Returns a transcription, in the format that the request asks for.
-pub(crate) fn text(call: &Call, reply: &Reply) -> Whole {
+pub(crate) fn text(call: &Call, reply: &Reply) -> WholeAnswer {
     let text = reply.text();
     let translates = call.operation == Operation::Translations;
     match call.fields.text("response_format").as_deref() {
@@ -58,7 +62,7 @@ pub(crate) fn text(call: &Call, reply: &Reply) -> Whole {
         Some("vtt") => plain(format!(
             "WEBVTT\n\n00:00:00.000 --> 00:00:01.000\n{text}\n\n"
         )),
-        Some("verbose_json") => Whole::from(json!({
+        Some("verbose_json") => WholeAnswer::from(json!({
             "task": if translates { "translate" } else { "transcribe" },
             "language": "english",
             "duration": 1.0,
@@ -78,8 +82,8 @@ pub(crate) fn text(call: &Call, reply: &Reply) -> Whole {
             "usage": {"type": "duration", "seconds": 1},
             "demo": reply.demo,
         })),
-        _ if translates => Whole::from(json!({"text": text, "demo": reply.demo})),
-        _ => Whole::from(json!({"text": text, "usage": usage(reply), "demo": reply.demo})),
+        _ if translates => WholeAnswer::from(json!({"text": text, "demo": reply.demo})),
+        _ => WholeAnswer::from(json!({"text": text, "usage": usage(reply), "demo": reply.demo})),
     }
 }
 
@@ -88,22 +92,22 @@ pub(crate) fn text_events(reply: &Reply) -> Vec<Event> {
     let mut events: Vec<Event> = pieces(reply.text())
         .map(|piece| {
             Event::typed(
-                Part::Token,
+                StreamPart::Token,
                 "transcript.text.delta",
                 json!({"delta": piece}),
             )
         })
         .collect();
     events.push(Event::typed(
-        Part::Terminator,
+        StreamPart::Terminator,
         "transcript.text.done",
         json!({"text": reply.text(), "usage": usage(reply)}),
     ));
     events
 }
 
-fn plain(text: String) -> Whole {
-    Whole {
+fn plain(text: String) -> WholeAnswer {
+    WholeAnswer {
         content_type: "text/plain; charset=utf-8",
         body: text.into_bytes(),
     }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::super::event::{Event, Part};
+use super::super::event::{Event, StreamPart};
 use super::super::reply::{Content, Reply, pieces};
 use super::{call_id, set, usage};
 
@@ -59,7 +59,7 @@ pub(crate) fn events(reply: &Reply, include_usage: bool) -> Vec<Event> {
         chunks.push((part, chunk(reply, choice(delta, None))));
     }
     let finish = choice(json!({}), Some(finish_reason(reply)));
-    chunks.push((Part::Finish, chunk(reply, finish)));
+    chunks.push((StreamPart::Finish, chunk(reply, finish)));
     if include_usage {
         // Then every chunk has the field. It is null in all but this last one, which has no choices.
         for (_, chunk) in &mut chunks {
@@ -67,17 +67,17 @@ pub(crate) fn events(reply: &Reply, include_usage: bool) -> Vec<Event> {
         }
         let mut last = chunk(reply, json!([]));
         set(&mut last, "usage", usage(reply));
-        chunks.push((Part::Usage, last));
+        chunks.push((StreamPart::Usage, last));
     }
     let mut events: Vec<Event> = chunks
         .iter()
         .map(|(part, chunk)| Event::data(*part, chunk))
         .collect();
-    events.push(Event::new(Part::Terminator, super::DONE));
+    events.push(Event::new(StreamPart::Terminator, super::DONE));
     events
 }
 
-fn deltas(reply: &Reply) -> Vec<(Part, Value)> {
+fn deltas(reply: &Reply) -> Vec<(StreamPart, Value)> {
     let (mut first, tokens): (Value, Vec<Value>) = match &reply.content {
         Content::Text(text) => (
             json!({"role": "assistant", "content": "", "refusal": null}),
@@ -115,8 +115,8 @@ fn deltas(reply: &Reply) -> Vec<(Part, Value)> {
         set(&mut first, "content", Value::Null);
     }
     let tokens = thoughts.into_iter().chain(tokens);
-    std::iter::once((Part::Opening, first))
-        .chain(tokens.map(|token| (Part::Token, token)))
+    std::iter::once((StreamPart::Opening, first))
+        .chain(tokens.map(|token| (StreamPart::Token, token)))
         .collect()
 }
 

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::super::event::{Event, Part};
+use super::super::event::{Event, StreamPart};
 use super::super::reply::{Reply, pieces};
 use super::{set, usage};
 
@@ -17,19 +17,19 @@ pub(crate) fn whole(reply: &Reply) -> Value {
 /// Returns the events of a streamed answer.
 pub(crate) fn events(reply: &Reply, include_usage: bool) -> Vec<Event> {
     let mut events: Vec<Event> = pieces(reply.text())
-        .map(|piece| Event::data(Part::Token, &completion(reply, piece, None)))
+        .map(|piece| Event::data(StreamPart::Token, &completion(reply, piece, None)))
         .collect();
     events.push(Event::data(
-        Part::Finish,
+        StreamPart::Finish,
         &completion(reply, "", Some("stop")),
     ));
     if include_usage {
         let mut last = completion(reply, "", None);
         set(&mut last, "choices", json!([]));
         set(&mut last, "usage", usage(reply));
-        events.push(Event::data(Part::Usage, &last));
+        events.push(Event::data(StreamPart::Usage, &last));
     }
-    events.push(Event::new(Part::Terminator, super::DONE));
+    events.push(Event::new(StreamPart::Terminator, super::DONE));
     events
 }
 

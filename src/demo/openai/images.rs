@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::super::api::Operation;
 use super::super::call::Call;
-use super::super::event::{Event, Part};
+use super::super::event::{Event, StreamPart};
 use super::super::reply::Reply;
 use super::set;
 
@@ -49,13 +49,13 @@ pub(crate) fn events(call: &Call, reply: &Reply) -> Vec<Event> {
         .map(|index| {
             let mut image = image();
             set(&mut image, "partial_image_index", Value::from(index));
-            Event::typed(Part::Token, &format!("{prefix}.partial_image"), image)
+            Event::typed(StreamPart::Token, &format!("{prefix}.partial_image"), image)
         })
         .collect();
     let mut last = image();
     set(&mut last, "usage", usage(reply));
     events.push(Event::typed(
-        Part::Terminator,
+        StreamPart::Terminator,
         &format!("{prefix}.completed"),
         last,
     ));

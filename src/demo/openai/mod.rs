@@ -5,8 +5,8 @@ use std::time::Duration;
 use axum::http::StatusCode;
 use serde_json::{Value, json};
 
-use super::event::{Event, Part};
-use super::fault::Failure;
+use super::event::{Event, StreamPart};
+use super::fault::ApiError;
 use super::reply::Reply;
 
 pub(crate) mod audio;
@@ -41,46 +41,46 @@ pub(crate) fn error(status: StatusCode, message: &str) -> Value {
 }
 
 /// Returns an error in the API's own words.
-pub(crate) fn failure(failure: Failure) -> Value {
+pub(crate) fn failure(failure: ApiError) -> Value {
     let (message, kind, param, code) = match failure {
-        Failure::RateLimit => (
+        ApiError::RateLimit => (
             "Rate limit reached for requests. Please try again later.",
             "requests",
             None,
             Some("rate_limit_exceeded"),
         ),
-        Failure::Overloaded => (
+        ApiError::Overloaded => (
             "Our servers are currently overloaded. Please try again later.",
             "service_unavailable_error",
             None,
             Some("server_is_overloaded"),
         ),
-        Failure::Server => (
+        ApiError::Server => (
             "The server had an error while processing your request. Sorry about that!",
             "server_error",
             None,
             None,
         ),
-        Failure::Auth => (
+        ApiError::Auth => (
             "Incorrect API key provided.",
             "invalid_request_error",
             None,
             Some("invalid_api_key"),
         ),
-        Failure::Invalid => (
+        ApiError::Invalid => (
             "We could not parse the JSON body of your request.",
             "invalid_request_error",
             None,
             None,
         ),
-        Failure::ContextLength => (
+        ApiError::ContextLength => (
             "This model's maximum context length is 128000 tokens. However, your messages resulted in 208310 \
              tokens. Please reduce the length of the messages.",
             "invalid_request_error",
             Some("messages"),
             Some("context_length_exceeded"),
         ),
-        Failure::ContentPolicy => (
+        ApiError::ContentPolicy => (
             "Your request was rejected as a result of our safety system.",
             "invalid_request_error",
             None,
@@ -91,8 +91,8 @@ pub(crate) fn failure(failure: Failure) -> Value {
 }
 
 /// Returns an error in a stream.
-pub(crate) fn error_event(failure: Failure) -> Event {
-    Event::data(Part::Terminator, &self::failure(failure))
+pub(crate) fn error_event(failure: ApiError) -> Event {
+    Event::data(StreamPart::Terminator, &self::failure(failure))
 }
 
 /// Returns the headers of a refusal that say that no request is left, and how long until there are more.

@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::super::event::{Event, Part};
-use super::super::fault::Failure;
+use super::super::event::{Event, StreamPart};
+use super::super::fault::ApiError;
 use super::super::reply::{Content, Reply, pieces};
 use super::{call_id, set};
 
@@ -54,12 +54,12 @@ pub(crate) fn events(reply: &Reply) -> Vec<Event> {
     let begun = response(reply, "in_progress", Vec::new());
     let mut stream = Stream::default();
     stream.push(
-        Part::Opening,
+        StreamPart::Opening,
         "response.created",
         json!({"response": begun}),
     );
     stream.push(
-        Part::Opening,
+        StreamPart::Opening,
         "response.in_progress",
         json!({"response": begun}),
     );
@@ -73,7 +73,7 @@ pub(crate) fn events(reply: &Reply) -> Vec<Event> {
         ended.remove("demo");
     }
     stream.push(
-        Part::Terminator,
+        StreamPart::Terminator,
         "response.completed",
         json!({"response": ended}),
     );
@@ -81,11 +81,11 @@ pub(crate) fn events(reply: &Reply) -> Vec<Event> {
 }
 
 /// Returns an error in a stream.
-pub(crate) fn error_event(failure: Failure) -> Event {
+pub(crate) fn error_event(failure: ApiError) -> Event {
     let mut error = super::failure(failure);
     let mut data = error.get_mut("error").map(Value::take).unwrap_or_default();
     set(&mut data, "sequence_number", Value::from(0));
-    Event::typed(Part::Terminator, "error", data)
+    Event::typed(StreamPart::Terminator, "error", data)
 }
 
 /// Events with their sequence numbers.
@@ -93,7 +93,7 @@ pub(crate) fn error_event(failure: Failure) -> Event {
 struct Stream(Vec<Event>);
 
 impl Stream {
-    fn push(&mut self, part: Part, kind: &str, mut data: Value) {
+    fn push(&mut self, part: StreamPart, kind: &str, mut data: Value) {
         set(&mut data, "sequence_number", Value::from(self.0.len()));
         self.0.push(Event::typed(part, kind, data));
     }
@@ -111,7 +111,7 @@ impl Stream {
         set(&mut begun, "status", Value::from("in_progress"));
         set(&mut begun, field, empty);
         self.push(
-            Part::Opening,
+            StreamPart::Opening,
             "response.output_item.added",
             json!({"output_index": index, "item": begun}),
         );
@@ -132,7 +132,7 @@ impl Stream {
             }
         }
         self.push(
-            Part::Closing,
+            StreamPart::Closing,
             "response.output_item.done",
             json!({"output_index": index, "item": item}),
         );
@@ -140,10 +140,14 @@ impl Stream {
 
     fn push_text(&mut self, at: &Value, text: &str) {
         let part = |text| with(at, &json!({"part": output_text(text)}));
-        self.push(Part::Opening, "response.content_part.added", part(""));
+        self.push(StreamPart::Opening, "response.content_part.added", part(""));
         let done = json!({"text": text, "logprobs": []});
         self.push_pieces(at, "response.output_text", text, &done);
-        self.push(Part::Closing, "response.content_part.done", part(text));
+        self.push(
+            StreamPart::Closing,
+            "response.content_part.done",
+            part(text),
+        );
     }
 
     fn push_thoughts(&mut self, at: &Value, text: &str) {
@@ -152,18 +156,18 @@ impl Stream {
             with(at, &json!({"part": part}))
         };
         let kind = "response.reasoning_summary_part";
-        self.push(Part::Opening, &format!("{kind}.added"), part(""));
+        self.push(StreamPart::Opening, &format!("{kind}.added"), part(""));
         let done = json!({"text": text});
         self.push_pieces(at, "response.reasoning_summary_text", text, &done);
-        self.push(Part::Closing, &format!("{kind}.done"), part(text));
+        self.push(StreamPart::Closing, &format!("{kind}.done"), part(text));
     }
 
     fn push_pieces(&mut self, at: &Value, kind: &str, text: &str, done: &Value) {
         for piece in pieces(text) {
             let delta = with(at, &json!({"delta": piece, "logprobs": []}));
-            self.push(Part::Token, &format!("{kind}.delta"), delta);
+            self.push(StreamPart::Token, &format!("{kind}.delta"), delta);
         }
-        self.push(Part::Closing, &format!("{kind}.done"), with(at, done));
+        self.push(StreamPart::Closing, &format!("{kind}.done"), with(at, done));
     }
 }
 

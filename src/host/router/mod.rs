@@ -14,14 +14,14 @@ use proxy_wasm::hostcalls;
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
 use proxy_wasm::types::ContextType;
 
+use super::body_watch::{BodyWatch, WatchedRequest};
 use super::calls::{self, Counter};
 use super::deadlines::Deadlines;
 use super::health::SharedHealth;
-use super::ledger::Tally;
+use super::ledger::AttemptCounters;
 use super::page::LivePage;
 use super::random::Random;
-use super::watch::{Watch, Watched};
-use crate::attempt::{Moment, Unretried};
+use crate::attempt::{Moment, UnretriedReason};
 use crate::config::Document;
 use crate::schema::{Answer, ErrorCode};
 use crate::telemetry::{self, Outcome};
@@ -32,18 +32,18 @@ const TICK: Duration = Duration::from_millis(100);
 
 /// The state that all requests of a worker share.
 struct Worker {
-    watch: Watch,
+    watch: BodyWatch,
     random: Random,
     /// Requests whose answer has not begun yet.
     deadlines: Deadlines,
     missing_setting: Cell<Counter>,
     deadline_exceeded: Cell<Counter>,
-    unretried: Cell<[Counter; Unretried::ALL.len()]>,
+    unretried: Cell<[Counter; UnretriedReason::ALL.len()]>,
     reported: Cell<bool>,
     /// Whether this VM cannot see the attempts, because the backend role runs in another VM.
-    is_apart: Cell<bool>,
+    has_separate_vms: Cell<bool>,
     page: LivePage,
-    tally: Rc<Tally>,
+    counters: Rc<AttemptCounters>,
     health: SharedHealth,
     /// Errors that were answered outside of the request's own callbacks, by context id.
     answered: RefCell<HashMap<u32, ErrorCode>>,
@@ -51,18 +51,18 @@ struct Worker {
 
 impl Default for Worker {
     fn default() -> Self {
-        let tally = Rc::<Tally>::default();
+        let counters = Rc::<AttemptCounters>::default();
         Worker {
-            health: SharedHealth::counted_by(Some(Rc::clone(&tally))),
-            tally,
-            watch: Watch::default(),
+            health: SharedHealth::counted_by(Some(Rc::clone(&counters))),
+            counters,
+            watch: BodyWatch::default(),
             random: Random::default(),
             deadlines: Deadlines::default(),
             missing_setting: Cell::default(),
             deadline_exceeded: Cell::default(),
             unretried: Cell::default(),
             reported: Cell::default(),
-            is_apart: Cell::default(),
+            has_separate_vms: Cell::default(),
             page: LivePage::default(),
             answered: RefCell::default(),
         }
@@ -84,7 +84,7 @@ impl Worker {
 
     /// Records the outcome of a finished request. Called once per request, in the request's own context.
     fn record(&self, outcome: &Outcome) {
-        self.tally.metrics.record(outcome);
+        self.counters.metrics.record(outcome);
         log::debug!("llm-router: {} {}", outcome.decision, outcome.end.name());
         self.page.record(outcome);
     }
@@ -111,7 +111,7 @@ pub(super) struct RouterRoot {
 
 impl Context for RouterRoot {
     fn on_done(&mut self) -> bool {
-        self.worker.page.hand_over();
+        self.worker.page.flush();
         true
     }
 }
@@ -139,9 +139,10 @@ impl RootContext for RouterRoot {
         worker.missing_setting.set(counter);
         let counter = Counter::define(telemetry::DEADLINE_EXCEEDED);
         worker.deadline_exceeded.set(counter);
-        let counters = Unretried::ALL.map(|reason| Counter::define(telemetry::unretried(reason)));
+        let counters = UnretriedReason::ALL
+            .map(|reason| Counter::define(telemetry::unretried_counter(reason)));
         worker.unretried.set(counters);
-        worker.tally.metrics.define(&document);
+        worker.counters.metrics.define(&document);
         log::info!(
             "llm-router: {} backends, {} routes",
             document.backends.len(),
@@ -150,7 +151,7 @@ impl RootContext for RouterRoot {
         let document = Rc::new(document);
         worker
             .page
-            .configure(&document, &worker.tally, worker.random.next());
+            .configure(&document, &worker.counters, worker.random.next());
         self.document = Some(document);
         true
     }
@@ -163,7 +164,7 @@ impl RootContext for RouterRoot {
 
     fn on_tick(&mut self) {
         if let Some(document) = &self.document {
-            let metrics = &self.worker.tally.metrics;
+            let metrics = &self.worker.counters.metrics;
             metrics.record_health(document, calls::now());
         }
         self.worker.page.tick();
@@ -182,7 +183,7 @@ impl RootContext for RouterRoot {
             if hostcalls::set_effective_context(context_id).is_ok() {
                 self.worker.deadline_exceeded.get().increment();
                 let code = ErrorCode::DeadlineExceeded;
-                let answer = code.answer(schema, code.own_message());
+                let answer = code.answer(schema, code.default_message());
                 self.worker.answer(context_id, &answer);
             }
         }
@@ -191,7 +192,7 @@ impl RootContext for RouterRoot {
 
 impl RouterRoot {
     /// Answers a request whose body Envoy holds back. The request's context must be the effective one.
-    fn report_missing_setting(&self, watched: Watched) {
+    fn report_missing_setting(&self, watched: WatchedRequest) {
         self.worker.watch.end(watched.context_id);
         if !self.worker.reported.replace(true) {
             log::error!(

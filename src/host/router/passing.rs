@@ -3,24 +3,24 @@
 
 use proxy_wasm::types::Action;
 
-use super::stream::{OnItsWay, RouterStream, code_details, envoys_code};
+use super::stream::{InFlightRequest, RouterStream, code_details, envoys_code};
 use crate::host::calls;
-use crate::host::written::{report, write_report};
+use crate::host::effects::{report, write_report};
 use crate::schema::{ErrorCode, WebSocket};
-use crate::telemetry::{Attempted, PassThroughResult, decisions, report_passed};
+use crate::telemetry::{AttemptSummary, PassThroughResult, decisions, report_passed};
 
 const SWITCHING_PROTOCOLS: u32 = 101;
 
 impl RouterStream {
     /// Whether the request passes through and was sent on.
     pub(super) fn is_passing(&self) -> bool {
-        self.noted.known.decision == decisions::PASS_THROUGH
+        self.outcome_builder.partial.decision == decisions::PASS_THROUGH
     }
 
     /// Handles the headers of the answer to a pass-through request, whether from the backend or from Envoy.
-    pub(super) fn finish_passing(&mut self, way: &OnItsWay) -> Action {
+    pub(super) fn finish_passing(&mut self, request: &InFlightRequest) -> Action {
         let status = calls::response_status().unwrap_or(0);
-        self.noted.known.status = u16::try_from(status).unwrap_or(0);
+        self.outcome_builder.partial.status = u16::try_from(status).unwrap_or(0);
         let details = if status < 400 {
             Vec::new()
         } else {
@@ -39,17 +39,17 @@ impl RouterStream {
             let is_session = protocol.eq_ignore_ascii_case(b"websocket");
             self.session = is_session.then(WebSocket::default);
         }
-        let report = way.route.clone().map(|route| {
-            let attempt = self.noted.known.attempts.last();
+        let report = request.route.clone().map(|route| {
+            let attempt = self.outcome_builder.partial.attempts.last();
             report(route, report_passed(attempt, result), None)
         });
         if let Some(code) = code {
-            let mut answer = code.answer(way.schema, code.own_message());
+            let mut answer = code.answer(request.schema, code.default_message());
             answer.headers.extend(report.unwrap_or_default());
             return self.answer(&answer);
         }
         if let PassThroughResult::Error(code) = result {
-            self.noted.known.error = Some(code.name());
+            self.outcome_builder.partial.error = Some(code.name());
         }
         if let Some(report) = report {
             write_report(report);
@@ -72,7 +72,7 @@ impl RouterStream {
         let mut backends = document.backends.iter();
         let backend = cluster
             .and_then(|cluster| backends.find(|backend| backend.cluster.as_bytes() == cluster));
-        let attempt = backend.and_then(|backend| Attempted::passed(backend, result));
-        self.noted.known.attempts = attempt.into_iter().collect();
+        let attempt = backend.and_then(|backend| AttemptSummary::passed(backend, result));
+        self.outcome_builder.partial.attempts = attempt.into_iter().collect();
     }
 }

@@ -3,11 +3,11 @@
 //! Sources: SPIFFE-ID (trust domains and paths, their characters and lengths); Istio's security concepts, for the path
 //! `/ns/<namespace>/sa/<service account>`.
 
-use super::forwarded;
+use super::client_cert_header;
 
 /// A workload's identity: `spiffe://TRUST_DOMAIN/ns/NAMESPACE/sa/SERVICE_ACCOUNT`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Mesh {
+pub struct MeshIdentity {
     /// The trust domain, whose authority signs the certificates.
     pub trust_domain: String,
     /// The namespace; `None` if the identity's path has another form.
@@ -21,9 +21,9 @@ const SCHEME: &str = "spiffe://";
 /// The maximum length of an identity, in bytes.
 const MAX_BYTES: usize = 2048;
 
-impl Mesh {
+impl MeshIdentity {
     /// Parses a SPIFFE identity; `None` if it is not one.
-    pub fn parse(uri: &str) -> Option<Mesh> {
+    pub fn parse(uri: &str) -> Option<MeshIdentity> {
         if uri.len() > MAX_BYTES {
             return None;
         }
@@ -46,7 +46,7 @@ impl Mesh {
             ["ns", namespace, "sa", account] => (Some(*namespace), Some(*account)),
             _ => (None, None),
         };
-        Some(Mesh {
+        Some(MeshIdentity {
             trust_domain: trust_domain.to_owned(),
             namespace: namespace.map(str::to_owned),
             service_account: service_account.map(str::to_owned),
@@ -61,18 +61,18 @@ impl Mesh {
         peer: &str,
         forwarded_client_cert: &[u8],
         is_gateway: impl Fn(&str) -> bool,
-    ) -> Option<Mesh> {
+    ) -> Option<MeshIdentity> {
         if !is_gateway(peer) {
-            return Mesh::parse(peer);
+            return MeshIdentity::parse(peer);
         }
-        let elements = forwarded::uris(forwarded_client_cert)?;
+        let elements = client_cert_header::uris(forwarded_client_cert)?;
         for uris in elements.iter().rev() {
             let [uri] = uris.as_slice() else {
                 // A SPIFFE certificate has exactly one.
                 return None;
             };
             if !is_gateway(uri) {
-                return Mesh::parse(uri);
+                return MeshIdentity::parse(uri);
             }
         }
         None
@@ -83,8 +83,8 @@ impl Mesh {
 mod tests {
     use super::*;
 
-    fn mesh(trust_domain: &str, rest: Option<(&str, &str)>) -> Mesh {
-        Mesh {
+    fn mesh(trust_domain: &str, rest: Option<(&str, &str)>) -> MeshIdentity {
+        MeshIdentity {
             trust_domain: trust_domain.to_owned(),
             namespace: rest.map(|(namespace, _)| namespace.to_owned()),
             service_account: rest.map(|(_, account)| account.to_owned()),
@@ -109,7 +109,7 @@ mod tests {
             ("spiffe://td/sa/chat/ns/prod", mesh("td", None)),
             ("spiffe://td/x/prod/sa/chat", mesh("td", None)),
         ] {
-            assert_eq!(Mesh::parse(uri), Some(expected), "{uri}");
+            assert_eq!(MeshIdentity::parse(uri), Some(expected), "{uri}");
         }
     }
 
@@ -135,7 +135,7 @@ mod tests {
             " spiffe://td/ns/prod/sa/chat",
             &long,
         ] {
-            assert_eq!(Mesh::parse(uri), None, "{uri}");
+            assert_eq!(MeshIdentity::parse(uri), None, "{uri}");
         }
     }
 
@@ -145,7 +145,7 @@ mod tests {
 
     fn of_peer(peer: &str, header: &str) -> Option<String> {
         let is_gateway = |uri: &str| uri.starts_with("spiffe://td/ns/ingress/");
-        let mesh = Mesh::of_peer(peer, header.as_bytes(), is_gateway)?;
+        let mesh = MeshIdentity::of_peer(peer, header.as_bytes(), is_gateway)?;
         mesh.service_account
     }
 

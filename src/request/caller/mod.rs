@@ -1,13 +1,13 @@
 //! The caller of a request, as far as Envoy has verified it.
 
 mod claims;
-mod forwarded;
+mod client_cert_header;
 mod mesh;
 
 use std::borrow::Cow;
 
 pub use claims::{CLAIMS_NAMESPACE, Claims};
-pub use mesh::Mesh;
+pub use mesh::MeshIdentity;
 
 use super::Headers;
 use crate::config::Tree;
@@ -18,7 +18,7 @@ use crate::routing::Pattern;
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Caller {
     claims: Vec<Claims>,
-    mesh: Option<Mesh>,
+    mesh: Option<MeshIdentity>,
 }
 
 impl Caller {
@@ -42,7 +42,7 @@ impl Caller {
 
     /// Sets the mesh identity.
     #[must_use]
-    pub fn with_mesh(self, mesh: Option<Mesh>) -> Self {
+    pub fn with_mesh(self, mesh: Option<MeshIdentity>) -> Self {
         Caller { mesh, ..self }
     }
 
@@ -56,8 +56,8 @@ impl Caller {
             gateways.any(|gateway| gateway.matches(uri.as_bytes()))
         };
         let peer = std::str::from_utf8(peer).ok();
-        let mesh =
-            peer.and_then(|peer| Mesh::of_peer(peer, &forwarded.join(&b","[..]), is_gateway));
+        let mesh = peer
+            .and_then(|peer| MeshIdentity::of_peer(peer, &forwarded.join(&b","[..]), is_gateway));
         self.with_mesh(mesh)
     }
 
@@ -73,14 +73,14 @@ impl Caller {
     }
 
     /// Returns the identity that the caller's certificate proves.
-    pub fn mesh(&self) -> Option<&Mesh> {
+    pub fn mesh(&self) -> Option<&MeshIdentity> {
         self.mesh.as_ref()
     }
 }
 
 /// The parts of a [`Caller`] that a document uses; the host need not fetch the others.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct CallerAsks {
+pub struct CallerParts {
     /// The claims of verified tokens.
     pub claims: bool,
     /// The mesh identity.
@@ -110,7 +110,7 @@ mod tests {
             prop_assert!(Caller::default().with_peer(&peer, &headers, &any).mesh().is_none());
             let chat = "spiffe://td/ns/prod/sa/chat";
             let caller = Caller::default().with_peer(chat.as_bytes(), &headers, &[]);
-            prop_assert_eq!(caller.mesh, Mesh::parse(chat));
+            prop_assert_eq!(caller.mesh, MeshIdentity::parse(chat));
         }
     }
 }

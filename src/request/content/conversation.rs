@@ -5,11 +5,11 @@ use std::ops::Range;
 
 use super::super::scan::position;
 use super::super::text;
-use super::format::{Medium, Reads, Told};
+use super::format::{FieldContent, KindSource, Medium};
 use super::objects::{
     Block, Call, Code, Data, Document, Message, Source, ToolResult, by_mime, medium,
 };
-use super::value::{items, name, something, string};
+use super::value::{items, name, non_empty, string};
 
 /// How deeply blocks may be nested: an image in a document in a tool result is at the third level.
 const MAX_NESTING: usize = 5;
@@ -25,7 +25,7 @@ pub(super) enum Author {
 
 /// A piece of the prompt in the body.
 #[derive(Clone, Debug)]
-pub(super) struct Piece {
+pub(super) struct PromptPiece {
     /// Its bytes in the body, without quotes.
     pub(super) span: Range<usize>,
     pub(super) author: Author,
@@ -37,7 +37,7 @@ pub(super) struct Piece {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Conversation {
     /// The pieces, in the order of the body.
-    pub(super) pieces: Vec<Piece>,
+    pub(super) pieces: Vec<PromptPiece>,
     pub(super) has_images: bool,
     pub(super) has_audio: bool,
     pub(super) has_files: bool,
@@ -54,7 +54,7 @@ pub(super) struct Conversation {
 
 impl Conversation {
     /// Records a medium that is not text.
-    pub(super) fn has(&mut self, medium: Medium) {
+    pub(super) fn record_medium(&mut self, medium: Medium) {
         match medium {
             Medium::Image => self.has_images = true,
             Medium::Audio => self.has_audio = true,
@@ -64,26 +64,26 @@ impl Conversation {
 }
 
 /// Reads the fields of a body.
-pub(super) struct Reader<'a> {
+pub(super) struct ConversationReader<'a> {
     body: &'a [u8],
     /// Which fields tell the kind of a message or block.
-    told: Told,
+    kind_source: KindSource,
     found: Conversation,
     /// The author of the current message.
     author: Author,
     /// Whether the current message has content of its author so far: text that is more than white space, or another
     /// medium.
-    is_something: bool,
+    has_content: bool,
 }
 
-impl<'a> Reader<'a> {
-    pub(super) fn new(body: &'a [u8], told: Told) -> Self {
-        Reader {
+impl<'a> ConversationReader<'a> {
+    pub(super) fn new(body: &'a [u8], kind_source: KindSource) -> Self {
+        ConversationReader {
             body,
-            told,
+            kind_source,
             found: Conversation::default(),
             author: Author::Other,
-            is_something: false,
+            has_content: false,
         }
     }
 
@@ -93,65 +93,69 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads the value of a field.
-    pub(super) fn read(&mut self, value: &'a [u8], reads: Reads) {
-        match reads {
-            Reads::System => self.said(Author::System, |reader| reader.blocks(value, 0)),
-            Reads::Messages => items(value, |item| self.message(item, Author::Other)),
-            Reads::Contents => items(value, |item| self.message(item, Author::User)),
-            Reads::Items => items(value, |item| match item.first() {
+    pub(super) fn read(&mut self, value: &'a [u8], content: FieldContent) {
+        match content {
+            FieldContent::System => {
+                self.read_message(Author::System, |reader| reader.blocks(value, 0))
+            }
+            FieldContent::Messages => items(value, |item| self.message(item, Author::Other)),
+            FieldContent::Contents => items(value, |item| self.message(item, Author::User)),
+            FieldContent::Items => items(value, |item| match item.first() {
                 Some(b'{') => self.message(item, Author::Other),
-                _ => self.said(Author::User, |reader| reader.blocks(item, 0)),
+                _ => self.read_message(Author::User, |reader| reader.blocks(item, 0)),
             }),
-            Reads::Prompt => {
-                if something(Some(value)).is_some() {
-                    self.said(Author::User, |reader| reader.blocks(value, 0));
+            FieldContent::Prompt => {
+                if non_empty(Some(value)).is_some() {
+                    self.read_message(Author::User, |reader| reader.blocks(value, 0));
                 }
             }
-            Reads::Other => self.said(Author::Other, |reader| reader.blocks(value, 0)),
-            Reads::Data => self.data(value),
-            Reads::Results => {
-                if something(Some(value)).is_some() {
+            FieldContent::Other => {
+                self.read_message(Author::Other, |reader| reader.blocks(value, 0))
+            }
+            FieldContent::Data => self.data(value),
+            FieldContent::Results => {
+                if non_empty(Some(value)).is_some() {
                     self.found.has_tool_results = true;
                     self.data(value);
                 }
             }
-            Reads::Images => self.found.has_images |= something(Some(value)).is_some(),
+            FieldContent::Images => self.found.has_images |= non_empty(Some(value)).is_some(),
         }
     }
 
     /// Reads values without an author, each as it is written.
     fn data(&mut self, value: &'a [u8]) {
-        self.said(Author::Other, |reader| {
+        self.read_message(Author::Other, |reader| {
             items(value, |item| reader.written(item))
         });
     }
 
     /// Reads the text of a form field.
-    pub(super) fn read_text(&mut self, text: &'a [u8], reads: Reads) {
-        let author = match reads {
-            Reads::System => Author::System,
-            Reads::Prompt => Author::User,
+    pub(super) fn read_text(&mut self, text: &'a [u8], content: FieldContent) {
+        let author = match content {
+            FieldContent::System => Author::System,
+            FieldContent::Prompt => Author::User,
             _ => return,
         };
         if !text.is_empty() {
-            self.said(author, |reader| {
-                reader.is_something = !text.trim_ascii().is_empty();
+            self.read_message(author, |reader| {
+                reader.has_content = !text.trim_ascii().is_empty();
                 reader.piece(text, true);
             });
         }
     }
 
     /// Reads one message of this author.
-    fn said(&mut self, author: Author, read: impl FnOnce(&mut Self)) {
+    fn read_message(&mut self, author: Author, read: impl FnOnce(&mut Self)) {
         self.author = author;
-        self.is_something = false;
+        self.has_content = false;
         let start = self.found.pieces.len();
         read(self);
         let found = &mut self.found;
         found.messages = found.messages.saturating_add(1);
         // A tool result or an empty message is not a turn of the user; otherwise an empty message would hide the last
         // one.
-        if author == Author::User && self.is_something {
+        if author == Author::User && self.has_content {
             let pieces = start..found.pieces.len();
             if found.turns == 0 {
                 found.first = pieces.clone();
@@ -180,12 +184,12 @@ impl<'a> Reader<'a> {
         };
         self.found.has_tool_results |= is_result;
         // The audio of an earlier answer.
-        let spoken = something(message.audio).map(|_| Medium::Audio);
+        let spoken = non_empty(message.audio).map(|_| Medium::Audio);
         let itself = kind.as_deref().and_then(medium);
         for medium in [spoken, itself].into_iter().flatten() {
-            self.found.has(medium);
+            self.found.record_medium(medium);
         }
-        self.said(author, |reader| {
+        self.read_message(author, |reader| {
             let Message {
                 content,
                 parts,
@@ -232,7 +236,7 @@ impl<'a> Reader<'a> {
     fn token(&mut self, value: &[u8]) {
         let is_token = value.first().is_some_and(u8::is_ascii_digit);
         let count = u64::from(is_token);
-        self.is_something |= is_token;
+        self.has_content |= is_token;
         self.found.token_ids = self.found.token_ids.saturating_add(count);
     }
 
@@ -242,7 +246,7 @@ impl<'a> Reader<'a> {
         match self.kind(block.kind) {
             Some(kind) => {
                 self.typed(&kind, &block, value, deeper);
-                if self.told == Told::Both {
+                if self.kind_source == KindSource::Both {
                     self.keyed(&block.beside_type(&kind), deeper);
                 }
             }
@@ -252,7 +256,7 @@ impl<'a> Reader<'a> {
 
     /// Returns the type of a message or block, unless the API ignores types.
     fn kind(&self, kind: Option<&'a [u8]>) -> Option<Cow<'a, [u8]>> {
-        name(kind).filter(|_| self.told != Told::Keys)
+        name(kind).filter(|_| self.kind_source != KindSource::Keys)
     }
 
     /// Reads a block with a type, as OpenAI and Anthropic have them.
@@ -309,7 +313,7 @@ impl<'a> Reader<'a> {
             (Medium::Audio, block.audio),
             (Medium::File, block.file),
         ] {
-            if let Some(value) = something(value) {
+            if let Some(value) = non_empty(value) {
                 self.medium(medium, value);
             }
         }
@@ -323,13 +327,13 @@ impl<'a> Reader<'a> {
     /// Reads a tool result, in blocks or as it is written. It does not count as content of the message's author.
     fn result(&mut self, deeper: usize, blocks: [Option<&'a [u8]>; 2], written: Option<&'a [u8]>) {
         self.found.has_tool_results = true;
-        let (author, is_something) = (self.author, self.is_something);
+        let (author, has_content) = (self.author, self.has_content);
         self.author = Author::Other;
         self.all_written([written]);
         for value in blocks {
             self.blocks_of(value, deeper);
         }
-        (self.author, self.is_something) = (author, is_something);
+        (self.author, self.has_content) = (author, has_content);
     }
 
     fn blocks_of(&mut self, value: Option<&'a [u8]>, depth: usize) {
@@ -346,23 +350,23 @@ impl<'a> Reader<'a> {
     }
 
     fn medium(&mut self, medium: Medium, value: &'a [u8]) {
-        self.found.has(medium);
-        self.is_something = true;
+        self.found.record_medium(medium);
+        self.has_content = true;
         self.piece(value, false);
     }
 
     /// Reads a string, or any other value as it is written.
     fn written(&mut self, value: &'a [u8]) {
-        if let Some(value) = something(Some(value)) {
+        if let Some(value) = non_empty(Some(value)) {
             let text = string(value);
-            self.is_something = self.is_something || !text.is_some_and(is_blank);
+            self.has_content = self.has_content || !text.is_some_and(is_blank);
             self.piece(text.unwrap_or(value), true);
         }
     }
 
     fn piece(&mut self, value: &'a [u8], is_text: bool) {
         let start = position(self.body, value);
-        self.found.pieces.push(Piece {
+        self.found.pieces.push(PromptPiece {
             span: start..start.saturating_add(value.len()),
             author: self.author,
             is_text,
@@ -378,7 +382,7 @@ fn is_blank(inside: &[u8]) -> bool {
         return false;
     }
     let mut is_blank = true;
-    text::read(inside, &mut |text| {
+    text::decode_pieces(inside, &mut |text| {
         is_blank = is_blank && text.chars().all(char::is_whitespace);
     });
     is_blank

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::super::format::{Format, Reads};
+use super::super::format::{FieldContent, Format};
 use super::super::*;
 use crate::request::BodyKind;
 
@@ -66,13 +66,13 @@ fn at(path: &str, value: Value) -> Value {
 
 /// Returns bodies in which the user says these blocks, in each field of the API that takes blocks.
 fn said(api: Api, block: &Value) -> Vec<Value> {
-    let read = Format::of(api).read.iter();
-    read.filter_map(|(path, reads)| match reads {
-        Reads::Messages | Reads::Items => {
+    let read = Format::of(api).prompt_fields.iter();
+    read.filter_map(|(path, content)| match content {
+        FieldContent::Messages | FieldContent::Items => {
             Some(at(path, json!([{"role": "user", "content": [block]}])))
         }
-        Reads::Contents => Some(at(path, json!([{"role": "user", "parts": [block]}]))),
-        Reads::Prompt => Some(at(path, json!([block]))),
+        FieldContent::Contents => Some(at(path, json!([{"role": "user", "parts": [block]}]))),
+        FieldContent::Prompt => Some(at(path, json!([block]))),
         _ => None,
     })
     .collect()
@@ -89,8 +89,9 @@ fn any(api: Api, bodies: &[Value], has: fn(&Content<'_>) -> bool) -> bool {
 /// Returns bodies in which a tool result has this name: as a role, at the end of an item's type, as a block's type, or
 /// as its key.
 fn results(api: Api, name: &str) -> Vec<Value> {
-    let read = Format::of(api).read.iter();
-    let items = read.filter(|(_, reads)| matches!(reads, Reads::Messages | Reads::Items));
+    let read = Format::of(api).prompt_fields.iter();
+    let items =
+        read.filter(|(_, content)| matches!(content, FieldContent::Messages | FieldContent::Items));
     let mut bodies: Vec<Value> = items
         .flat_map(|(path, _)| {
             let by_type = format!("function_call{name}");
@@ -145,18 +146,27 @@ fn the_fields_are_those_that_are_read() {
     for row in rows() {
         for api in row.apis {
             let format = Format::of(api);
-            let paths = |wanted: fn(&Reads) -> bool| {
-                let read = format.read.iter().filter(move |(_, reads)| wanted(reads));
+            let paths = |wanted: fn(&FieldContent) -> bool| {
+                let read = format
+                    .prompt_fields
+                    .iter()
+                    .filter(move |(_, content)| wanted(content));
                 read.map(|(path, _)| *path)
             };
             let [system, messages, tools, _, _, schemas] = row.cells.as_slice() else {
                 panic!("a row has other columns");
             };
-            same_fields(api, system, paths(|reads| *reads == Reads::System));
+            same_fields(
+                api,
+                system,
+                paths(|content| *content == FieldContent::System),
+            );
             let mut messages = messages.clone();
             // Moderations share a row with embeddings, which have more fields.
             messages.retain(|name| api != Api::Moderations || *name != "messages");
-            let is_said = |reads: &Reads| !matches!(reads, Reads::System | Reads::Images);
+            let is_said = |content: &FieldContent| {
+                !matches!(content, FieldContent::System | FieldContent::Images)
+            };
             same_fields(api, &messages, paths(is_said));
             same_fields(api, tools, format.tools.iter().copied());
             // Counting tokens gives no answer.
@@ -192,7 +202,9 @@ fn is_found(api: Api, column: &str, name: &str, messages: &[&str]) -> bool {
             let by_role = json!([{"role": name, "content": "x"}]);
             let bodies = messages.iter().map(|path| at(path, by_role.clone()));
             let bodies: Vec<Value> = bodies.chain([text]).collect();
-            any(api, &bodies, |content| content.text(Part::System) == "x")
+            any(api, &bodies, |content| {
+                content.text(PromptPart::System) == "x"
+            })
         }
         "messages" => {
             let message = at(
@@ -201,7 +213,7 @@ fn is_found(api: Api, column: &str, name: &str, messages: &[&str]) -> bool {
             );
             let bodies = [text, message];
             any(api, &bodies, |content| {
-                content.text(Part::All).starts_with('x')
+                content.text(PromptPart::All).starts_with('x')
             })
         }
         "tools" => {

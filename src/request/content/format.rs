@@ -6,24 +6,24 @@ use crate::schema::Api;
 /// The body format of an API. Fields are given by their paths; the first one that the body has counts.
 pub(super) struct Format {
     /// The fields that the model reads, in the order in which it reads them.
-    pub(super) read: &'static [(&'static str, Reads)],
+    pub(super) prompt_fields: &'static [(&'static str, FieldContent)],
     /// The fields that offer tools.
     pub(super) tools: &'static [&'static str],
     /// The fields that ask for an answer by a JSON schema: with `json_schema` as the value, or by containing a schema.
-    pub(super) schemas: &'static [(&'static str, Says)],
+    pub(super) schemas: &'static [(&'static str, SchemaSign)],
     /// The fields that limit the answer's tokens.
     pub(super) max_tokens: &'static [&'static str],
     /// Whether a request belongs to a conversation.
-    pub(super) converses: bool,
+    pub(super) is_conversation: bool,
     /// Which fields tell the kind of its messages and blocks.
-    pub(super) told: Told,
+    pub(super) kind_source: KindSource,
     /// The medium of files in a form.
     pub(super) files: Medium,
 }
 
 /// Which fields tell the kind of a message or block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Told {
+pub(super) enum KindSource {
     /// Its `type`; its keys only if it has no type.
     Type,
     /// Its keys alone; a `type` beside them is ignored.
@@ -34,7 +34,7 @@ pub(super) enum Told {
 
 /// What a field contains.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Reads {
+pub(super) enum FieldContent {
     /// Instructions: text, blocks, or Gemini's content.
     System,
     /// Messages, each with its role.
@@ -57,11 +57,11 @@ pub(super) enum Reads {
 
 /// How a field asks for a JSON schema.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Says {
+pub(super) enum SchemaSign {
     /// By having this value.
-    Word(&'static str),
+    Value(&'static str),
     /// By not being empty.
-    Something,
+    NonEmpty,
 }
 
 /// Content that is not text.
@@ -73,52 +73,52 @@ pub(super) enum Medium {
     File,
 }
 
-use Reads::{Contents, Data, Images, Items, Messages, Other, Prompt, Results, System};
+use FieldContent::{Contents, Data, Images, Items, Messages, Other, Prompt, Results, System};
 
-const JSON_SCHEMA: Says = Says::Word("json_schema");
+const JSON_SCHEMA: SchemaSign = SchemaSign::Value("json_schema");
 
 const NOTHING: Format = Format {
-    read: &[],
+    prompt_fields: &[],
     tools: &[],
     schemas: &[],
     max_tokens: &[],
-    converses: false,
-    told: Told::Type,
+    is_conversation: false,
+    kind_source: KindSource::Type,
     files: Medium::File,
 };
 
 const CHAT: Format = Format {
-    read: &[("messages", Messages)],
+    prompt_fields: &[("messages", Messages)],
     tools: &["tools", "functions"],
     schemas: &[("response_format.type", JSON_SCHEMA)],
     max_tokens: &["max_completion_tokens", "max_tokens"],
-    converses: true,
+    is_conversation: true,
     ..NOTHING
 };
 
 const MESSAGES: Format = Format {
-    read: &[("system", System), ("messages", Messages)],
+    prompt_fields: &[("system", System), ("messages", Messages)],
     tools: &["tools", "mcp_servers"],
     schemas: &[
         ("output_config.format.type", JSON_SCHEMA),
         ("output_format.type", JSON_SCHEMA),
     ],
     max_tokens: &["max_tokens"],
-    converses: true,
+    is_conversation: true,
     ..NOTHING
 };
 
 const RESPONSES: Format = Format {
-    read: &[("instructions", System), ("input", Items)],
+    prompt_fields: &[("instructions", System), ("input", Items)],
     tools: &["tools"],
     schemas: &[("text.format.type", JSON_SCHEMA)],
     max_tokens: &["max_output_tokens"],
-    converses: true,
+    is_conversation: true,
     ..NOTHING
 };
 
 const COMPLETIONS: Format = Format {
-    read: &[("prompt", Prompt), ("suffix", Other)],
+    prompt_fields: &[("prompt", Prompt), ("suffix", Other)],
     schemas: &[("response_format.type", JSON_SCHEMA)],
     max_tokens: &["max_tokens"],
     ..NOTHING
@@ -126,17 +126,17 @@ const COMPLETIONS: Format = Format {
 
 /// Some servers embed a conversation.
 const EMBEDDINGS: Format = Format {
-    read: &[("messages", Messages), ("input", Prompt)],
+    prompt_fields: &[("messages", Messages), ("input", Prompt)],
     ..NOTHING
 };
 
 const MODERATIONS: Format = Format {
-    read: &[("input", Prompt)],
+    prompt_fields: &[("input", Prompt)],
     ..NOTHING
 };
 
 const IMAGES: Format = Format {
-    read: &[
+    prompt_fields: &[
         ("prompt", Prompt),
         ("image", Images),
         ("images", Images),
@@ -147,38 +147,38 @@ const IMAGES: Format = Format {
 };
 
 const SPEECH: Format = Format {
-    read: &[("instructions", System), ("input", Prompt)],
+    prompt_fields: &[("instructions", System), ("input", Prompt)],
     ..NOTHING
 };
 
 const AUDIO: Format = Format {
-    read: &[("prompt", Prompt)],
+    prompt_fields: &[("prompt", Prompt)],
     files: Medium::Audio,
     ..NOTHING
 };
 
 const RERANK: Format = Format {
-    read: &[("query", Prompt), ("documents", Other)],
+    prompt_fields: &[("query", Prompt), ("documents", Other)],
     ..NOTHING
 };
 
 const GEMINI: Format = Format {
-    read: &[("systemInstruction", System), ("contents", Contents)],
+    prompt_fields: &[("systemInstruction", System), ("contents", Contents)],
     tools: &["tools"],
     schemas: &[
-        ("generationConfig.responseSchema", Says::Something),
-        ("generationConfig.responseJsonSchema", Says::Something),
-        ("generationConfig._responseJsonSchema", Says::Something),
+        ("generationConfig.responseSchema", SchemaSign::NonEmpty),
+        ("generationConfig.responseJsonSchema", SchemaSign::NonEmpty),
+        ("generationConfig._responseJsonSchema", SchemaSign::NonEmpty),
     ],
     max_tokens: &["generationConfig.maxOutputTokens"],
-    converses: true,
-    told: Told::Keys,
+    is_conversation: true,
+    kind_source: KindSource::Keys,
     ..NOTHING
 };
 
 /// A request to count tokens may contain a complete request.
 const GEMINI_COUNT: Format = Format {
-    read: &[
+    prompt_fields: &[
         ("systemInstruction", System),
         ("generateContentRequest.systemInstruction", System),
         ("contents", Contents),
@@ -191,18 +191,18 @@ const GEMINI_COUNT: Format = Format {
 };
 
 const CONVERSE: Format = Format {
-    read: &[("system", System), ("messages", Messages)],
+    prompt_fields: &[("system", System), ("messages", Messages)],
     tools: &["toolConfig.tools"],
     schemas: &[("outputConfig.textFormat.type", JSON_SCHEMA)],
     max_tokens: &["inferenceConfig.maxTokens"],
-    converses: true,
-    told: Told::Keys,
+    is_conversation: true,
+    kind_source: KindSource::Keys,
     ..NOTHING
 };
 
 /// At this API, each provider's models have a format of their own; this one has every field that any of them reads.
 const INVOKE: Format = Format {
-    read: &[
+    prompt_fields: &[
         ("system", System),
         ("preamble", System),
         ("chat_history", Messages),
@@ -234,8 +234,8 @@ const INVOKE: Format = Format {
         "inferenceConfig.max_new_tokens",
         "textGenerationConfig.maxTokenCount",
     ],
-    converses: true,
-    told: Told::Both,
+    is_conversation: true,
+    kind_source: KindSource::Both,
     ..NOTHING
 };
 

@@ -5,11 +5,11 @@ use std::ops::Range;
 
 use super::super::form::walk_form;
 use super::super::scan::{BYTE_ORDER_MARK, position};
-use super::value::{meant, written_fields};
+use super::value::{decode_name, written_fields};
 
 /// The fields, sorted by [`rank`]; of fields with the same name, the last one comes last.
 #[derive(Clone, Default)]
-pub(super) struct Index {
+pub(super) struct FieldIndex {
     entries: Vec<Entry>,
     /// Names that were written with escapes, decoded.
     decoded: Vec<u8>,
@@ -31,16 +31,16 @@ enum Name {
     Decoded(Range<usize>),
 }
 
-impl Index {
+impl FieldIndex {
     /// Indexes the fields of a JSON object.
-    pub(super) fn of_json(body: &[u8]) -> Index {
-        let mut index = Index::default();
+    pub(super) fn of_json(body: &[u8]) -> FieldIndex {
+        let mut index = FieldIndex::default();
         let span = |part: &[u8]| {
             let start = position(body, part);
             start..start.saturating_add(part.len())
         };
         written_fields(without_mark(body), |key, value| {
-            let name = match meant(key) {
+            let name = match decode_name(key) {
                 Some(Cow::Borrowed(_)) => Name::Written(span(key)),
                 Some(Cow::Owned(name)) => {
                     let start = index.decoded.len();
@@ -57,8 +57,8 @@ impl Index {
     }
 
     /// Indexes the text fields of a form.
-    pub(super) fn of_form(boundary: &[u8], body: &[u8]) -> Index {
-        let mut index = Index::default();
+    pub(super) fn of_form(boundary: &[u8], body: &[u8]) -> FieldIndex {
+        let mut index = FieldIndex::default();
         let _scanned = walk_form(boundary, body, |part, content| {
             if part.is_file {
                 index.files = index.files.saturating_add(1);

@@ -15,22 +15,22 @@ mod format;
 mod index;
 mod objects;
 mod opening;
+mod raw_value;
 mod reasoning;
 mod value;
-mod written;
 
 use std::cell::OnceCell;
 use std::fmt;
 use std::ops::Range;
 
 use super::{BodyKind, ParameterChanges, text};
-use crate::prompt::{Estimate, Findings, MESSAGE_OVERHEAD, Script, TextPattern};
+use crate::prompt::{MESSAGE_OVERHEAD, Script, SearchResults, TextPattern, TokenEstimator};
 use crate::schema::{Api, Schema};
-use conversation::{Author, Conversation, Piece, Reader};
-use format::{Format, Says};
-use index::Index;
+use conversation::{Author, Conversation, ConversationReader, PromptPiece};
+use format::{Format, SchemaSign};
+use index::FieldIndex;
+pub use raw_value::RawFieldValue;
 pub(super) use value::value_in;
-pub use written::Written;
 
 /// A body that has been scanned without an error, and the API that it calls.
 #[derive(Clone)]
@@ -39,9 +39,9 @@ pub struct Content<'a> {
     api: Api,
     /// The boundary between its parts, if it is a form.
     boundary: Option<&'a [u8]>,
-    index: OnceCell<Index>,
+    index: OnceCell<FieldIndex>,
     conversation: OnceCell<Conversation>,
-    texts: [OnceCell<Known>; 4],
+    texts: [OnceCell<PartText>; 4],
     bytes: OnceCell<u64>,
     tokens: OnceCell<u64>,
     script: OnceCell<Option<Script>>,
@@ -49,7 +49,7 @@ pub struct Content<'a> {
 
 /// A part of a prompt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Part {
+pub enum PromptPart {
     /// The instructions before the conversation.
     System,
     /// The last message of the user.
@@ -62,9 +62,9 @@ pub enum Part {
 
 /// The text of a part, and the pattern matches found in it so far.
 #[derive(Clone)]
-struct Known {
+struct PartText {
     text: Text,
-    findings: Findings,
+    findings: SearchResults,
 }
 
 /// The text of a part.
@@ -122,7 +122,7 @@ impl<'a> Content<'a> {
     /// Returns the fields that offer tools.
     fn tools(&self) -> impl Iterator<Item = &'a [u8]> {
         let fields = self.format().tools.iter();
-        fields.filter_map(|path| value::something(self.field(path)))
+        fields.filter_map(|path| value::non_empty(self.field(path)))
     }
 
     /// Whether the messages contain tool results.
@@ -150,8 +150,8 @@ impl<'a> Content<'a> {
         self.format().schemas.iter().any(|(path, says)| {
             let value = self.field(path);
             match says {
-                Says::Word(word) => value::name(value).as_deref() == Some(word.as_bytes()),
-                Says::Something => value::something(value).is_some(),
+                SchemaSign::Value(word) => value::name(value).as_deref() == Some(word.as_bytes()),
+                SchemaSign::NonEmpty => value::non_empty(value).is_some(),
             }
         })
     }
@@ -165,7 +165,7 @@ impl<'a> Content<'a> {
     pub fn prompt_bytes(&self) -> u64 {
         *self.bytes.get_or_init(|| {
             let mut bytes = 0_u64;
-            for piece in self.pieces(Part::All) {
+            for piece in self.pieces(PromptPart::All) {
                 self.read(piece, &mut |text| {
                     let more = u64::try_from(text.len()).unwrap_or(u64::MAX);
                     bytes = bytes.saturating_add(more);
@@ -178,13 +178,13 @@ impl<'a> Content<'a> {
     /// Returns the estimated number of prompt tokens: text, tools, and the overhead of a conversation's messages.
     pub fn prompt_tokens(&self) -> u64 {
         *self.tokens.get_or_init(|| {
-            let mut estimate = Estimate::default();
-            for piece in self.pieces(Part::All) {
+            let mut estimate = TokenEstimator::default();
+            for piece in self.pieces(PromptPart::All) {
                 self.read(piece, &mut |text| estimate.add(text));
                 estimate.add("\n");
             }
             for tools in self.tools() {
-                text::read(tools, &mut |text| estimate.add(text));
+                text::decode_pieces(tools, &mut |text| estimate.add(text));
             }
             let conversation = self.conversation();
             let messages = u64::from(conversation.messages).saturating_mul(MESSAGE_OVERHEAD);
@@ -213,36 +213,36 @@ impl<'a> Content<'a> {
         let conversation = self.conversation();
         let has_tools = self.has_tools();
         let is_there = has_tools || !conversation.pieces.is_empty();
-        (self.format().converses && is_there).then(|| opening::hash(self, conversation))
+        (self.format().is_conversation && is_there).then(|| opening::hash(self, conversation))
     }
 
     /// Returns the text of a part, as the model reads it. Messages, and blocks within one, are on separate lines.
-    pub fn text(&self, part: Part) -> &str {
-        self.text_of(self.known(part))
+    pub fn text(&self, part: PromptPart) -> &str {
+        self.text_of(self.part_text(part))
     }
 
     /// Whether a part contains a match of the pattern. An absent part contains no match.
-    pub fn has_text(&self, part: Part, pattern: &TextPattern) -> bool {
-        let known = self.known(part);
-        let text = self.text_of(known);
-        !text.is_empty() && pattern.matches_in(text, &known.findings)
+    pub fn has_text(&self, part: PromptPart, pattern: &TextPattern) -> bool {
+        let part_text = self.part_text(part);
+        let text = self.text_of(part_text);
+        !text.is_empty() && pattern.matches_in(text, &part_text.findings)
     }
 
-    fn known(&self, part: Part) -> &Known {
+    fn part_text(&self, part: PromptPart) -> &PartText {
         let cell = match part {
-            Part::System => &self.texts[0],
-            Part::LastUser => &self.texts[1],
-            Part::User => &self.texts[2],
-            Part::All => &self.texts[3],
+            PromptPart::System => &self.texts[0],
+            PromptPart::LastUser => &self.texts[1],
+            PromptPart::User => &self.texts[2],
+            PromptPart::All => &self.texts[3],
         };
-        cell.get_or_init(|| Known {
+        cell.get_or_init(|| PartText {
             text: self.find_text(part),
-            findings: Findings::default(),
+            findings: SearchResults::default(),
         })
     }
 
-    fn text_of<'k>(&'k self, known: &'k Known) -> &'k str {
-        match &known.text {
+    fn text_of<'k>(&'k self, part_text: &'k PartText) -> &'k str {
+        match &part_text.text {
             Text::Own(text) => text,
             Text::Body(span) => {
                 let text = self.body.get(span.clone()).unwrap_or_default();
@@ -255,7 +255,7 @@ impl<'a> Content<'a> {
     pub fn script(&self) -> Option<Script> {
         *self
             .script
-            .get_or_init(|| Script::of(self.text(Part::LastUser)))
+            .get_or_init(|| Script::of(self.text(PromptPart::LastUser)))
     }
 
     /// Returns the value of a body field as it is written. `path` is its name, or names separated by dots, outermost
@@ -263,7 +263,7 @@ impl<'a> Content<'a> {
     pub fn field(&self, path: &str) -> Option<&'a [u8]> {
         let mut found = None;
         self.any_value(path, &mut |value| {
-            let (Written::Json(value) | Written::Text(value)) = value;
+            let (RawFieldValue::Json(value) | RawFieldValue::Text(value)) = value;
             found = Some(value);
             true
         });
@@ -271,10 +271,10 @@ impl<'a> Content<'a> {
     }
 
     /// Whether `holds` is true of any value at a path. If an array is on the path, the path leads to each of its items.
-    pub fn any_value(&self, path: &str, holds: &mut dyn FnMut(Written<'a>) -> bool) -> bool {
+    pub fn any_value(&self, path: &str, holds: &mut dyn FnMut(RawFieldValue<'a>) -> bool) -> bool {
         if self.boundary.is_some() {
             let value = self.index().get(self.body, path);
-            return value.is_some_and(|value| holds(Written::Text(value)));
+            return value.is_some_and(|value| holds(RawFieldValue::Text(value)));
         }
         let is_lenient = self.api.schema() == Schema::Gemini;
         let (name, rest) = value::split_path(path);
@@ -285,7 +285,7 @@ impl<'a> Content<'a> {
         });
         value.is_some_and(|value| {
             value::any_at(value, rest, is_lenient, &mut |value| {
-                holds(Written::Json(value))
+                holds(RawFieldValue::Json(value))
             })
         })
     }
@@ -293,66 +293,66 @@ impl<'a> Content<'a> {
     /// Whether a path leads to something that the model reads.
     pub fn is_prompt(&self, path: &str) -> bool {
         let beginning = |path| value::split_path(path).0;
-        let mut read = self.format().read.iter();
-        read.any(|(known, _)| beginning(known) == beginning(path))
+        let mut read = self.format().prompt_fields.iter();
+        read.any(|(part_text, _)| beginning(part_text) == beginning(path))
     }
 
     const fn format(&self) -> &'static Format {
         Format::of(self.api)
     }
 
-    fn index(&self) -> &Index {
+    fn index(&self) -> &FieldIndex {
         self.index.get_or_init(|| match self.boundary {
-            None => Index::of_json(self.body),
-            Some(boundary) => Index::of_form(boundary, self.body),
+            None => FieldIndex::of_json(self.body),
+            Some(boundary) => FieldIndex::of_form(boundary, self.body),
         })
     }
 
     fn conversation(&self) -> &Conversation {
         self.conversation.get_or_init(|| {
-            let mut reader = Reader::new(self.body, self.format().told);
-            for (path, reads) in self.format().read {
+            let mut reader = ConversationReader::new(self.body, self.format().kind_source);
+            for (path, content) in self.format().prompt_fields {
                 match (self.field(path), self.boundary) {
-                    (Some(value), None) => reader.read(value, *reads),
-                    (Some(text), Some(_)) => reader.read_text(text, *reads),
+                    (Some(value), None) => reader.read(value, *content),
+                    (Some(text), Some(_)) => reader.read_text(text, *content),
                     (None, _) => {}
                 }
             }
             let mut conversation = reader.finish();
             if self.boundary.is_some() && self.index().files > 0 {
-                conversation.has(self.format().files);
+                conversation.record_medium(self.format().files);
             }
             conversation
         })
     }
 
     /// Returns the text pieces of a part.
-    fn pieces(&self, part: Part) -> impl Iterator<Item = &Piece> {
+    fn pieces(&self, part: PromptPart) -> impl Iterator<Item = &PromptPiece> {
         let Conversation { pieces, last, .. } = self.conversation();
         let pieces = match part {
-            Part::LastUser => pieces.get(last.clone()).unwrap_or_default(),
+            PromptPart::LastUser => pieces.get(last.clone()).unwrap_or_default(),
             _ => pieces,
         };
         pieces.iter().filter(move |piece| {
             let is_of_part = match part {
-                Part::All => true,
-                Part::System => piece.author == Author::System,
-                Part::User | Part::LastUser => piece.author == Author::User,
+                PromptPart::All => true,
+                PromptPart::System => piece.author == Author::System,
+                PromptPart::User | PromptPart::LastUser => piece.author == Author::User,
             };
             piece.is_text && is_of_part
         })
     }
 
     /// Decodes a piece and passes its text on bit by bit.
-    fn read(&self, piece: &Piece, each: &mut impl FnMut(&str)) {
+    fn read(&self, piece: &PromptPiece, each: &mut impl FnMut(&str)) {
         let written = self.body.get(piece.span.clone()).unwrap_or_default();
         match self.boundary {
-            None => drop(text::read(written, each)),
+            None => drop(text::decode_pieces(written, each)),
             Some(_) => each(&String::from_utf8_lossy(written)),
         }
     }
 
-    fn find_text(&self, part: Part) -> Text {
+    fn find_text(&self, part: PromptPart) -> Text {
         let mut pieces = self.pieces(part);
         let first = pieces.next();
         let second = pieces.next();

@@ -13,8 +13,14 @@ fn escapes_hide_nothing() {
         {"type": "im\u0061ge_url", "image_url": {}}
     ]}], "t\u006fols": [1], "response_format": {"type": "json_\u0073chema"}}"#;
     let content = content(Api::ChatCompletions, body);
-    assert_eq!(content.text(Part::LastUser), "a\u{1f600}\u{fffd}é\n\"\\");
-    assert_eq!(content.prompt_bytes(), content.text(Part::All).len() as u64);
+    assert_eq!(
+        content.text(PromptPart::LastUser),
+        "a\u{1f600}\u{fffd}é\n\"\\"
+    );
+    assert_eq!(
+        content.prompt_bytes(),
+        content.text(PromptPart::All).len() as u64
+    );
     assert!(content.has_images() && content.has_tools() && content.wants_json_schema());
 }
 
@@ -23,7 +29,7 @@ fn of_two_fields_of_a_name_the_last_one_counts() {
     let body = br#"{"messages": [{"role": "user", "content": "one"}], "tools": [1], "temperature": 1,
         "messages": [{"role": "system", "content": "no", "role": "user", "c\u006fntent": "two"}], "tools": [], "temper\u0061ture": 2}"#;
     let content = content(Api::ChatCompletions, body);
-    assert_eq!(content.text(Part::All), "two");
+    assert_eq!(content.text(PromptPart::All), "two");
     assert_eq!(content.turns(), 1);
     assert!(!content.has_tools());
     assert_eq!(content.field("temperature"), Some(&b"2"[..]));
@@ -40,7 +46,7 @@ fn a_type_makes_no_result_of_a_message_with_a_role() {
             _ => body,
         };
         let content = content(api, body);
-        assert_eq!(content.text(Part::LastUser), "one", "{api:?}");
+        assert_eq!(content.text(PromptPart::LastUser), "one", "{api:?}");
         assert!(!content.has_tool_results(), "{api:?}");
     }
 }
@@ -50,7 +56,7 @@ fn a_byte_order_mark_moves_nothing() {
     let body =
         b"\xef\xbb\xbf{\"messages\": [{\"role\": \"user\", \"content\": \"one\"}], \"seed\": 1}";
     let content = content(Api::ChatCompletions, body);
-    assert_eq!(content.text(Part::User), "one");
+    assert_eq!(content.text(PromptPart::User), "one");
     assert_eq!(content.field("seed"), Some(&b"1"[..]));
 }
 
@@ -349,9 +355,9 @@ proptest! {
         for api in Api::ALL {
             let content = content(*api, body.as_bytes());
             let bytes = content.prompt_bytes();
-            let text = content.text(Part::All).len() as u64;
+            let text = content.text(PromptPart::All).len() as u64;
             prop_assert!(bytes <= text && text <= 2 * bytes + 1, "{} of {}", bytes, text);
-            prop_assert!(content.text(Part::LastUser).len() <= content.text(Part::User).len());
+            prop_assert!(content.text(PromptPart::LastUser).len() <= content.text(PromptPart::User).len());
             super::facts(&content);
             prop_assert_eq!(content.opening(), content.opening());
             content.prompt_tokens();

@@ -13,7 +13,7 @@ use crate::hash::{Fnv1a, SEPARATOR};
 const MAX_MEDIUM_BYTES: usize = 4096;
 
 pub(super) fn hash(content: &Content<'_>, conversation: &Conversation) -> u64 {
-    let mut hash = Hash(Fnv1a::new());
+    let mut hash = OpeningHash(Fnv1a::new());
     let system = |author| author == Author::System;
     let user = |author| author == Author::User;
     // Later instructions do not belong to the beginning.
@@ -32,9 +32,9 @@ pub(super) fn hash(content: &Content<'_>, conversation: &Conversation) -> u64 {
     hash.0.finish()
 }
 
-struct Hash(Fnv1a);
+struct OpeningHash(Fnv1a);
 
-impl Hash {
+impl OpeningHash {
     fn add(&mut self, bytes: &[u8]) {
         self.0.add(bytes);
     }

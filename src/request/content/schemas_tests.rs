@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::super::*;
 use super::{check, facts};
-use crate::request::{BodyKind, Wants, scan_form};
+use crate::request::{BodyKind, ModelRequirement, scan_form};
 
 #[test]
 fn responses() {
@@ -338,7 +338,7 @@ fn forms() {
     let kind = BodyKind::Form {
         boundary: b"b".to_vec(),
     };
-    scan_form(b"b", body.as_bytes(), Wants::MayHaveModel).unwrap();
+    scan_form(b"b", body.as_bytes(), ModelRequirement::Optional).unwrap();
     for (api, medium) in [(Api::Transcriptions, "audio"), (Api::ImageEdits, "images")] {
         let content = Content::new(api, &kind, body.as_bytes());
         let text = r#"a \u0062 "c""#;

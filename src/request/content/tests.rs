@@ -3,10 +3,10 @@
 use serde_json::json;
 
 use super::*;
-use crate::request::{BodyKind, Wants, scan};
+use crate::request::{BodyKind, ModelRequirement, scan};
 
 fn content<'a>(api: Api, body: &'a [u8]) -> Content<'a> {
-    scan(body, Wants::MayHaveModel).unwrap();
+    scan(body, ModelRequirement::Optional).unwrap();
     Content::new(api, &BodyKind::Json, body)
 }
 
@@ -29,10 +29,10 @@ fn facts(content: &Content<'_>) -> Vec<String> {
     }
     facts.push(format!("turns {}", content.turns()));
     for (name, part) in [
-        ("system", Part::System),
-        ("last", Part::LastUser),
-        ("user", Part::User),
-        ("all", Part::All),
+        ("system", PromptPart::System),
+        ("last", PromptPart::LastUser),
+        ("user", PromptPart::User),
+        ("all", PromptPart::All),
     ] {
         let text = content.text(part);
         if !text.is_empty() {
@@ -221,7 +221,7 @@ fn empty_messages() {
         let body = json!({"messages": [user(empty.clone()), user("hi".into()), user(empty)]});
         let bytes = body.to_string();
         let content = content(Api::ChatCompletions, bytes.as_bytes());
-        assert_eq!(content.text(Part::LastUser), "hi", "{body}");
+        assert_eq!(content.text(PromptPart::LastUser), "hi", "{body}");
         assert_eq!(content.turns(), 1, "{body}");
     }
     for (last, text) in [
@@ -232,7 +232,7 @@ fn empty_messages() {
         let body = json!({"messages": [user("hi".into()), user(last)]});
         let bytes = body.to_string();
         let content = content(Api::ChatCompletions, bytes.as_bytes());
-        assert_eq!(content.text(Part::LastUser), text, "{body}");
+        assert_eq!(content.text(PromptPart::LastUser), text, "{body}");
         assert_eq!(content.turns(), 2, "{body}");
     }
     // In any notation of white space, and next to tool results.
@@ -270,6 +270,6 @@ fn empty_messages() {
         let content = content(api, body.as_bytes());
         assert_eq!(content.turns(), turns, "{body}");
         let last = if turns > 0 { "hi" } else { "" };
-        assert_eq!(content.text(Part::LastUser), last, "{body}");
+        assert_eq!(content.text(PromptPart::LastUser), last, "{body}");
     }
 }

@@ -7,7 +7,7 @@
 use std::borrow::Cow;
 
 use super::super::text;
-use crate::json::{Json, is_something};
+use crate::json::{JsonCursor, is_non_empty};
 
 /// The maximum length of a name to look for, in bytes as written: a letter takes up to six when escaped.
 const MAX_NAME_BYTES: usize = 6 * 256;
@@ -38,7 +38,7 @@ pub(super) use object;
 /// Calls `each` with the name and the value of every field of an object.
 pub(super) fn fields<'a>(value: &'a [u8], mut each: impl FnMut(&[u8], &'a [u8])) {
     written_fields(value, |key, value| {
-        if let Some(name) = meant(key) {
+        if let Some(name) = decode_name(key) {
             each(&name, value);
         }
     });
@@ -46,7 +46,7 @@ pub(super) fn fields<'a>(value: &'a [u8], mut each: impl FnMut(&[u8], &'a [u8]))
 
 /// Calls `each` with every field of an object, with the name as it is written.
 pub(super) fn written_fields<'a>(value: &'a [u8], mut each: impl FnMut(&'a [u8], &'a [u8])) {
-    let mut json = Json::new(value);
+    let mut json = JsonCursor::new(value);
     let _walked = json.fields(|json, key| {
         each(key, json.skip()?);
         Ok(())
@@ -59,7 +59,7 @@ pub(super) fn items<'a>(value: &'a [u8], mut each: impl FnMut(&'a [u8])) {
     if !value.starts_with(b"[") {
         return each(value);
     }
-    let mut json = Json::new(value);
+    let mut json = JsonCursor::new(value);
     let _walked = json.items(|json| {
         each(json.skip()?);
         Ok(())
@@ -67,7 +67,7 @@ pub(super) fn items<'a>(value: &'a [u8], mut each: impl FnMut(&'a [u8])) {
 }
 
 /// Decodes the inside of a short string; `None` if it is too long for a name or cannot be decoded.
-pub(super) fn meant(inside: &[u8]) -> Option<Cow<'_, [u8]>> {
+pub(super) fn decode_name(inside: &[u8]) -> Option<Cow<'_, [u8]>> {
     if !inside.contains(&b'\\') {
         return Some(Cow::Borrowed(inside));
     }
@@ -78,7 +78,7 @@ pub(super) fn meant(inside: &[u8]) -> Option<Cow<'_, [u8]>> {
 
 /// Returns the value as a name, if it is a string.
 pub(super) fn name(value: Option<&[u8]>) -> Option<Cow<'_, [u8]>> {
-    value.and_then(string).and_then(meant)
+    value.and_then(string).and_then(decode_name)
 }
 
 /// Returns the inside of a string.
@@ -95,8 +95,8 @@ pub(super) fn number(value: &[u8]) -> Option<f64> {
 }
 
 /// Returns the value unless it is `null`, `false`, `""`, `[]` or `{}`.
-pub(super) fn something(value: Option<&[u8]>) -> Option<&[u8]> {
-    value.filter(|value| is_something(value))
+pub(super) fn non_empty(value: Option<&[u8]>) -> Option<&[u8]> {
+    value.filter(|value| is_non_empty(value))
 }
 
 /// Converts a camel-case name to snake case, which Gemini accepts too.

@@ -1,6 +1,6 @@
 //! Conditions on the caller: claims of its token and its mesh identity.
 
-use crate::request::{Claims, Mesh};
+use crate::request::{Claims, MeshIdentity};
 use crate::routing::pattern::{Pattern, all_exclude, any_covers};
 
 /// A claim and the patterns of which one of its values must match one.
@@ -47,7 +47,7 @@ impl MeshPattern {
     }
 
     /// Whether an identity matches.
-    pub(super) fn matches(&self, mesh: &Mesh) -> bool {
+    pub(super) fn matches(&self, mesh: &MeshIdentity) -> bool {
         let values = [
             Some(mesh.trust_domain.as_str()),
             mesh.namespace.as_deref(),

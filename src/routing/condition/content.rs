@@ -3,16 +3,16 @@
 use std::fmt;
 
 use crate::prompt::{Script, TextPattern};
-use crate::request::{Content, Part, Written};
+use crate::request::{Content, PromptPart, RawFieldValue};
 use crate::routing::pattern::Pattern;
 
 /// A condition on the content of a body.
 #[derive(Clone, Debug, PartialEq)]
 pub enum ContentCondition {
     /// Whether the request has something.
-    Has(Fact, bool),
+    Has(ContentFeature, bool),
     /// How much of something the request has.
-    Counts(Amount, Bounds),
+    Counts(ContentMeasure, Bounds),
     /// A test of a body field.
     Field {
         /// The path of the field: its name, or names separated by dots, outermost first.
@@ -21,14 +21,14 @@ pub enum ContentCondition {
         test: FieldTest,
     },
     /// A text pattern that a part of the prompt must contain.
-    Text(Part, TextPattern),
+    Text(PromptPart, TextPattern),
     /// The script of the user's last message is one of these.
     Script(Vec<Script>),
 }
 
 /// Something that a request may have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fact {
+pub enum ContentFeature {
     /// The request offers tools.
     Tools,
     /// The messages contain tool results.
@@ -47,7 +47,7 @@ pub enum Fact {
 
 /// Something in a request that can be counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Amount {
+pub enum ContentMeasure {
     /// User messages.
     Turns,
     /// Bytes of prompt text.
@@ -69,7 +69,7 @@ pub struct Bounds {
 #[derive(Clone, Debug, PartialEq)]
 pub enum FieldTest {
     /// It equals one of these values.
-    OneOf(Vec<Scalar>),
+    OneOf(Vec<FieldValue>),
     /// It is a number within these bounds.
     Within(Bounds),
     /// It is text in which the regular expression finds a match.
@@ -80,7 +80,7 @@ pub enum FieldTest {
 
 /// A value to compare a field with.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Scalar {
+pub enum FieldValue {
     /// Text that matches the pattern.
     Text(Pattern),
     /// This number, in any notation.
@@ -89,64 +89,68 @@ pub enum Scalar {
     Bool(bool),
 }
 
-impl Fact {
+impl ContentFeature {
     /// All facts.
-    pub const ALL: [Fact; 7] = [
-        Fact::Tools,
-        Fact::ToolResults,
-        Fact::Images,
-        Fact::Audio,
-        Fact::Files,
-        Fact::JsonSchema,
-        Fact::SystemPrompt,
+    pub const ALL: [ContentFeature; 7] = [
+        ContentFeature::Tools,
+        ContentFeature::ToolResults,
+        ContentFeature::Images,
+        ContentFeature::Audio,
+        ContentFeature::Files,
+        ContentFeature::JsonSchema,
+        ContentFeature::SystemPrompt,
     ];
 
     /// Returns the name in a match.
     pub const fn name(self) -> &'static str {
         match self {
-            Fact::Tools => "tools",
-            Fact::ToolResults => "tool_results",
-            Fact::Images => "images",
-            Fact::Audio => "audio",
-            Fact::Files => "files",
-            Fact::JsonSchema => "json_schema",
-            Fact::SystemPrompt => "system_prompt",
+            ContentFeature::Tools => "tools",
+            ContentFeature::ToolResults => "tool_results",
+            ContentFeature::Images => "images",
+            ContentFeature::Audio => "audio",
+            ContentFeature::Files => "files",
+            ContentFeature::JsonSchema => "json_schema",
+            ContentFeature::SystemPrompt => "system_prompt",
         }
     }
 
     /// Whether the request has it.
     pub fn is_in(self, content: &Content<'_>) -> bool {
         match self {
-            Fact::Tools => content.has_tools(),
-            Fact::ToolResults => content.has_tool_results(),
-            Fact::Images => content.has_images(),
-            Fact::Audio => content.has_audio(),
-            Fact::Files => content.has_files(),
-            Fact::JsonSchema => content.wants_json_schema(),
-            Fact::SystemPrompt => !content.text(Part::System).is_empty(),
+            ContentFeature::Tools => content.has_tools(),
+            ContentFeature::ToolResults => content.has_tool_results(),
+            ContentFeature::Images => content.has_images(),
+            ContentFeature::Audio => content.has_audio(),
+            ContentFeature::Files => content.has_files(),
+            ContentFeature::JsonSchema => content.wants_json_schema(),
+            ContentFeature::SystemPrompt => !content.text(PromptPart::System).is_empty(),
         }
     }
 }
 
-impl Amount {
+impl ContentMeasure {
     /// All amounts.
-    pub const ALL: [Amount; 3] = [Amount::Turns, Amount::PromptBytes, Amount::PromptTokens];
+    pub const ALL: [ContentMeasure; 3] = [
+        ContentMeasure::Turns,
+        ContentMeasure::PromptBytes,
+        ContentMeasure::PromptTokens,
+    ];
 
     /// Returns the name in a match.
     pub const fn name(self) -> &'static str {
         match self {
-            Amount::Turns => "turns",
-            Amount::PromptBytes => "prompt_bytes",
-            Amount::PromptTokens => "prompt_tokens",
+            ContentMeasure::Turns => "turns",
+            ContentMeasure::PromptBytes => "prompt_bytes",
+            ContentMeasure::PromptTokens => "prompt_tokens",
         }
     }
 
     /// Returns how much of it the request has.
     pub fn of(self, content: &Content<'_>) -> u64 {
         match self {
-            Amount::Turns => content.turns().into(),
-            Amount::PromptBytes => content.prompt_bytes(),
-            Amount::PromptTokens => content.prompt_tokens(),
+            ContentMeasure::Turns => content.turns().into(),
+            ContentMeasure::PromptBytes => content.prompt_bytes(),
+            ContentMeasure::PromptTokens => content.prompt_tokens(),
         }
     }
 }
@@ -207,7 +211,7 @@ impl ContentCondition {
         match (self, other) {
             (Counts(this, bounds), Counts(other, others)) => this == other && bounds.covers(others),
             (Counts(_, bounds), _) if bounds.covers(&COUNTS) => true,
-            (Has(Fact::SystemPrompt, true), Text(Part::System, _)) => true,
+            (Has(ContentFeature::SystemPrompt, true), Text(PromptPart::System, _)) => true,
             (
                 Field { path, test },
                 Field {
@@ -228,8 +232,8 @@ impl ContentCondition {
         use ContentCondition::{Counts, Field, Has, Script, Text};
         match (self, other) {
             (Has(this, wanted), Has(other, others)) => this == other && wanted != others,
-            (Has(Fact::SystemPrompt, false), Text(Part::System, _))
-            | (Text(Part::System, _), Has(Fact::SystemPrompt, false)) => true,
+            (Has(ContentFeature::SystemPrompt, false), Text(PromptPart::System, _))
+            | (Text(PromptPart::System, _), Has(ContentFeature::SystemPrompt, false)) => true,
             (Counts(this, bounds), Counts(other, others)) => {
                 this == other && bounds.excludes(others)
             }
@@ -256,15 +260,15 @@ impl ContentCondition {
 }
 
 /// Whether every match of the pattern in `part` is also a match in `of`.
-fn is_part(part: Part, of: Part, pattern: &TextPattern) -> bool {
+fn is_part(part: PromptPart, of: PromptPart, pattern: &TextPattern) -> bool {
     // A regular expression may anchor at the beginning or end of the text.
     if pattern.has_regex() {
         return false;
     }
     match (part, of) {
-        (Part::LastUser, Part::User) => true,
+        (PromptPart::LastUser, PromptPart::User) => true,
         // Between two messages of one author there may be others.
-        (_, Part::All) => !pattern.has_rows(),
+        (_, PromptPart::All) => !pattern.has_rows(),
         _ => false,
     }
 }
@@ -277,7 +281,7 @@ const COUNTS: Bounds = Bounds {
 
 impl FieldTest {
     fn holds(&self, content: &Content<'_>, path: &str) -> bool {
-        let is_there = |wanted: &dyn Fn(Written<'_>) -> bool| {
+        let is_there = |wanted: &dyn Fn(RawFieldValue<'_>) -> bool| {
             content.any_value(path, &mut |value| value.any_item(wanted))
         };
         match self {
@@ -304,9 +308,9 @@ impl FieldTest {
                 .iter()
                 .all(|other| these.iter().any(|this| this.covers(other))),
             (FieldTest::Within(this), FieldTest::Within(other)) => this.covers(other),
-            (FieldTest::Within(bounds), FieldTest::OneOf(values)) => values
-                .iter()
-                .all(|value| matches!(value, Scalar::Number(number) if bounds.contain(*number))),
+            (FieldTest::Within(bounds), FieldTest::OneOf(values)) => values.iter().all(
+                |value| matches!(value, FieldValue::Number(number) if bounds.contain(*number)),
+            ),
             (FieldTest::Matches(this), FieldTest::Matches(other)) => this.covers(other),
             _ => self == other,
         }
@@ -318,31 +322,31 @@ impl FieldTest {
     }
 }
 
-impl Scalar {
-    fn is(&self, value: Written<'_>) -> bool {
+impl FieldValue {
+    fn is(&self, value: RawFieldValue<'_>) -> bool {
         match self {
-            Scalar::Text(pattern) => value
+            FieldValue::Text(pattern) => value
                 .text()
                 .is_some_and(|text| pattern.matches(text.as_bytes())),
-            Scalar::Number(number) => value.number() == Some(*number),
-            Scalar::Bool(wanted) => value.boolean() == Some(*wanted),
+            FieldValue::Number(number) => value.number() == Some(*number),
+            FieldValue::Bool(wanted) => value.boolean() == Some(*wanted),
         }
     }
 
-    fn covers(&self, other: &Scalar) -> bool {
+    fn covers(&self, other: &FieldValue) -> bool {
         match (self, other) {
-            (Scalar::Text(this), Scalar::Text(other)) => this.covers(other),
+            (FieldValue::Text(this), FieldValue::Text(other)) => this.covers(other),
             _ => self == other,
         }
     }
 }
 
-impl fmt::Display for Scalar {
+impl fmt::Display for FieldValue {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Scalar::Text(pattern) => pattern.fmt(out),
-            Scalar::Number(number) => number.fmt(out),
-            Scalar::Bool(wanted) => wanted.fmt(out),
+            FieldValue::Text(pattern) => pattern.fmt(out),
+            FieldValue::Number(number) => number.fmt(out),
+            FieldValue::Bool(wanted) => wanted.fmt(out),
         }
     }
 }

@@ -7,11 +7,13 @@ mod subject;
 mod time;
 
 use super::pattern::Pattern;
-use super::sticky::Share;
+use super::sticky::TrafficShare;
 use crate::prompt::TextPattern;
-use crate::request::Part;
+use crate::request::PromptPart;
 pub use caller::{ClaimPattern, MeshPattern};
-pub use content::{Amount, Bounds, ContentCondition, Fact, FieldTest, Scalar};
+pub use content::{
+    Bounds, ContentCondition, ContentFeature, ContentMeasure, FieldTest, FieldValue,
+};
 pub use subject::Subject;
 pub use time::{Period, WEEKDAYS};
 
@@ -49,7 +51,7 @@ pub enum Condition {
     /// When the request arrives.
     Time(Period),
     /// A share of the traffic.
-    Percent(Share),
+    Percent(TrafficShare),
     /// At least one of the conditions holds.
     Any(Vec<Condition>),
     /// All of the conditions hold.
@@ -82,7 +84,7 @@ impl Condition {
             Condition::Content(condition) => {
                 subject.content.map(|content| condition.evaluate(content))
             }
-            Condition::Percent(share) => share.has(subject),
+            Condition::Percent(share) => share.contains(subject),
             Condition::Query { name, values } => subject.query.map(|query| {
                 let mut there = query.values(name);
                 there.any(|value| values.iter().any(|pattern| pattern.matches(value)))
@@ -108,7 +110,7 @@ impl Condition {
 
 impl Condition {
     /// Collects the condition's text patterns, each with the part of the prompt that it is matched against.
-    pub(crate) fn texts<'c>(&'c mut self, found: &mut Vec<(Part, &'c mut TextPattern)>) {
+    pub(crate) fn texts<'c>(&'c mut self, found: &mut Vec<(PromptPart, &'c mut TextPattern)>) {
         match self {
             Condition::Content(ContentCondition::Text(part, pattern)) => {
                 found.push((*part, pattern));

@@ -1,7 +1,7 @@
 //! Relations between conditions that can be derived without a request.
 
 use super::Condition;
-use crate::request::CallerAsks;
+use crate::request::CallerParts;
 use crate::routing::pattern::{Pattern, all_exclude, any_covers};
 
 impl Condition {
@@ -149,16 +149,16 @@ impl Condition {
     }
 
     /// Adds what the condition needs to know about the caller.
-    pub fn ask(&self, asks: &mut CallerAsks) {
+    pub fn add_caller_parts(&self, parts: &mut CallerParts) {
         match self {
-            Condition::Claims(_) => asks.claims = true,
-            Condition::Mesh(_) => asks.mesh = true,
+            Condition::Claims(_) => parts.claims = true,
+            Condition::Mesh(_) => parts.mesh = true,
             Condition::Any(conditions) | Condition::All(conditions) => {
                 for condition in conditions {
-                    condition.ask(asks);
+                    condition.add_caller_parts(parts);
                 }
             }
-            Condition::Not(condition) => condition.ask(asks),
+            Condition::Not(condition) => condition.add_caller_parts(parts),
             _ => {}
         }
     }

@@ -3,8 +3,8 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::prompt::{Script, TextPattern, Written};
-use crate::request::{BodyKind, Content, Headers, Part};
+use crate::prompt::{PatternSource, Script, TextPattern};
+use crate::request::{BodyKind, Content, Headers, PromptPart};
 use crate::schema::Api;
 
 fn model(patterns: &[&str]) -> Condition {
@@ -60,11 +60,11 @@ fn contents() -> impl Strategy<Value = ContentCondition> {
         max: f64::from(min) + f64::from(more),
     });
     let scalars = prop::sample::select(vec![
-        Scalar::Text(Pattern::parse("a*").unwrap()),
-        Scalar::Text(Pattern::parse("ab").unwrap()),
-        Scalar::Number(1.0),
-        Scalar::Number(2.0),
-        Scalar::Bool(true),
+        FieldValue::Text(Pattern::parse("a*").unwrap()),
+        FieldValue::Text(Pattern::parse("ab").unwrap()),
+        FieldValue::Number(1.0),
+        FieldValue::Number(2.0),
+        FieldValue::Bool(true),
     ]);
     let test = prop_oneof![
         prop::collection::vec(scalars, 1..3).prop_map(FieldTest::OneOf),
@@ -73,17 +73,20 @@ fn contents() -> impl Strategy<Value = ContentCondition> {
     ];
     let words = prop::sample::select(vec!["a", "b"]).prop_map(|word| {
         let words = &[word];
-        TextPattern::new(&Written {
+        TextPattern::new(&PatternSource {
             words,
-            ..Written::default()
+            ..PatternSource::default()
         })
         .unwrap()
     });
     let scripts = prop::sample::subsequence(vec![Script::Latin, Script::Greek], 1..3);
     prop_oneof![
-        (prop::sample::select(&Fact::ALL[..]), any::<bool>())
+        (
+            prop::sample::select(&ContentFeature::ALL[..]),
+            any::<bool>()
+        )
             .prop_map(|(fact, wanted)| ContentCondition::Has(fact, wanted)),
-        (prop::sample::select(&Amount::ALL[..]), bounds)
+        (prop::sample::select(&ContentMeasure::ALL[..]), bounds)
             .prop_map(|(amount, bounds)| ContentCondition::Counts(amount, bounds)),
         (prop::sample::select(vec!["f", "g.h"]), test).prop_map(|(path, test)| {
             ContentCondition::Field {
@@ -92,7 +95,7 @@ fn contents() -> impl Strategy<Value = ContentCondition> {
             }
         }),
         (
-            prop::sample::select(vec![Part::System, Part::LastUser]),
+            prop::sample::select(vec![PromptPart::System, PromptPart::LastUser]),
             words
         )
             .prop_map(|(part, pattern)| ContentCondition::Text(part, pattern)),

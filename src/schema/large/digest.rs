@@ -8,7 +8,7 @@
 //! The long text is validated as it passes. If something is wrong with it, the digest ends with the same kind of
 //! error, so that it is read as far as the long text would be.
 
-use crate::schema::json::{Containers, Json, MAX_DEPTH, closing, plain_prefix};
+use crate::schema::json::{Containers, JsonCursor, MAX_DEPTH, closing, plain_prefix};
 
 /// The maximum size of the digest before a value. Beyond it, the next value counts as nesting too deeply.
 const MAX_BYTES: usize = 32 * 1024;
@@ -33,12 +33,12 @@ const MAX_OTHERS: usize = 16;
 
 /// What was left out of a digest: after how many of its bytes, and how many bytes.
 #[derive(Debug)]
-pub(in crate::schema) struct LeftOut<'a> {
+pub(in crate::schema) struct OmittedBytes<'a> {
     text: &'a [u8],
     counts: &'a [(usize, usize)],
 }
 
-impl LeftOut<'_> {
+impl OmittedBytes<'_> {
     /// Returns how many bytes are missing in this part of the digest, which is the inside of a value.
     #[inline(never)]
     pub(in crate::schema) fn of(&self, part: &[u8]) -> usize {
@@ -111,7 +111,7 @@ impl Treatment {
 
 /// What must come next, apart from white space.
 #[derive(Clone, Copy, Debug)]
-enum Expected {
+enum ExpectedToken {
     Value,
     /// A value, or the end of the array.
     FirstItem,
@@ -129,7 +129,7 @@ enum Expected {
 #[derive(Clone, Copy, Debug)]
 enum Token {
     None,
-    String(Inside),
+    String(OpenString),
     /// A number, `true`, `false` or `null`.
     Scalar {
         /// Where it begins in the digest.
@@ -141,7 +141,7 @@ enum Token {
 
 /// The inside of a string.
 #[derive(Clone, Copy, Debug)]
-struct Inside {
+struct OpenString {
     is_key: bool,
     /// Where it begins in the digest.
     start: usize,
@@ -162,7 +162,7 @@ enum Escape {
 
 /// An object or an array whose content is not interpreted.
 #[derive(Clone, Copy, Debug)]
-struct Skipped {
+struct SkippedContainer {
     /// How many containers it is in.
     depth: usize,
     /// How many bytes of it have passed.
@@ -172,29 +172,29 @@ struct Skipped {
 }
 
 #[derive(Debug)]
-pub(super) struct Digest {
+pub(super) struct JsonDigest {
     text: Vec<u8>,
     /// The beginning of the skipped container.
     skipped_text: Vec<u8>,
-    left_out: Vec<(usize, usize)>,
+    omitted: Vec<(usize, usize)>,
     open: Containers,
-    expected: Expected,
+    expected: ExpectedToken,
     token: Token,
     /// The treatment of the next value.
     treatment: Treatment,
-    skipped: Option<Skipped>,
+    skipped: Option<SkippedContainer>,
     /// Nothing more is read.
     is_over: bool,
 }
 
-impl Digest {
+impl JsonDigest {
     pub(super) fn new() -> Self {
-        Digest {
+        JsonDigest {
             text: Vec::new(),
             skipped_text: Vec::new(),
-            left_out: Vec::new(),
+            omitted: Vec::new(),
             open: Containers::new(0),
-            expected: Expected::Value,
+            expected: ExpectedToken::Value,
             token: Token::None,
             treatment: Treatment::Inside,
             skipped: None,
@@ -206,10 +206,10 @@ impl Digest {
         &self.text
     }
 
-    pub(super) fn left_out(&self) -> LeftOut<'_> {
-        LeftOut {
+    pub(super) fn omitted(&self) -> OmittedBytes<'_> {
+        OmittedBytes {
             text: &self.text,
-            counts: &self.left_out,
+            counts: &self.omitted,
         }
     }
 
@@ -238,7 +238,7 @@ impl Digest {
 
     /// Takes a byte between tokens. Returns how many bytes were taken.
     fn structure(&mut self, byte: u8) -> usize {
-        use Expected::{Colon, FirstItem, FirstKey, Key, Next, Value};
+        use ExpectedToken::{Colon, FirstItem, FirstKey, Key, Next, Value};
         match (self.expected, byte) {
             (_, b' ' | b'\n' | b'\r' | b'\t') => match self.text.last() {
                 Some(b' ') => self.leave_out(1),
@@ -289,7 +289,7 @@ impl Digest {
                 self.write(if is_object { b"{" } else { b"[" });
             } else {
                 self.skipped_text.clear();
-                self.skipped = Some(Skipped {
+                self.skipped = Some(SkippedContainer {
                     depth,
                     bytes: 0,
                     room: self.content_room(),
@@ -298,14 +298,17 @@ impl Digest {
         }
         self.treatment = Treatment::Inside;
         self.expected = if is_object {
-            Expected::FirstKey
+            ExpectedToken::FirstKey
         } else {
-            Expected::FirstItem
+            ExpectedToken::FirstItem
         };
     }
 
     fn close(&mut self) {
-        let is_empty = matches!(self.expected, Expected::FirstItem | Expected::FirstKey);
+        let is_empty = matches!(
+            self.expected,
+            ExpectedToken::FirstItem | ExpectedToken::FirstKey
+        );
         let bracket = self.open.innermost().map_or(0, closing);
         self.open.close();
         match self.skipped {
@@ -352,8 +355,8 @@ impl Digest {
 
     fn value_ends(&mut self) {
         self.expected = match self.open.depth() {
-            0 => Expected::End,
-            _ => Expected::Next,
+            0 => ExpectedToken::End,
+            _ => ExpectedToken::Next,
         };
     }
 
@@ -362,7 +365,7 @@ impl Digest {
             return;
         }
         self.write(b"\"");
-        self.token = Token::String(Inside {
+        self.token = Token::String(OpenString {
             is_key,
             start: self.text.len(),
             room: match self.skipped {
@@ -377,7 +380,7 @@ impl Digest {
     }
 
     /// Takes bytes of a string. Returns how many were taken.
-    fn string(&mut self, mut inside: Inside, rest: &[u8], first: u8) -> usize {
+    fn string(&mut self, mut inside: OpenString, rest: &[u8], first: u8) -> usize {
         let mut taken = 1;
         inside.escape = match (inside.escape, first) {
             (Escape::None, b'"') => {
@@ -421,7 +424,7 @@ impl Digest {
         taken
     }
 
-    fn string_ends(&mut self, inside: Inside) {
+    fn string_ends(&mut self, inside: OpenString) {
         self.token = Token::None;
         if inside.is_key {
             if inside.is_cut && self.skipped.is_none() {
@@ -429,7 +432,7 @@ impl Digest {
             }
             let key = self.text.get(inside.start..).unwrap_or_default();
             self.treatment = Treatment::of(key);
-            self.expected = Expected::Colon;
+            self.expected = ExpectedToken::Colon;
         } else {
             self.value_ends();
         }
@@ -467,7 +470,7 @@ impl Digest {
         self.token = Token::None;
         if self.skipped.is_some() {
             let scalar = self.text.get(start..).unwrap_or_default();
-            let walked = Json::whole(scalar, |json| json.skip().map(drop));
+            let walked = JsonCursor::whole(scalar, |json| json.skip().map(drop));
             self.text.truncate(start);
             if walked.is_err() {
                 return self.fault();
@@ -488,9 +491,9 @@ impl Digest {
             return;
         }
         let here = self.text.len();
-        match self.left_out.last_mut() {
+        match self.omitted.last_mut() {
             Some((at, so_far)) if *at == here => *so_far = so_far.saturating_add(count),
-            _ => self.left_out.push((here, count)),
+            _ => self.omitted.push((here, count)),
         }
     }
 
@@ -505,7 +508,7 @@ impl Digest {
     }
 
     fn size(&self) -> usize {
-        let counts = size_of_val(self.left_out.as_slice());
+        let counts = size_of_val(self.omitted.as_slice());
         self.text.len().saturating_add(counts)
     }
 

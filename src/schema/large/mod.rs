@@ -4,15 +4,15 @@
 mod digest;
 
 use super::json::line_length;
-use digest::Digest;
-pub(super) use digest::LeftOut;
+use digest::JsonDigest;
+pub(super) use digest::OmittedBytes;
 
 /// The maximum number of bytes kept of an event's name. No known name is that long.
 const MAX_NAME_BYTES: usize = 4 * 1024;
 
 /// The fields that have a meaning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Field {
+enum SseField {
     Data,
     Event,
     Other,
@@ -20,34 +20,34 @@ enum Field {
 
 /// The position within a line.
 #[derive(Clone, Copy, Debug)]
-enum Place {
+enum LinePosition {
     Name,
     /// Where a space may follow that does not belong to the value.
-    BeforeValue(Field),
-    Value(Field),
+    BeforeValue(SseField),
+    Value(SseField),
 }
 
 #[derive(Debug)]
-pub(super) struct Large {
-    place: Place,
+pub(super) struct LargeEvent {
+    position: LinePosition,
     /// The name of the line's field, or enough of it to know that it has no meaning.
     field: Vec<u8>,
     /// The last byte was a CR.
     after_cr: bool,
     has_data: bool,
     name: Vec<u8>,
-    digest: Digest,
+    digest: JsonDigest,
 }
 
-impl Large {
+impl LargeEvent {
     pub(super) fn new() -> Self {
-        Large {
-            place: Place::Name,
+        LargeEvent {
+            position: LinePosition::Name,
             field: Vec::new(),
             after_cr: false,
             has_data: false,
             name: Vec::new(),
-            digest: Digest::new(),
+            digest: JsonDigest::new(),
         }
     }
 
@@ -57,9 +57,9 @@ impl Large {
     }
 
     /// Returns the event's data and what was left out of them; `None` if it has no data.
-    pub(super) fn data(&self) -> Option<(&[u8], LeftOut<'_>)> {
+    pub(super) fn data(&self) -> Option<(&[u8], OmittedBytes<'_>)> {
         let digest = &self.digest;
-        self.has_data.then(|| (digest.text(), digest.left_out()))
+        self.has_data.then(|| (digest.text(), digest.omitted()))
     }
 
     /// Takes the next bytes of the event: lines with their field names.
@@ -67,27 +67,27 @@ impl Large {
         let mut rest = bytes;
         while let Some(first) = rest.first() {
             let was_cr = std::mem::replace(&mut self.after_cr, *first == b'\r');
-            let taken = match (self.place, first) {
+            let taken = match (self.position, first) {
                 (_, b'\n') if was_cr => 1,
-                (place, b'\n' | b'\r') => {
-                    self.line_ends(place);
+                (position, b'\n' | b'\r') => {
+                    self.line_ends(position);
                     1
                 }
-                (Place::Name, b':') => {
-                    self.place = Place::BeforeValue(self.field());
+                (LinePosition::Name, b':') => {
+                    self.position = LinePosition::BeforeValue(self.field());
                     1
                 }
-                (Place::Name, byte) => {
+                (LinePosition::Name, byte) => {
                     if self.field.len() <= FIELD_BYTES {
                         self.field.push(*byte);
                     }
                     1
                 }
-                (Place::BeforeValue(field), byte) => {
+                (LinePosition::BeforeValue(field), byte) => {
                     self.begin_value(field);
                     usize::from(*byte == b' ')
                 }
-                (Place::Value(field), _) => {
+                (LinePosition::Value(field), _) => {
                     let run = line_length(rest);
                     self.value(field, rest.get(..run).unwrap_or_default());
                     run
@@ -99,51 +99,51 @@ impl Large {
 
     /// Ends the event. Its last line may lack its end.
     pub(super) fn end(&mut self) {
-        self.line_ends(self.place);
+        self.line_ends(self.position);
     }
 
-    fn field(&self) -> Field {
+    fn field(&self) -> SseField {
         match self.field.as_slice() {
-            b"data" => Field::Data,
-            b"event" => Field::Event,
-            _ => Field::Other,
+            b"data" => SseField::Data,
+            b"event" => SseField::Event,
+            _ => SseField::Other,
         }
     }
 
-    fn begin_value(&mut self, field: Field) {
-        self.place = Place::Value(field);
+    fn begin_value(&mut self, field: SseField) {
+        self.position = LinePosition::Value(field);
         match field {
-            Field::Data => {
+            SseField::Data => {
                 // Several lines of data are one text, joined with line feeds.
                 if std::mem::replace(&mut self.has_data, true) {
                     self.digest.push(b"\n");
                 }
             }
-            Field::Event => self.name.clear(),
-            Field::Other => {}
+            SseField::Event => self.name.clear(),
+            SseField::Other => {}
         }
     }
 
-    fn value(&mut self, field: Field, run: &[u8]) {
+    fn value(&mut self, field: SseField, run: &[u8]) {
         match field {
-            Field::Data => self.digest.push(run),
-            Field::Event => {
+            SseField::Data => self.digest.push(run),
+            SseField::Event => {
                 let room = MAX_NAME_BYTES.saturating_sub(self.name.len());
                 let kept = run.get(..room).unwrap_or(run);
                 self.name.extend_from_slice(kept);
             }
-            Field::Other => {}
+            SseField::Other => {}
         }
     }
 
-    fn line_ends(&mut self, place: Place) {
-        match place {
+    fn line_ends(&mut self, position: LinePosition) {
+        match position {
             // A field name alone has an empty value.
-            Place::Name if !self.field.is_empty() => self.begin_value(self.field()),
-            Place::BeforeValue(field) => self.begin_value(field),
-            Place::Name | Place::Value(_) => {}
+            LinePosition::Name if !self.field.is_empty() => self.begin_value(self.field()),
+            LinePosition::BeforeValue(field) => self.begin_value(field),
+            LinePosition::Name | LinePosition::Value(_) => {}
         }
-        self.place = Place::Name;
+        self.position = LinePosition::Name;
         self.field.clear();
     }
 }

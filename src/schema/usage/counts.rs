@@ -3,68 +3,68 @@
 use std::borrow::Cow;
 
 use super::Usage;
-use crate::json::Json;
+use crate::json::JsonCursor;
 use crate::request::text;
 
 /// The largest count that is believed. With this limit, the cost of one answer at the highest price fits into a
 /// number of pico-dollars.
-pub(crate) const MOST_TOKENS: u64 = 100_000_000;
+pub(crate) const MAX_TOKENS: u64 = 100_000_000;
 
 /// One count.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Count {
     #[default]
-    Untold,
-    Told(u64),
+    Missing,
+    Valid(u64),
     /// A value that cannot be a count was given for it.
-    Odd,
+    Invalid,
 }
 
 impl Count {
     fn of(value: &[u8]) -> Self {
         match number(value) {
-            _ if value == b"null" => Count::Untold,
-            Some(number) => Count::Told(number),
-            None => Count::Odd,
+            _ if value == b"null" => Count::Missing,
+            Some(number) => Count::Valid(number),
+            None => Count::Invalid,
         }
     }
 
     /// Replaces this count with another one, if that was given.
     fn replace(&mut self, other: Self) {
-        if other != Count::Untold {
+        if other != Count::Missing {
             *self = other;
         }
     }
 
-    fn told(self) -> Option<u64> {
+    fn valid(self) -> Option<u64> {
         match self {
-            Count::Told(number) => Some(number),
-            Count::Untold | Count::Odd => None,
+            Count::Valid(number) => Some(number),
+            Count::Missing | Count::Invalid => None,
         }
     }
 }
 
 /// Whether the input includes the cache's counts, by the name of the input.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Style {
+enum CacheCounting {
     /// Included: `prompt_tokens`, and Gemini's.
     #[default]
-    Inside,
+    Included,
     /// Not included, if the cache's counts have Anthropic's names: OpenAI uses `input_tokens` too.
-    Named,
+    ByName,
     /// Not included: Bedrock's.
-    Beside,
+    Separate,
 }
 
 /// The counts as they were given. Later ones replace earlier ones.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Counts {
     input: Count,
-    style: Style,
+    cache_counting: CacheCounting,
     cached_input: Count,
     cache_write: Count,
     /// Whether the cache's counts have names that the input may not include.
-    may_be_beside: bool,
+    may_be_separate: bool,
     /// Whether the last usage gave the cached tokens as a detail of the input.
     is_detail: bool,
     /// Whether the last usage has prompt and completion tokens. If so, its other counts named input and output are
@@ -74,7 +74,7 @@ pub(super) struct Counts {
     tool_input: Count,
     output: Count,
     /// Output that never includes reasoning.
-    plain_output: Count,
+    output_without_reasoning: Count,
     reasoning: Count,
     /// The sum of input and output in the last usage.
     total: Count,
@@ -83,11 +83,11 @@ pub(super) struct Counts {
 impl Counts {
     /// Takes the counts of one usage.
     pub(super) fn read(&mut self, object: &[u8]) {
-        self.total = Count::Untold;
+        self.total = Count::Missing;
         self.is_detail = false;
         self.is_completion = false;
         // If the object is malformed further on, the counts before that still apply.
-        let _ = Json::whole(object, |json| {
+        let _ = JsonCursor::whole(object, |json| {
             json.fields(|json, key| match &*decoded(key) {
                 b"prompt_tokens_details"
                 | b"input_tokens_details"
@@ -106,48 +106,50 @@ impl Counts {
 
     /// Takes one count.
     pub(super) fn take(&mut self, key: &[u8], value: &[u8]) {
-        let told = Count::of(value);
+        let reported = Count::of(value);
         match key {
-            b"prompt_tokens" | b"completion_tokens" => self.is_completion |= told != Count::Untold,
+            b"prompt_tokens" | b"completion_tokens" => {
+                self.is_completion |= reported != Count::Missing
+            }
             b"input_tokens" | b"output_tokens" if self.is_completion => return,
             _ => {}
         }
         let count = match key {
-            b"prompt_tokens" | b"promptTokenCount" => self.input_as(Style::Inside),
-            b"input_tokens" => self.input_as(Style::Named),
-            b"inputTokens" | b"inputTokenCount" => self.input_as(Style::Beside),
+            b"prompt_tokens" | b"promptTokenCount" => self.input_as(CacheCounting::Included),
+            b"input_tokens" => self.input_as(CacheCounting::ByName),
+            b"inputTokens" | b"inputTokenCount" => self.input_as(CacheCounting::Separate),
             b"prompt_cache_hit_tokens" | b"cached_tokens" | b"cachedContentTokenCount" => {
                 &mut self.cached_input
             }
             b"cache_read_input_tokens" | b"cacheReadInputTokens" | b"cacheReadInputTokenCount" => {
-                self.may_be_beside = true;
+                self.may_be_separate = true;
                 &mut self.cached_input
             }
             b"cache_creation_input_tokens"
             | b"cacheWriteInputTokens"
             | b"cacheWriteInputTokenCount" => {
-                self.may_be_beside = true;
+                self.may_be_separate = true;
                 &mut self.cache_write
             }
             b"toolUsePromptTokenCount" => &mut self.tool_input,
             b"completion_tokens" | b"output_tokens" | b"outputTokens" | b"outputTokenCount" => {
                 &mut self.output
             }
-            b"candidatesTokenCount" => &mut self.plain_output,
+            b"candidatesTokenCount" => &mut self.output_without_reasoning,
             b"thoughtsTokenCount" | b"reasoning_tokens" => &mut self.reasoning,
             b"total_tokens" => &mut self.total,
             _ => return,
         };
-        count.replace(told);
+        count.replace(reported);
     }
 
-    fn input_as(&mut self, style: Style) -> &mut Count {
-        self.style = style;
+    fn input_as(&mut self, cache_counting: CacheCounting) -> &mut Count {
+        self.cache_counting = cache_counting;
         &mut self.input
     }
 
     fn take_detail(&mut self, key: &[u8], value: &[u8]) {
-        let told = Count::of(value);
+        let reported = Count::of(value);
         let count = match key {
             b"cached_tokens" | b"cache_read_input_tokens" => {
                 self.is_detail = true;
@@ -160,7 +162,7 @@ impl Counts {
             b"reasoning_tokens" => &mut self.reasoning,
             _ => return,
         };
-        count.replace(told);
+        count.replace(reported);
     }
 
     /// Returns the combined usage. It is empty if any count is invalid or if the input was not given.
@@ -171,56 +173,68 @@ impl Counts {
             self.cache_write,
             self.tool_input,
             self.output,
-            self.plain_output,
+            self.output_without_reasoning,
             self.reasoning,
         ];
-        let input = self.input.told().or(self.tool_input.told().map(|_| 0));
-        let Some(input) = input.filter(|_| !all.contains(&Count::Odd)) else {
+        let input = self.input.valid().or(self.tool_input.valid().map(|_| 0));
+        let Some(input) = input.filter(|_| !all.contains(&Count::Invalid)) else {
             return Usage::default();
         };
-        let input = sum(&[input, or_0(self.tool_input), self.cache_beside(input)]);
+        let input = sum(&[
+            input,
+            or_0(self.tool_input),
+            self.separate_cache_tokens(input),
+        ]);
         Usage {
             input: Some(input),
-            cached_input: self.cached_input.told(),
-            cache_write: self.cache_write.told(),
-            output: self.whole_output(input),
-            reasoning: self.reasoning.told(),
+            cached_input: self.cached_input.valid(),
+            cache_write: self.cache_write.valid(),
+            output: self.total_output(input),
+            reasoning: self.reasoning.valid(),
         }
     }
 
     /// Returns the cached tokens that the input does not include.
-    fn cache_beside(&self, input: u64) -> u64 {
+    fn separate_cache_tokens(&self, input: u64) -> u64 {
         let cache = sum(&[or_0(self.cached_input), or_0(self.cache_write)]);
-        let is_beside = self.may_be_beside
-            && match self.style {
-                Style::Inside => false,
-                Style::Named => {
+        let is_separate = self.may_be_separate
+            && match self.cache_counting {
+                CacheCounting::Included => false,
+                CacheCounting::ByName => {
                     let whole = sum(&[input, or_0(self.output)]);
-                    !self.is_detail && self.total.told() != Some(whole)
+                    !self.is_detail && self.total.valid() != Some(whole)
                 }
-                Style::Beside => true,
+                CacheCounting::Separate => true,
             };
         // A part cannot be larger than its whole.
-        if is_beside || cache > input { cache } else { 0 }
+        if is_separate || cache > input {
+            cache
+        } else {
+            0
+        }
     }
 
     /// Returns the output including reasoning.
-    fn whole_output(&self, input: u64) -> Option<u64> {
+    fn total_output(&self, input: u64) -> Option<u64> {
         let reasoning = or_0(self.reasoning);
-        let Some(output) = self.output.told() else {
+        let Some(output) = self.output.valid() else {
             // A Gemini model that was stopped while it was thinking reports no candidates.
-            let is_told = self.plain_output.told().or(self.reasoning.told()).is_some();
-            return is_told.then(|| sum(&[or_0(self.plain_output), reasoning]));
+            let is_told = self
+                .output_without_reasoning
+                .valid()
+                .or(self.reasoning.valid())
+                .is_some();
+            return is_told.then(|| sum(&[or_0(self.output_without_reasoning), reasoning]));
         };
         let with_reasoning = sum(&[output, reasoning]);
-        let is_beside =
-            reasoning > output || self.total.told() == Some(sum(&[input, with_reasoning]));
-        Some(if is_beside { with_reasoning } else { output })
+        let is_separate =
+            reasoning > output || self.total.valid() == Some(sum(&[input, with_reasoning]));
+        Some(if is_separate { with_reasoning } else { output })
     }
 }
 
 fn or_0(count: Count) -> u64 {
-    count.told().unwrap_or(0)
+    count.valid().unwrap_or(0)
 }
 
 /// Adds counts, none of which is large.
@@ -265,7 +279,7 @@ fn number(value: &[u8]) -> Option<u64> {
     } else {
         digits.checked_mul(power)?
     };
-    (!whole.is_empty() && number <= MOST_TOKENS).then_some(number)
+    (!whole.is_empty() && number <= MAX_TOKENS).then_some(number)
 }
 
 #[cfg(test)]

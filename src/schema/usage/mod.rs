@@ -11,15 +11,15 @@
 //! and SGLang (`reasoning_tokens`); xAI's guide to reasoning (the completion does not include it, the total does);
 //! LiteLLM's `Usage` (Anthropic's names for parts of `prompt_tokens`).
 
+mod aws_events;
 mod counts;
-mod frames;
 mod scanner;
 
+use aws_events::AwsEventReader;
 use counts::Counts;
 #[cfg(test)]
-pub(crate) use counts::MOST_TOKENS;
-use frames::Frames;
-use scanner::{Found, Scanner};
+pub(crate) use counts::MAX_TOKENS;
+use scanner::{UsageScanner, UsageSink};
 
 use super::endpoint::is_model_name;
 use crate::request::{MAX_MODEL_BYTES, text};
@@ -48,12 +48,12 @@ impl Usage {
 
 /// What an answer has reported about itself so far.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Reported {
+pub(super) struct ReportedUsage {
     counts: Counts,
     model: Option<String>,
 }
 
-impl Reported {
+impl ReportedUsage {
     /// Takes what an event reports: the object with the counts, and the inside of the string that names the model.
     pub(super) fn take(&mut self, usage: Option<&[u8]>, model: Option<&[u8]>) {
         if let Some(object) = usage {
@@ -77,7 +77,7 @@ impl Reported {
     }
 }
 
-impl Found for Reported {
+impl UsageSink for ReportedUsage {
     fn usage(&mut self, object: &[u8]) {
         self.take(Some(object), None);
     }
@@ -90,26 +90,26 @@ impl Found for Reported {
 /// Reads the usage of an answer that is not a server-sent stream, while its bytes pass through.
 #[derive(Clone, Debug)]
 pub struct UsageReader {
-    form: Form,
-    reported: Reported,
+    format: BodyFormat,
+    reported: ReportedUsage,
 }
 
 #[derive(Clone, Debug)]
-enum Form {
-    Json(Scanner),
-    AwsEvents(Frames),
+enum BodyFormat {
+    Json(UsageScanner),
+    AwsEvents(AwsEventReader),
     /// The headers do not name the format; the first byte will tell.
-    Unsaid,
+    Undetermined,
     /// A format that cannot be read.
-    Other,
+    Unreadable,
 }
 
-impl Form {
+impl BodyFormat {
     /// Returns the format of a body that begins with these bytes; `None` if they are only white space.
-    fn of_bytes(bytes: &[u8]) -> Option<Self> {
+    fn from_bytes(bytes: &[u8]) -> Option<Self> {
         match bytes.trim_ascii_start().first()? {
-            b'{' | b'[' => Some(Form::Json(Scanner::default())),
-            _ => Some(Form::Other),
+            b'{' | b'[' => Some(BodyFormat::Json(UsageScanner::default())),
+            _ => Some(BodyFormat::Unreadable),
         }
     }
 }
@@ -121,18 +121,18 @@ impl UsageReader {
             let start = content_type.get(..kind.len());
             start.is_some_and(|start| start.eq_ignore_ascii_case(kind))
         };
-        let form = if begins(b"application/json") {
-            Form::Json(Scanner::default())
+        let format = if begins(b"application/json") {
+            BodyFormat::Json(UsageScanner::default())
         } else if begins(b"application/vnd.amazon.eventstream") {
-            Form::AwsEvents(Frames::default())
+            BodyFormat::AwsEvents(AwsEventReader::default())
         } else if content_type.is_empty() || begins(b"text/plain") {
-            Form::Unsaid
+            BodyFormat::Undetermined
         } else {
             return None;
         };
         Some(UsageReader {
-            form,
-            reported: Reported::default(),
+            format,
+            reported: ReportedUsage::default(),
         })
     }
 
@@ -147,21 +147,21 @@ impl UsageReader {
 
     /// Takes the next bytes of the body, in arbitrary chunks.
     pub fn push(&mut self, chunk: &[u8]) {
-        if matches!(self.form, Form::Unsaid)
-            && let Some(form) = Form::of_bytes(chunk)
+        if matches!(self.format, BodyFormat::Undetermined)
+            && let Some(format) = BodyFormat::from_bytes(chunk)
         {
-            self.form = form;
+            self.format = format;
         }
-        match &mut self.form {
-            Form::Json(scanner) => scanner.push(chunk, &mut self.reported),
-            Form::AwsEvents(frames) => frames.push(chunk, &mut self.reported),
-            Form::Unsaid | Form::Other => {}
+        match &mut self.format {
+            BodyFormat::Json(scanner) => scanner.push(chunk, &mut self.reported),
+            BodyFormat::AwsEvents(reader) => reader.push(chunk, &mut self.reported),
+            BodyFormat::Undetermined | BodyFormat::Unreadable => {}
         }
     }
 
     /// Whether pushing more bytes is of any use.
     pub fn is_of_use(&self) -> bool {
-        !matches!(self.form, Form::Other)
+        !matches!(self.format, BodyFormat::Unreadable)
     }
 
     /// Returns the usage that the answer has reported so far.
@@ -177,16 +177,16 @@ impl UsageReader {
     /// Whether the answer is an error, whatever its status: its `error` is not empty, or its type says that it is
     /// one.
     pub fn is_error(&self) -> bool {
-        matches!(&self.form, Form::Json(scanner) if scanner.is_error())
+        matches!(&self.format, BodyFormat::Json(scanner) if scanner.is_error())
     }
 
     /// Returns the approximate number of bytes of text that the model wrote, in the fields that contain text; `None`
     /// if the answer cannot be read.
     pub fn text_bytes(&self) -> Option<u64> {
-        match &self.form {
-            Form::Json(scanner) => Some(scanner.text_bytes()),
-            Form::AwsEvents(frames) => Some(frames.text_bytes()),
-            Form::Unsaid | Form::Other => None,
+        match &self.format {
+            BodyFormat::Json(scanner) => Some(scanner.text_bytes()),
+            BodyFormat::AwsEvents(reader) => Some(reader.text_bytes()),
+            BodyFormat::Undetermined | BodyFormat::Unreadable => None,
         }
     }
 }

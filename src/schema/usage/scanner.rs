@@ -13,7 +13,7 @@ const MAX_USAGE_BYTES: usize = 8 * 1024;
 const MAX_TEXT_BYTES: usize = 256;
 
 /// Receives what is found.
-pub(super) trait Found {
+pub(super) trait UsageSink {
     /// Receives an object with the token counts, as it is written.
     fn usage(&mut self, object: &[u8]);
 
@@ -58,7 +58,7 @@ impl Key {
 
 /// The position within a JSON text.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Scanner {
+pub(super) struct UsageScanner {
     /// How many containers are open.
     depth: u32,
     /// How many of them are arrays around the answers: none, or the first one.
@@ -79,7 +79,7 @@ pub(super) struct Scanner {
     arguments_at: Option<u32>,
     /// Whether the open string is text that the model wrote.
     is_text: bool,
-    written: Written,
+    text_length: TextLength,
     /// Whether the value of `error` must still show whether it is empty.
     awaits_error: bool,
     is_error: bool,
@@ -87,20 +87,20 @@ pub(super) struct Scanner {
 
 /// How much text there was.
 #[derive(Clone, Copy, Debug, Default)]
-struct Written {
+struct TextLength {
     bytes: u64,
     /// How many of its characters are written as `\u` escapes.
     units: u64,
 }
 
-impl Scanner {
+impl UsageScanner {
     /// Starts over for the next text.
     pub(super) fn restart(&mut self) {
         let held = std::mem::take(&mut self.held);
-        *self = Scanner {
+        *self = UsageScanner {
             held,
-            written: self.written,
-            ..Scanner::default()
+            text_length: self.text_length,
+            ..UsageScanner::default()
         };
         self.held.clear();
     }
@@ -112,13 +112,13 @@ impl Scanner {
 
     /// Returns the approximate number of bytes of text that the model wrote.
     pub(in crate::schema) fn text_bytes(&self) -> u64 {
-        let Written { bytes, units } = self.written;
+        let TextLength { bytes, units } = self.text_length;
         // Such a character has two bytes in most alphabets.
         bytes.saturating_sub(units.saturating_mul(2))
     }
 
     /// Takes the next bytes of the text.
-    pub(super) fn push(&mut self, bytes: &[u8], found: &mut impl Found) {
+    pub(super) fn push(&mut self, bytes: &[u8], found: &mut impl UsageSink) {
         let mut rest = bytes;
         while let Some((byte, after)) = rest.split_first() {
             if self.in_string {
@@ -126,7 +126,7 @@ impl Scanner {
                 if plain > 0 && !self.is_escaped {
                     let (run, left) = rest.split_at_checked(plain).unwrap_or((rest, b""));
                     self.keep(run);
-                    self.writes(run.len());
+                    self.count_text(run.len());
                     rest = left;
                     continue;
                 }
@@ -139,7 +139,7 @@ impl Scanner {
     }
 
     /// Takes a byte of a string that may end it.
-    fn string_byte(&mut self, byte: u8, found: &mut impl Found) {
+    fn string_byte(&mut self, byte: u8, found: &mut impl UsageSink) {
         let was_escaped = std::mem::take(&mut self.is_escaped);
         match byte {
             b'\\' if !was_escaped => self.is_escaped = true,
@@ -152,22 +152,22 @@ impl Scanner {
                 }
             }
             b'u' if was_escaped && self.is_text => {
-                self.written.units = self.written.units.saturating_add(1);
+                self.text_length.units = self.text_length.units.saturating_add(1);
             }
-            _ => self.writes(1),
+            _ => self.count_text(1),
         }
         self.keep(&[byte]);
     }
 
     /// Counts bytes of a string that have passed.
-    fn writes(&mut self, bytes: usize) {
+    fn count_text(&mut self, bytes: usize) {
         if self.is_text {
             let more = u64::try_from(bytes).unwrap_or(u64::MAX);
-            self.written.bytes = self.written.bytes.saturating_add(more);
+            self.text_length.bytes = self.text_length.bytes.saturating_add(more);
         }
     }
 
-    fn string_ends(&mut self, found: &mut impl Found) {
+    fn string_ends(&mut self, found: &mut impl UsageSink) {
         if !std::mem::take(&mut self.is_value) {
             return;
         }
@@ -193,7 +193,7 @@ impl Scanner {
         self.awaits_error = false;
     }
 
-    fn structural_byte(&mut self, byte: u8, found: &mut impl Found) {
+    fn structural_byte(&mut self, byte: u8, found: &mut impl UsageSink) {
         if self.awaits_error {
             self.look_for_error(byte);
         }
@@ -252,7 +252,7 @@ impl Scanner {
         }
     }
 
-    fn close(&mut self, found: &mut impl Found) {
+    fn close(&mut self, found: &mut impl UsageSink) {
         self.depth = self.depth.saturating_sub(1);
         self.is_value = false;
         if self.arguments_at == Some(self.depth) {

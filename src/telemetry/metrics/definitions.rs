@@ -1,22 +1,22 @@
 //! All series of a document's metrics, and their numbers.
 
+use super::label_values::LabelValues;
 use super::labels::Label;
-use super::names::Names;
-use super::{Kind, Metric};
+use super::{Metric, MetricKind};
 use crate::config::Document;
 
 /// The definition of one series.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Definition {
     /// The kind of its metric.
-    pub kind: Kind,
+    pub kind: MetricKind,
     /// The metric's name with the labels of this series.
     pub name: String,
 }
 
 /// The number of a metric's first series, and how many values each of its labels has.
 #[derive(Clone, Debug)]
-struct Place {
+struct SeriesRange {
     first: usize,
     sizes: Vec<usize>,
 }
@@ -24,16 +24,16 @@ struct Place {
 /// The series of a document, numbered metric by metric.
 #[derive(Clone, Debug)]
 pub struct Definitions {
-    pub(super) names: Names,
-    places: Vec<Place>,
+    pub(super) names: LabelValues,
+    ranges: Vec<SeriesRange>,
     count: usize,
 }
 
 impl Definitions {
     /// Returns the series of this document.
-    pub fn of(document: &Document) -> Definitions {
-        let names = Names::of(document);
-        let mut places = Vec::new();
+    pub fn for_document(document: &Document) -> Definitions {
+        let names = LabelValues::for_document(document);
+        let mut ranges = Vec::new();
         let mut count: usize = 0;
         for metric in Metric::ALL {
             let size = |label: &Label| match names.values(*label) {
@@ -42,7 +42,7 @@ impl Definitions {
             };
             let sizes: Vec<usize> = metric.labels().iter().map(size).collect();
             let all = sizes.iter().copied().fold(1, usize::saturating_mul);
-            places.push(Place {
+            ranges.push(SeriesRange {
                 first: count,
                 sizes,
             });
@@ -50,7 +50,7 @@ impl Definitions {
         }
         Definitions {
             names,
-            places,
+            ranges,
             count,
         }
     }
@@ -82,15 +82,15 @@ impl Definitions {
     /// Returns the number of the metric's series with these label values.
     pub(super) fn number(&self, metric: Metric, values: &[usize]) -> Option<usize> {
         let index = Metric::ALL.iter().position(|one| *one == metric)?;
-        let place = self.places.get(index)?;
-        let offset = place
+        let range = self.ranges.get(index)?;
+        let offset = range
             .sizes
             .iter()
             .zip(values)
             .fold(0, |offset, (size, value)| {
                 usize::saturating_mul(offset, *size).saturating_add(*value)
             });
-        Some(place.first.saturating_add(offset))
+        Some(range.first.saturating_add(offset))
     }
 
     fn written(&self, label: Label) -> Vec<String> {

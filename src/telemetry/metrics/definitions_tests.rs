@@ -47,7 +47,7 @@ fn a_series_is_named_by_its_labels() {
 
 #[test]
 fn numbers_are_those_of_the_definitions() {
-    let definitions = Definitions::of(&document(DOCUMENT));
+    let definitions = Definitions::for_document(&document(DOCUMENT));
     let all = definitions.all();
     assert_eq!(all.len(), definitions.count());
     for metric in Metric::ALL {
@@ -72,7 +72,7 @@ fn numbers_are_those_of_the_definitions() {
 #[test]
 fn the_number_of_series_is_bounded() {
     let mut yaml = String::from("backends:\n- name: one\n  schema: openai\n  models:\n");
-    for index in 0..MAX_PLACES + 50 {
+    for index in 0..MAX_BACKEND_MODELS + 50 {
         yaml.push_str(&format!("  - name: m{index}\n"));
     }
     yaml.push_str("routes:\n");
@@ -82,7 +82,7 @@ fn the_number_of_series_is_bounded() {
         ));
     }
     let large = document(&yaml);
-    let definitions = Definitions::of(&large);
+    let definitions = Definitions::for_document(&large);
     assert!(definitions.count() < 20_000, "{}", definitions.count());
     let mut recorded = Recorded::new(&large);
     for index in 0..MAX_TARGETS + 50 {
@@ -104,7 +104,7 @@ fn the_number_of_series_is_bounded() {
     let others = recorded.sum("llm_router_requests_total[route=other]");
     assert_eq!(others, all - MAX_ROUTES as u64);
     // Naming many callers multiplies the series, so such a document is refused.
-    let callers: Vec<String> = (0..MAX_SHARES / MAX_TARGETS)
+    let callers: Vec<String> = (0..MAX_TARGET_CALLERS / MAX_TARGETS)
         .map(|index| format!("c{index}"))
         .collect();
     yaml.push_str(&format!(
@@ -173,6 +173,6 @@ fn names_of_closed_sets_are_found() {
 #[test]
 fn the_demo_has_few_series() {
     let demo = document(include_str!("../../../envoy/documents/demo.yaml"));
-    let count = Definitions::of(&demo).count();
+    let count = Definitions::for_document(&demo).count();
     assert!((1_500..2_500).contains(&count), "{count}");
 }

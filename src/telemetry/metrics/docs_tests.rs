@@ -41,7 +41,7 @@ fn the_table_is_the_code() {
             ]
         );
         assert_eq!(
-            metric.kind() == Kind::Histogram,
+            metric.kind() == MetricKind::Histogram,
             !metric.buckets().is_empty(),
             "{name}"
         );
@@ -55,7 +55,14 @@ fn the_limits_are_the_code() {
         let digits = row[1].split(' ').filter_map(|word| word.parse().ok());
         digits.collect::<Vec<usize>>()
     });
-    let expected = [MAX_ROUTES, MAX_TARGETS, MAX_PLACES, 64, MAX_SHARES].map(|limit| vec![limit]);
+    let expected = [
+        MAX_ROUTES,
+        MAX_TARGETS,
+        MAX_BACKEND_MODELS,
+        64,
+        MAX_TARGET_CALLERS,
+    ]
+    .map(|limit| vec![limit]);
     assert_eq!(numbers.collect::<Vec<_>>(), expected);
 }
 
@@ -76,7 +83,7 @@ fn known() -> BTreeMap<String, BTreeSet<&'static str>> {
     let mut known = BTreeMap::new();
     for metric in Metric::ALL {
         let labels: BTreeSet<&str> = labels(*metric).into_iter().collect();
-        if metric.kind() == Kind::Histogram {
+        if metric.kind() == MetricKind::Histogram {
             for end in ["_sum", "_count"] {
                 known.insert(format!("{}{end}", metric.name()), labels.clone());
             }

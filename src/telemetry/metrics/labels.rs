@@ -2,7 +2,7 @@
 
 use crate::attempt::Failure;
 use crate::schema::ErrorCode;
-use crate::telemetry::{Attempted, End, decisions};
+use crate::telemetry::{AnswerEnd, AttemptSummary, decisions};
 
 /// A label of a metric. Some stand for several labels that only occur in certain combinations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,7 +12,7 @@ pub enum Label {
     /// Route, backend and model.
     Target,
     /// Backend and model.
-    Place,
+    BackendModel,
     /// The caller of the request.
     Caller,
     /// The class of the status.
@@ -67,7 +67,7 @@ pub(super) const DECISIONS: [&str; 7] = [
 ];
 
 /// The verdicts on attempts that did not fail.
-const NO_FAILURES: [&str; 2] = [Attempted::ACCEPTED, Attempted::ABANDONED];
+const NO_FAILURES: [&str; 2] = [AttemptSummary::ACCEPTED, AttemptSummary::ABANDONED];
 
 impl Label {
     /// The names of the labels that this stands for.
@@ -75,7 +75,7 @@ impl Label {
         match self {
             Label::Route => &["route"],
             Label::Target => &["route", "backend", "model"],
-            Label::Place => &["backend", "model"],
+            Label::BackendModel => &["backend", "model"],
             Label::Caller => &["caller"],
             Label::Status => &["status"],
             Label::Decision => &["decision"],
@@ -117,11 +117,11 @@ impl Label {
     pub(super) fn closed_values(self) -> Vec<&'static str> {
         let failures = || Failure::ALL.iter().map(|failure| failure.name());
         match self {
-            Label::Route | Label::Target | Label::Place | Label::Caller => Vec::new(),
+            Label::Route | Label::Target | Label::BackendModel | Label::Caller => Vec::new(),
             Label::Status => STATUSES.to_vec(),
             Label::Decision => DECISIONS.to_vec(),
             Label::Error => ErrorCode::ALL.iter().map(|code| code.name()).collect(),
-            Label::End => End::ALL.iter().map(|(name, _)| *name).collect(),
+            Label::End => AnswerEnd::ALL.iter().map(|(name, _)| *name).collect(),
             Label::Verdict => NO_FAILURES.into_iter().chain(failures()).collect(),
             Label::Reason => failures().collect(),
             Label::TokenType => TOKEN_TYPES.to_vec(),

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::*;
 use crate::config::Document;
 use crate::schema::Usage;
-use crate::telemetry::{Attempted, End, Outcome};
+use crate::telemetry::{AnswerEnd, AttemptSummary, Outcome};
 
 #[path = "definitions_tests.rs"]
 mod series;
@@ -74,8 +74,8 @@ impl Recorded {
     }
 }
 
-fn attempt(backend: &str, model: &str, verdict: &'static str) -> Attempted {
-    Attempted {
+fn attempt(backend: &str, model: &str, verdict: &'static str) -> AttemptSummary {
+    AttemptSummary {
         backend: backend.to_owned(),
         model: model.to_owned(),
         verdict,
@@ -94,7 +94,7 @@ fn streamed() -> Outcome {
             attempt("spare", "small", "accepted"),
         ],
         status: 200,
-        end: End::Complete,
+        end: AnswerEnd::Complete,
         usage: Usage {
             input: Some(100),
             cached_input: Some(60),
@@ -332,12 +332,12 @@ fn only_streams_have_times_of_tokens() {
     recorded.record(&outcome);
     assert_eq!(recorded.of("gen_ai_server"), []);
     outcome.stream = true;
-    outcome.end = End::Cut;
+    outcome.end = AnswerEnd::Cut;
     recorded.record(&outcome);
     let kinds: Vec<_> = recorded.of("gen_ai_server");
     assert_eq!(kinds.len(), 1, "{kinds:?}");
     // An answer of one token has no further tokens to time.
-    outcome.end = End::Complete;
+    outcome.end = AnswerEnd::Complete;
     outcome.usage.output = Some(1);
     recorded.record(&outcome);
     assert_eq!(recorded.of("gen_ai_server_time_per_output_token").len(), 0);
@@ -345,21 +345,22 @@ fn only_streams_have_times_of_tokens() {
 
 #[test]
 fn cooldowns_and_what_cools() {
-    use crate::health::{Blow, Ended, Health, TargetKey};
+    use crate::health::{EndedAttempt, FailureSeverity, Health, TargetKey};
     let document = document(DOCUMENT);
     let mut recorded = Recorded::new(&document);
     let policy = document.cooldown.unwrap();
     let target = TargetKey::new("spare", "small");
     let mut health = Health::default();
-    let ended = Ended {
+    let ended = EndedAttempt {
         target,
         sent_ms: 1_000,
         now_ms: 1_000,
     };
-    assert!(health.fail(ended, Blow::AtOnce, &policy, 0));
+    assert!(health.fail(ended, FailureSeverity::Immediate, &policy, 0));
     let mut said = Vec::new();
     let names = recorded.names.clone();
-    let mut sink = |number: usize, _: Kind, value: u64| said.push((names[number].clone(), value));
+    let mut sink =
+        |number: usize, _: MetricKind, value: u64| said.push((names[number].clone(), value));
     recorded.recorder.record_cooldown(target, &mut sink);
     recorded
         .recorder

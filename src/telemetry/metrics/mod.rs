@@ -5,18 +5,20 @@
 //! All series are defined when a document is loaded, so that no request can create one.
 
 mod definitions;
+mod label_values;
 mod labels;
-mod names;
 mod record;
 
 pub use definitions::{Definition, Definitions};
+pub use label_values::{
+    MAX_BACKEND_MODELS, MAX_ROUTES, MAX_TARGET_CALLERS, MAX_TARGETS, OTHER, target_caller_series,
+};
 pub use labels::{LABEL_NAMES, Label, tag_regex};
-pub use names::{MAX_PLACES, MAX_ROUTES, MAX_SHARES, MAX_TARGETS, OTHER, shares};
-pub use record::{Recorder, Sink};
+pub use record::{MetricSink, Recorder};
 
 /// The kinds of metrics.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum MetricKind {
     /// A value that only grows.
     Counter,
     /// A value that is set.
@@ -25,13 +27,13 @@ pub enum Kind {
     Histogram,
 }
 
-impl Kind {
+impl MetricKind {
     /// The name that Prometheus has for this kind.
     pub const fn name(self) -> &'static str {
         match self {
-            Kind::Counter => "counter",
-            Kind::Gauge => "gauge",
-            Kind::Histogram => "histogram",
+            MetricKind::Counter => "counter",
+            MetricKind::Gauge => "gauge",
+            MetricKind::Histogram => "histogram",
         }
     }
 }
@@ -54,8 +56,8 @@ macro_rules! metrics {
             }
 
             /// The kind of metric.
-            pub const fn kind(self) -> Kind {
-                match self { $(Metric::$variant => Kind::$kind,)+ }
+            pub const fn kind(self) -> MetricKind {
+                match self { $(Metric::$variant => MetricKind::$kind,)+ }
             }
 
             /// The labels of its series.
@@ -78,13 +80,13 @@ metrics! {
     /// Requests by caller.
     CallerRequests Counter "llm_router_caller_requests_total" [Caller, Status],
     /// Attempts by verdict.
-    Attempts Counter "llm_router_attempts_total" [Place, Verdict],
+    Attempts Counter "llm_router_attempts_total" [BackendModel, Verdict],
     /// Attempts that followed a failed one at another target.
     Fallbacks Counter "llm_router_fallbacks_total" [Route, Reason],
     /// Cooldowns that have begun.
-    Cooldowns Counter "llm_router_cooldowns_total" [Place],
+    Cooldowns Counter "llm_router_cooldowns_total" [BackendModel],
     /// Whether a target is in cooldown.
-    Cooling Gauge "llm_router_target_cooling" [Place],
+    Cooling Gauge "llm_router_target_cooling" [BackendModel],
     /// Tokens used.
     Tokens Counter "llm_router_tokens_total" [TokenType, Target, Caller],
     /// Tokens of answers that did not report their usage.
@@ -92,7 +94,7 @@ metrics! {
     /// Cost in micro-dollars (US).
     Cost Counter "llm_router_cost_microdollars_total" [Target, Caller],
     /// Answers with tokens whose cost is not known.
-    Unpriced Counter "llm_router_unpriced_answers_total" [Place],
+    Unpriced Counter "llm_router_unpriced_answers_total" [BackendModel],
     /// Bytes of request bodies.
     RequestBytes Counter "llm_router_request_bytes_total" [Route],
     /// Bytes of answer bodies.
@@ -100,7 +102,7 @@ metrics! {
     /// Time that the router role took for its decision.
     DecisionTime Histogram "llm_router_decision_microseconds" [],
     /// Duration of attempts.
-    AttemptTime Histogram "llm_router_attempt_milliseconds" [Place],
+    AttemptTime Histogram "llm_router_attempt_milliseconds" [BackendModel],
     /// Duration of requests.
     Duration Histogram "gen_ai_client_operation_duration_milliseconds" [Target],
     /// Tokens of each answer.

@@ -1,10 +1,10 @@
 //! Records an outcome in the metrics.
 
 use super::labels::{DIRECTIONS, Label, STATUSES, TOKEN_TYPES};
-use super::{Definition, Definitions, Kind, Metric};
+use super::{Definition, Definitions, Metric, MetricKind};
 use crate::config::Document;
-use crate::health::{Health, State, TargetKey};
-use crate::telemetry::{Attempted, End, Outcome};
+use crate::health::{Health, TargetKey, TargetState};
+use crate::telemetry::{AnswerEnd, AttemptSummary, Outcome};
 
 /// The number of pico-dollars in one micro-dollar.
 const PICO_DOLLARS: u64 = 1_000_000;
@@ -21,13 +21,13 @@ pub struct Recorder {
 }
 
 /// Receives the values to record: the number of a series, its kind, and the value.
-pub type Sink<'a> = &'a mut dyn FnMut(usize, Kind, u64);
+pub type MetricSink<'a> = &'a mut dyn FnMut(usize, MetricKind, u64);
 
 impl Recorder {
     /// Creates a recorder for the metrics of this document.
     pub fn new(document: &Document) -> Recorder {
         Recorder {
-            definitions: Definitions::of(document),
+            definitions: Definitions::for_document(document),
             carried: Vec::new(),
             cooling: Vec::new(),
         }
@@ -40,30 +40,31 @@ impl Recorder {
 
     /// Records an outcome. That takes from 8 values, if nothing was answered, to 18 for a stream that one attempt
     /// answered, and 3 more for each further attempt.
-    pub fn record(&mut self, outcome: &Outcome, sink: Sink<'_>) {
-        let mut line = Line {
+    pub fn record(&mut self, outcome: &Outcome, sink: MetricSink<'_>) {
+        let mut recording = OutcomeRecording {
             definitions: &self.definitions,
             carried: &mut self.carried,
             sink,
         };
-        line.request(outcome);
-        line.attempts(outcome);
+        recording.request(outcome);
+        recording.attempts(outcome);
         if let (Some(route), Some(last)) = (&outcome.route, outcome.attempts.last()) {
-            let target = line
+            let target = recording
                 .definitions
                 .names
                 .target(route, &last.backend, &last.model);
-            line.times(outcome, target);
-            line.usage(outcome, target, last);
+            recording.times(outcome, target);
+            recording.usage(outcome, target, last);
         }
     }
 
     /// Records that a target's cooldown has begun.
-    pub fn record_cooldown(&self, target: TargetKey, sink: Sink<'_>) {
-        let place = self.definitions.names.place_of(target);
-        let number = place.and_then(|place| self.definitions.number(Metric::Cooldowns, &[place]));
+    pub fn record_cooldown(&self, target: TargetKey, sink: MetricSink<'_>) {
+        let backend_model = self.definitions.names.backend_model_of(target);
+        let number = backend_model
+            .and_then(|backend_model| self.definitions.number(Metric::Cooldowns, &[backend_model]));
         if let Some(number) = number {
-            sink(number, Kind::Counter, 1);
+            sink(number, MetricKind::Counter, 1);
         }
     }
 
@@ -73,40 +74,46 @@ impl Recorder {
         document: &Document,
         health: &Health,
         now: u64,
-        sink: Sink<'_>,
+        sink: MetricSink<'_>,
     ) {
         let names = &self.definitions.names;
         let mut cooling = Vec::new();
         if let (Some(policy), false) = (&document.cooldown, health.is_empty()) {
-            for (key, place) in names.keys() {
+            for (key, backend_model) in names.keys() {
                 let state = health.state(*key, now, policy);
-                if matches!(state, State::Cooling { .. }) && !cooling.contains(place) {
-                    cooling.push(*place);
+                if matches!(state, TargetState::Cooling { .. }) && !cooling.contains(backend_model)
+                {
+                    cooling.push(*backend_model);
                 }
             }
         }
-        let mut set = |place: &usize, value| {
-            let number = self.definitions.number(Metric::Cooling, &[*place]);
+        let mut set = |backend_model: &usize, value| {
+            let number = self.definitions.number(Metric::Cooling, &[*backend_model]);
             if let Some(number) = number {
-                sink(number, Kind::Gauge, value);
+                sink(number, MetricKind::Gauge, value);
             }
         };
-        let ended = self.cooling.iter().filter(|place| !cooling.contains(place));
-        ended.for_each(|place| set(place, 0));
-        let begun = cooling.iter().filter(|place| !self.cooling.contains(place));
-        begun.for_each(|place| set(place, 1));
+        let ended = self
+            .cooling
+            .iter()
+            .filter(|backend_model| !cooling.contains(backend_model));
+        ended.for_each(|backend_model| set(backend_model, 0));
+        let begun = cooling
+            .iter()
+            .filter(|backend_model| !self.cooling.contains(backend_model));
+        begun.for_each(|backend_model| set(backend_model, 1));
         self.cooling = cooling;
     }
 }
 
 /// Records the values of one outcome.
-struct Line<'a> {
+struct OutcomeRecording<'a> {
     definitions: &'a Definitions,
     carried: &'a mut Vec<u64>,
-    sink: Sink<'a>,
+    sink: MetricSink<'a>,
 }
 
-impl Line<'_> {
+impl OutcomeRecording<'_> {
     fn put(&mut self, metric: Metric, values: &[usize], value: u64) {
         if let Some(number) = self.definitions.number(metric, values) {
             (self.sink)(number, metric.kind(), value);
@@ -130,7 +137,9 @@ impl Line<'_> {
         if let Some(decision) = Label::Decision.position(outcome.decision) {
             self.put(Metric::Decisions, &[route, decision], 1);
         }
-        let end = End::ALL.iter().position(|(_, end)| *end == outcome.end);
+        let end = AnswerEnd::ALL
+            .iter()
+            .position(|(_, end)| *end == outcome.end);
         self.put(Metric::Ends, &[route, end.unwrap_or(0)], 1);
         if let Some(error) = outcome.error.and_then(|error| Label::Error.position(error)) {
             self.put(Metric::Errors, &[route, error], 1);
@@ -145,12 +154,12 @@ impl Line<'_> {
         let names = &self.definitions.names;
         let route = names.route(outcome.route.as_deref());
         for attempt in &outcome.attempts {
-            let place = names.place(&attempt.backend, &attempt.model);
+            let backend_model = names.backend_model(&attempt.backend, &attempt.model);
             if let Some(verdict) = Label::Verdict.position(attempt.verdict) {
-                self.put(Metric::Attempts, &[place, verdict], 1);
+                self.put(Metric::Attempts, &[backend_model, verdict], 1);
             }
             if let Some(ms) = attempt.ms {
-                self.put(Metric::AttemptTime, &[place], ms);
+                self.put(Metric::AttemptTime, &[backend_model], ms);
             }
         }
         for failed in outcome.fallbacks() {
@@ -168,7 +177,7 @@ impl Line<'_> {
         self.put(Metric::FirstToken, &[target], first);
         // The wait for the first token is a metric of its own.
         let further = outcome.usage.output.and_then(|all| all.checked_sub(1));
-        if let (End::Complete, Some(further)) = (outcome.end, further) {
+        if let (AnswerEnd::Complete, Some(further)) = (outcome.end, further) {
             let us = outcome.whole_ms.saturating_sub(first).saturating_mul(1_000);
             if let Some(each) = us.checked_div(further) {
                 self.put(Metric::PerToken, &[target], each);
@@ -176,7 +185,7 @@ impl Line<'_> {
         }
     }
 
-    fn usage(&mut self, outcome: &Outcome, target: usize, last: &Attempted) {
+    fn usage(&mut self, outcome: &Outcome, target: usize, last: &AttemptSummary) {
         let usage = &outcome.usage;
         if usage.is_unknown() {
             return;
@@ -207,8 +216,11 @@ impl Line<'_> {
         match outcome.cost {
             Some(cost) => self.cost(cost, &[target, caller]),
             None => {
-                let place = self.definitions.names.place(&last.backend, &last.model);
-                self.put(Metric::Unpriced, &[place], 1);
+                let backend_model = self
+                    .definitions
+                    .names
+                    .backend_model(&last.backend, &last.model);
+                self.put(Metric::Unpriced, &[backend_model], 1);
             }
         }
     }

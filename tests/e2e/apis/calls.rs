@@ -1,11 +1,11 @@
 //! Trials of model calls: where each is sent, and what arrives at the backend.
 
-use llm_router::schema::{Api, Place, Schema};
+use llm_router::schema::{Api, ModelLocation, Schema};
 
 use super::sample::{Kind, at, backend, body, call, encoded, path};
 use crate::fleet::apis::{UPSTREAM, second_path};
 use crate::harness::Case;
-use crate::harness::echo::Answering;
+use crate::harness::echo::EchoInstruction;
 
 /// A call goes by its model, wherever the model is, to a backend that speaks the call's API.
 pub(super) async fn routed(case: Case, api: Api) {
@@ -18,7 +18,7 @@ pub(super) async fn routed(case: Case, api: Api) {
             let content_type = seen.header("content-type");
             assert_eq!(content_type.as_deref(), Some(kind.content_type()));
         }
-        if api.place() == Place::Path {
+        if api.model_location() == ModelLocation::Path {
             // With an unencoded slash, as some clients send it.
             let path = path(api, "org/m").replace("%2F", "/");
             let seen = at(&case, &path, *kind, "{}").send().await;
@@ -33,7 +33,7 @@ pub(super) async fn rewritten(case: Case, api: Api) {
         let first = backend(api, "");
         let failing = format!("x-test-answer-{first}");
         let answer = call(&case, api, *kind, "chain")
-            .header(&failing, Answering::status(503).header())
+            .header(&failing, EchoInstruction::status(503).header())
             .send()
             .await;
         let second = backend(api, "-two");

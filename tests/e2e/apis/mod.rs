@@ -9,24 +9,24 @@ mod stored;
 mod streams;
 mod websocket;
 
-use llm_router::schema::{Api, Asks, Place};
+use llm_router::schema::{Api, ModelLocation, StreamSignal};
 
-use crate::fleet::Which;
+use crate::fleet::SharedEnvoy;
 use crate::harness::{Case, Protocol, Suite};
 
 const TABLE: &str = include_str!("../../../docs/apis.md");
 
-const ENVOY: Which = Which::Apis { workers: 2 };
+const ENVOY: SharedEnvoy = SharedEnvoy::Apis { workers: 2 };
 
 pub(crate) fn add(suite: &mut Suite) {
     for api in Api::ALL.iter().copied() {
         each(suite, "routed", api, calls::routed);
         each(suite, "rewritten", api, calls::rewritten);
         each(suite, "errors", api, errors::in_its_format);
-        if api.asks() != Asks::Never {
+        if api.stream_signal() != StreamSignal::Never {
             each(suite, "streamed", api, streams::streamed);
         }
-        if api.place() != Place::Form {
+        if api.model_location() != ModelLocation::Form {
             each(suite, "stored", api, stored::stored);
         }
     }

@@ -7,7 +7,7 @@ use llm_router::schema::Schema;
 use super::on_both;
 use super::sample::is_error;
 use crate::fleet::BUFFER_LIMIT;
-use crate::harness::echo::Answering;
+use crate::harness::echo::EchoInstruction;
 use crate::harness::{Case, Suite};
 
 pub(crate) fn add(suite: &mut Suite) {
@@ -124,13 +124,13 @@ async fn there_is_one_attempt(case: Case) {
     for status in [500, 503, 429, 404] {
         let answer = case
             .get("/v1/files/x")
-            .header("x-test-answer", Answering::status(status).header())
+            .header("x-test-answer", EchoInstruction::status(status).header())
             .send()
             .await;
         answer.is(status).went_to(&["echo-openai-two"]);
         assert_eq!(answer.body, b"{}");
     }
-    let stream = Answering::events(&["data: {\"error\":{\"code\":429}}\n\n", "data: x"]);
+    let stream = EchoInstruction::events(&["data: {\"error\":{\"code\":429}}\n\n", "data: x"]);
     let answer = case
         .get("/v1/files/x")
         .header("x-test-answer", stream.header())

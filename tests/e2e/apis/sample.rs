@@ -1,6 +1,6 @@
 //! Sample calls of each API as its clients make them, and the error formats that these clients expect.
 
-use llm_router::schema::{Api, Place, Schema};
+use llm_router::schema::{Api, ModelLocation, Schema};
 use serde_json::Value;
 
 use crate::harness::{Answer, Call, Case};
@@ -15,10 +15,10 @@ pub(super) enum Kind {
 impl Kind {
     /// Returns the kinds of body that an API accepts.
     pub(super) fn of(api: Api) -> &'static [Kind] {
-        match api.place() {
-            Place::Json | Place::Path => &[Kind::Json],
-            Place::Form => &[Kind::Form],
-            Place::JsonOrForm => &[Kind::Json, Kind::Form],
+        match api.model_location() {
+            ModelLocation::Json | ModelLocation::Path => &[Kind::Json],
+            ModelLocation::Form => &[Kind::Form],
+            ModelLocation::JsonOrForm => &[Kind::Json, Kind::Form],
         }
     }
 
@@ -76,7 +76,7 @@ pub(super) fn path(api: Api, model: &str) -> String {
 
 /// Returns the body of a call; it names the model unless the path does.
 pub(super) fn body(api: Api, kind: Kind, model: &str) -> Vec<u8> {
-    kind.body((api.place() != Place::Path).then_some(model))
+    kind.body((api.model_location() != ModelLocation::Path).then_some(model))
 }
 
 /// Makes a call of this model.

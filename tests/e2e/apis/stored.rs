@@ -4,7 +4,7 @@ use llm_router::schema::Api;
 
 use super::sample::{Kind, at, backend, is_error, path};
 use crate::harness::Case;
-use crate::harness::echo::Answering;
+use crate::harness::echo::EchoInstruction;
 
 /// The call goes only to the backend that the route names, and nowhere if it names none.
 pub(super) async fn stored(case: Case, api: Api) {
@@ -18,7 +18,7 @@ pub(super) async fn stored(case: Case, api: Api) {
     // It fails there, and goes nowhere else.
     let failing = format!("x-test-answer-{home}");
     let answer = stateful(&pinned)
-        .header(&failing, Answering::status(503).header())
+        .header(&failing, EchoInstruction::status(503).header())
         .send()
         .await;
     answer.is(503).went_to(&[&home]);

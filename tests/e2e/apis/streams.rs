@@ -1,9 +1,9 @@
 //! Trials of streamed answers of each API.
 
-use llm_router::schema::{Api, Asks, Schema};
+use llm_router::schema::{Api, Schema, StreamSignal};
 
 use super::sample::{Kind, at, backend, body, path};
-use crate::harness::echo::Answering;
+use crate::harness::echo::EchoInstruction;
 use crate::harness::{Answer, Call, Case};
 
 /// Returns the events before any content, with content, and at the end.
@@ -61,15 +61,15 @@ fn events(api: Api) -> [&'static str; 3] {
 
 /// Makes a call that asks for a stream.
 fn asking(case: &Case, api: Api, kind: Kind, model: &str) -> Call {
-    let body = match (api.asks(), kind) {
-        (Asks::InBody, Kind::Json) => {
+    let body = match (api.stream_signal(), kind) {
+        (StreamSignal::InBody, Kind::Json) => {
             format!("{{\"stream\":true,\"model\":\"{model}\"}}").into_bytes()
         }
-        (Asks::InBody, Kind::Form) => {
+        (StreamSignal::InBody, Kind::Form) => {
             let stream = b"--XX\r\nContent-Disposition: form-data; name=\"stream\"\r\n\r\ntrue\r\n";
             [stream.as_slice(), &body(api, kind, model)].concat()
         }
-        (Asks::InAnswer, _) => {
+        (StreamSignal::InAnswer, _) => {
             format!("{{\"stream_format\":\"sse\",\"model\":\"{model}\"}}").into_bytes()
         }
         _ => body(api, kind, model),
@@ -83,7 +83,12 @@ fn asking(case: &Case, api: Api, kind: Kind, model: &str) -> Call {
 }
 
 /// Makes the call, with these answers of the first and the second backend.
-async fn answered(call: Call, api: Api, first: &Answering, second: &Answering) -> Answer {
+async fn answered(
+    call: Call,
+    api: Api,
+    first: &EchoInstruction,
+    second: &EchoInstruction,
+) -> Answer {
     let [one, two] = ["", "-two"].map(|which| format!("x-test-answer-{}", backend(api, which)));
     call.header(&one, first.header())
         .header(&two, second.header())
@@ -95,7 +100,7 @@ pub(super) async fn streamed(case: Case, api: Api) {
     let [start, content, end] = events(api);
     let is_opaque = api.schema() == Schema::Bedrock;
     let stream = |pieces: &[&str]| {
-        let mut stream = Answering::events(pieces);
+        let mut stream = EchoInstruction::events(pieces);
         if is_opaque {
             stream.content_type = "application/vnd.amazon.eventstream".to_owned();
         }
@@ -111,7 +116,7 @@ pub(super) async fn streamed(case: Case, api: Api) {
             answer.is(200).went_to(&[&first]);
             assert_eq!(text(&answer), [start, content, end].concat());
         }
-        let failing = Answering::status(503);
+        let failing = EchoInstruction::status(503);
         let answer = answered(ask("chain"), api, &failing, &whole).await;
         answer.is(200).went_to(&[&first, &second]);
         assert_eq!(text(&answer), [start, content, end].concat());
@@ -146,7 +151,7 @@ pub(super) async fn streamed(case: Case, api: Api) {
 
 /// Without `alt=sse`, Gemini streams one JSON array, which is not held to its end.
 async fn an_array(case: &Case, api: Api) {
-    let mut array = Answering::events(&["[{\"candidates\":[]}", ",\n{}", "]"]);
+    let mut array = EchoInstruction::events(&["[{\"candidates\":[]}", ",\n{}", "]"]);
     array.content_type = "application/json".to_owned();
     let call = at(case, &path(api, "chain"), Kind::Json, "{}");
     let mut response = call.header("x-test-answer", array.header()).open().await;

@@ -3,7 +3,7 @@
 mod claims;
 mod mesh;
 
-use crate::fleet::Which;
+use crate::fleet::SharedEnvoy;
 use crate::harness::{Call, Case, Protocol, Suite};
 
 pub(crate) fn add(suite: &mut Suite) {
@@ -19,7 +19,7 @@ where
     Run: Future<Output = ()> + 'static,
 {
     for protocol in Protocol::ALL {
-        suite.on(name, Which::Callers, protocol, scenario);
+        suite.on(name, SharedEnvoy::Callers, protocol, scenario);
     }
 }
 

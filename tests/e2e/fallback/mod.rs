@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::fleet::Which;
+use crate::fleet::SharedEnvoy;
 use crate::fleet::document::DEPLOYMENT;
-use crate::harness::{Api, Case, Protocol, Seen, Suite};
+use crate::harness::{Api, Case, Protocol, SeenRequest, Suite};
 
 /// Failures with an answer, after which the filter tries the next target.
 const ANSWERED: [&str; 4] = ["status-429", "status-500", "status-503", "status-529"];
@@ -47,7 +47,7 @@ pub(crate) fn add(suite: &mut Suite) {
     for protocol in Protocol::ALL {
         suite.on(
             "fallback::with_a_document_that_is_a_string",
-            Which::Text,
+            SharedEnvoy::Text,
             protocol,
             with_a_string,
         );
@@ -56,7 +56,7 @@ pub(crate) fn add(suite: &mut Suite) {
 
 /// Asserts that the second target got the request as if it had been the first.
 #[track_caller]
-fn assert_adapted(api: Api, seen: &Seen) {
+fn assert_adapted(api: Api, seen: &SeenRequest) {
     match api {
         Api::OpenAi => {
             assert_eq!(seen.model(), DEPLOYMENT);

@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::fleet::{MISSING_FLAG_TIMEOUT_MS, Which};
+use crate::fleet::{MISSING_FLAG_TIMEOUT_MS, SharedEnvoy};
 use crate::harness::{Api, Case, Protocol, Suite};
 
 /// The setting that the error and the log must name.
@@ -16,7 +16,7 @@ const LONG_PAUSE: Duration = Duration::from_millis(3 * MISSING_FLAG_TIMEOUT_MS);
 pub(crate) fn add(suite: &mut Suite) {
     for workers in [1, 2] {
         for protocol in Protocol::ALL {
-            let which = Which::WithoutFlag { workers };
+            let which = SharedEnvoy::WithoutFlag { workers };
             suite.on(
                 "flag::missing_is_an_error",
                 which,

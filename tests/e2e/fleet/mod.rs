@@ -38,7 +38,7 @@ pub(crate) const INJECTED: [(&str, &str, &str); 3] = [
 
 /// One of the shared Envoys.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Which {
+pub(crate) enum SharedEnvoy {
     /// A complete setup.
     Main { workers: usize },
     /// The complete fallback policy, including cooldowns.
@@ -69,7 +69,7 @@ pub(crate) enum Which {
     Unpacking { workers: usize },
 }
 
-impl Which {
+impl SharedEnvoy {
     pub(crate) fn workers(self) -> usize {
         match self {
             Self::Main { workers }
@@ -107,7 +107,7 @@ impl Which {
 }
 
 /// As it occurs in the names of trials and files.
-impl fmt::Display for Which {
+impl fmt::Display for SharedEnvoy {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Main { .. } => {}

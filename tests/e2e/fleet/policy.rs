@@ -43,14 +43,14 @@ const OTHERS: [(&str, &str, &str); 6] = [
 
 /// A model that only one scenario uses.
 #[derive(Clone)]
-pub(crate) struct Virtual {
+pub(crate) struct VirtualModel {
     name: String,
     targets: Vec<Target>,
     fallback: Value,
     stored_at: Option<String>,
 }
 
-impl Virtual {
+impl VirtualModel {
     pub(crate) fn new(name: &str, targets: impl Into<Vec<Target>>) -> Self {
         Self {
             name: name.to_owned(),
@@ -99,7 +99,7 @@ pub(crate) fn fine(backend: &str) -> Target {
     at(backend, "works")
 }
 
-/// The backend whose [`Switch`](llm_router::demo::backend::Switch) belongs to one scenario: see [`switched`].
+/// The backend whose [`FaultSwitch`](llm_router::demo::backend::FaultSwitch) belongs to one scenario: see [`switched`].
 pub(crate) const SWITCHED: &str = "switched";
 
 /// A backend over HTTP/2 that belongs to one scenario, because a broken connection breaks all requests on it.
@@ -139,7 +139,7 @@ pub(crate) fn switched(workers: usize, protocol: Protocol) -> &'static str {
     }
 }
 
-fn virtuals() -> Vec<Virtual> {
+fn virtuals() -> Vec<VirtualModel> {
     let mut all = verdicts::virtuals();
     all.extend(policy_streams::virtuals());
     all
@@ -154,7 +154,7 @@ struct Entries {
 }
 
 impl Entries {
-    fn add(&mut self, model: &Virtual, workers: usize, protocol: Protocol) {
+    fn add(&mut self, model: &VirtualModel, workers: usize, protocol: Protocol) {
         let name = format!("{}-{protocol}", model.name);
         let mut targets = vec![];
         for (index, target) in model.targets.iter().enumerate() {

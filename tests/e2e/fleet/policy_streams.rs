@@ -1,8 +1,8 @@
 //! The virtual models of the trials with streams.
 
-use super::policy::Virtual;
+use super::policy::VirtualModel;
 use crate::streams;
 
-pub(crate) fn virtuals() -> Vec<Virtual> {
+pub(crate) fn virtuals() -> Vec<VirtualModel> {
     streams::virtuals()
 }

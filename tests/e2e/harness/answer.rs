@@ -1,6 +1,6 @@
 //! The answer that a client got, and what the backends saw of its request.
 
-use llm_router::demo::backend::Recorded;
+use llm_router::demo::backend::RecordedRequest;
 use serde_json::Value;
 
 use super::case::{Api, Case};
@@ -144,17 +144,17 @@ impl Answer {
     }
 
     /// Returns the attempts that reached a backend, in order: the backend, and what it saw.
-    pub(crate) fn attempts(&self) -> Vec<(&'static str, Seen)> {
+    pub(crate) fn attempts(&self) -> Vec<(&'static str, SeenRequest)> {
         let requests = self.case.world.backends.requests(&self.id);
         requests
             .into_iter()
-            .map(|(backend, request)| (backend, Seen(request)))
+            .map(|(backend, request)| (backend, SeenRequest(request)))
             .collect()
     }
 
     /// Asserts that the attempts went to exactly these backends in this order, and returns what each of them saw.
     #[track_caller]
-    pub(crate) fn went_to(&self, backends: &[&str]) -> Vec<Seen> {
+    pub(crate) fn went_to(&self, backends: &[&str]) -> Vec<SeenRequest> {
         let (names, seen): (Vec<_>, Vec<_>) = self.attempts().into_iter().unzip();
         assert_eq!(
             names,
@@ -167,7 +167,7 @@ impl Answer {
 
     /// Asserts one attempt, answered with 200, at this backend, and returns what it saw.
     #[track_caller]
-    pub(crate) fn only_at(&self, backend: &str) -> Seen {
+    pub(crate) fn only_at(&self, backend: &str) -> SeenRequest {
         self.is(200);
         self.went_to(&[backend]).remove(0)
     }
@@ -207,9 +207,9 @@ impl Answer {
 }
 
 /// What a backend saw.
-pub(crate) struct Seen(pub(crate) Recorded);
+pub(crate) struct SeenRequest(pub(crate) RecordedRequest);
 
-impl Seen {
+impl SeenRequest {
     /// Returns all values of a header.
     pub(crate) fn values(&self, name: &str) -> Vec<&[u8]> {
         let headers = self

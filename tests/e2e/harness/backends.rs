@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use llm_router::demo::backend::{Backend, Recorded, Recorder, Switch};
+use llm_router::demo::backend::{Backend, FaultSwitch, RecordedRequest, Recorder};
 use tokio::net::{TcpListener, TcpSocket};
 
 use super::identities::Identities;
@@ -58,7 +58,7 @@ const TLS: [(&str, &str, bool); 4] = [
 pub(crate) struct Backends {
     addresses: BTreeMap<&'static str, SocketAddr>,
     recorders: BTreeMap<&'static str, Arc<Recorder>>,
-    switches: BTreeMap<&'static str, Switch>,
+    switches: BTreeMap<&'static str, FaultSwitch>,
     echoed: echo::Echoed,
     /// The identities of callers.
     pub(crate) identities: Identities,
@@ -152,14 +152,14 @@ impl Backends {
     }
 
     /// Returns the switch that selects a backend's fault. Only for a backend that a single trial uses at a time.
-    pub(crate) fn switch(&self, name: &str) -> &Switch {
+    pub(crate) fn switch(&self, name: &str) -> &FaultSwitch {
         self.switches
             .get(name)
             .unwrap_or_else(|| panic!("no backend is called {name}"))
     }
 
     /// Returns what reached any backend of the request with this `x-test-id`, in the order of arrival.
-    pub(crate) fn requests(&self, test_id: &str) -> Vec<(&'static str, Recorded)> {
+    pub(crate) fn requests(&self, test_id: &str) -> Vec<(&'static str, RecordedRequest)> {
         let mut all: Vec<_> = self
             .recorders
             .iter()
@@ -170,7 +170,7 @@ impl Backends {
                     .map(move |request| (*name, request))
             })
             .collect();
-        let is_of = |request: &Recorded| {
+        let is_of = |request: &RecordedRequest| {
             let mut headers = request.headers.iter();
             headers.any(|(name, value)| name == "x-test-id" && value == test_id.as_bytes())
         };
@@ -183,7 +183,7 @@ impl Backends {
     /// Returns the bodies that an accept-all backend received at this path, from any sender.
     pub(crate) fn taken(&self, backend: &str, path: &str) -> Vec<Vec<u8>> {
         let echoed = self.echoed.lock().expect("no thread panics with it");
-        let is_it = |name: &str, request: &Recorded| name == backend && request.path == path;
+        let is_it = |name: &str, request: &RecordedRequest| name == backend && request.path == path;
         let taken = echoed.iter().filter(|(name, request)| is_it(name, request));
         taken.map(|(_, request)| request.body.clone()).collect()
     }

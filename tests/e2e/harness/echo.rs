@@ -1,7 +1,7 @@
 //! A backend that accepts any request, records it, and answers as the request's own header says.
 //!
-//! `x-test-answer-<name>`, and for every backend `x-test-answer`, contains an [`Answering`] as JSON. Without either,
-//! the answer is an empty JSON object. An upgrade is accepted, and later bytes are sent back.
+//! `x-test-answer-<name>`, and for every backend `x-test-answer`, contains an [`EchoInstruction`] as JSON. Without
+//! either, the answer is an empty JSON object. An upgrade is accepted, and later bytes are sent back.
 
 use std::io;
 use std::sync::{Arc, Mutex};
@@ -14,7 +14,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::Response;
 use http_body_util::channel::Channel;
 use hyper_util::rt::TokioIo;
-use llm_router::demo::backend::Recorded;
+use llm_router::demo::backend::RecordedRequest;
 use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
 
@@ -24,17 +24,17 @@ use super::case::header_list;
 const PAUSE: Duration = Duration::from_millis(30);
 
 /// What reached these backends, each with the backend's name.
-pub(crate) type Echoed = Arc<Mutex<Vec<(&'static str, Recorded)>>>;
+pub(crate) type Echoed = Arc<Mutex<Vec<(&'static str, RecordedRequest)>>>;
 
 /// How one of them is to answer.
 #[derive(Clone, Deserialize, Serialize)]
-pub(crate) struct Answering {
+pub(crate) struct EchoInstruction {
     pub(crate) status: u16,
     pub(crate) content_type: String,
     pub(crate) pieces: Vec<String>,
 }
 
-impl Answering {
+impl EchoInstruction {
     /// Creates an answer that is a stream of events.
     pub(crate) fn events(pieces: &[&str]) -> Self {
         Self {
@@ -89,7 +89,7 @@ async fn answer(State(echo): State<Echo>, mut request: Request) -> Response {
             .get(name)
             .and_then(|value| value.to_str().ok())
     };
-    let recorded = Recorded {
+    let recorded = RecordedRequest {
         version: format!("{:?}", parts.version),
         method: parts.method.to_string(),
         path: parts.uri.to_string(),
@@ -117,16 +117,16 @@ async fn answer(State(echo): State<Echo>, mut request: Request) -> Response {
     }
 }
 
-fn script(name: &str, headers: &HeaderMap) -> Answering {
+fn script(name: &str, headers: &HeaderMap) -> EchoInstruction {
     let own = headers.get(format!("x-test-answer-{name}"));
     let script = own.or_else(|| headers.get("x-test-answer"));
     script.map_or_else(
-        || Answering::status(200),
+        || EchoInstruction::status(200),
         |script| serde_json::from_slice(script.as_bytes()).expect("a script"),
     )
 }
 
-fn scripted(script: &Answering) -> Response {
+fn scripted(script: &EchoInstruction) -> Response {
     let (mut sender, body) = Channel::<Bytes, io::Error>::new(1);
     let pieces = script.pieces.clone();
     tokio::spawn(async move {

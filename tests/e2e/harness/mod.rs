@@ -20,6 +20,6 @@ pub(crate) mod tls;
 pub(crate) mod wire;
 pub(crate) mod world;
 
-pub(crate) use answer::{Answer, Seen};
+pub(crate) use answer::{Answer, SeenRequest};
 pub(crate) use case::{Api, Call, Case, Protocol};
 pub(crate) use suite::Suite;

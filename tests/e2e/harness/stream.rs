@@ -5,14 +5,14 @@ use std::time::{Duration, Instant};
 use axum::http::Version;
 use serde_json::{Value, json};
 
-use super::answer::{Answer, Seen};
+use super::answer::{Answer, SeenRequest};
 use super::case::{Api, Call, Case, header_list};
 
 /// Nothing in the tests takes this long: an answer that does is a failure.
 const LIMIT: Duration = Duration::from_secs(30);
 
 /// An answer piece by piece.
-pub(crate) struct Heard {
+pub(crate) struct StreamedAnswer {
     /// The complete answer, with what the backends saw.
     pub(crate) answer: Answer,
     /// When the request was sent.
@@ -55,7 +55,7 @@ impl Api {
 
 impl Call {
     /// Sends the request like an ordinary client, and reads the answer to its end, whatever end that is.
-    pub(crate) async fn listen(self) -> Heard {
+    pub(crate) async fn listen(self) -> StreamedAnswer {
         let case = self.case.clone();
         let id = self.id.clone();
         let asked = Instant::now();
@@ -69,7 +69,12 @@ impl Call {
     }
 }
 
-async fn hear(case: Case, id: String, asked: Instant, mut response: reqwest::Response) -> Heard {
+async fn hear(
+    case: Case,
+    id: String,
+    asked: Instant,
+    mut response: reqwest::Response,
+) -> StreamedAnswer {
     let begun = Instant::now();
     let status = response.status().as_u16();
     let headers = header_list(response.headers());
@@ -91,7 +96,7 @@ async fn hear(case: Case, id: String, asked: Instant, mut response: reqwest::Res
         );
     }
     let body = pieces.iter().flat_map(|(_, piece)| piece.clone()).collect();
-    Heard {
+    StreamedAnswer {
         answer: Answer::new(case, id, status, headers, body),
         asked,
         begun,
@@ -101,7 +106,7 @@ async fn hear(case: Case, id: String, asked: Instant, mut response: reqwest::Res
     }
 }
 
-impl Heard {
+impl StreamedAnswer {
     /// Asserts that the answer is complete to HTTP.
     #[track_caller]
     pub(crate) fn is_whole(&self) -> &Self {
@@ -135,7 +140,7 @@ impl Heard {
     }
 
     /// Returns a backend's answer to a request that it has seen, asked without Envoy in between.
-    pub(crate) async fn what_says(&self, name: &str, seen: &Seen) -> Vec<u8> {
+    pub(crate) async fn what_says(&self, name: &str, seen: &SeenRequest) -> Vec<u8> {
         let backends = &self.answer.case.world.backends;
         direct(backends.address(name), seen).await
     }
@@ -146,7 +151,7 @@ impl Heard {
 }
 
 /// Returns the answer of the server at this address to a request that a backend has seen, as far as it gets.
-async fn direct(address: std::net::SocketAddr, seen: &Seen) -> Vec<u8> {
+async fn direct(address: std::net::SocketAddr, seen: &SeenRequest) -> Vec<u8> {
     let client = reqwest::Client::builder().no_proxy().build();
     let mut request = client
         .expect("a client")

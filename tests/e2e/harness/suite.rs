@@ -8,7 +8,7 @@ use libtest_mimic::{Failed, Trial};
 
 use super::case::{Case, Protocol};
 use super::world::World;
-use crate::fleet::Which;
+use crate::fleet::SharedEnvoy;
 
 /// The trials so far.
 pub(crate) struct Suite {
@@ -34,7 +34,7 @@ impl Suite {
     ) where
         Run: Future<Output = ()>,
     {
-        self.each(name, |workers| Which::Main { workers }, scenario);
+        self.each(name, |workers| SharedEnvoy::Main { workers }, scenario);
     }
 
     /// Adds a scenario on the Envoy with the complete policy: with 1 and 2 workers, for HTTP/1.1 and HTTP/2 clients.
@@ -45,13 +45,13 @@ impl Suite {
     ) where
         Run: Future<Output = ()>,
     {
-        self.each(name, |workers| Which::Policy { workers }, scenario);
+        self.each(name, |workers| SharedEnvoy::Policy { workers }, scenario);
     }
 
     fn each<Run>(
         &mut self,
         name: &str,
-        which: fn(usize) -> Which,
+        which: fn(usize) -> SharedEnvoy,
         scenario: impl Fn(Case) -> Run + Copy + Send + 'static,
     ) where
         Run: Future<Output = ()>,
@@ -67,7 +67,7 @@ impl Suite {
     pub(crate) fn on<Run>(
         &mut self,
         name: &str,
-        which: Which,
+        which: SharedEnvoy,
         protocol: Protocol,
         scenario: impl Fn(Case) -> Run + Send + 'static,
     ) where
@@ -91,7 +91,7 @@ impl Suite {
     pub(crate) fn alone<Run>(
         &mut self,
         name: &str,
-        which: Which,
+        which: SharedEnvoy,
         protocol: Protocol,
         scenario: impl Fn(Case) -> Run + Send + 'static,
     ) where
@@ -121,7 +121,7 @@ impl Suite {
 
 fn on_envoy<Run>(
     world: &Arc<World>,
-    which: Which,
+    which: SharedEnvoy,
     protocol: Protocol,
     scenario: impl Fn(Case) -> Run,
 ) where

@@ -8,7 +8,7 @@ use tokio::runtime::Runtime;
 
 use super::backends::Backends;
 use super::envoy::{Envoy, Programs};
-use crate::fleet::Which;
+use crate::fleet::SharedEnvoy;
 
 /// What all trials share. Dropping it stops every process that it started.
 pub(crate) struct World {
@@ -16,7 +16,7 @@ pub(crate) struct World {
     pub(crate) backends: Backends,
     pub(crate) http1: reqwest::Client,
     pub(crate) http2: reqwest::Client,
-    envoys: Mutex<BTreeMap<Which, Result<Arc<Envoy>, String>>>,
+    envoys: Mutex<BTreeMap<SharedEnvoy, Result<Arc<Envoy>, String>>>,
     requests: AtomicU64,
     /// Locked for writing by a trial during which no other may run.
     pub(crate) alone: RwLock<()>,
@@ -57,7 +57,7 @@ impl World {
     }
 
     /// Returns one of the shared Envoys. Must not be called from within the runtime, because it waits for the start.
-    pub(crate) fn envoy(&self, which: Which) -> Result<Arc<Envoy>, String> {
+    pub(crate) fn envoy(&self, which: SharedEnvoy) -> Result<Arc<Envoy>, String> {
         let mut envoys = self.envoys.lock().unwrap_or_else(PoisonError::into_inner);
         envoys
             .entry(which)

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use crate::fleet::Which;
+use crate::fleet::SharedEnvoy;
 use crate::harness::{Case, Protocol, Suite};
 
 pub(super) fn add(suite: &mut Suite) {
     suite.on(
         "hygiene::access_logs",
-        Which::Logging,
+        SharedEnvoy::Logging,
         Protocol::Http1,
         access_logs,
     );

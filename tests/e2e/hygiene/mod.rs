@@ -6,7 +6,7 @@ mod logs;
 use llm_router::config::{CREDENTIAL_HEADERS, INTERNAL_HEADERS, PRIVATE_HEADERS};
 use llm_router::schema::CREDENTIAL_PARAMETERS;
 
-use crate::harness::{Call, Case, Protocol, Seen, Suite};
+use crate::harness::{Call, Case, Protocol, SeenRequest, Suite};
 
 /// Names that patterns of the lists stand for, in addition to a made-up one.
 const WELL_KNOWN: [&str; 15] = [
@@ -113,7 +113,7 @@ fn in_odd_case(name: &str) -> String {
 }
 
 /// Returns the complete list of names that arrived, without those that only the tests use.
-fn names(seen: &Seen) -> Vec<String> {
+fn names(seen: &SeenRequest) -> Vec<String> {
     let headers = seen.0.headers.iter().map(|(name, _)| name.clone());
     let mut names: Vec<String> = headers
         .filter(|name| !name.starts_with("x-test-"))
@@ -148,7 +148,7 @@ const ELSE: [&str; 6] = [
 ];
 
 #[track_caller]
-fn check(seen: &Seen, expected: &[String], what: &str) {
+fn check(seen: &SeenRequest, expected: &[String], what: &str) {
     assert_eq!(names(seen), expected, "{what}: the headers that arrive");
     assert!(!seen.has_anywhere(SECRET), "{what}: {:?}", seen.0);
     assert!(

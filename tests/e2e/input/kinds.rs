@@ -6,7 +6,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 
 use super::works;
-use crate::fleet::{BUFFER_LIMIT, Which};
+use crate::fleet::{BUFFER_LIMIT, SharedEnvoy};
 use crate::harness::{Api, Call, Case, Protocol, Suite};
 
 const BODY: &str = r#"{"model":"smart","messages":[]}"#;
@@ -17,7 +17,7 @@ pub(crate) fn add(suite: &mut Suite) {
     suite.matrix("input::content_type", content_type);
     for workers in [1, 2] {
         for protocol in Protocol::ALL {
-            let which = Which::Unpacking { workers };
+            let which = SharedEnvoy::Unpacking { workers };
             suite.on("input::unpacked", which, protocol, unpacked);
         }
     }

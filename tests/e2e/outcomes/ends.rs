@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::{logged, on_both};
-use crate::harness::echo::Answering;
+use crate::harness::echo::EchoInstruction;
 use crate::harness::{Case, Suite};
 
 pub(crate) fn add(suite: &mut Suite) {
@@ -216,23 +216,23 @@ const CONTENTS: &str = r#"{"contents": [{"role": "user", "parts": [{"text": "can
 
 /// Errors behind a successful status, and empty answers.
 async fn nothing_to_bill(case: Case) {
-    let error = Answering {
+    let error = EchoInstruction {
         pieces: vec![
             r#"{"error":{"mess"#.to_owned(),
             r#"age":"no","code":500}}"#.to_owned(),
         ],
-        ..Answering::status(200)
+        ..EchoInstruction::status(200)
     };
-    let empty = |status| Answering {
+    let empty = |status| EchoInstruction {
         pieces: vec![],
-        ..Answering::status(status)
+        ..EchoInstruction::status(status)
     };
     for (answer, end) in [
         (error, "in_band_error"),
         (empty(200), "complete"),
         (empty(204), "complete"),
         (empty(304), "complete"),
-        (Answering::status(302), "complete"),
+        (EchoInstruction::status(302), "complete"),
     ] {
         let call = case
             .post("/v1/chat/completions", body("any", false))
@@ -257,9 +257,9 @@ async fn pictures(case: Case) {
         r#"{{"choices":[{{"message":{{"content":null,"audio":{{"data":"{}","transcript":"two words"}}}},"finish_reason":"stop"}}]}}"#,
         "A".repeat(4_000)
     );
-    let answer = Answering {
+    let answer = EchoInstruction {
         pieces: vec![sound],
-        ..Answering::status(200)
+        ..EchoInstruction::status(200)
     };
     let asked = json!({"model": "any", "messages": [{"role": "user", "content": content}]});
     let call = case

@@ -15,11 +15,11 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::fleet::Which;
+use crate::fleet::SharedEnvoy;
 use crate::harness::world::World;
 use crate::harness::{Case, Protocol, Suite};
 
-const ENVOY: Which = Which::Outcomes { workers: 2 };
+const ENVOY: SharedEnvoy = SharedEnvoy::Outcomes { workers: 2 };
 
 pub(crate) fn add(suite: &mut Suite, world: &Arc<World>) {
     answers::add(suite);

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{logged, on_both};
 use crate::harness::oversized::pieces;
-use crate::harness::stream::Heard;
+use crate::harness::stream::StreamedAnswer;
 use crate::harness::{Case, Suite};
 
 pub(crate) fn add(suite: &mut Suite) {
@@ -36,7 +36,7 @@ fn streams(model: &str) -> [(&'static str, String, Value); 4] {
     ]
 }
 
-async fn ask(case: &Case, path: &str, body: &Value) -> Heard {
+async fn ask(case: &Case, path: &str, body: &Value) -> StreamedAnswer {
     case.post(path, body.to_string()).listen().await
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{logged, on_both};
-use crate::harness::echo::Answering;
+use crate::harness::echo::EchoInstruction;
 use crate::harness::{Call, Case, Suite};
 
 pub(crate) fn add(suite: &mut Suite) {
@@ -15,7 +15,7 @@ pub(crate) fn add(suite: &mut Suite) {
 
 /// A request and a caller that no other trial uses.
 fn answered_with(case: &Case, path: &str, status: u16) -> Call {
-    let answer = Answering::status(status);
+    let answer = EchoInstruction::status(status);
     case.get(path).header("x-test-answer", answer.header())
 }
 

@@ -4,8 +4,8 @@ use serde_json::json;
 
 use super::{Logged, logged, on_both};
 use crate::fleet::outcomes::PRICES;
-use crate::harness::echo::Answering;
-use crate::harness::stream::Heard;
+use crate::harness::echo::EchoInstruction;
+use crate::harness::stream::StreamedAnswer;
 use crate::harness::{Case, Suite};
 
 pub(crate) fn add(suite: &mut Suite) {
@@ -30,10 +30,10 @@ async fn answered(
     stream: bool,
     content_type: &str,
     pieces: &[&str],
-) -> (Heard, Logged) {
-    let answer = Answering {
+) -> (StreamedAnswer, Logged) {
+    let answer = EchoInstruction {
         content_type: content_type.to_owned(),
-        ..Answering::events(pieces)
+        ..EchoInstruction::events(pieces)
     };
     let body = json!({"model": "any", "stream": stream,
         "messages": [{"role": "user", "content": "canary-prompt"}]});

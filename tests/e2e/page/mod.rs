@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::fleet::Which;
+use crate::fleet::SharedEnvoy;
 use crate::fleet::page::{HEADER, SECRET};
 use crate::harness::world::World;
 use crate::harness::{Answer, Call, Case, Protocol, Suite};
@@ -20,14 +20,14 @@ pub(crate) fn add(suite: &mut Suite, world: &Arc<World>) {
     reload::add(suite, world);
     suite.on(
         "page::none_by_default",
-        Which::Text,
+        SharedEnvoy::Text,
         Protocol::Http1,
         access::none_by_default,
     );
     for protocol in Protocol::ALL {
         suite.on(
             "page::who_gets_it",
-            Which::Page { counts: false },
+            SharedEnvoy::Page { counts: false },
             protocol,
             access::who_gets_it,
         );
@@ -35,7 +35,7 @@ pub(crate) fn add(suite: &mut Suite, world: &Arc<World>) {
     // Alone on its Envoy, because it compares counts.
     suite.on(
         "page::sums",
-        Which::Page { counts: true },
+        SharedEnvoy::Page { counts: true },
         Protocol::Http1,
         sums::sums,
     );

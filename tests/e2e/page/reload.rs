@@ -50,11 +50,11 @@ fn original() -> Value {
 }
 
 /// The file in which Envoy looks for its listener.
-struct Discovered {
+struct ListenerFile {
     file: PathBuf,
 }
 
-impl Discovered {
+impl ListenerFile {
     /// Moves the listener from a configuration into a file of its own.
     fn taken_out(config: &mut Value, file: PathBuf) -> Self {
         let listeners = config["static_resources"]["listeners"].take();
@@ -78,11 +78,11 @@ impl Discovered {
     }
 }
 
-async fn start(world: &Arc<World>) -> (Case, Discovered) {
+async fn start(world: &Arc<World>) -> (Case, ListenerFile) {
     let programs = &world.programs;
     let mut config = config_of(&world.backends, original()).render(&programs.wasm);
     let file = programs.directory.join("page-reload.listener.json");
-    let discovered = Discovered::taken_out(&mut config, file);
+    let discovered = ListenerFile::taken_out(&mut config, file);
     let envoy = Envoy::start_with(programs, "page-reload", 2, &config).await;
     let case = Case {
         world: Arc::clone(world),
@@ -233,7 +233,7 @@ fn tells_the_truth(page: &Value, sent: Sent, added: Sent) {
 }
 
 /// Replaces the document in the same listener.
-async fn put_changed(case: &Case, listener: &Discovered) {
+async fn put_changed(case: &Case, listener: &ListenerFile) {
     let world = &case.world;
     let config = config_of(&world.backends, changed()).render(&world.programs.wasm);
     let stat = |name: &'static str| async move { case.envoy.stat(name).await };

@@ -3,7 +3,7 @@
 use llm_router::config::CREDENTIAL_HEADERS;
 
 use crate::fleet::INJECTED;
-use crate::harness::{Call, Case, Seen, Suite};
+use crate::harness::{Call, Case, SeenRequest, Suite};
 
 /// The headers with which a client may identify itself.
 const HEADERS: [&str; CREDENTIAL_HEADERS.len()] = CREDENTIAL_HEADERS;
@@ -44,7 +44,7 @@ fn with_credentials(case: &Case, model: &str) -> Call {
 }
 
 #[track_caller]
-fn assert_none_of_the_clients(seen: &Seen) {
+fn assert_none_of_the_clients(seen: &SeenRequest) {
     assert!(
         !seen.has_anywhere(SECRET),
         "the client's credentials reached a backend: {:?}",
@@ -58,7 +58,7 @@ fn assert_none_of_the_clients(seen: &Seen) {
 }
 
 #[track_caller]
-fn assert_all_of_the_clients(seen: &Seen) {
+fn assert_all_of_the_clients(seen: &SeenRequest) {
     for name in HEADERS {
         assert_eq!(
             seen.header(name),

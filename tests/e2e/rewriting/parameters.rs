@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::fleet::document::DEPLOYMENT;
-use crate::harness::{Api, Call, Case, Seen, Suite};
+use crate::harness::{Api, Call, Case, SeenRequest, Suite};
 
 pub(crate) fn add(suite: &mut Suite) {
     suite.matrix(
@@ -47,7 +47,7 @@ fn second(model: &str, text: &str) -> String {
 
 /// Checks three attempts: two with changes, and one with what the client sent.
 #[track_caller]
-fn check(seen: &[Seen], text: &str, has_length: bool) {
+fn check(seen: &[SeenRequest], text: &str, has_length: bool) {
     let expected = [
         first("status-500", text),
         second("status-500", text),

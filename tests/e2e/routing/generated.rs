@@ -2,13 +2,13 @@
 
 use llm_router::attempt::Moment;
 use llm_router::config::Document;
-use llm_router::health::NoMemory;
-use llm_router::played;
+use llm_router::health::NoHealthStore;
 use llm_router::request::{Caller, Headers};
-use llm_router::routing::{Arrival, arrive};
+use llm_router::routing::{AfterHeaders, receive_headers};
+use llm_router::simulated_envoy;
 use serde_json::{Value, json};
 
-use crate::fleet::{Which, decisions};
+use crate::fleet::{SharedEnvoy, decisions};
 use crate::harness::{Call, Case, Protocol, Suite};
 
 /// How many requests each trial makes.
@@ -18,7 +18,7 @@ pub(crate) fn add(suite: &mut Suite) {
     for (workers, protocol) in [(1, Protocol::Http1), (2, Protocol::Http2)] {
         suite.on(
             "routing::generated_requests_are_decided_as_natively",
-            Which::Decisions { workers },
+            SharedEnvoy::Decisions { workers },
             protocol,
             generated_requests_are_decided_as_natively,
         );
@@ -32,7 +32,7 @@ async fn generated_requests_are_decided_as_natively(case: Case) {
     let document = Document::load(document.to_string().as_bytes()).expect("the document is valid");
     let mut taken = std::collections::BTreeMap::<String, usize>::new();
     for number in 0..REQUESTS {
-        let call = Dice(number).call(&case);
+        let call = RequestGenerator(number).call(&case);
         let (attempt, route) = sent(&document, &call);
         let wanted = decided(&document, &call);
         let described = format!(
@@ -78,7 +78,7 @@ fn moment() -> Moment<'static> {
         now: u64::try_from(now.expect("after 1970").as_millis()).expect("before long"),
         // Every draw in this document is decided by a key.
         random: 0,
-        health: &NoMemory,
+        health: &NoHealthStore,
     }
 }
 
@@ -87,7 +87,7 @@ type Sent = (String, String, Vec<u8>);
 
 /// Returns what the first attempt of this request sends natively, and the route that takes it.
 fn sent(document: &Document, call: &Call) -> (Option<Sent>, Option<String>) {
-    let Arrival::AwaitBody(pending) = arrive(
+    let AfterHeaders::AwaitBody(pending) = receive_headers(
         document,
         Headers::new(headers(call)),
         Caller::default(),
@@ -99,7 +99,7 @@ fn sent(document: &Document, call: &Call) -> (Option<Sent>, Option<String>) {
     let Ok(routed) = pending.route(document, &body, moment()) else {
         return (None, None);
     };
-    let attempts = played::attempts(
+    let attempts = simulated_envoy::attempts(
         document,
         &routed,
         headers(call),
@@ -119,8 +119,8 @@ fn sent(document: &Document, call: &Call) -> (Option<Sent>, Option<String>) {
 fn decided(document: &Document, call: &Call) -> (u32, Value) {
     let mut headers = headers(call);
     headers.push((DRY_RUN.to_owned(), b"true".to_vec()));
-    let Arrival::AwaitBody(pending) =
-        arrive(document, Headers::new(headers), Caller::default(), moment)
+    let AfterHeaders::AwaitBody(pending) =
+        receive_headers(document, Headers::new(headers), Caller::default(), moment)
     else {
         panic!("it is a call of a model");
     };
@@ -132,9 +132,9 @@ fn decided(document: &Document, call: &Call) -> (u32, Value) {
 }
 
 /// Generates a request from a number (SplitMix64).
-struct Dice(u64);
+struct RequestGenerator(u64);
 
-impl Dice {
+impl RequestGenerator {
     fn roll(&mut self, sides: u64) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
@@ -249,7 +249,7 @@ impl Dialect {
         }
     }
 
-    fn body(self, dice: &mut Dice, model: &str, streams: bool) -> Value {
+    fn body(self, dice: &mut RequestGenerator, model: &str, streams: bool) -> Value {
         let turns = dice.pick(&[1, 1, 1, 2, 3, 5]);
         let mut messages: Vec<Value> = vec![];
         for turn in 0..turns {
@@ -308,7 +308,7 @@ impl Dialect {
     }
 
     /// Adds a last message with more than text.
-    fn add_part(self, dice: &mut Dice, messages: &mut Vec<Value>) {
+    fn add_part(self, dice: &mut RequestGenerator, messages: &mut Vec<Value>) {
         let which = dice.pick(&["image", "audio", "file"]);
         let text = dice.says();
         let message = match (self, which) {
@@ -414,7 +414,7 @@ impl Dialect {
         }
     }
 
-    fn set_parameters(self, dice: &mut Dice, body: &mut Value) {
+    fn set_parameters(self, dice: &mut RequestGenerator, body: &mut Value) {
         let limit = dice.pick(&[5, 15, 100, 100_000]);
         match self {
             Self::Gemini => {

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 
 use tokio::task::JoinSet;
 
-use crate::fleet::Which;
+use crate::fleet::SharedEnvoy;
 use crate::harness::{Api, Case, Protocol, Suite};
 
 pub(crate) fn add(suite: &mut Suite) {
@@ -39,7 +39,7 @@ pub(crate) fn add(suite: &mut Suite) {
     for protocol in Protocol::ALL {
         suite.on(
             "routing::a_document_that_is_a_string",
-            Which::Text,
+            SharedEnvoy::Text,
             protocol,
             a_document_that_is_a_string,
         );

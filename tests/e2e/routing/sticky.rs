@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use llm_router::attempt::Moment;
 use llm_router::config::{Document, Tree};
-use llm_router::health::NoMemory;
+use llm_router::health::NoHealthStore;
 use llm_router::request::{Caller, Headers};
-use llm_router::routing::{Arrival, arrive};
+use llm_router::routing::{AfterHeaders, receive_headers};
 use serde_json::{Value, json};
 
 use crate::fleet::document;
@@ -24,9 +24,9 @@ pub(crate) fn add(suite: &mut Suite) {
 }
 
 /// The core in this process, to compare with.
-struct Core(Document);
+struct NativeRouter(Document);
 
-impl Core {
+impl NativeRouter {
     fn new() -> Self {
         let tree: Tree = serde_json::from_value(document::main()).expect("a document");
         Self(Document::compile(&tree).expect("it is valid"))
@@ -47,16 +47,16 @@ impl Core {
         let moment = Moment {
             now: 0,
             random,
-            health: &NoMemory,
+            health: &NoHealthStore,
         };
         let headers = Headers::new(headers.to_vec());
-        match arrive(&self.0, headers, Caller::default(), || moment) {
-            Arrival::AwaitBody(pending) => {
+        match receive_headers(&self.0, headers, Caller::default(), || moment) {
+            AfterHeaders::AwaitBody(pending) => {
                 let routed = pending.route(&self.0, body.as_bytes(), moment);
                 routed.expect("it is routed").cluster
             }
-            Arrival::Pass(passed) => passed.cluster,
-            Arrival::Answer(answer) => panic!("it is answered with {}", answer.status),
+            AfterHeaders::PassThrough(passed) => passed.cluster,
+            AfterHeaders::Answer(answer) => panic!("it is answered with {}", answer.status),
         }
     }
 }
@@ -78,7 +78,7 @@ fn ask(model: &str) -> Value {
 }
 
 async fn sticky_by_a_header(case: Case) {
-    let core = Core::new();
+    let core = NativeRouter::new();
     let mut seen = BTreeMap::<String, usize>::new();
     for key in 0..60_u64 {
         let session = format!("session-{key}");
@@ -97,7 +97,7 @@ async fn sticky_by_a_header(case: Case) {
 
 /// Each turn contains the conversation so far, and uses any connection.
 async fn a_conversation_stays_on_its_target(case: Case) {
-    let core = Core::new();
+    let core = NativeRouter::new();
     let mut seen = Vec::new();
     for conversation in 0..12 {
         let mut messages = vec![
@@ -126,7 +126,7 @@ async fn a_conversation_stays_on_its_target(case: Case) {
 }
 
 async fn percent_of_the_keys(case: Case) {
-    let core = Core::new();
+    let core = NativeRouter::new();
     let mut taken = 0;
     for key in 0..100_u64 {
         let session = format!("session-{key}");
@@ -141,7 +141,7 @@ async fn percent_of_the_keys(case: Case) {
 
 /// By a header, without reading the body.
 async fn percent_of_what_passes(case: Case) {
-    let core = Core::new();
+    let core = NativeRouter::new();
     let mut seen = BTreeMap::<String, usize>::new();
     for key in 0..20_u64 {
         let session = format!("session-{key}");

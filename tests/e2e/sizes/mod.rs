@@ -6,26 +6,26 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use crate::fleet::Which;
+use crate::fleet::SharedEnvoy;
 use crate::fleet::sizes::{DOCUMENTS_LIMIT, LARGE, RETRY_BUFFER, faults};
 use crate::harness::{Answer, Api, Call, Case, Protocol, Suite};
 
 pub(crate) fn add(suite: &mut Suite) {
     overload::add(suite);
     for protocol in Protocol::ALL {
-        let small = Which::SmallRetryBuffer { tells: true };
+        let small = SharedEnvoy::SmallRetryBuffer { tells: true };
         let name = "sizes::over_the_documents_limit";
         suite.on(name, small, protocol, over_the_documents_limit);
         let name = "sizes::too_large_for_a_retry";
         suite.on(name, small, protocol, too_large_for_a_retry);
         suite.on("sizes::no_retry_left", small, protocol, no_retry_left);
-        let quiet = Which::SmallRetryBuffer { tells: false };
+        let quiet = SharedEnvoy::SmallRetryBuffer { tells: false };
         let name = "sizes::nothing_is_told_where_it_is_not_wanted";
         suite.on(name, quiet, protocol, nothing_told);
         let name = "sizes::images_of_twenty_megabytes";
-        suite.on(name, Which::Large, protocol, images);
+        suite.on(name, SharedEnvoy::Large, protocol, images);
         let name = "sizes::over_both_limits";
-        suite.on(name, Which::Large, protocol, over_both_limits);
+        suite.on(name, SharedEnvoy::Large, protocol, over_both_limits);
     }
 }
 

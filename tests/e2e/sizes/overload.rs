@@ -14,7 +14,7 @@ use tokio::net::TcpStream;
 use tokio::net::tcp::{ReadHalf, WriteHalf};
 use tokio::sync::{mpsc, watch};
 
-use crate::fleet::Which;
+use crate::fleet::SharedEnvoy;
 use crate::fleet::sizes::HEAP;
 use crate::harness::{Case, Protocol, Suite};
 
@@ -29,20 +29,20 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub(super) fn add(suite: &mut Suite) {
     for protocol in Protocol::ALL {
         let name = "sizes::a_thousand_bodies_of_two_megabytes";
-        suite.alone(name, Which::Overload, protocol, a_thousand_bodies);
+        suite.alone(name, SharedEnvoy::Overload, protocol, a_thousand_bodies);
     }
 }
 
 /// How the request of one client ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum End {
+enum ClientResult {
     Answered(u16),
     Reset,
 }
 
 /// Where all clients meet before any of them sends its last byte. Each drops the sender when it has sent the rest or is
 /// gone; the receiver tells when all have.
-type Meeting = (mpsc::Sender<()>, watch::Receiver<bool>);
+type StartBarrier = (mpsc::Sender<()>, watch::Receiver<bool>);
 
 async fn a_thousand_bodies(case: Case) {
     assert!(
@@ -77,23 +77,23 @@ async fn a_thousand_bodies(case: Case) {
     // Nothing is sent through the channel: it closes when all clients have dropped their senders.
     let _ = all_idle.recv().await;
     tell.send_replace(true);
-    let mut ends: BTreeMap<End, usize> = BTreeMap::new();
+    let mut ends: BTreeMap<ClientResult, usize> = BTreeMap::new();
     for client in clients {
         let end = tokio::time::timeout(Duration::from_secs(35), client).await;
         let end = end.unwrap_or_else(|_| panic!("no end{}", case.envoy.log_tail()));
         *ends.entry(end.expect("no client panics")).or_default() += 1;
     }
     let clean = [
-        End::Answered(200),
-        End::Answered(413),
-        End::Answered(503),
-        End::Reset,
+        ClientResult::Answered(200),
+        ClientResult::Answered(413),
+        ClientResult::Answered(503),
+        ClientResult::Reset,
     ];
     assert!(ends.keys().all(|end| clean.contains(end)), "{ends:?}");
     // The load was too much for some requests, and memory stayed within the limit, including what Envoy needs beside
     // its heap.
     assert!(
-        ends.keys().any(|end| *end != End::Answered(200)),
+        ends.keys().any(|end| *end != ClientResult::Answered(200)),
         "{ends:?}"
     );
     let peak = peak_memory(case.envoy.child.id());
@@ -145,9 +145,9 @@ fn peak_memory(process: u32) -> Option<u64> {
     Some(kilobytes * 1024)
 }
 
-async fn by_http1(address: SocketAddr, body: Arc<Vec<u8>>, meeting: Meeting) -> End {
+async fn by_http1(address: SocketAddr, body: Arc<Vec<u8>>, meeting: StartBarrier) -> ClientResult {
     let Ok(mut stream) = TcpStream::connect(address).await else {
-        return End::Reset;
+        return ClientResult::Reset;
     };
     let (mut reader, mut writer) = stream.split();
     let writing = write(&mut writer, &body, meeting);
@@ -159,15 +159,15 @@ async fn by_http1(address: SocketAddr, body: Arc<Vec<u8>>, meeting: Meeting) -> 
         // Whatever the result: the answer tells more.
         _ = &mut writing => reading.await,
     };
-    status.map_or(End::Reset, End::Answered)
+    status.map_or(ClientResult::Reset, ClientResult::Answered)
 }
 
 async fn by_http2(
     address: SocketAddr,
     connection: reqwest::Client,
     body: Arc<Vec<u8>>,
-    (busy, mut told): Meeting,
-) -> End {
+    (busy, mut told): StartBarrier,
+) -> ClientResult {
     let (mut sender, channel) = Channel::<Bytes, io::Error>::new(1);
     let request = connection
         .post(format!("http://{address}/v1/chat/completions"))
@@ -199,11 +199,13 @@ async fn by_http2(
         answer = &mut receiving => answer,
         () = &mut writing => receiving.await,
     };
-    answer.map_or(End::Reset, |answer| End::Answered(answer.status().as_u16()))
+    answer.map_or(ClientResult::Reset, |answer| {
+        ClientResult::Answered(answer.status().as_u16())
+    })
 }
 
 /// Writes all but the last byte, or as much as Envoy accepts for now, meets the others, and writes the rest.
-async fn write(writer: &mut WriteHalf<'_>, body: &[u8], meeting: Meeting) -> io::Result<()> {
+async fn write(writer: &mut WriteHalf<'_>, body: &[u8], meeting: StartBarrier) -> io::Result<()> {
     let (busy, mut told) = meeting;
     let head = format!(
         "POST /v1/chat/completions HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 
 use super::{falling_back, first, hear};
-use crate::fleet::policy::{Virtual, model};
+use crate::fleet::policy::{VirtualModel, model};
 use crate::harness::{Api, Case, Suite};
 
 /// More than the number of failures that starts a cooldown.
@@ -24,7 +24,7 @@ pub(super) fn add(suite: &mut Suite) {
     );
 }
 
-pub(super) fn virtuals() -> Vec<Virtual> {
+pub(super) fn virtuals() -> Vec<VirtualModel> {
     [
         falling_back("leave-slow-words-300", "slow-words-300", &json!({})),
         falling_back("leave-slow-token-1500", "slow-token-1500", &json!({})),

@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::{Mended, alone, falling_back, hear, is_mended, mended, only_the_first};
-use crate::fleet::policy::Virtual;
+use super::{RecoveredFault, alone, falling_back, hear, is_mended, mended, only_the_first};
+use crate::fleet::policy::VirtualModel;
 use crate::harness::stream::events;
 use crate::harness::{Api, Case, Suite};
 
-const MENDED: [Mended; 10] = [
+const MENDED: [RecoveredFault; 10] = [
     mended("cut-3", "incomplete", 1),
     mended("cut-length-3", "incomplete", 1),
     mended("reset-3", "incomplete", 1),
@@ -66,9 +66,9 @@ pub(super) fn add(suite: &mut Suite) {
     );
 }
 
-pub(super) fn virtuals() -> Vec<Virtual> {
+pub(super) fn virtuals() -> Vec<VirtualModel> {
     let mut all = vec![];
-    for Mended { fault, .. } in MENDED {
+    for RecoveredFault { fault, .. } in MENDED {
         all.extend(falling_back(
             &format!("complete-{fault}"),
             fault,
@@ -91,7 +91,7 @@ pub(super) fn virtuals() -> Vec<Virtual> {
     all
 }
 
-async fn past(case: Case, api: Api, mended: Mended) {
+async fn past(case: Case, api: Api, mended: RecoveredFault) {
     let heard = hear(&case, api, &format!("complete-{}", mended.fault)).await;
     is_mended(&heard, api, mended).await;
 }

@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::{Mended, falling_back, hear, is_mended, mended, only_the_first};
-use crate::fleet::policy::{Virtual, at};
+use super::{RecoveredFault, falling_back, hear, is_mended, mended, only_the_first};
+use crate::fleet::policy::{VirtualModel, at};
 use crate::harness::stream::events;
 use crate::harness::{Api, Case, Suite};
 
 /// Failures before the first token. By default, a broken connection and a server error are retried once at the same
 /// target.
-const MENDED: [Mended; 11] = [
+const MENDED: [RecoveredFault; 11] = [
     mended("slow-token-8000", "late_first_token", 1),
     mended("empty-stream", "incomplete", 1),
     mended("end-0", "incomplete", 1),
@@ -71,9 +71,9 @@ pub(super) fn add(suite: &mut Suite) {
     );
 }
 
-pub(super) fn virtuals() -> Vec<Virtual> {
+pub(super) fn virtuals() -> Vec<VirtualModel> {
     let mut all = vec![];
-    for Mended { fault, .. } in MENDED {
+    for RecoveredFault { fault, .. } in MENDED {
         all.extend(falling_back(
             &format!("held-{fault}"),
             fault,
@@ -90,14 +90,19 @@ pub(super) fn virtuals() -> Vec<Virtual> {
     }
     for api in Api::ALL {
         let both = |fault: &str| [at(super::first(api), fault), at(super::second(api), fault)];
-        all.push(Virtual::new(&api.model("held-all-end-0"), both("end-0")));
+        all.push(VirtualModel::new(
+            &api.model("held-all-end-0"),
+            both("end-0"),
+        ));
         let late = json!({"first_token_timeout_ms": 500});
-        all.push(Virtual::new(&api.model("held-all-late"), both("slow-token-1500")).fallback(late));
+        all.push(
+            VirtualModel::new(&api.model("held-all-late"), both("slow-token-1500")).fallback(late),
+        );
     }
     all
 }
 
-async fn past(case: Case, api: Api, mended: Mended) {
+async fn past(case: Case, api: Api, mended: RecoveredFault) {
     let heard = hear(&case, api, &format!("held-{}", mended.fault)).await;
     is_mended(&heard, api, mended).await;
     let attempts = heard.answer.attempts();

@@ -11,10 +11,10 @@ mod whole;
 
 use serde_json::Value;
 
-use crate::fleet::Which;
-use crate::fleet::policy::{Virtual, at, fine, first, model, second};
-use crate::harness::stream::Heard;
-use crate::harness::{Answer, Api, Case, Protocol, Seen, Suite};
+use crate::fleet::SharedEnvoy;
+use crate::fleet::policy::{VirtualModel, at, fine, first, model, second};
+use crate::harness::stream::StreamedAnswer;
+use crate::harness::{Answer, Api, Case, Protocol, SeenRequest, Suite};
 
 pub(crate) fn add(suite: &mut Suite) {
     held::add(suite);
@@ -34,7 +34,7 @@ fn add_both<Run>(
     Run: Future<Output = ()>,
 {
     for protocol in Protocol::ALL {
-        let which = Which::Policy { workers: 2 };
+        let which = SharedEnvoy::Policy { workers: 2 };
         suite.on(name, which, protocol, move |case| async move {
             let [openai, anthropic] = Api::ALL;
             tokio::join!(scenario(case.clone(), openai), scenario(case, anthropic));
@@ -43,7 +43,7 @@ fn add_both<Run>(
 }
 
 /// Returns the virtual models of these trials.
-pub(crate) fn virtuals() -> Vec<Virtual> {
+pub(crate) fn virtuals() -> Vec<VirtualModel> {
     [
         held::virtuals(),
         whole::virtuals(),
@@ -58,25 +58,25 @@ pub(crate) fn virtuals() -> Vec<Virtual> {
 }
 
 /// Returns a model for each API whose first target has this fault and whose second one works.
-fn falling_back(name: &str, fault: &str, fallback: &Value) -> Vec<Virtual> {
+fn falling_back(name: &str, fault: &str, fallback: &Value) -> Vec<VirtualModel> {
     let of = |api: Api| {
         let targets = [at(first(api), fault), fine(second(api))];
-        Virtual::new(&api.model(name), targets).fallback(fallback.clone())
+        VirtualModel::new(&api.model(name), targets).fallback(fallback.clone())
     };
     Api::ALL.map(of).into()
 }
 
 /// Returns a model for each API whose only target has this fault.
-fn alone(name: &str, fault: &str, fallback: &Value) -> Vec<Virtual> {
+fn alone(name: &str, fault: &str, fallback: &Value) -> Vec<VirtualModel> {
     let of = |api: Api| {
-        Virtual::new(&api.model(name), [at(first(api), fault)]).fallback(fallback.clone())
+        VirtualModel::new(&api.model(name), [at(first(api), fault)]).fallback(fallback.clone())
     };
     Api::ALL.map(of).into()
 }
 
 /// Returns a model for each API whose only target answers by this script.
-fn scripted(name: &str, script: &str) -> Vec<Virtual> {
-    let of = |api: Api| Virtual::new(&api.model(name), [at(&api.model_of_script(), script)]);
+fn scripted(name: &str, script: &str) -> Vec<VirtualModel> {
+    let of = |api: Api| VirtualModel::new(&api.model(name), [at(&api.model_of_script(), script)]);
     Api::ALL.map(of).into()
 }
 
@@ -90,7 +90,7 @@ impl Api {
 }
 
 /// Asks for a stream of this model, and reads it to its end.
-async fn hear(case: &Case, api: Api, name: &str) -> Heard {
+async fn hear(case: &Case, api: Api, name: &str) -> StreamedAnswer {
     let model = model(case, &api.model(name));
     case.ask_streamed(api, &model).listen().await
 }
@@ -98,24 +98,24 @@ async fn hear(case: &Case, api: Api, name: &str) -> Heard {
 /// A fault that another target makes up for: its name, the failure that is reported, and how often the first target is
 /// tried.
 #[derive(Clone, Copy)]
-struct Mended {
+struct RecoveredFault {
     fault: &'static str,
     failure: &'static str,
     attempts: usize,
 }
 
-const fn mended(fault: &'static str, failure: &'static str, attempts: usize) -> Mended {
-    Mended {
+const fn mended(fault: &'static str, failure: &'static str, attempts: usize) -> RecoveredFault {
+    RecoveredFault {
         fault,
         failure,
         attempts,
     }
 }
 
-impl Mended {
+impl RecoveredFault {
     /// Asserts that the second target's answer reports the attempts and their failures.
     #[track_caller]
-    fn is_told(&self, answer: &Answer, api: Api) -> Vec<Seen> {
+    fn is_told(&self, answer: &Answer, api: Api) -> Vec<SeenRequest> {
         let mut backends = vec![first(api); self.attempts];
         backends.push(second(api));
         let seen = answer.is(200).went_to(&backends);
@@ -127,7 +127,7 @@ impl Mended {
 }
 
 /// Asserts that the complete answer is the second target's, after the failure, without a byte of the first one's.
-async fn is_mended(heard: &Heard, api: Api, mended: Mended) {
+async fn is_mended(heard: &StreamedAnswer, api: Api, mended: RecoveredFault) {
     let mut seen = mended.is_told(&heard.answer, api);
     let last = seen.pop().expect("the second target's attempt");
     let expected = heard.what_says(second(api), &last).await;
@@ -135,7 +135,7 @@ async fn is_mended(heard: &Heard, api: Api, mended: Mended) {
 }
 
 /// Asserts that the only attempt was at the first target, and returns what that answers when asked directly.
-async fn only_the_first(heard: &Heard, api: Api) -> Vec<u8> {
+async fn only_the_first(heard: &StreamedAnswer, api: Api) -> Vec<u8> {
     let seen = heard.answer.only_at(first(api));
     heard.answer.tells(Some(first(api)), 1, &[]);
     heard.what_says(first(api), &seen).await

@@ -8,10 +8,10 @@ use flate2::read::GzDecoder;
 use serde_json::{Value, json};
 
 use super::{alone, falling_back, first, hear, only_the_first, scripted};
-use crate::fleet::Which;
-use crate::fleet::policy::{Virtual, at, fine, model};
+use crate::fleet::SharedEnvoy;
+use crate::fleet::policy::{VirtualModel, at, fine, model};
 use crate::harness::scripted::{content, finish, half, usage};
-use crate::harness::stream::{Heard, events};
+use crate::harness::stream::{StreamedAnswer, events};
 use crate::harness::{Api, Case, Protocol, Suite};
 
 /// Faults whose streams pass byte for byte and end as they should.
@@ -47,7 +47,7 @@ pub(super) fn add(suite: &mut Suite) {
     for protocol in Protocol::ALL {
         suite.on(
             "streams::released::from_a_backend_over_http2",
-            Which::Policy { workers: 2 },
+            SharedEnvoy::Policy { workers: 2 },
             protocol,
             over_http2,
         );
@@ -113,7 +113,7 @@ pub(super) fn add(suite: &mut Suite) {
     );
 }
 
-pub(super) fn virtuals() -> Vec<Virtual> {
+pub(super) fn virtuals() -> Vec<VirtualModel> {
     let mut all = vec![];
     for fault in PASSING.into_iter().chain([
         "cut-3",
@@ -140,7 +140,7 @@ pub(super) fn virtuals() -> Vec<Virtual> {
     }
     for fault in OVER_HTTP2 {
         let targets = [at("second", fault), fine("openai")];
-        all.push(Virtual::new(&format!("over-http2-{fault}"), targets));
+        all.push(VirtualModel::new(&format!("over-http2-{fault}"), targets));
     }
     let short = json!({"attempt_timeout_ms": 1000, "deadline_ms": 1200});
     let fault = "slow-words-250";
@@ -191,7 +191,7 @@ fn tokens(text: &str) -> Vec<Value> {
 
 /// Asserts that the answer is complete to HTTP, with what the backend sent and one error event after it.
 #[track_caller]
-pub(super) fn is_ended_by_our_error(heard: &Heard, api: Api, said: &[u8]) {
+pub(super) fn is_ended_by_our_error(heard: &StreamedAnswer, api: Api, said: &[u8]) {
     heard.is_whole();
     let text = heard.text();
     let start = match api {
@@ -220,7 +220,7 @@ pub(super) fn is_ended_by_our_error(heard: &Heard, api: Api, said: &[u8]) {
 }
 
 /// Asserts that the answer broke off this long after its last piece.
-pub(super) async fn ended_by_silence(heard: &Heard, api: Api, limit: Duration) {
+pub(super) async fn ended_by_silence(heard: &StreamedAnswer, api: Api, limit: Duration) {
     let seen = heard.answer.only_at(first(api));
     // The client may notice it before the backend does.
     let deadline = Instant::now() + Duration::from_secs(2);

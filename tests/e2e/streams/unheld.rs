@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::{alone, falling_back, hear, only_the_first};
-use crate::fleet::policy::Virtual;
+use crate::fleet::policy::VirtualModel;
 use crate::harness::{Api, Case, Suite};
 
 pub(super) fn add(suite: &mut Suite) {
@@ -35,7 +35,7 @@ pub(super) fn add(suite: &mut Suite) {
 /// Both kinds of routes.
 const ROUTES: [&str; 2] = ["none", "alone"];
 
-pub(super) fn virtuals() -> Vec<Virtual> {
+pub(super) fn virtuals() -> Vec<VirtualModel> {
     let none = json!({"hold": "none", "idle_timeout_ms": 1500});
     let idle = json!({"idle_timeout_ms": 1500});
     let mut all = vec![];

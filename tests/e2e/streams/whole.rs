@@ -2,11 +2,11 @@
 
 use serde_json::{Value, json};
 
-use super::{Mended, falling_back, mended, second};
-use crate::fleet::policy::{Virtual, model};
+use super::{RecoveredFault, falling_back, mended, second};
+use crate::fleet::policy::{VirtualModel, model};
 use crate::harness::{Api, Case, Suite};
 
-const MENDED: [Mended; 11] = [
+const MENDED: [RecoveredFault; 11] = [
     mended("cut-1", "incomplete", 1),
     mended("cut-length-1", "incomplete", 1),
     mended("reset-1", "incomplete", 1),
@@ -39,9 +39,9 @@ pub(super) fn add(suite: &mut Suite) {
     );
 }
 
-pub(super) fn virtuals() -> Vec<Virtual> {
+pub(super) fn virtuals() -> Vec<VirtualModel> {
     let mut all = vec![];
-    for Mended { fault, .. } in MENDED {
+    for RecoveredFault { fault, .. } in MENDED {
         all.extend(falling_back(
             &format!("whole-{fault}"),
             fault,
@@ -54,7 +54,7 @@ pub(super) fn virtuals() -> Vec<Virtual> {
     all
 }
 
-async fn past(case: Case, api: Api, mended: Mended) {
+async fn past(case: Case, api: Api, mended: RecoveredFault) {
     let model = model(&case, &api.model(&format!("whole-{}", mended.fault)));
     let answer = case.ask(api, &model).send().await;
     mended.is_told(&answer, api);

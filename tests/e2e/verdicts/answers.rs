@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::{ask, assert_ends, assert_own, chat, first, gaps, ms, second, stream};
-use crate::fleet::policy::{Virtual, at, fine};
+use crate::fleet::policy::{VirtualModel, at, fine};
 use crate::harness::config::RETRY_HEADER;
 use crate::harness::{Api, Case, Suite};
 
@@ -36,34 +36,34 @@ pub(super) fn add(suite: &mut Suite) {
     );
 }
 
-pub(super) fn virtuals() -> Vec<Virtual> {
+pub(super) fn virtuals() -> Vec<VirtualModel> {
     let mut all = vec![];
     for api in Api::ALL {
         let (first, second) = (first(api), second(api));
         for (fault, ..) in BROKEN {
             let targets = [at(first, fault), fine(second)];
-            all.push(Virtual::new(&api.model(fault), targets));
+            all.push(VirtualModel::new(&api.model(fault), targets));
         }
         let targets = [at(first, "empty-body"), at(second, "malformed-1")];
-        all.push(Virtual::new(&api.model("all-broken"), targets));
+        all.push(VirtualModel::new(&api.model("all-broken"), targets));
         let targets = [at(first, "stall-1"), fine(second)];
         all.push(
-            Virtual::new(&api.model("silent-half"), targets)
+            VirtualModel::new(&api.model("silent-half"), targets)
                 .fallback(json!({"idle_timeout_ms": 500})),
         );
     }
     let next = fine("azure-east");
     all.extend([
-        Virtual::new("plain", [at("openai", "status-503"), next.clone()]),
-        Virtual::new("plain-alone", [fine("openai")]),
-        Virtual::new("gzip", [at("openai", "gzip"), next.clone()]),
-        Virtual::new("headers", [at("openai", "headers-60"), next.clone()]),
-        Virtual::new("headers-over", [at("openai", "headers-100"), next.clone()]),
-        Virtual::new(
+        VirtualModel::new("plain", [at("openai", "status-503"), next.clone()]),
+        VirtualModel::new("plain-alone", [fine("openai")]),
+        VirtualModel::new("gzip", [at("openai", "gzip"), next.clone()]),
+        VirtualModel::new("headers", [at("openai", "headers-60"), next.clone()]),
+        VirtualModel::new("headers-over", [at("openai", "headers-100"), next.clone()]),
+        VirtualModel::new(
             "keys",
             [at("keyed", "status-500"), fine("keyed-other"), next.clone()],
         ),
-        Virtual::new(
+        VirtualModel::new(
             "keys-wait",
             [
                 at("keyed", "status-429-retry-after-ms-300"),
@@ -71,9 +71,9 @@ pub(super) fn virtuals() -> Vec<Virtual> {
                 next.clone(),
             ],
         ),
-        Virtual::new("dropped-503", [at("last-word", "status-503"), next.clone()]),
-        Virtual::new("dropped-500", [at("last-word", "status-500"), next.clone()]),
-        Virtual::new(
+        VirtualModel::new("dropped-503", [at("last-word", "status-503"), next.clone()]),
+        VirtualModel::new("dropped-500", [at("last-word", "status-500"), next.clone()]),
+        VirtualModel::new(
             "dropped-200",
             [at("last-word", "error-first-overloaded"), next],
         ),

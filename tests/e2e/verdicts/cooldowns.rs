@@ -6,7 +6,7 @@ use serde_json::json;
 use tokio::task::JoinSet;
 
 use super::{chat, ms, on_its_own, own_answer};
-use crate::fleet::policy::{self, SWITCHED, Virtual, at, fine};
+use crate::fleet::policy::{self, SWITCHED, VirtualModel, at, fine};
 use crate::harness::{Answer, Api, Case, Suite};
 
 /// The shortest and the longest first cooldown: one second, less or more up to a fifth.
@@ -44,27 +44,28 @@ pub(super) fn add(suite: &mut Suite) {
     );
 }
 
-pub(super) fn virtuals() -> Vec<Virtual> {
+pub(super) fn virtuals() -> Vec<VirtualModel> {
     let growing = json!({"on_failure": {"unavailable": {"action": "next", "cooldown": "open"}}});
     vec![
-        Virtual::new("counted", [at("openai", "status-503"), fine("azure-east")]),
+        VirtualModel::new("counted", [at("openai", "status-503"), fine("azure-east")]),
         // Another route with the same target.
-        Virtual::new(
+        VirtualModel::new(
             "counted-too",
             [at("openai", "").same_as_of("counted"), fine("azure-east")],
         ),
-        Virtual::new("unanswered", [at("openai", "hang"), fine("azure-east")])
+        VirtualModel::new("unanswered", [at("openai", "hang"), fine("azure-east")])
             .fallback(json!({"attempt_timeout_ms": 200})),
-        Virtual::new(
+        VirtualModel::new(
             "until-the-deadline",
             [at("openai", "hang"), fine("azure-east")],
         )
         .fallback(json!({"deadline_ms": 400})),
-        Virtual::new("hurried", [at("openai", "hang"), fine("azure-east")]),
-        Virtual::new("dead-again", [fine("dead-openai"), fine("azure-east")]),
-        Virtual::new("probed", [fine(SWITCHED), fine("azure-east")]),
-        Virtual::new("growing", [at("openai", "status-503"), fine("azure-east")]).fallback(growing),
-        Virtual::new(
+        VirtualModel::new("hurried", [at("openai", "hang"), fine("azure-east")]),
+        VirtualModel::new("dead-again", [fine("dead-openai"), fine("azure-east")]),
+        VirtualModel::new("probed", [fine(SWITCHED), fine("azure-east")]),
+        VirtualModel::new("growing", [at("openai", "status-503"), fine("azure-east")])
+            .fallback(growing),
+        VirtualModel::new(
             "all-cooling",
             [
                 at("openai", "once-status-429-retry-after-5"),
@@ -72,10 +73,10 @@ pub(super) fn virtuals() -> Vec<Virtual> {
                 at("bare", "once-status-429-retry-after-4"),
             ],
         ),
-        Virtual::new("burst", [at("openai", "status-503"), fine("azure-east")]),
-        Virtual::new("only", [at("openai", "status-429-retry-after-5")]),
-        Virtual::new("left", [at("openai", "hang"), fine("azure-east")]),
-        Virtual::new(
+        VirtualModel::new("burst", [at("openai", "status-503"), fine("azure-east")]),
+        VirtualModel::new("only", [at("openai", "status-429-retry-after-5")]),
+        VirtualModel::new("left", [at("openai", "hang"), fine("azure-east")]),
+        VirtualModel::new(
             "last",
             [at("openai", "status-503"), at("azure-east", "reset")],
         ),

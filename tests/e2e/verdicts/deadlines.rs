@@ -6,7 +6,7 @@ use super::{
     SLACK, ask, assert_at_once, assert_own, assert_takes, chat, first, gaps, ms, second, stream,
     timed,
 };
-use crate::fleet::policy::{Virtual, at, fine, model};
+use crate::fleet::policy::{VirtualModel, at, fine, model};
 use crate::harness::{Answer, Api, Call, Case, Suite};
 
 const DEADLINE_MS: u64 = 600;
@@ -39,13 +39,13 @@ pub(super) fn add(suite: &mut Suite) {
     suite.policy("verdicts::a_timer_of_envoys_is_no_reset", envoys_timer);
 }
 
-pub(super) fn virtuals() -> Vec<Virtual> {
+pub(super) fn virtuals() -> Vec<VirtualModel> {
     let deadline = json!({"deadline_ms": DEADLINE_MS});
     let mut all = vec![];
     for api in Api::ALL {
         let (first, second) = (first(api), second(api));
         let mut add = |name: &str, targets: &[_], fallback: &serde_json::Value| {
-            all.push(Virtual::new(&api.model(name), targets).fallback(fallback.clone()));
+            all.push(VirtualModel::new(&api.model(name), targets).fallback(fallback.clone()));
         };
         for (name, fault, _) in LATE {
             add(
@@ -61,7 +61,7 @@ pub(super) fn virtuals() -> Vec<Virtual> {
         add("patient", &[at(first, "hang"), fine(second)], &json!({}));
     }
     all.push(
-        Virtual::new("timed", [at("openai", "hang"), fine("azure-east")]).fallback(json!({
+        VirtualModel::new("timed", [at("openai", "hang"), fine("azure-east")]).fallback(json!({
             "on_failure": {
                 "reset": {"action": "retry", "cooldown": "none"},
                 "no_answer": {"action": "next", "cooldown": "open"},
@@ -69,7 +69,7 @@ pub(super) fn virtuals() -> Vec<Virtual> {
         })),
     );
     let budget =
-        |name: &str, targets: &[_], fallback| Virtual::new(name, targets).fallback(fallback);
+        |name: &str, targets: &[_], fallback| VirtualModel::new(name, targets).fallback(fallback);
     let failing = |fault| ["openai", "azure-east", "bare"].map(|backend| at(backend, fault));
     let two = json!({"max_attempts": 2});
     all.extend([

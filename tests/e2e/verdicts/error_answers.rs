@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::{ask, assert_own, chat, first, gaps, second};
-use crate::fleet::policy::{Virtual, at, fine};
+use crate::fleet::policy::{VirtualModel, at, fine};
 use crate::harness::{Api, Case, Suite};
 
 const REJECTED: [u16; 7] = [400, 404, 405, 413, 415, 418, 422];
@@ -43,12 +43,12 @@ pub(super) fn add(suite: &mut Suite) {
     );
 }
 
-pub(super) fn virtuals() -> Vec<Virtual> {
+pub(super) fn virtuals() -> Vec<VirtualModel> {
     let mut all = vec![];
     for api in Api::ALL {
         let (first, second) = (first(api), second(api));
         let mut add = |name: &str, targets: &[_], fallback| {
-            all.push(Virtual::new(&api.model(name), targets).fallback(fallback));
+            all.push(VirtualModel::new(&api.model(name), targets).fallback(fallback));
         };
         let long = at(first, "context-length");
         let same = |window| fine(second).window(window);
@@ -99,7 +99,7 @@ pub(super) fn virtuals() -> Vec<Virtual> {
             json!({}),
         );
     }
-    all.push(Virtual::new("unread", [at("openai", "error-first")]));
+    all.push(VirtualModel::new("unread", [at("openai", "error-first")]));
     all
 }
 

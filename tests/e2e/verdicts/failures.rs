@@ -6,7 +6,7 @@ use super::{
     ask, assert_at_once, assert_ends, assert_own, assert_takes, chat, first, gaps, ms, second,
     stream,
 };
-use crate::fleet::policy::{BREAKING, Virtual, at, fine, model};
+use crate::fleet::policy::{BREAKING, VirtualModel, at, fine, model};
 use crate::harness::{Api, Case, Suite};
 
 /// Faults that are retried once at the same target, and the failure that is reported.
@@ -67,12 +67,12 @@ pub(super) fn add(suite: &mut Suite) {
     suite.policy("verdicts::a_big_request_is_the_same_once_more", big_request);
 }
 
-pub(super) fn virtuals() -> Vec<Virtual> {
+pub(super) fn virtuals() -> Vec<VirtualModel> {
     let mut all = vec![];
     for api in Api::ALL {
         let (first, second) = (first(api), second(api));
         let mut add = |name: &str, targets: &[_]| {
-            all.push(Virtual::new(&api.model(name), targets));
+            all.push(VirtualModel::new(&api.model(name), targets));
         };
         for (fault, _) in REPEATED {
             add(fault, &[at(first, fault), fine(second)]);
@@ -90,16 +90,20 @@ pub(super) fn virtuals() -> Vec<Virtual> {
             fine(second),
         ];
         all.push(
-            Virtual::new(&api.model("silent"), silent).fallback(json!({"attempt_timeout_ms": 600})),
+            VirtualModel::new(&api.model("silent"), silent)
+                .fallback(json!({"attempt_timeout_ms": 600})),
         );
     }
     for fault in UNAUTHORIZED {
-        all.push(Virtual::new(fault, [at("bare", fault), fine("openai")]));
+        all.push(VirtualModel::new(
+            fault,
+            [at("bare", fault), fine("openai")],
+        ));
     }
     let late = [at("openai", "slow-token-900"), fine("azure-east")];
-    all.push(Virtual::new("late", late).fallback(json!({"first_token_timeout_ms": 400})));
+    all.push(VirtualModel::new("late", late).fallback(json!({"first_token_timeout_ms": 400})));
     let changed = |name: &str, fault: &str, rows| {
-        Virtual::new(name, [at("openai", fault), fine("azure-east")])
+        VirtualModel::new(name, [at("openai", fault), fine("azure-east")])
             .fallback(json!({"on_failure": rows}))
     };
     all.extend([
@@ -109,36 +113,36 @@ pub(super) fn virtuals() -> Vec<Virtual> {
         changed("reset-next", "reset", json!({"reset": "next"})),
         changed("404-next", "status-404", json!({"rejected": "next"})),
         changed("401-passes", "status-401", json!({"unauthorized": "pass"})),
-        Virtual::new("h2-500", [at("second", "status-500"), fine("azure-east")]),
-        Virtual::new(
+        VirtualModel::new("h2-500", [at("second", "status-500"), fine("azure-east")]),
+        VirtualModel::new(
             "h2-429",
             [
                 at("second", "once-status-429-retry-after-ms-300"),
                 fine("azure-east"),
             ],
         ),
-        Virtual::new("h2-next", [at("openai", "status-503"), fine("second")]),
-        Virtual::new("big", [at("openai", "once-status-500"), fine("azure-east")]),
-        Virtual::new(
+        VirtualModel::new("h2-next", [at("openai", "status-503"), fine("second")]),
+        VirtualModel::new("big", [at("openai", "once-status-500"), fine("azure-east")]),
+        VirtualModel::new(
             "big-late",
             [
                 at("openai", "once-status-429-retry-after-ms-200"),
                 fine("azure-east"),
             ],
         ),
-        Virtual::new(
+        VirtualModel::new(
             "big-reset",
             [at("openai", "once-reset"), fine("azure-east")],
         ),
-        Virtual::new("certificate", [fine("tls-other-name"), fine("azure-east")]),
-        Virtual::new("only-500", [at("openai", "status-500")]),
-        Virtual::new("only-503", [at("openai", "status-503")]),
-        Virtual::new("only-reset", [at("openai", "reset")]),
-        Virtual::new("only-dead", [fine("dead-openai")]),
+        VirtualModel::new("certificate", [fine("tls-other-name"), fine("azure-east")]),
+        VirtualModel::new("only-500", [at("openai", "status-500")]),
+        VirtualModel::new("only-503", [at("openai", "status-503")]),
+        VirtualModel::new("only-reset", [at("openai", "reset")]),
+        VirtualModel::new("only-dead", [fine("dead-openai")]),
     ]);
     for fault in BREAKING_HTTP2 {
         let targets = [at(BREAKING, fault), fine("azure-east")];
-        all.push(Virtual::new(&format!("h2-{fault}"), targets));
+        all.push(VirtualModel::new(&format!("h2-{fault}"), targets));
     }
     all
 }

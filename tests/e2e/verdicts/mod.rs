@@ -15,9 +15,9 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::fleet::policy::{Virtual, first, model, second};
+use crate::fleet::policy::{VirtualModel, first, model, second};
 use crate::harness::wire::Wire;
-use crate::harness::{Answer, Api, Call, Case, Seen, Suite};
+use crate::harness::{Answer, Api, Call, Case, SeenRequest, Suite};
 
 pub(crate) fn add(suite: &mut Suite) {
     rate_limits::add(suite);
@@ -30,7 +30,7 @@ pub(crate) fn add(suite: &mut Suite) {
 }
 
 /// Returns the virtual models of these trials.
-pub(crate) fn virtuals() -> Vec<Virtual> {
+pub(crate) fn virtuals() -> Vec<VirtualModel> {
     [
         rate_limits::virtuals(),
         failures::virtuals(),
@@ -79,7 +79,7 @@ async fn on_its_own(call: Call, case: &Case) -> Answer {
 }
 
 /// Returns the times between the arrivals of consecutive attempts.
-fn gaps(seen: &[Seen]) -> Vec<Duration> {
+fn gaps(seen: &[SeenRequest]) -> Vec<Duration> {
     seen.windows(2)
         .map(|pair| pair[1].0.at.duration_since(pair[0].0.at))
         .collect()
@@ -111,7 +111,7 @@ fn assert_at_once(time: Duration, what: &str) {
 }
 
 /// Returns the backend's own answer to the request of this attempt, asked again without Envoy.
-async fn own_answer(case: &Case, backend: &str, seen: &Seen) -> (u16, Vec<u8>) {
+async fn own_answer(case: &Case, backend: &str, seen: &SeenRequest) -> (u16, Vec<u8>) {
     let url = format!(
         "http://{}{}",
         case.world.backends.address(backend),
@@ -129,7 +129,7 @@ async fn own_answer(case: &Case, backend: &str, seen: &Seen) -> (u16, Vec<u8>) {
 }
 
 /// Asserts that the client got the answer of the attempt's backend, byte for byte.
-async fn assert_own(case: &Case, answer: &Answer, backend: &str, seen: &Seen) {
+async fn assert_own(case: &Case, answer: &Answer, backend: &str, seen: &SeenRequest) {
     let (status, body) = own_answer(case, backend, seen).await;
     assert_eq!(answer.status, status, "the status{}", answer.describe());
     assert!(

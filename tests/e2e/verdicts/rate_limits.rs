@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::{ask, assert_at_once, assert_takes, chat, first, gaps, ms, second};
-use crate::fleet::policy::{Virtual, at, fine};
+use crate::fleet::policy::{VirtualModel, at, fine};
 use crate::harness::{Api, Case, Suite};
 
 /// How a backend gives the time: the trial's name, the fault, and the minimum and maximum wait in milliseconds.
@@ -50,12 +50,12 @@ pub(super) fn add(suite: &mut Suite) {
     );
 }
 
-pub(super) fn virtuals() -> Vec<Virtual> {
+pub(super) fn virtuals() -> Vec<VirtualModel> {
     let mut all = vec![];
     for api in Api::ALL {
         let mut add = |name: &str, fault: &str, fallback| {
             let targets = [at(first(api), fault), fine(second(api))];
-            all.push(Virtual::new(&api.model(name), targets).fallback(fallback));
+            all.push(VirtualModel::new(&api.model(name), targets).fallback(fallback));
         };
         for (name, fault, ..) in WAITS {
             add(name, &format!("once-status-429-{fault}"), json!({}));
@@ -77,7 +77,7 @@ pub(super) fn virtuals() -> Vec<Virtual> {
         add("unwanted", "once-status-429-retry-after-ms-300", waits);
     }
     let only = at("openai", "once-status-429-retry-after-ms-300");
-    all.push(Virtual::new("waits-alone", [only]));
+    all.push(VirtualModel::new("waits-alone", [only]));
     all
 }
 

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::{ask, assert_own, chat, cooldowns::cooling, first, ms, second, with};
-use crate::fleet::policy::{Virtual, at, fine, model};
+use crate::fleet::policy::{VirtualModel, at, fine, model};
 use crate::harness::{Answer, Api, Case, Suite};
 
 const NO_FALLBACK: &str = "x-llm-router-no-fallback";
@@ -41,12 +41,12 @@ async fn passing(case: Case) {
     );
 }
 
-pub(super) fn virtuals() -> Vec<Virtual> {
+pub(super) fn virtuals() -> Vec<VirtualModel> {
     let mut all = vec![];
     for api in Api::ALL {
         let (first, second) = (first(api), second(api));
         let mut add = |name: &str, targets: &[_]| {
-            all.push(Virtual::new(&api.model(name), targets));
+            all.push(VirtualModel::new(&api.model(name), targets));
         };
         add("alone-503", &[at(first, "status-503"), fine(second)]);
         add(
@@ -59,7 +59,7 @@ pub(super) fn virtuals() -> Vec<Virtual> {
         add("alone-hang", &[fine(first), fine(second)]);
     }
     all.extend([
-        Virtual::new(
+        VirtualModel::new(
             "dry",
             [
                 at("openai", "status-429-retry-after-3"),
@@ -67,16 +67,16 @@ pub(super) fn virtuals() -> Vec<Virtual> {
                 fine("second"),
             ],
         ),
-        Virtual::new(
+        VirtualModel::new(
             "unchanged",
             [at("openai", "once-status-429"), fine("second")],
         ),
-        Virtual::new(
+        VirtualModel::new(
             "tied",
             [at("openai", "status-503"), fine("second"), fine("openai")],
         )
         .stored_at("openai"),
-        Virtual::new("tied-alone", [at("openai", "status-503"), fine("second")])
+        VirtualModel::new("tied-alone", [at("openai", "status-503"), fine("second")])
             .stored_at("openai"),
     ]);
     all
