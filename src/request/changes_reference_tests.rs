@@ -251,7 +251,13 @@ proptest! {
         for text in [text, inside] {
             let body = json!({"n": text}).to_string();
             let edited = rewrite(&changes, None, &body).unwrap();
-            if let Ok(number) = text.trim().replace('_', "").parse::<f64>() {
+            // Python accepts underscores between digits, and nowhere else.
+            let parts: Vec<&str> = text.trim().split('_').collect();
+            let is_digit = |letter: Option<char>| letter.is_some_and(|letter| letter.is_ascii_digit());
+            let is_python = parts.windows(2).all(|pair| {
+                is_digit(pair[0].chars().next_back()) && is_digit(pair[1].chars().next())
+            });
+            if let Some(number) = parts.concat().parse::<f64>().ok().filter(|_| is_python) {
                 let is_within = (0.0..=7.0).contains(&number);
                 let is_kept = edited == body;
                 // A value out of bounds is always replaced. Other text that is not a JSON number may be replaced too,
