@@ -55,7 +55,7 @@ PIP_INSTALL := PIP_REQUIRE_VIRTUALENV=0 PIP_USER=0 PIP_ROOT_USER_ACTION=ignore p
 help:
 	@echo 'make run     start demo backends and Envoy with envoy/demo.yaml, and say what to try'
 	@echo '             (PORT_OFFSET=1000 moves all its ports, CONCURRENCY=2 are the worker threads)'
-	@echo 'make test    everything: lint, native tests, end-to-end tests on Envoy, a little fuzzing, official SDK clients,'
+	@echo 'make test    everything: lint, native tests, end-to-end tests on Envoy, what fuzzing found, official SDK clients,'
 	@echo '             Prometheus'
 	@echo 'make test-prometheus   the rules and the dashboard in a real Prometheus, where one can be had (make test does it)'
 	@echo 'make chaos   failing backends under load, a minute twice (make test has a short one)'

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use super::stream::{RequestState, RouterStream, code_details};
 use crate::host::{calls, ledger};
 use crate::schema::{ErrorCode, WebSocket};
-use crate::telemetry::{PassThroughResult, RequestTimes, Stage, is_cut};
+use crate::telemetry::{RequestTimes, Stage, is_cut};
 
 /// Writes a field of the outcome to filter state, where access logs and traces find it.
 fn write_field((name, value): (&str, Cow<'_, str>)) {
@@ -66,7 +66,7 @@ impl RouterStream {
         let answered = self.worker.take_answered(self.context_id);
         let is_passing = self.is_passing();
         if is_passing && self.outcome_builder.partial.status == 0 {
-            self.note_passed(PassThroughResult::Nothing);
+            self.note_abandoned();
         }
         let mut outcome_builder = std::mem::take(&mut self.outcome_builder);
         let has_separate_vms =

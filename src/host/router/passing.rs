@@ -11,10 +11,22 @@ use crate::telemetry::{AttemptSummary, PassThroughResult, decisions, report_pass
 
 const SWITCHING_PROTOCOLS: u32 = 101;
 
+/// Returns the cluster of the attempt; `None` if Envoy has made none.
+fn attempted_cluster() -> Option<Vec<u8>> {
+    let attempts = calls::integer_property(&["upstream", "request_attempt_count"])?;
+    let is_made = attempts > 0;
+    is_made.then(|| calls::property(&["xds", "cluster_name"]))?
+}
+
 impl RouterStream {
     /// Whether the request passes through and was sent on.
     pub(super) fn is_passing(&self) -> bool {
         self.outcome_builder.partial.decision == decisions::PASS_THROUGH
+    }
+
+    /// Records that the caller disconnected before there was an answer.
+    pub(super) fn note_abandoned(&mut self) {
+        self.note_passed(PassThroughResult::Nothing, attempted_cluster());
     }
 
     /// Handles the headers of the answer to a pass-through request, whether from the backend or from Envoy.
@@ -27,13 +39,15 @@ impl RouterStream {
             code_details()
         };
         let code = envoys_code(status, &details);
-        // Answers of the backend role have no details. Its only reason to refuse such a request is the wrong cluster.
-        let is_refused = status >= 400 && details.is_empty();
+        let cluster = attempted_cluster();
+        // Answers of wasm filters have no details. If an attempt was made, the answer is the backend role's, whose only
+        // reason to refuse such a request is the wrong cluster. Otherwise, another filter behind this one has answered.
+        let is_refused = status >= 400 && details.is_empty() && cluster.is_some();
         let result = match code.or(is_refused.then_some(ErrorCode::BackendMismatch)) {
             Some(error) => PassThroughResult::Error(error),
             None => PassThroughResult::Answer(status),
         };
-        self.note_passed(result);
+        self.note_passed(result, cluster);
         if status == SWITCHING_PROTOCOLS {
             let protocol = calls::response_header("upgrade").unwrap_or_default();
             let is_session = protocol.eq_ignore_ascii_case(b"websocket");
@@ -57,17 +71,10 @@ impl RouterStream {
         Action::Continue
     }
 
-    /// Records the result of the attempt, if Envoy reports that it made one, and the backend of the cluster it used.
-    pub(super) fn note_passed(&mut self, result: PassThroughResult) {
+    /// Records the result of an attempt at the backend of this cluster, if there was an attempt.
+    fn note_passed(&mut self, result: PassThroughResult, cluster: Option<Vec<u8>>) {
         let Some(document) = &self.document else {
             return;
-        };
-        let is_made = calls::integer_property(&["upstream", "request_attempt_count"])
-            .is_some_and(|count| count > 0);
-        let cluster = if is_made {
-            calls::property(&["xds", "cluster_name"])
-        } else {
-            None
         };
         let mut backends = document.backends.iter();
         let backend = cluster

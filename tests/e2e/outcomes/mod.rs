@@ -25,7 +25,7 @@ pub(crate) fn add(suite: &mut Suite, world: &Arc<World>) {
     answers::add(suite);
     ends::add(suite);
     oversized::add(suite);
-    passing::add(suite);
+    passing::add(suite, world);
     sockets::add(suite);
     spans::add(suite);
     sums::add(suite);

@@ -1,12 +1,21 @@
 //! Trials of the outcomes of pass-through requests, which the filter takes from what Envoy reports.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use super::{logged, on_both};
+use serde_json::{Value, json};
+
+use super::vms::start;
+use super::{ENVOY, logged, on_both};
 use crate::harness::echo::EchoInstruction;
+use crate::harness::world::World;
 use crate::harness::{Call, Case, Suite};
 
-pub(crate) fn add(suite: &mut Suite) {
+pub(crate) fn add(suite: &mut Suite, world: &Arc<World>) {
+    let world = Arc::clone(world);
+    suite.plain("outcomes::passing_to_another_filter", move || {
+        another_filter(&world);
+    });
     on_both(suite, "outcomes::passing", passing);
     on_both(suite, "outcomes::passing_fails", passing_fails);
     on_both(suite, "outcomes::passing_left", passing_left);
@@ -119,6 +128,43 @@ async fn passing_fails(case: Case) {
             ("attempts", if failure == "-" { "0" } else { "1" }),
         ]);
     }
+}
+
+/// Another wasm filter behind the router answers: no attempt is made, and nothing is wrong with the clusters.
+fn another_filter(world: &Arc<World>) {
+    let document = json!({
+        "backends": [{"name": "one", "schema": "openai", "models": [{"name": "*"}]}],
+        "routes": [{"name": "all", "match": {"model": "*"}, "targets": [{"backend": "one"}]}],
+        "defaults": {"telemetry": {"access_log": false}},
+    });
+    let config = ENVOY
+        .config(&world.backends)
+        .change_manager(move |manager| {
+            let filters = manager["http_filters"].as_array_mut().expect("a list");
+            let is_router = |filter: &Value| filter["name"] == "llm_router";
+            let router = filters
+                .iter()
+                .position(is_router)
+                .expect("the router role is there");
+            let mut other = filters[router].clone();
+            other["name"] = json!("another");
+            other["typed_config"]["config"]["configuration"]["value"] = document.clone();
+            filters.insert(router + 1, other);
+        });
+    let case = start(world, "outcomes-another-filter", &config);
+    let answer = world.runtime.block_on(case.get("/v1/files").send());
+    answer.is(404);
+    let line = world.runtime.block_on(logged(&case, &answer.id));
+    line.says(&[
+        ("decision", "pass_through"),
+        ("route", "files"),
+        ("status", "404"),
+        ("error.type", "-"),
+        ("end", "complete"),
+        ("attempts", "0"),
+        ("backend", "-"),
+        ("verdict", "-"),
+    ]);
 }
 
 /// The caller disconnects: before an answer, in the middle of one, and before the request is complete.

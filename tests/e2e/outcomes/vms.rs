@@ -27,7 +27,7 @@ pub(crate) fn add(suite: &mut Suite, world: &Arc<World>) {
     }
 }
 
-fn start(world: &Arc<World>, name: &str, config: &Config) -> Case {
+pub(super) fn start(world: &Arc<World>, name: &str, config: &Config) -> Case {
     let envoy = Envoy::start(&world.programs, name, 1, config);
     let envoy = world.runtime.block_on(envoy);
     Case {
